@@ -1,0 +1,368 @@
+//! JSON and YAML text as values that still know their lines. Bounded: nesting to 128 levels, aliases expanded to a
+//! node budget, so that deep or exploding documents end in an error, never in a stack overflow or out of memory.
+
+use std::collections::HashMap;
+
+use saphyr_parser::{Event as Yaml, Parser, ScalarStyle, Span};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Number, Value};
+
+use super::{Error, ErrorKind, Evidence, Result};
+
+/// Deepest nesting read.
+const DEPTH_LIMIT: usize = 128;
+/// Most nodes of one YAML stream, alias copies counted.
+const NODE_LIMIT: usize = 1_000_000;
+
+/// One parsed document: its value, and for YAML the line of each JSON pointer.
+#[derive(Debug, Clone, Default)]
+pub struct Document {
+    /// The content.
+    pub value: Value,
+    /// Lines from 1 by JSON pointer; empty for JSON, where the pointer itself is the place.
+    lines: HashMap<String, u64>,
+    path: String,
+}
+
+impl Document {
+    /// Parses JSON. Linear in the text.
+    pub fn json(path: impl Into<String>, text: &str) -> Result<Self> {
+        let path = path.into();
+        match serde_json::from_str(text) {
+            Ok(value) => Ok(Self { value, lines: HashMap::new(), path }),
+            Err(error) => Err(Error::from(error).at(&path)),
+        }
+    }
+
+    /// Parses a YAML stream: every document before the first error, and that error. Linear in the text and in what its
+    /// aliases expand to, up to the node budget.
+    pub fn yaml(path: impl Into<String>, text: &str) -> (Vec<Self>, Option<Error>) {
+        let path = path.into();
+        let mut loader = Loader { parser: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0 };
+        let mut documents = Vec::new();
+        let error = loop {
+            match loader.document() {
+                Ok(Some((value, lines))) => documents.push(Self { value, lines, path: path.clone() }),
+                Ok(None) => break None,
+                Err(error) => break Some(error.at(&path)),
+            }
+        };
+        (documents, error)
+    }
+
+    /// Parses a configuration of ours, YAML or JSON (which is YAML), into a type; errors name file and line.
+    pub fn config<T: DeserializeOwned>(path: impl Into<String>, text: &str) -> Result<T> {
+        let path = path.into();
+        let (documents, error) = Self::yaml(path.as_str(), text);
+        if let Some(error) = error {
+            return Err(error);
+        }
+        let document = match <[Self; 1]>::try_from(documents) {
+            Ok([document]) => document,
+            Err(found) => {
+                let message = format!("expected one YAML document, found {}", found.len());
+                return Err(Error::new(ErrorKind::Invalid, message).at(&path));
+            }
+        };
+        // serde's message names the field; the line is that of the deepest pointer serde got to
+        let Self { value, lines, .. } = document;
+        serde_path(value).map_err(|(pointer, message)| {
+            let mut error = Error::new(ErrorKind::Invalid, message).at(&path);
+            error.line = nearest_line(&lines, &pointer).and_then(|line| usize::try_from(line).ok());
+            error
+        })
+    }
+
+    /// The file this was read from.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Evidence for a JSON pointer of this document: pointer, and line where known.
+    #[must_use]
+    pub fn evidence(&self, pointer: &str) -> Evidence {
+        let mut evidence = Evidence::file(self.path.as_str());
+        if !pointer.is_empty() {
+            evidence.pointer = Some(pointer.to_owned());
+        }
+        evidence.line = nearest_line(&self.lines, pointer);
+        evidence
+    }
+}
+
+/// Escapes a key for a JSON pointer (RFC 6901).
+#[must_use]
+pub fn pointer_key(key: &str) -> std::borrow::Cow<'_, str> {
+    if key.contains(['~', '/']) { key.replace('~', "~0").replace('/', "~1").into() } else { key.into() }
+}
+
+/// The line of a pointer or of its closest ancestor.
+fn nearest_line(lines: &HashMap<String, u64>, pointer: &str) -> Option<u64> {
+    let mut pointer = pointer;
+    loop {
+        if let Some(line) = lines.get(pointer) {
+            return Some(*line);
+        }
+        pointer = pointer.rsplit_once('/')?.0;
+    }
+}
+
+/// Deserialises and, on failure, tells the pointer of the value that did not fit, found by trying children one by one
+/// only when the whole failed.
+fn serde_path<T: DeserializeOwned>(value: Value) -> Result<T, (String, String)> {
+    serde_json::from_value::<T>(value.clone()).map_err(|error| {
+        let message = error.to_string();
+        // the pointer whose key the message names, first in document order
+        let named = message.split('`').nth(1).unwrap_or_default();
+        (find_key(&value, named, String::new()).unwrap_or_default(), message)
+    })
+}
+
+/// Depth-first search for a key or string value; documents are at most 128 deep.
+fn find_key(value: &Value, named: &str, pointer: String) -> Option<String> {
+    match value {
+        Value::Object(map) => map.iter().find_map(|(key, child)| {
+            let below = format!("{pointer}/{}", pointer_key(key));
+            if key == named { Some(below) } else { find_key(child, named, below) }
+        }),
+        Value::Array(items) => {
+            items.iter().enumerate().find_map(|(i, child)| find_key(child, named, format!("{pointer}/{i}")))
+        }
+        Value::String(text) if !named.is_empty() && text == named => Some(pointer),
+        _ => None,
+    }
+}
+
+type Lines = HashMap<String, u64>;
+
+/// Builds values from YAML events.
+struct Loader<'a, T: saphyr_parser::Input> {
+    parser: Parser<'a, T>,
+    anchors: HashMap<usize, (Value, usize)>,
+    nodes: usize,
+}
+
+impl<'a, T: saphyr_parser::Input> Loader<'a, T> {
+    fn next(&mut self) -> Result<Option<(Yaml<'a>, Span)>> {
+        match self.parser.next_event() {
+            None => Ok(None),
+            Some(Ok(event)) => Ok(Some(event)),
+            Some(Err(error)) => {
+                let (mark, message) = (error.marker(), error.info());
+                let deep = message.contains("recursion limit");
+                let kind = if deep { ErrorKind::Budget } else { ErrorKind::Malformed };
+                Err(Error::new(kind, message).at_line(mark.line(), mark.col() + 1))
+            }
+        }
+    }
+
+    /// The next document with its lines, or `None` at the end of the stream.
+    fn document(&mut self) -> Result<Option<(Value, Lines)>> {
+        loop {
+            match self.next()? {
+                None | Some((Yaml::StreamEnd, _)) => return Ok(None),
+                Some((Yaml::StreamStart | Yaml::DocumentStart(_) | Yaml::DocumentEnd | Yaml::Nothing, _)) => {}
+                Some((event, span)) => {
+                    self.anchors.clear();
+                    let mut lines = Lines::new();
+                    let (value, _) = self.node(event, span, &mut String::new(), 0, &mut lines)?;
+                    return Ok(Some((value, lines)));
+                }
+            }
+        }
+    }
+
+    fn spend(&mut self, nodes: usize, span: Span) -> Result<()> {
+        self.nodes = self.nodes.saturating_add(nodes);
+        if self.nodes > NODE_LIMIT {
+            let message = format!("more than {NODE_LIMIT} YAML nodes after expanding aliases");
+            return Err(Error::new(ErrorKind::Budget, message).at_line(span.start.line(), span.start.col() + 1));
+        }
+        Ok(())
+    }
+
+    /// One node and how many nodes it holds. Recursion is bounded by `DEPTH_LIMIT`.
+    fn node(
+        &mut self,
+        event: Yaml<'a>,
+        span: Span,
+        pointer: &mut String,
+        depth: usize,
+        lines: &mut Lines,
+    ) -> Result<(Value, usize)> {
+        if depth > DEPTH_LIMIT {
+            let message = format!("nested deeper than {DEPTH_LIMIT} levels");
+            return Err(Error::new(ErrorKind::Budget, message).at_line(span.start.line(), span.start.col() + 1));
+        }
+        self.spend(1, span)?;
+        lines.entry(pointer.clone()).or_insert(span.start.line() as u64);
+        let length = pointer.len();
+        let (anchor, value, size) = match event {
+            Yaml::Alias(id) => {
+                let (value, size) = match self.anchors.get(&id) {
+                    Some(known) => known.clone(),
+                    None => {
+                        let error = Error::new(ErrorKind::Malformed, "alias of an anchor that is not complete");
+                        return Err(error.at_line(span.start.line(), span.start.col() + 1));
+                    }
+                };
+                self.spend(size, span)?;
+                return Ok((value, size));
+            }
+            Yaml::Scalar(text, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain && tag.is_none();
+                (anchor, if plain { plain_scalar(&text) } else { Value::String(text.into_owned()) }, 1)
+            }
+            Yaml::SequenceStart(anchor, tag) => {
+                let (mut items, mut size) = (Vec::new(), 1);
+                loop {
+                    match self.next()? {
+                        Some((Yaml::SequenceEnd, _)) | None => break,
+                        Some((event, span)) => {
+                            pointer.push_str(&format!("/{}", items.len()));
+                            let (item, nodes) = self.node(event, span, pointer, depth + 1, lines)?;
+                            pointer.truncate(length);
+                            items.push(item);
+                            size += nodes;
+                        }
+                    }
+                }
+                (anchor, tagged(Value::Array(items), tag.as_deref()), size)
+            }
+            Yaml::MappingStart(anchor, tag) => {
+                let (mut map, mut merged, mut size) = (Map::new(), Vec::new(), 1);
+                while let Some((event, key_span)) = self.next()? {
+                    if event == Yaml::MappingEnd {
+                        break;
+                    }
+                    let plain = matches!(&event, Yaml::Scalar(_, ScalarStyle::Plain, ..));
+                    let (key, _) =
+                        self.node(event, key_span, &mut String::from("\u{0}"), depth + 1, &mut Lines::new())?;
+                    let key = match key {
+                        Value::String(key) => key,
+                        other => other.to_string(),
+                    };
+                    let Some((event, span)) = self.next()? else { break };
+                    pointer.push('/');
+                    pointer.push_str(&pointer_key(&key));
+                    lines.insert(pointer.clone(), key_span.start.line() as u64);
+                    let (item, nodes) = self.node(event, span, pointer, depth + 1, lines)?;
+                    pointer.truncate(length);
+                    size += nodes;
+                    match item {
+                        Value::Object(base) if plain && key == "<<" => merged.push(base),
+                        item => {
+                            map.insert(key, item);
+                        }
+                    }
+                }
+                for (key, value) in merged.into_iter().flatten() {
+                    map.entry(key).or_insert(value);
+                }
+                (anchor, tagged(Value::Object(map), tag.as_deref()), size)
+            }
+            _ => (0, Value::Null, 1),
+        };
+        if anchor > 0 {
+            self.anchors.insert(anchor, (value.clone(), size));
+        }
+        Ok((value, size))
+    }
+}
+
+/// Local tags such as CloudFormation's `!GetAtt` become `{"!GetAtt": value}`; core-schema tags change nothing.
+fn tagged(value: Value, tag: Option<&saphyr_parser::Tag>) -> Value {
+    match tag {
+        Some(tag) if tag.handle == "!" => Value::Object(Map::from_iter([(format!("!{}", tag.suffix), value)])),
+        _ => value,
+    }
+}
+
+/// YAML 1.2 core schema for plain scalars.
+fn plain_scalar(text: &str) -> Value {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
+        "true" | "True" | "TRUE" => return Value::Bool(true),
+        "false" | "False" | "FALSE" => return Value::Bool(false),
+        _ => {}
+    }
+    let numeric = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.'));
+    if !numeric {
+        return Value::String(text.to_owned());
+    }
+    if let Ok(number) = text.parse::<i64>() {
+        return Value::Number(number.into());
+    }
+    if let Some(number) = text.strip_prefix("0x").and_then(|hex| i64::from_str_radix(hex, 16).ok()) {
+        return Value::Number(number.into());
+    }
+    let float = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E'));
+    match text.parse::<f64>() {
+        Ok(number) if float => Number::from_f64(number).map_or_else(|| Value::String(text.to_owned()), Value::Number),
+        _ => Value::String(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn one(text: &str) -> Document {
+        let (mut documents, error) = Document::yaml("f.yaml", text);
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!(documents.len(), 1);
+        documents.remove(0)
+    }
+
+    #[test]
+    fn yaml_values_and_lines() {
+        let doc = one("a: 1\nb:\n  - x: 'yes'\n    y: true\n  - ~\nc/d: 1.5\n");
+        assert_eq!(doc.value, json!({"a": 1, "b": [{"x": "yes", "y": true}, null], "c/d": 1.5}));
+        assert_eq!(doc.evidence("/b/0/y").line, Some(4));
+        assert_eq!(doc.evidence("/c~1d").line, Some(6));
+        assert_eq!(doc.evidence("/b/0/nowhere").line, Some(3));
+    }
+
+    #[test]
+    fn anchors_merge_keys_and_local_tags() {
+        let doc = one("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  y: 3\nrole: !GetAtt [R, Arn]\n");
+        assert_eq!(doc.value["use"], json!({"x": 1, "y": 3}));
+        assert_eq!(doc.value["role"], json!({"!GetAtt": ["R", "Arn"]}));
+    }
+
+    #[test]
+    fn good_documents_before_a_bad_one_are_kept() {
+        let (documents, error) = Document::yaml("f.yaml", "a: 1\n---\nb: 2\n---\nc: [1\nd: }\n");
+        assert_eq!(documents.len(), 2);
+        let error = error.unwrap();
+        assert_eq!(error.kind, ErrorKind::Malformed);
+        assert!(error.line.unwrap() >= 5, "{error}");
+    }
+
+    #[test]
+    fn alias_bombs_and_deep_nesting_end_in_an_error() {
+        let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+        for i in 1..12 {
+            let aliases = vec![format!("*a{}", i - 1); 10].join(", ");
+            bomb.push_str(&format!("a{i}: &a{i} [{aliases}]\n"));
+        }
+        assert_eq!(Document::yaml("f", &bomb).1.unwrap().kind, ErrorKind::Budget);
+        assert_eq!(Document::yaml("f", &"[".repeat(100_000)).1.unwrap().kind, ErrorKind::Budget);
+        assert_eq!(Document::json("f", &"[".repeat(100_000)).unwrap_err().kind, ErrorKind::Budget);
+        assert_eq!(Document::yaml("f", "a: &a [*a]").1.unwrap().kind, ErrorKind::Malformed);
+    }
+
+    #[test]
+    fn config_errors_name_file_and_line() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Config {
+            #[serde(rename = "name")]
+            _name: String,
+        }
+        let error = Document::config::<Config>("c.yaml", "name: x\n\nnmae: y\n").unwrap_err();
+        assert!(error.to_string().starts_with("c.yaml:3:"), "{error}");
+    }
+}

@@ -1,0 +1,90 @@
+//! What happens at run time: text matches, and events that carry text or calls.
+
+use std::borrow::Cow;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::kind::names;
+use super::{AssetId, Evidence, Severity};
+
+/// A span of text that a detector points at. Offsets are bytes into the text as given; bindings and the command line
+/// convert them (code points in Python and CLI JSON, UTF-16 units in Node).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Match {
+    /// `prompt_injection`, `pii`, `secrets`, `phishing`, `exfiltration`, `invisible_text`, `tool_poisoning`.
+    pub detector: Cow<'static, str>,
+    /// Presidio entity type, `PHISHING_URL`, or the rule's id for secrets.
+    #[serde(rename = "type")]
+    pub kind: Cow<'static, str>,
+    /// The rule that matched.
+    pub rule: Cow<'static, str>,
+    /// Confidence, 0 to 1.
+    pub score: f64,
+    /// How bad it is.
+    pub severity: Severity,
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+impl Match {
+    /// A match of `rule` over `start..end`.
+    pub fn new(
+        detector: impl Into<Cow<'static, str>>,
+        kind: impl Into<Cow<'static, str>>,
+        rule: impl Into<Cow<'static, str>>,
+        score: f64,
+        severity: Severity,
+        span: std::ops::Range<usize>,
+    ) -> Self {
+        let (start, end) = (span.start, span.end);
+        Self { detector: detector.into(), kind: kind.into(), rule: rule.into(), score, severity, start, end }
+    }
+}
+
+names! {
+    /// What part a text plays in a conversation with a model.
+    TextRole, "kebab-case" {
+        /// Written by the user.
+        Prompt = "prompt",
+        /// A document or web page the model reads.
+        Document = "document",
+        /// Written by the model.
+        Output = "output",
+        /// Returned by a tool.
+        ToolResult = "tool-result",
+        /// A tool's own description.
+        ToolDescription = "tool-description",
+    }
+}
+
+/// Something that happened at run time to an asset: a message, as logs and traces record it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Event {
+    /// The asset it happened to: application, endpoint, agent.
+    pub asset: AssetId,
+    /// What the text is.
+    pub role: TextRole,
+    /// The text.
+    pub text: String,
+    /// When, RFC 3339, as recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// Who, as recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// Where it was recorded.
+    #[serde(default)]
+    pub evidence: Evidence,
+}
+
+impl Event {
+    /// A message of this role at this asset.
+    pub fn new(asset: impl Into<AssetId>, role: TextRole, text: impl Into<String>) -> Self {
+        Self { asset: asset.into(), role, text: text.into(), time: None, actor: None, evidence: Evidence::default() }
+    }
+}

@@ -1,0 +1,22 @@
+//! The schema: assets, relations, inventory, findings, evidence, events, errors. Everything else speaks it.
+
+mod attribute;
+mod diff;
+mod document;
+mod error;
+mod event;
+mod evidence;
+mod finding;
+mod inventory;
+mod kind;
+
+pub use attribute::{Authentication, Encryption, Exposure, ModelType, Provenance, RiskClass};
+pub use diff::{Change, InventoryDiff};
+pub use document::{Document, pointer_key};
+pub use error::{Error, ErrorKind, Result};
+pub use event::{Event, Match, TextRole};
+pub use evidence::Evidence;
+pub use finding::{Control, Finding, Severity};
+pub(crate) use finding::{fingerprint, hex};
+pub use inventory::{Asset, AssetId, Inventory, Relation};
+pub use kind::{AssetKind, RelationKind};

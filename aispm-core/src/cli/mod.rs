@@ -1,0 +1,134 @@
+//! The command line. One file a command; each converts arguments, calls one room and prints.
+//!
+//! Exit codes: 0 nothing at or above the bar, 1 findings, 2 usage, policy or configuration error, or input that could
+//! not be read where it matters.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::asset::{Error, ErrorKind, Result};
+
+mod assess;
+mod completions;
+mod detect;
+mod diff;
+mod discover;
+mod init;
+mod paths;
+mod rules;
+mod scan;
+mod schema;
+
+/// AI security posture management: discover, judge, trace and guard, offline.
+#[derive(Debug, Parser)]
+#[command(name = "aispm", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Assess(assess::Args),
+    Discover(discover::Args),
+    Paths(paths::Args),
+    Detect(detect::Args),
+    Scan(scan::Args),
+    Rules(rules::Args),
+    Diff(diff::Args),
+    Init(init::Args),
+    Schema(schema::Args),
+    Completions(completions::Args),
+}
+
+/// How a command that did its work ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// Nothing at or above the bar.
+    Clean = 0,
+    /// Findings at or above the bar.
+    Findings = 1,
+    /// The result must not be relied on, and standard error says why.
+    Unreliable = 2,
+}
+
+/// Runs the command line on these arguments, the program's name first, and returns its exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // a failed print to a closed stream has nowhere to go
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(2);
+        }
+    };
+    let result = match cli.command {
+        Command::Assess(args) => args.run(),
+        Command::Discover(args) => args.run(),
+        Command::Paths(args) => args.run(),
+        Command::Detect(args) => args.run(),
+        Command::Scan(args) => args.run(),
+        Command::Rules(args) => args.run(),
+        Command::Diff(args) => args.run(),
+        Command::Init(args) => args.run(),
+        Command::Schema(args) => args.run(),
+        Command::Completions(args) => args.run(),
+    };
+    match result {
+        Ok(exit) => exit as u8,
+        // the reader went away (`aispm … | head`): nothing is wrong
+        Err(error) if error.source.as_ref().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) => 0,
+        Err(error) => {
+            warn(&format!("error: {error}"));
+            Exit::Unreliable as u8
+        }
+    }
+}
+
+/// A line on standard error.
+fn warn(message: &str) {
+    // a closed standard error has nowhere to report to
+    let _ = writeln!(anstream::stderr(), "aispm: {message}");
+}
+
+/// Where a command's result goes: a file, or standard output.
+fn output(file: Option<&PathBuf>) -> Result<Box<dyn Write>> {
+    Ok(match file {
+        Some(path) => {
+            let file = std::fs::File::create(path).map_err(|error| Error::unreadable(path, error))?;
+            Box::new(io::BufWriter::new(file))
+        }
+        None => Box::new(io::BufWriter::new(anstream::stdout())),
+    })
+}
+
+/// Input named on the command line, `-` for standard input, as text; bytes that are not UTF-8 are an error.
+fn input(path: &std::path::Path) -> Result<String> {
+    let read = if path.as_os_str() == "-" { io::read_to_string(io::stdin()) } else { std::fs::read_to_string(path) };
+    read.map_err(|error| Error::unreadable(path, error))
+}
+
+/// Prints a document as pretty JSON with `"schema": "aispm/1"` first.
+fn print_json(out: &mut dyn Write, document: &impl serde::Serialize) -> Result<()> {
+    #[derive(serde::Serialize)]
+    struct Envelope<'a, T> {
+        schema: &'static str,
+        #[serde(flatten)]
+        document: &'a T,
+    }
+    serde_json::to_writer_pretty(&mut *out, &Envelope { schema: crate::SCHEMA, document })
+        .map_err(io::Error::from)
+        .and_then(|()| writeln!(out))
+        .and_then(|()| out.flush())
+        .map_err(written)
+}
+
+/// A failed write as our error.
+fn written(error: io::Error) -> Error {
+    let mut wrapped = Error::new(ErrorKind::Unreadable, format!("cannot write the result: {error}"));
+    wrapped.source = Some(error);
+    wrapped
+}

@@ -1,0 +1,1 @@
+//! Node binding of `aispm`: convert, call, convert.

@@ -1,0 +1,1 @@
+//! Python binding of `aispm`: convert, call, convert.

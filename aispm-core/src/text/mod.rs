@@ -1,1 +1,3 @@
-//! TODO room text
+//! Text: canonical form and detectors, with offsets into the text as given.
+
+pub mod sensitive;

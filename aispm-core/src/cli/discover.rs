@@ -1,14 +1,58 @@
 //! `aispm discover`.
 
-use super::Exit;
-use crate::asset::{Error, ErrorKind, Result};
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::{Exit, print_json, written};
+use crate::asset::Result;
+use crate::discover::{Discovery, discover};
 
 /// List AI assets and their relations
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// Files and folders
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Output format
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Write to this file instead of standard output
+    #[arg(short, long)]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
 
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
-        Err(Error::new(ErrorKind::Usage, "`aispm discover` is not there yet"))
+        let discovery = discover(&self.paths);
+        let mut out = super::output(self.output.as_ref())?;
+        match self.format {
+            Format::Json => print_json(&mut *out, &discovery)?,
+            Format::Text => text(&mut *out, &discovery).map_err(written)?,
+        }
+        let read_nothing = discovery.files.is_empty() && !discovery.incomplete.is_empty();
+        Ok(if read_nothing { Exit::Unreliable } else { Exit::Clean })
     }
+}
+
+/// A line an AI asset, then what was not read.
+fn text(out: &mut dyn Write, discovery: &Discovery) -> std::io::Result<()> {
+    for asset in discovery.inventory.assets().filter(|asset| asset.ai) {
+        let place = asset.evidence.first().map(|evidence| evidence.location()).unwrap_or_default();
+        writeln!(out, "{:<16} {}  {place}", asset.kind, asset.name)?;
+    }
+    let (assets, ai) = (discovery.inventory.len(), discovery.inventory.assets().filter(|asset| asset.ai).count());
+    writeln!(out, "{assets} assets, {ai} of them AI, in {} files", discovery.files.len())?;
+    for unread in &discovery.skipped {
+        writeln!(out, "skipped     {}: {}", unread.path, unread.reason)?;
+    }
+    for unread in &discovery.incomplete {
+        writeln!(out, "incomplete  {}: {}", unread.path, unread.reason)?;
+    }
+    out.flush()
 }

@@ -1,1 +1,90 @@
-//! TODO room discover
+//! Raw exports → assets. One file or folder per format; a sniffer chooses by content.
+//!
+//! A folder is walked, its files are read in parallel and merged in path order, so the same input gives the same
+//! inventory. What is not understood is listed under `skipped`, what could not be read to its end under `incomplete`.
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::asset::{Event, Inventory};
+
+mod aws;
+mod format;
+mod terraform;
+mod walk;
+
+pub(crate) use format::{Found, Structured};
+
+/// What discovery saw.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Discovery {
+    /// Assets and relations.
+    #[serde(flatten)]
+    pub inventory: Inventory,
+    /// Files that were understood.
+    pub files: Vec<FileSeen>,
+    /// Files that are not of a known format, with the reason.
+    pub skipped: Vec<Unread>,
+    /// Input that should have been read but could not, wholly or in part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incomplete: Vec<Unread>,
+    /// Run-time messages found in logs; kept out of JSON because they may hold personal data.
+    #[serde(skip)]
+    pub events: Vec<Event>,
+}
+
+/// A file that was understood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct FileSeen {
+    /// The argument as given joined with what lies below it.
+    pub path: String,
+    /// The format's name, e.g. `aws-authorization-details`.
+    pub format: String,
+    /// How many assets it gave.
+    pub assets: usize,
+}
+
+/// A file that was not read, or not to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Unread {
+    /// The argument as given joined with what lies below it.
+    pub path: String,
+    /// Why, with line or byte.
+    pub reason: String,
+    /// Whether it is or may be identity or AI-related input: a gate must not pass without it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub critical: bool,
+}
+
+/// Reads files and folders. Paths that do not exist are reported under `incomplete`, never lost.
+pub fn discover<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Discovery {
+    let mut discovery = Discovery::default();
+    let (files, unread) = walk::files(paths);
+    discovery.incomplete.extend(unread);
+    for outcome in format::read_all(&files) {
+        discovery.take(outcome);
+    }
+    discovery
+}
+
+impl Discovery {
+    fn take(&mut self, outcome: format::Outcome) {
+        let format::Outcome { path, found, formats, skipped, error } = outcome;
+        if !formats.is_empty() {
+            self.files.push(FileSeen { path: path.clone(), format: formats.join("+"), assets: found.inventory.len() });
+        }
+        if let Some(reason) = skipped {
+            self.skipped.push(Unread { path: path.clone(), reason, critical: false });
+        }
+        if let Some((reason, critical)) = error {
+            self.incomplete.push(Unread { path, reason, critical });
+        }
+        self.inventory.extend(found.inventory);
+        self.events.extend(found.events);
+    }
+}

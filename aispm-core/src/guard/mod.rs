@@ -1,1 +1,1 @@
-//! TODO room guard
+//! Run-time decisions on messages and tool calls.

@@ -1,1 +1,1 @@
-//! TODO room identity
+//! Who may do what.

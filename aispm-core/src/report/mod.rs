@@ -1,1 +1,1 @@
-//! TODO room report
+//! Assessments as text, JSON, SARIF, Mermaid and HTML.

@@ -1,0 +1,5 @@
+//! Amazon Web Services exports.
+
+mod authorization_details;
+
+pub(super) use authorization_details::AUTHORIZATION_DETAILS;

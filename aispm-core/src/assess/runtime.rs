@@ -1,0 +1,98 @@
+//! Run-time messages against the estate: which assets were attacked or leaked, and where that was recorded.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use serde_json::{Map, Value};
+
+use crate::asset::{AssetId, AssetKind, Event, Evidence, Inventory, RelationKind, TextRole};
+use crate::text::{Detector, Detectors};
+
+/// Most places kept per asset and detector.
+const EVIDENCE_LIMIT: usize = 20;
+
+/// What one detector found in the messages of one asset.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Hits {
+    /// Messages with at least one match.
+    pub(super) messages: usize,
+    /// Types of match, with how many.
+    pub(super) types: BTreeMap<String, usize>,
+    /// The messages' places, at most 20; excerpts name the type, never the text.
+    pub(super) evidence: Vec<Evidence>,
+}
+
+/// Hits by asset, detector and role.
+pub(super) type HitMap = BTreeMap<(AssetId, Detector, TextRole), Hits>;
+
+/// Looks at every message, in parallel; the result does not depend on the order of work. Linear in the texts.
+pub(super) fn hits(events: &[Event], inventory: &Inventory) -> HitMap {
+    let detectors = Detectors::builtin();
+    let found: Vec<_> = events.par_iter().map(|event| detectors.detect(&event.text, event.role)).collect();
+    let mut hits = HitMap::new();
+    for (event, detection) in events.iter().zip(found) {
+        let asset = resolve(&event.asset, inventory);
+        let mut counted = Vec::new();
+        for m in &detection.matches {
+            let Ok(detector) = m.detector.parse::<Detector>() else { continue };
+            let hits = hits.entry((asset.clone(), detector, event.role)).or_default();
+            *hits.types.entry(m.kind.to_string()).or_default() += 1;
+            if counted.contains(&detector) {
+                continue;
+            }
+            counted.push(detector);
+            hits.messages += 1;
+            if hits.evidence.len() < EVIDENCE_LIMIT {
+                hits.evidence.push(event.evidence.clone().excerpt(format!("{detector}: {}", m.kind)));
+            }
+        }
+    }
+    hits
+}
+
+/// The asset a log means: its id, or the one system, application, agent or endpoint of that name.
+fn resolve(named: &AssetId, inventory: &Inventory) -> AssetId {
+    let kinds = [AssetKind::System, AssetKind::Application, AssetKind::Agent, AssetKind::Endpoint];
+    let name = named.as_str().rsplit([':', '/']).next().unwrap_or_default();
+    let same = |kind: AssetKind| {
+        inventory.assets().find(|a| a.kind == kind && (a.name == name || a.id.as_str() == name)).map(|a| a.id.clone())
+    };
+    kinds.into_iter().find_map(same).unwrap_or_else(|| named.clone())
+}
+
+/// Writes hits into the assets' `runtime` property: `{"output": {"pii": 2}}`, where rules read them.
+pub(super) fn record(hits: &HitMap, inventory: &mut Inventory) {
+    for ((asset, detector, role), hits) in hits {
+        let Some(asset) = inventory.get_mut(asset.as_str()) else { continue };
+        let runtime = asset.properties.entry("runtime").or_insert_with(|| Value::Object(Map::new()));
+        let Value::Object(runtime) = runtime else { continue };
+        let by_role = runtime.entry(role.as_str()).or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(by_role) = by_role {
+            let before = by_role.get(detector.as_str()).and_then(Value::as_u64).unwrap_or_default();
+            by_role.insert(detector.to_string(), (before + hits.messages as u64).into());
+        }
+    }
+}
+
+/// The asset and everything a hit on it bears on: what contains it or it contains, serves, exposes or runs, both ways,
+/// through at most `depth` relations.
+pub(super) fn neighbourhood(id: &AssetId, inventory: &Inventory, depth: usize) -> Vec<AssetId> {
+    use RelationKind::{Contains, Exposes, HasTool, Invokes, RunsAs, Serves, Uses};
+    let close = |kind| matches!(kind, Contains | Exposes | HasTool | Invokes | RunsAs | Serves | Uses);
+    let mut near = vec![id.clone()];
+    let mut from = 0;
+    for _ in 0..depth {
+        let ring: Vec<AssetId> = near.get(from..).unwrap_or_default().to_vec();
+        from = near.len();
+        for id in &ring {
+            let out = inventory.outgoing(id.as_str()).filter(|r| close(r.kind)).map(|r| &r.to);
+            let into = inventory.incoming(id.as_str()).filter(|r| close(r.kind)).map(|r| &r.from);
+            for other in out.chain(into) {
+                if other.as_str() != AssetId::INTERNET && !near.contains(other) {
+                    near.push(other.clone());
+                }
+            }
+        }
+    }
+    near
+}

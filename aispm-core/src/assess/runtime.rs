@@ -1,6 +1,6 @@
 //! Run-time messages against the estate: which assets were attacked or leaked, and where that was recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 use serde_json::{Map, Value};
@@ -74,25 +74,25 @@ pub(super) fn record(hits: &HitMap, inventory: &mut Inventory) {
     }
 }
 
-/// The asset and everything a hit on it bears on: what contains it or it contains, serves, exposes or runs, both ways,
-/// through at most `depth` relations.
-pub(super) fn neighbourhood(id: &AssetId, inventory: &Inventory, depth: usize) -> Vec<AssetId> {
+/// The asset and everything a hit on it bears on: what contains it or it contains, serves, exposes, uses or runs as,
+/// both ways, through at most `depth` relations; the internet is not passed. O(relations met · log n).
+pub(super) fn neighbourhood(id: &AssetId, inventory: &Inventory, depth: usize) -> BTreeSet<AssetId> {
     use RelationKind::{Contains, Exposes, HasTool, Invokes, RunsAs, Serves, Uses};
     let close = |kind| matches!(kind, Contains | Exposes | HasTool | Invokes | RunsAs | Serves | Uses);
-    let mut near = vec![id.clone()];
-    let mut from = 0;
+    let mut near = BTreeSet::from([id.clone()]);
+    let mut ring = vec![id.clone()];
     for _ in 0..depth {
-        let ring: Vec<AssetId> = near.get(from..).unwrap_or_default().to_vec();
-        from = near.len();
+        let mut next = Vec::new();
         for id in &ring {
             let out = inventory.outgoing(id.as_str()).filter(|r| close(r.kind)).map(|r| &r.to);
             let into = inventory.incoming(id.as_str()).filter(|r| close(r.kind)).map(|r| &r.from);
-            for other in out.chain(into) {
-                if other.as_str() != AssetId::INTERNET && !near.contains(other) {
-                    near.push(other.clone());
+            for other in out.chain(into).filter(|other| other.as_str() != AssetId::INTERNET) {
+                if near.insert(other.clone()) {
+                    next.push(other.clone());
                 }
             }
         }
+        ring = next;
     }
     near
 }

@@ -5,9 +5,14 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::asset::{Finding, Inventory, Result, Severity};
+use crate::asset::{AssetId, Event, Finding, Inventory, Result, Severity};
 use crate::discover::{FileSeen, Unread};
 use crate::path::{AttackPath, ChokePoint, Fix};
+
+mod runtime;
+
+/// How many relations away a run-time hit still bears on an attack path.
+const NEIGHBOURHOOD: usize = 2;
 
 /// What is known and wrong of an estate.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,7 +29,7 @@ pub struct Assessment {
     /// The cheapest changes that cut the paths.
     pub fixes: Vec<Fix>,
     /// Identities that effectively hold `*` on `*`.
-    pub admins: Vec<crate::asset::AssetId>,
+    pub admins: Vec<AssetId>,
     /// Everything found.
     pub inventory: Inventory,
     /// Files that were understood.
@@ -34,6 +39,18 @@ pub struct Assessment {
     /// Input that should have been read but could not; the result does not cover it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incomplete: Vec<Unread>,
+}
+
+/// What one run-time event changed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Observation {
+    /// The asset that the event was taken to mean.
+    pub asset: Option<AssetId>,
+    /// Detectors that found something.
+    pub detectors: Vec<String>,
+    /// Ids of the attack paths that pass this asset or its neighbourhood; their risk was raised.
+    pub paths: Vec<String>,
 }
 
 /// Counts of an assessment.
@@ -108,6 +125,27 @@ impl Assessment {
     #[must_use]
     pub fn fails(&self, bar: Severity) -> bool {
         self.findings.iter().any(|finding| finding.severity >= bar)
+    }
+
+    /// Takes in one run-time event: counts its hits on the asset's `runtime` property, and raises the risk of the attack
+    /// paths near the asset, each by half of what is missing to 100. A message without a match changes nothing.
+    /// O(text + paths · steps + relations near the asset).
+    pub fn observe(&mut self, event: &Event) -> Observation {
+        let hits = runtime::hits(std::slice::from_ref(event), &self.inventory);
+        runtime::record(&hits, &mut self.inventory);
+        let mut seen = Observation::default();
+        for (asset, detector, _) in hits.keys() {
+            seen.asset = Some(asset.clone());
+            seen.detectors.push(detector.to_string());
+        }
+        if let Some(asset) = &seen.asset {
+            let near = runtime::neighbourhood(asset, &self.inventory, NEIGHBOURHOOD);
+            for path in self.paths.iter_mut().filter(|path| path.assets().any(|id| near.contains(id))) {
+                path.risk += (100.0 - path.risk) / 2.0;
+                seen.paths.push(path.id.clone());
+            }
+        }
+        seen
     }
 
     /// Unreadable input that a gate must not pass without.

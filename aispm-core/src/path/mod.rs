@@ -87,6 +87,20 @@ pub struct AttackPath {
     pub steps: Vec<Step>,
 }
 
+impl AttackPath {
+    /// The source and everything that the steps start from or reach, in order; repeats are possible.
+    pub fn assets(&self) -> impl Iterator<Item = &AssetId> {
+        let steps = self.steps.iter().flat_map(|step| {
+            let from = match &step.from {
+                From::One(id) => std::slice::from_ref(id),
+                From::All(ids) => ids.as_slice(),
+            };
+            from.iter().chain([&step.to])
+        });
+        [&self.source].into_iter().chain(steps)
+    }
+}
+
 /// An asset or fact that many paths pass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]

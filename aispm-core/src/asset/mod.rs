@@ -18,6 +18,6 @@ pub use event::{Event, Match, TextRole};
 pub use evidence::Evidence;
 pub use finding::{Control, Finding, Severity};
 pub(crate) use finding::{fingerprint, hex};
-pub(crate) use kind::names;
 pub use inventory::{Asset, AssetId, Inventory, Relation};
+pub(crate) use kind::names;
 pub use kind::{AssetKind, RelationKind};

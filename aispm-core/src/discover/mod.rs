@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::asset::{Event, Inventory};
 
 mod aws;
+pub mod declared;
 mod format;
 mod terraform;
 mod walk;

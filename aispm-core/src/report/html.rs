@@ -23,7 +23,7 @@ const SCRIPT: &str = include_str!("../../data/report/page.js");
 const PATHS: usize = 200;
 const HITS: usize = 50;
 const ASSETS: usize = 2000;
-/// Paths that are open when the page is.
+/// Paths and findings that are open when the page is.
 const OPEN: usize = 3;
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -111,8 +111,8 @@ fn paths(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "<h2 id=\"paths\">Attack paths <small>worst first</small></h2>")?;
     let shown = paths.get(..PATHS).unwrap_or(paths);
-    if shown.len() > 1 {
-        let (map, drawn) = Drawing::of_paths(shown);
+    let (map, drawn) = Drawing::of_paths(shown);
+    if drawn > 1 {
         let svg = map.svg(report, "map of attack paths");
         let what =
             if drawn == paths.len() { "All".to_owned() } else { format!("The worst {drawn} of {}", paths.len()) };
@@ -147,7 +147,10 @@ fn attack_path(report: &Report<'_>, out: &mut dyn Write, n: usize, path: &Attack
         path.risk
     )?;
     let svg = Drawing::of_path(path, &anchor).svg(report, &names);
-    writeln!(out, "<div class=\"scroll\">{svg}</div><table><thead><tr><th></th><th>Step</th><th>Technique</th>")?;
+    writeln!(
+        out,
+        "<div class=\"scroll\">{svg}</div><table class=\"steps\"><thead><tr><th></th><th>Step</th><th>Technique</th>"
+    )?;
     writeln!(out, "<th>Evidence</th></tr></thead><tbody>")?;
     for (s, step) in path.steps.iter().enumerate() {
         let from = sources(step).iter().map(|id| report.name(id)).collect::<Vec<_>>().join(" and ");
@@ -191,22 +194,23 @@ fn findings(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "<button class=\"{severity}\" value=\"{severity}\" aria-pressed=\"true\">{severity} {n}</button>")?;
     }
     writeln!(out, "<input type=\"search\" placeholder=\"Filter\" aria-label=\"Filter findings\"></div>")?;
-    for group in &groups {
-        finding_group(report, out, group)?;
+    for (n, group) in groups.iter().enumerate() {
+        finding_group(report, out, group, n < OPEN)?;
     }
     writeln!(out, "<p class=\"soft no-match\" hidden>No finding matches.</p>")
 }
 
-fn finding_group(report: &Report<'_>, out: &mut dyn Write, group: &Group<'_>) -> io::Result<()> {
+fn finding_group(report: &Report<'_>, out: &mut dyn Write, group: &Group<'_>, open: bool) -> io::Result<()> {
     let first = group.first;
     writeln!(
         out,
-        "<details data-severity=\"{0}\"><summary><span class=\"badge {0}\">{0}</span><span class=\"title\">{1}</span>\
+        "<details data-severity=\"{0}\"{4}><summary><span class=\"badge {0}\">{0}</span><span class=\"title\">{1}</span>\
          <span class=\"more\">{2} · {3}</span></summary><div class=\"inside\">",
         first.severity,
         Safe(&first.title),
         Safe(&first.rule),
-        count(group.findings.len(), "asset")
+        count(group.findings.len(), "finding"),
+        if open { " open" } else { "" }
     )?;
     let why = report.why(&first.rule);
     if !why.is_empty() {
@@ -222,7 +226,7 @@ fn finding_group(report: &Report<'_>, out: &mut dyn Write, group: &Group<'_>) ->
         }
         writeln!(out, "</div>")?;
     }
-    left_out(out, group.findings.len(), HITS, "asset")?;
+    left_out(out, group.findings.len(), HITS, "finding")?;
     if let Some(fix) = group.shared_fix().filter(|fix| !fix.is_empty()) {
         writeln!(out, "<p class=\"fix\">{}</p>", Safe(fix))?;
     }

@@ -1,6 +1,8 @@
 //! What a small assessment looks like in each format, and that foreign text stays text in all of them.
 //! `INSTA_UPDATE=always` writes the snapshots anew.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
+
 use aispm_core::assess::Assessment;
 use aispm_core::report::{Format, Report};
 

@@ -1,5 +1,7 @@
 //! The committed JSON Schemas are those that `aispm schema` prints. `AISPM_BLESS=1` writes them anew.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;

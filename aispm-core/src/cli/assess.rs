@@ -1,5 +1,6 @@
 //! `aispm assess`.
 
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use super::{Exit, warn, written};
@@ -80,7 +81,7 @@ impl Args {
         let rules = PolicySet::builtin()?.rules();
         let report = Report::new(assessment).rules(&rules).color(self.output.is_none() && super::colored());
         report.write(self.format.into(), &mut *super::output(self.output.as_ref())?).map_err(written)?;
-        if let Some(file) = &self.output {
+        if let Some(file) = self.output.as_ref().filter(|_| io::stderr().is_terminal()) {
             warn(&format!("wrote {}", file.display()));
         }
         Ok(())
@@ -105,5 +106,60 @@ impl Args {
             return Exit::Unreliable;
         }
         if assessment.fails(bar) { Exit::Findings } else { Exit::Clean }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn verdict(flags: &str, severity: Option<&str>, files: usize, unread: Option<bool>) -> Exit {
+        let finding = |severity| {
+            serde_json::json!({"fingerprint": "0", "rule": "R", "title": "t", "severity": severity, "asset": "a",
+                "message": "m"})
+        };
+        let file = serde_json::json!({"path": "f", "format": "terraform", "assets": 1});
+        let unread = unread.map(|critical| serde_json::json!({"path": "g", "reason": "cut", "critical": critical}));
+        let assessment = serde_json::json!({
+            "summary": {"assets": 0, "ai_assets": 0, "paths": 0, "findings": {}},
+            "findings": severity.map(finding).into_iter().collect::<Vec<_>>(),
+            "paths": [], "choke_points": [], "fixes": [], "admins": [],
+            "inventory": {"assets": [], "relations": []},
+            "files": vec![file; files], "skipped": [], "incomplete": unread.into_iter().collect::<Vec<_>>(),
+        });
+        let line = format!("assess . {flags}");
+        let args = Line::try_parse_from(line.split_whitespace()).unwrap().args;
+        args.verdict(&serde_json::from_value(assessment).unwrap())
+    }
+
+    #[test]
+    fn without_a_bar_findings_do_not_fail() {
+        assert_eq!(verdict("", Some("critical"), 1, None), Exit::Clean);
+        assert_eq!(verdict("", None, 1, Some(true)), Exit::Clean);
+        assert_eq!(verdict("", None, 0, Some(false)), Exit::Unreliable);
+        assert_eq!(verdict("", None, 0, None), Exit::Clean);
+    }
+
+    #[test]
+    fn a_bar_fails_at_or_above_it() {
+        assert_eq!(verdict("--fail-on high", Some("critical"), 1, None), Exit::Findings);
+        assert_eq!(verdict("--fail-on high", Some("high"), 1, None), Exit::Findings);
+        assert_eq!(verdict("--fail-on high", Some("medium"), 1, None), Exit::Clean);
+    }
+
+    #[test]
+    fn a_gate_does_not_pass_on_half_the_input() {
+        assert_eq!(verdict("--fail-on high", None, 1, Some(true)), Exit::Unreliable);
+        assert_eq!(verdict("--fail-on high --allow-incomplete", None, 1, Some(true)), Exit::Clean);
+        assert_eq!(verdict("--fail-on high --allow-incomplete", Some("high"), 1, Some(true)), Exit::Findings);
+        assert_eq!(verdict("--fail-on high", None, 1, Some(false)), Exit::Clean);
     }
 }

@@ -14,8 +14,11 @@ pub(super) struct Args {
     name: Option<String>,
 }
 
+/// A name and what makes its schema.
+type Row = (&'static str, fn() -> Schema);
+
 /// Everything with a schema. Documents say `"schema": "aispm/1"`; parts stand inside documents or on lines of their own.
-const SCHEMAS: &[(&str, fn() -> Schema)] = &[
+const SCHEMAS: &[Row] = &[
     ("assessment", document::<crate::assess::Assessment>),
     ("diff", document::<crate::report::Diff>),
     ("discovery", document::<crate::discover::Discovery>),

@@ -8,11 +8,12 @@ use super::Detector;
 use super::canonical::{Canonical, Vocabulary};
 use super::invisible::Hidden;
 use super::lexicon::{Classes, Lexicon};
+use super::model::{FEATURES, Model, features};
 use super::relation::{Held, Relation, Relations};
 use crate::asset::{Document, Match, Result, TextRole};
 
-/// Log-odds of a text in which nothing is found.
-const BIAS: f64 = -4.0;
+/// Log-odds of a tool description in which nothing is found.
+const TOOL_BIAS: f64 = -2.0;
 
 /// The compiled terms and relations.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(super) struct Engine {
     lexicon: Lexicon,
     vocabulary: Vocabulary,
     relations: Relations,
+    model: Model,
 }
 
 #[derive(Debug, Deserialize)]
@@ -34,6 +36,10 @@ struct File {
 pub(super) struct Reading {
     pub(super) canonical: Canonical,
     held: Vec<Held>,
+    /// How often each class was hit.
+    classes: Vec<usize>,
+    /// The buckets of each word.
+    buckets: Vec<[u32; FEATURES]>,
 }
 
 impl Engine {
@@ -54,28 +60,72 @@ impl Engine {
         let (lexicon, mut vocabulary) = Lexicon::new(&classes)?;
         vocabulary.words.extend(common_words.split_whitespace().map(Into::into));
         let relations = Relations::new(relations, &lexicon)?;
-        Ok(Self { lexicon, vocabulary, relations })
+        let model = Model::new(
+            include_bytes!("../../data/text/injection_model.bin"),
+            include_str!("../../data/text/injection_model.tsv"),
+        );
+        Ok(Self { lexicon, vocabulary, relations, model })
     }
 
     pub(super) fn read(&self, text: &str, hidden: &[Hidden]) -> Reading {
         let canonical = Canonical::new(text, hidden, &self.vocabulary);
-        let held = self.relations.held(&self.lexicon.hits(&canonical));
-        Reading { canonical, held }
+        let hits = self.lexicon.hits(&canonical);
+        let mut classes = vec![0; self.lexicon.classes()];
+        for hit in &hits {
+            if let Some(count) = classes.get_mut(hit.class) {
+                *count += 1;
+            }
+        }
+        let held = self.relations.held(&hits);
+        let buckets = features(&canonical);
+        Reading { canonical, held, classes, buckets }
     }
 
     /// The log-odds that the text is what `detector` looks for.
-    pub(super) fn log_odds(&self, reading: &Reading, detector: Detector, _role: TextRole) -> f64 {
-        let mut odds = BIAS;
-        let mut last = None;
-        for held in &reading.held {
-            let Some(relation) = self.relations.list.get(held.relation) else { continue };
-            if relation.detector == detector && last != Some(held.relation) {
-                odds += relation.weight;
-                last = Some(held.relation);
+    pub(super) fn log_odds(&self, reading: &Reading, detector: Detector, role: TextRole) -> f64 {
+        if detector == Detector::ToolPoisoning {
+            return TOOL_BIAS + self.prior(reading, detector);
+        }
+        let (window, _) = self.model.best_window(&reading.buckets);
+        let named = self.named(reading, role).iter().map(|(name, value)| self.model.weight(name) * value).sum::<f64>();
+        let odds = self.model.weight("bias") + self.prior(reading, detector) + named + window;
+        // as calibrated on texts that training did not see
+        self.model.weight("platt_slope") * odds + self.model.weight("platt_offset")
+    }
+
+    /// The weights of the relations that hold, each once.
+    fn prior(&self, reading: &Reading, detector: Detector) -> f64 {
+        self.holding(reading).filter(|relation| relation.detector == detector).map(|relation| relation.weight).sum()
+    }
+
+    /// The relations that hold, each once.
+    fn holding<'a>(&'a self, reading: &'a Reading) -> impl Iterator<Item = &'a Relation> {
+        let firsts = reading.held.chunk_by(|a, b| a.relation == b.relation).filter_map(<[Held]>::first);
+        firsts.filter_map(|held| self.relations.list.get(held.relation))
+    }
+
+    /// The named features of a text for the model.
+    fn named(&self, reading: &Reading, role: TextRole) -> Vec<(String, f64)> {
+        let mut named: Vec<(String, f64)> =
+            self.holding(reading).map(|relation| (format!("relation:{}", relation.id), 1.0)).collect();
+        for (class, count) in self.lexicon.names().zip(&reading.classes) {
+            if *count > 0 {
+                named.push((format!("class:{class}"), (1.0 + *count as f64).ln()));
             }
         }
-        // more words, more chances to hold a relation
-        odds - 0.05 * (1.0 + reading.canonical.tokens.len() as f64).ln()
+        named.extend(reading.canonical.transforms.iter().map(|transform| (format!("transform:{transform}"), 1.0)));
+        if role != TextRole::Prompt {
+            named.push(("not_prompt".to_owned(), 1.0));
+        }
+        named.push(("length".to_owned(), (1.0 + reading.canonical.tokens.len() as f64).ln()));
+        named
+    }
+
+    /// What training reads of a text: prior log-odds, named features, the buckets of each word.
+    pub(super) fn features(&self, text: &str, role: TextRole) -> super::Features {
+        let reading = self.read(text, &super::invisible::hidden(text));
+        let prior = self.prior(&reading, Detector::PromptInjection);
+        super::Features { prior, named: self.named(&reading, role), buckets: reading.buckets }
     }
 
     /// What holds in the text for this detector, each where the given text says it.

@@ -17,6 +17,7 @@ mod fold;
 mod injection;
 mod invisible;
 mod lexicon;
+mod model;
 mod offsets;
 mod relation;
 pub mod sensitive;
@@ -46,6 +47,15 @@ names! {
 impl Detector {
     /// Those that [`sensitive`] holds.
     const SENSITIVE: [Self; 4] = [Self::Pii, Self::Secrets, Self::Phishing, Self::Exfiltration];
+
+    /// Least probability at which the detector reports matches.
+    const fn threshold(self, role: TextRole) -> f64 {
+        match (self, role) {
+            (Self::PromptInjection, TextRole::Prompt) => 0.5,
+            (Self::PromptInjection, _) => 0.5,
+            _ => 0.5,
+        }
+    }
 }
 
 names! {
@@ -92,6 +102,8 @@ pub struct Detection {
 #[derive(Debug, Clone)]
 pub struct Detectors {
     on: BTreeSet<Detector>,
+    /// Instead of the detector's own.
+    thresholds: BTreeMap<Detector, f64>,
 }
 
 /// Chooses detectors.
@@ -111,7 +123,9 @@ impl Detectors {
     /// Starts with every detector on.
     #[must_use]
     pub fn builder() -> DetectorsBuilder {
-        DetectorsBuilder { detectors: Self { on: Detector::ALL.iter().copied().collect() } }
+        DetectorsBuilder {
+            detectors: Self { on: Detector::ALL.iter().copied().collect(), thresholds: BTreeMap::new() },
+        }
     }
 
     /// Looks at one text. Linear in its length.
@@ -144,13 +158,33 @@ impl Detectors {
         let reading = engine.read(text, hidden);
         for detector in detectors {
             let score = injection::logistic(engine.log_odds(&reading, *detector, role));
-            if score >= 0.5 {
+            let threshold = self.thresholds.get(detector).copied().unwrap_or_else(|| detector.threshold(role));
+            if score >= threshold {
                 engine.matches(&reading, *detector, score, &mut found.matches);
             }
             found.scores.insert(detector.as_str().to_owned(), score);
         }
         found.transforms = reading.canonical.transforms;
     }
+}
+
+/// What the training of the injection model reads of a text; no part of the stable interface.
+#[doc(hidden)]
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct Features {
+    /// Log-odds by the relations' own weights.
+    pub prior: f64,
+    /// Named features.
+    pub named: Vec<(String, f64)>,
+    /// Buckets of each word; `u32::MAX` where there is none.
+    pub buckets: Vec<[u32; model::FEATURES]>,
+}
+
+#[doc(hidden)]
+#[must_use]
+pub fn features(text: &str, role: TextRole) -> Option<Features> {
+    Some(injection::Engine::builtin()?.features(text, role))
 }
 
 impl DetectorsBuilder {
@@ -162,6 +196,13 @@ impl DetectorsBuilder {
         } else {
             self.detectors.on.remove(&detector);
         }
+        self
+    }
+
+    /// Least probability at which a scored detector reports matches, instead of its own for each role.
+    #[must_use]
+    pub fn threshold(mut self, detector: Detector, probability: f64) -> Self {
+        self.detectors.thresholds.insert(detector, probability);
         self
     }
 

@@ -1,0 +1,2 @@
+//! Links.
+pub(super) mod host;

@@ -11,7 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::{Match, TextRole, names};
 
+mod canonical;
+mod decode;
+mod fold;
+mod injection;
+mod invisible;
+mod lexicon;
 mod offsets;
+mod relation;
 pub mod sensitive;
 
 pub use offsets::{Unit, convert_offsets};
@@ -41,6 +48,34 @@ impl Detector {
     const SENSITIVE: [Self; 4] = [Self::Pii, Self::Secrets, Self::Phishing, Self::Exfiltration];
 }
 
+names! {
+    /// A disguise that was undone before looking.
+    Transform, "snake_case" {
+        /// Tag characters and variation selectors that spell text.
+        Invisible = "invisible",
+        /// Letters of one script standing for another's.
+        Homoglyphs = "homoglyphs",
+        /// Digits and signs for letters.
+        Leet = "leet",
+        /// Words written as single letters with something between.
+        SpelledOut = "spelled_out",
+        /// HTML entities.
+        HtmlEntities = "html_entities",
+        /// Percent codes.
+        Percent = "percent",
+        /// Backslash escapes.
+        Escapes = "escapes",
+        /// Base64.
+        Base64 = "base64",
+        /// Hexadecimal, or bits.
+        Hex = "hex",
+        /// Letters rotated by 13.
+        Rot13 = "rot13",
+        /// Words written backwards.
+        Reversed = "reversed",
+    }
+}
+
 /// What was found in one text.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
@@ -49,6 +84,8 @@ pub struct Detection {
     pub matches: Vec<Match>,
     /// Probabilities by detector, 0 to 1; `prompt_injection` is there whenever that detector is on.
     pub scores: BTreeMap<String, f64>,
+    /// Disguises undone in the text.
+    pub transforms: BTreeSet<Transform>,
 }
 
 /// A chosen set of detectors. Cheap to hold: what they compile is shared by the whole process, built on first use.
@@ -85,13 +122,34 @@ impl Detectors {
             sensitive::Sensitive::builtin().find(text, role, &mut found.matches);
             found.matches.retain(|m| m.detector.parse().is_ok_and(|detector| self.on.contains(&detector)));
         }
-        if self.on.contains(&Detector::PromptInjection) {
-            found.scores.insert(Detector::PromptInjection.as_str().to_owned(), 0.0);
+        let hidden = invisible::hidden(text);
+        if self.on.contains(&Detector::InvisibleText) {
+            found.matches.extend(hidden.iter().map(invisible::Hidden::as_match));
         }
+        self.instructions(text, role, &hidden, &mut found);
+        found.matches.sort_by(|a, b| {
+            (a.start, a.end, &a.detector, &a.kind, &a.rule).cmp(&(b.start, b.end, &b.detector, &b.kind, &b.rule))
+        });
         found
-            .matches
-            .sort_by(|a, b| (a.start, a.end, &a.detector, &a.kind).cmp(&(b.start, b.end, &b.detector, &b.kind)));
-        found
+    }
+
+    /// Prompt injection, and in tool descriptions their poisoning.
+    fn instructions(&self, text: &str, role: TextRole, hidden: &[invisible::Hidden], found: &mut Detection) {
+        let wanted = |detector: &&Detector| {
+            self.on.contains(detector) && (**detector == Detector::PromptInjection || role == TextRole::ToolDescription)
+        };
+        let detectors = [Detector::PromptInjection, Detector::ToolPoisoning];
+        let detectors: Vec<&Detector> = detectors.iter().filter(wanted).collect();
+        let Some(engine) = injection::Engine::builtin().filter(|_| !detectors.is_empty()) else { return };
+        let reading = engine.read(text, hidden);
+        for detector in detectors {
+            let score = injection::logistic(engine.log_odds(&reading, *detector, role));
+            if score >= 0.5 {
+                engine.matches(&reading, *detector, score, &mut found.matches);
+            }
+            found.scores.insert(detector.as_str().to_owned(), score);
+        }
+        found.transforms = reading.canonical.transforms;
     }
 }
 

@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::host;
 
 /// How much an address has to tell before it is suspect, in tenths.
-const SUSPECT: u32 = 10;
+const SUSPECT: u32 = 8;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +34,7 @@ pub(super) struct Judge {
     disposable: BTreeSet<String>,
     disposable_parts: Vec<String>,
     dynamic: BTreeSet<String>,
+    webmail: BTreeSet<String>,
 }
 
 /// Why an address deceives, and how sure that is.
@@ -63,7 +64,8 @@ impl Judge {
     pub(super) fn host(&self, host: &str, path: &str) -> Option<Verdict> {
         let host = host::unicode(host);
         let (domain, label) = host::registrable(&host)?;
-        if self.brands.iter().any(|b| b.domains.contains(domain) || b.domains.contains(host.as_ref())) {
+        let own = |d: &str| self.brands.iter().any(|b| b.domains.contains(d));
+        if own(domain) || domain.split_once('.').is_some_and(|(_, parent)| own(parent)) {
             return None;
         }
         let suffix = domain.rsplit('.').next().unwrap_or("");
@@ -72,7 +74,7 @@ impl Judge {
         let skeleton = skeleton(label);
         let sub = host.strip_suffix(domain).unwrap_or("").trim_end_matches('.');
         self.imitation(label, &skeleton, sub, cheap, lured)
-            .or_else(|| self.throw_away(domain, label))
+            .or_else(|| self.throw_away(domain, label, path.is_empty()))
             .or_else(|| self.lexical(domain, sub, label, cheap))
     }
 
@@ -115,13 +117,13 @@ impl Judge {
         None
     }
 
-    fn throw_away(&self, domain: &str, label: &str) -> Option<Verdict> {
+    fn throw_away(&self, domain: &str, label: &str, bare: bool) -> Option<Verdict> {
         if self.disposable.contains(domain) {
             return Some(Verdict::disposable("disposable-list", 0.95));
         }
         let parted = self.disposable_parts.iter().any(|p| label.contains(p.as_str()));
         let free = self.dynamic.iter().any(|d| domain == d || domain.strip_suffix(d.as_str()).is_some_and(|r| r.ends_with('.')));
-        (parted && !matches!(label, "gmail" | "hotmail" | "mail" | "email" | "webmail" | "protonmail" | "fastmail" | "tutanota" | "rediffmail" | "mailchimp" | "mailgun" | "sendmail" | "gmx" | "mailman"))
+        (bare && parted && !self.webmail.contains(label))
             .then(|| Verdict::disposable("disposable-name", 0.5))
             .or_else(|| free.then(|| Verdict::disposable("dynamic-suffix", 0.4)))
     }

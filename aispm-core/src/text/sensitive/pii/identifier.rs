@@ -109,11 +109,13 @@ impl Identifiers {
                 continue;
             }
             let context = hay.near(&span, &kind.context);
+            let upper = !hay.get(span.clone()).bytes().any(|b| b.is_ascii_lowercase());
             let score = match kind.trust {
                 _ if context => 0.95,
-                Trust::Strong => 0.8,
+                Trust::Strong if upper => 0.8,
+                Trust::Strong if hay.lone(&span) => 0.5,
                 Trust::Lone if hay.lone(&span) => 0.5,
-                Trust::Lone | Trust::Context => continue,
+                Trust::Strong | Trust::Lone | Trust::Context => continue,
             };
             fits.push(Fit { kind: format.owner, span, score });
         }
@@ -205,6 +207,7 @@ fn matches(hay: Hay<'_>, start: usize, pattern: &[u8], code: &mut Code) -> Optio
 fn continues(hay: Hay<'_>, span: &Range<usize>) -> bool {
     let joint = |b: u8| matches!(b, b'-' | b'.' | b'/' | b'+' | b'=' | b':');
     hay.embedded(span)
+        || hay.before(span.start) == b'\\'
         || (joint(hay.at(span.end)) && hay.at(span.end + 1).is_ascii_alphanumeric())
         || (matches!(hay.before(span.start), b'-' | b'.' | b'/' | b'+') && hay.before(span.start.saturating_sub(1)).is_ascii_alphanumeric())
 }

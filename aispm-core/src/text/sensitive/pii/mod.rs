@@ -49,11 +49,13 @@ impl Pii {
         let mut at = 0;
         // Nothing before this is part of a later entity.
         let mut floor = 0;
-        while let Some(next) = hay.bytes().get(at..).and_then(|b| b.iter().position(|b| b.is_ascii_digit() || matches!(b, b'@' | b':'))) {
+        while let Some(next) = hay.bytes().get(at..).and_then(|b| b.iter().position(|b| b.is_ascii_digit() || matches!(b, b'@' | b':' | b'-'))) {
             let here = at + next;
             let end = match hay.at(here) {
                 b'@' => entity(matches, "EMAIL_ADDRESS", network::email(hay, here), 0.95),
                 b':' => self.colon(hay, here, floor, matches),
+                // Of pairs in letters alone; with a digit in the first they are found there.
+                b'-' => (hay.at(here + 3) == b'-').then(|| entity(matches, "MAC_ADDRESS", network::mac(hay, here.saturating_sub(2)), 0.9)).flatten(),
                 _ => self.digit(hay, here, floor, &mut fits, matches),
             };
             at = end.unwrap_or(here + 1).max(here + 1);
@@ -97,6 +99,7 @@ impl Pii {
         }
         let best = fits.iter().map(|f| f.score).fold(0.0, f64::max);
         let phone = (best < 0.7 && start == digit).then(|| phone::phone(hay, digit, &self.codes)).flatten();
+        let phone = phone.filter(|(_, score)| *score > 0.45 || fits.is_empty());
         let mut end = token;
         if let Some((span, score)) = phone {
             end = end.max(span.end);

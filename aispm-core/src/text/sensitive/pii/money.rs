@@ -27,8 +27,10 @@ pub(super) fn card(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
         at += 1;
     }
     let digits = digits.get(..len)?;
+    // Mistyped or made up, a grouped number that is said to be a card's is still one.
+    let stated = || sign.is_some() && digits.len() >= 15 && hay.near(&(start..at), &["card", "credit", "visa", "mastercard", "amex", "debit"]);
     let varied = digits.iter().skip(1).any(|d| Some(d) != digits.get(1));
-    (issued(digits) && luhn(digits) && varied && !is_word(hay.at(at)) && !matches!(hay.before(start), b'.' | b'-' | b'=' | b'/' | b'+') && !is_word(hay.before(start)))
+    (issued(digits) && (luhn(digits) || stated()) && varied && !is_word(hay.at(at)) && !matches!(hay.before(start), b'.' | b'-' | b'=' | b'/' | b'+') && !is_word(hay.before(start)))
         .then_some(start..at)
 }
 

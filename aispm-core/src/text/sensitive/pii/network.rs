@@ -36,12 +36,12 @@ pub(super) fn ipv4(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
         end -= 1;
     }
     let before = hay.before(start);
-    if is_word(before) || is_word(hay.at(end)) || before == b'.' || (matches!(before, b'-' | b'/') && is_word(hay.before(start - 1))) && before == b'-' {
+    if is_word(before) || is_word(hay.at(end)) || before == b'.' || (before == b'-' && is_word(hay.before(start - 1))) {
         return None;
     }
-    hay.get(start..end).parse::<Ipv4Addr>().ok().filter(|ip| !ip.is_unspecified())?;
+    hay.get(start..end).parse::<Ipv4Addr>().ok()?;
     // `version 1.2.3.4` is none.
-    if hay.follows(start, &["version", "versions", "ver", "release"]) && !hay.follows(start, &["ip", "address", "host"]) {
+    if hay.follows(start, &["version", "versions", "ver", "release", "section", "sections", "sec", "chapter", "clause", "policy", "upgrade", "update", "v8"]) && !hay.follows(start, &["ip", "address", "addr", "host", "server", "from"]) {
         return None;
     }
     let bits = hay.run(end + 1, 3, |b| b.is_ascii_digit());
@@ -61,10 +61,11 @@ pub(super) fn ipv6(hay: Hay<'_>, colon: usize) -> Option<Range<usize>> {
     }
     let text = hay.get(start..end);
     let ip = text.parse::<Ipv6Addr>().ok()?;
+    let span = start..end;
     let groups = text.split(':').filter(|g| !g.is_empty()).count();
-    // `std::de`, `a::b` and `::` are code or nothing: a real address has digits and groups enough.
-    let plausible = groups >= 3 && text.bytes().any(|b| b.is_ascii_digit());
-    if ip.is_unspecified() || !(plausible || ip.is_loopback()) || (ip.is_loopback() && !hay.lone(&(start..end)) && !hay.near(&(start..end), &["ip", "ipv6", "host", "address", "listen"])) {
+    // `std::de`, `a::b` and `::` are code or nothing: a real address has digits and groups enough, or is spoken of.
+    let plausible = (groups >= 3 || text.find(':') == Some(4)) && text.bytes().any(|b| b.is_ascii_digit());
+    if !plausible && !hay.lone(&(start..end + 4)) && !hay.near(&span, &["ip", "ipv6", "address", "listen", "route", "gateway", "loopback", "cidr"]) || (ip.is_unspecified() && hay.at(end) != b'/') {
         return None;
     }
     let zone = if hay.at(end) == b'%' { hay.run(end + 1, 16, |b| b.is_ascii_alphanumeric()) } else { end };

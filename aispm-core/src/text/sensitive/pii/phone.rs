@@ -7,7 +7,7 @@ use super::super::hay::{Hay, is_word};
 /// Words that announce a number.
 const CONTEXT: &[&str] = &[
     "phone", "telephone", "tel", "mobile", "cell", "call", "fax", "contact", "whatsapp", "sms", "text me", "dial", "reach", "ring", "hotline",
-    "helpline", "handy", "telefon", "téléphone", "teléfono", "telefono", "móvil", "celular", "ph", "mob",
+    "helpline", "handy", "telefon", "téléphone", "teléfono", "telefono", "móvil", "celular", "cep", "telepono", "ph", "mob",
 ];
 
 /// The most digits of a number (E.164) and of groups in it.
@@ -53,9 +53,14 @@ pub(super) fn phone(hay: Hay<'_>, digit: usize, codes: &Codes) -> Option<(Range<
     if is_word(before) || matches!(before, b'-' | b'/' | b'=' | b'.' | b'#' | b'$' | b'%' | b'&' | b'+' | b'*' | b'_' | b'\\') {
         return None;
     }
+    // A group of a longer number or code is none by itself.
+    let grouped = before == b' ' && hay.before(start - 1).is_ascii_digit();
     let number = Number::read(hay, start);
     let context = hay.near(&(start..number.end), CONTEXT);
     let lone = hay.lone(&(start..number.end));
+    if grouped && !plus && !context {
+        return None;
+    }
     // The longest reading that a plan admits; a shorter one only where a space parts it from what follows.
     for groups in (1..=number.count).rev() {
         let end = number.ends.get(groups - 1).copied()?;
@@ -65,6 +70,8 @@ pub(super) fn phone(hay: Hay<'_>, digit: usize, codes: &Codes) -> Option<(Range<
         }
         let read = number.first(groups);
         if let Some(score) = read.score(plus, context, lone && whole, codes) {
+            let open = hay.get(start..end).starts_with('(') && !hay.get(start..end).contains(')');
+            let start = start + usize::from(open);
             let end = extension(hay, end);
             let next = hay.at(end);
             let joined = matches!(next, b'-' | b'.' | b'/' | b':' | b',') && hay.at(end + 1).is_ascii_digit();
@@ -135,6 +142,7 @@ impl Reading<'_> {
         if digits.windows(2).all(|w| w.first() == w.last()) {
             return None;
         }
+        let slashed = self.signs.contains(&b'/') && digits.first() != Some(&b'0');
         let sizes = self.sums.iter().scan(0, |from, to| Some(to - std::mem::replace(from, *to)));
         let sizes: [usize; GROUPS] = {
             let mut all = [0; GROUPS];
@@ -142,6 +150,12 @@ impl Reading<'_> {
             all
         };
         let sizes = sizes.get(..self.sums.len())?;
+        // Years from and to; octets in pairs.
+        let years = sizes == [4, 4] && digits.chunks(4).all(|y| matches!(y, [b'1', b'9', ..] | [b'2', b'0', ..]));
+        let pairs = sizes == [2; 5] && digits.chunks(2).all(|p| p.first() == Some(&b'0'));
+        if slashed || years || pairs {
+            return None;
+        }
         if plus {
             return codes.admit(digits).then_some(if context { 0.99 } else { 0.9 });
         }
@@ -158,11 +172,13 @@ impl Reading<'_> {
         let trunk = digits.first() == Some(&b'0') && digits.get(1).is_some_and(|d| *d != b'0');
         let length = digits.len();
         match (context, lone) {
+            (false, _) if matches!(sizes, [3, 2, 4]) => None,
             (true, _) if (9..=13).contains(&length) && sizes.iter().all(|n| *n != 1) => Some(0.8),
             (true, _) if (7..=13).contains(&length) && (sizes.len() > 1 || self.paren) => Some(0.7),
-            (false, true) if trunk && (9..=11).contains(&length) && (sizes.len() > 1 || length == 11) => Some(0.6),
+            (false, true) if trunk && (9..=11).contains(&length) && sizes.len() > 1 => Some(0.6),
+            (false, true) if length == 11 && matches!(digits, [b'0', b'5' | b'7' | b'9', ..]) => Some(0.4),
             (false, true) if grouped && self.paren && (8..=12).contains(&length) => Some(0.5),
-            (false, _) if trunk && (9..=11).contains(&length) && (grouped || self.trunk_paren(sizes)) => Some(0.6),
+            (false, _) if trunk && (10..=11).contains(&length) && (grouped || self.trunk_paren(sizes)) => Some(0.6),
             (false, _) if trunk && length == 11 && digits.starts_with(b"07") && sizes.len() == 2 => Some(0.5),
             (false, _) if self.paren && sizes.len() >= 3 && (9..=11).contains(&length) && sizes.iter().skip(1).all(|n| *n == 4 || *n == 3) => Some(0.5),
             _ => None,
@@ -182,8 +198,9 @@ impl Reading<'_> {
         }
         match sizes {
             [3, 3, 4] if context => Some(0.95),
-            [3, 3, 4] if self.paren || self.signs.iter().any(|s| *s != b' ') => Some(0.75),
-            [3, 3, 4] => Some(0.6),
+            [3, 3, 4] if self.paren => Some(0.75),
+            [3, 3, 4] if self.one_sign() && self.signs.first() != Some(&b' ') => Some(0.75),
+            [3, 3, 4] if self.one_sign() => Some(0.6),
             [3, 7] if self.paren => Some(0.6),
             [6, 4] if context => Some(0.7),
             [10] if context => Some(0.8),

@@ -16,6 +16,8 @@ pub(super) struct Assigned {
     pub(super) name: Range<usize>,
     pub(super) value: Range<usize>,
     pub(super) quoted: bool,
+    /// Whether the operator makes an unquoted value believable.
+    strong: bool,
 }
 
 /// What is assigned to the name that `anchor` is part of.
@@ -26,7 +28,9 @@ pub(super) fn assigned(hay: Hay<'_>, anchor: &Range<usize>) -> Option<Assigned> 
     let name = start..end;
     let mut at = close(hay, end);
     at = attribute(hay, at);
-    let (next, strong) = operator(hay, at)?;
+    // A flag's value stands after a blank.
+    let flag = hay.at(start) == b'-' && at > end;
+    let (next, strong) = operator(hay, at).or_else(|| (flag || hay.before(end) == b'y' && hay.get(anchor.clone()).ends_with(" by")).then_some((at, flag)))?;
     at = hay.run(next, 24, |b| matches!(b, b' ' | b'\t'));
     // A call or a list may stand between: `getenv("X", "value")` is no assignment, `b"value"` and `@"value"` are.
     let prefix = hay.run(at, 2, |b| matches!(b, b'b' | b'r' | b'u' | b'f' | b'@' | b'L' | b'('));
@@ -34,7 +38,7 @@ pub(super) fn assigned(hay: Hay<'_>, anchor: &Range<usize>) -> Option<Assigned> 
     let stop = value_end(hay, open, quote);
     let value = open..stop;
     let quoted = !matches!(quote, Quote::None);
-    (stop > open && (strong || quoted)).then_some(Assigned { name, value, quoted })
+    (stop > open).then_some(Assigned { name, value, quoted, strong })
 }
 
 /// Past what closes a name: quotes, a bracket, a type (`: str`), spaces.
@@ -66,7 +70,7 @@ fn operator(hay: Hay<'_>, at: usize) -> Option<(usize, bool)> {
         .map(|(sign, strong)| (at + sign.len(), *strong))
         .or_else(|| word("is "))
         .or_else(|| word("set to "))
-        .or_else(|| matches!(hay.before(at), b' ').then_some((at, false)))
+        .or_else(|| word("as "))
 }
 
 #[derive(Clone, Copy)]
@@ -126,6 +130,9 @@ enum Expect {
 
 /// Whether an assigned value looks like the secret that its name speaks of, and how sure that is.
 pub(super) fn judge(hay: Hay<'_>, anchor: &Range<usize>, assigned: &Assigned) -> Option<f64> {
+    if !assigned.quoted && !assigned.strong {
+        return None;
+    }
     let key = hay.get(anchor.clone()).to_ascii_lowercase();
     let name = hay.get(assigned.name.clone()).to_ascii_lowercase();
     let value = hay.get(assigned.value.clone());

@@ -18,8 +18,8 @@ const KEY: usize = 8192;
 pub(super) enum Check {
     /// A CRC-32 of the first thirty characters, in base 62, as the last six (GitHub's published format).
     Github,
-    /// The fixed ending of API keys.
-    Anthropic,
+    /// A user and a password on a command that is `curl` or the like.
+    Curl,
     /// A JSON header that names an algorithm or a type.
     Jwt,
     /// A body of base64 after the header line.
@@ -35,7 +35,7 @@ impl Check {
         let text = hay.get(span.clone());
         match self {
             Self::Github => github(text),
-            Self::Anthropic => !text.starts_with("sk-ant-api") || text.ends_with("AA"),
+            Self::Curl => hay.follows(span.start, &["curl", "wget", "http"]) && !text.rsplit(':').next().is_some_and(look::is_placeholder),
             Self::Jwt => jwt(text),
             Self::Pem => body(hay, span.end).is_some(),
             Self::Basic => text.get(6..).is_some_and(basic),

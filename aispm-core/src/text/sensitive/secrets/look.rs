@@ -25,7 +25,9 @@ pub(super) fn classes(text: &str) -> usize {
 /// Whether a token is one of documentation: `EXAMPLE` inside, filler, or a straight run of characters.
 pub(super) fn is_sample(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    ["example", "xxxxxxx", "placeholder", "your-", "your_", "0123456789abcdef", "1234567890123456", "00000000000000000"].iter().any(|w| lower.contains(w))
+    let told = ["example", "xxxxxxx", "placeholder", "your-", "your_", "1234567", "76543210", "abcdefgh", "000000000000"];
+    let closing = ["abcdef", "012345", "fake", "dummy"];
+    told.iter().any(|w| lower.contains(w)) || closing.iter().any(|w| lower.ends_with(w))
 }
 
 /// Whether an assigned value stands for a secret rather than being one.
@@ -54,7 +56,7 @@ fn repeats(text: &str) -> bool {
 /// Whether an unquoted value is code: a call, a member, an index, a constant's name.
 pub(super) fn is_expression(text: &str) -> bool {
     let name = |b: u8| b.is_ascii_alphabetic() || b == b'_';
-    let member = text.as_bytes().windows(3).any(|w| matches!(w, [a, b'.', c] if (name(*a) || a.is_ascii_digit()) && name(*c)));
+    let member = text.len() < 32 && text.as_bytes().windows(3).any(|w| matches!(w, [a, b'.', c] if (name(*a) || a.is_ascii_digit()) && name(*c)));
     let words = text.bytes().all(|b| name(b) || b == b'.' || b == b'-');
     text.contains(['(', '[', '{', '*', '&', '|', '<', '>']) || text.contains("::") || text.contains("->") || member || words || text.starts_with(['$', '/', '.', '@', '%', '-'])
 }

@@ -69,7 +69,8 @@ impl Secrets {
         let text = hay.get(authority.clone());
         let Some((user, host)) = text.rsplit_once('@') else { return };
         let Some((name, password)) = user.split_once(':') else { return };
-        let stand_in = password.len() < 3 || look::is_placeholder(password) || host.is_empty() || matches!(password.to_ascii_lowercase().as_str(), "pass" | "password" | "pwd" | "passwd" | "secret" | "token" | "pw");
+        let anonymous = name.is_empty() && look::classes(password) < 3;
+        let stand_in = anonymous || password.len() < 3 || look::is_placeholder(password) || host.is_empty() || matches!(password.to_ascii_lowercase().as_str(), "pass" | "password" | "pwd" | "passwd" | "secret" | "token" | "pw");
         let start = authority.start + name.len() + 1;
         let documented = ["example.com", "example.org", "example.net", "host", "hostname"].iter().any(|h| host.split([':', '/']).next() == Some(h));
         if !stand_in && !documented && !password.starts_with(['$', '{', '<', '%', '[', '*']) {
@@ -103,7 +104,7 @@ mod tests {
         assert_eq!(ids.len(), secrets.rules.len(), "an id stands twice");
         for rule in &secrets.rules {
             assert!(rule.regex().is_some(), "{}: the pattern does not compile", rule.id);
-            assert!(!rule.anchors.is_empty() && rule.anchors.iter().all(|a| a.len() > 1 && *a == a.to_ascii_lowercase()), "{}", rule.id);
+            assert!(!rule.anchors.is_empty() && rule.anchors.iter().all(|a| !a.is_empty() && *a == a.to_ascii_lowercase()), "{}", rule.id);
         }
     }
 }

@@ -13,8 +13,10 @@ use crate::asset::Severity;
 /// How far a secret may reach from its start, in bytes.
 const WINDOW: usize = 4096;
 
-/// What shorter runs of token characters are never a secret that begins with its anchor.
-const SHORTEST: usize = 14;
+/// Below what length a run of token characters is never a secret, unless the rule says otherwise.
+fn shortest() -> usize {
+    14
+}
 
 /// What a rule's anchors are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -41,6 +43,8 @@ pub(super) struct Rule {
     pub(super) severity: Severity,
     #[serde(default)]
     entropy: f64,
+    #[serde(default = "shortest")]
+    least: usize,
     check: Option<check::Check>,
     #[serde(skip)]
     compiled: OnceLock<Option<Regex>>,
@@ -78,7 +82,7 @@ impl Rule {
             return None;
         }
         let compact = !self.pattern.contains([' ', '"']);
-        if compact && hay.run(start, SHORTEST, |b| b.is_ascii_graphic() && b != b'"') < start + SHORTEST {
+        if compact && hay.run(start, self.least, |b| b.is_ascii_graphic() && b != b'"') < start + self.least {
             return None;
         }
         let end = start + self.regex()?.find(hay.window(start, WINDOW).as_bytes())?.end();
@@ -96,7 +100,7 @@ impl Rule {
 
 /// Characters that a token and its joints are made of.
 fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'~' | b'+' | b'/' | b':')
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'~' | b'+' | b'/' | b':' | b'|')
 }
 
 /// Whether the letter before `start` belongs to an escape: `\n`, `\t`, `%3D`, a terminal's colour.

@@ -132,12 +132,12 @@ impl Assessment {
     /// O(text + paths · steps + relations near the asset).
     pub fn observe(&mut self, event: &Event) -> Observation {
         let hits = runtime::hits(std::slice::from_ref(event), &self.inventory);
-        runtime::record(&hits, &mut self.inventory);
         let mut seen = Observation::default();
         for (asset, detector, _) in hits.keys() {
             seen.asset = Some(asset.clone());
             seen.detectors.push(detector.to_string());
         }
+        runtime::record(hits, &mut self.inventory);
         if let Some(asset) = &seen.asset {
             let near = runtime::neighbourhood(asset, &self.inventory, NEIGHBOURHOOD);
             for path in self.paths.iter_mut().filter(|path| path.assets().any(|id| near.contains(id))) {

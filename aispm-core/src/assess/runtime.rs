@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::asset::{AssetId, AssetKind, Event, Evidence, Inventory, RelationKind, TextRole};
@@ -12,7 +13,8 @@ use crate::text::{Detector, Detectors};
 const EVIDENCE_LIMIT: usize = 20;
 
 /// What one detector found in the messages of one asset.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Hits {
     /// Messages with at least one match.
     pub(super) messages: usize,
@@ -60,16 +62,25 @@ fn resolve(named: &AssetId, inventory: &Inventory) -> AssetId {
     kinds.into_iter().find_map(same).unwrap_or_else(|| named.clone())
 }
 
-/// Writes hits into the assets' `runtime` property: `{"output": {"pii": 2}}`, where rules read them.
-pub(super) fn record(hits: &HitMap, inventory: &mut Inventory) {
-    for ((asset, detector, role), hits) in hits {
+/// Writes hits into the assets' `runtime` property, where rules read them:
+/// `{"output": {"pii": {"messages": 2, "types": {"EMAIL_ADDRESS": 3}, "evidence": [{"path": "log.jsonl", "line": 7}]}}}`.
+/// Numbers add to those that are there.
+pub(super) fn record(hits: HitMap, inventory: &mut Inventory) {
+    for ((asset, detector, role), mut hits) in hits {
         let Some(asset) = inventory.get_mut(asset.as_str()) else { continue };
-        let runtime = asset.properties.entry("runtime").or_insert_with(|| Value::Object(Map::new()));
-        let Value::Object(runtime) = runtime else { continue };
-        let by_role = runtime.entry(role.as_str()).or_insert_with(|| Value::Object(Map::new()));
-        if let Value::Object(by_role) = by_role {
-            let before = by_role.get(detector.as_str()).and_then(Value::as_u64).unwrap_or_default();
-            by_role.insert(detector.to_string(), (before + hits.messages as u64).into());
+        let slot = ["runtime", role.as_str(), detector.as_str()]
+            .into_iter()
+            .try_fold(&mut asset.properties, |map, key| {
+                map.entry(key).or_insert_with(|| Value::Object(Map::new())).as_object_mut()
+            });
+        let Some(slot) = slot else { continue };
+        let before = serde_json::from_value::<Hits>(Value::Object(slot.clone())).unwrap_or_default();
+        hits.messages += before.messages;
+        before.types.into_iter().for_each(|(kind, count)| *hits.types.entry(kind).or_default() += count);
+        hits.evidence.splice(..0, before.evidence);
+        hits.evidence.truncate(EVIDENCE_LIMIT);
+        if let Ok(Value::Object(hits)) = serde_json::to_value(&hits) {
+            *slot = hits;
         }
     }
 }

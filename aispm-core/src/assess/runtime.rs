@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::asset::{AssetId, AssetKind, Event, Evidence, Inventory, RelationKind, TextRole};
+use crate::text::sensitive::data_class;
 use crate::text::{Detector, Detectors};
 
 /// Most places kept per asset and detector.
@@ -37,6 +38,9 @@ pub(super) fn hits(events: &[Event], inventory: &Inventory) -> HitMap {
         let mut counted = Vec::new();
         for m in &detection.matches {
             let Ok(detector) = m.detector.parse::<Detector>() else { continue };
+            if detector == Detector::Pii && !identifies(&m.kind) {
+                continue;
+            }
             let hits = hits.entry((asset.clone(), detector, event.role)).or_default();
             *hits.types.entry(m.kind.to_string()).or_default() += 1;
             if counted.contains(&detector) {
@@ -50,6 +54,15 @@ pub(super) fn hits(events: &[Event], inventory: &Inventory) -> HitMap {
         }
     }
     hits
+}
+
+/// Whether a type of personal data says who somebody is or what they own; a date, a name of a city or a link in an
+/// answer is no leak.
+fn identifies(kind: &str) -> bool {
+    match data_class(kind) {
+        Some("personal") => !matches!(kind, "DATE_TIME" | "PERSON" | "NRP" | "AGE"),
+        class => matches!(class, Some("government_id" | "payment" | "financial" | "health")),
+    }
 }
 
 /// The asset a log means: its id, or the one system, application, agent or endpoint of that name.

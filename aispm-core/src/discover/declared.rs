@@ -71,6 +71,12 @@ pub struct System {
 pub struct AssetFacts {
     /// Id or pattern.
     pub id: String,
+    /// Adds the asset, if no export shows it; not for patterns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<AssetKind>,
+    /// Name for people of an asset added here; the id if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Who answers for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
@@ -216,6 +222,9 @@ impl Apply<'_> {
     fn assets(&mut self) {
         for (i, facts) in self.facts.assets.iter().enumerate() {
             let pointer = format!("/assets/{i}");
+            if let Some(kind) = facts.kind.filter(|_| self.inventory.get(&facts.id).is_none()) {
+                self.inventory.add(Asset::new(&facts.id, kind, facts.name.as_ref().unwrap_or(&facts.id)));
+            }
             self.each(&facts.id, &pointer, |asset| {
                 replace(&mut asset.owner, &facts.owner);
                 replace(&mut asset.purpose, &facts.purpose);

@@ -154,6 +154,14 @@ pub struct Query {
     pub k: usize,
 }
 
+impl Query {
+    /// What an assessment asks.
+    #[must_use]
+    pub fn posture() -> Self {
+        Self::default()
+    }
+}
+
 /// A place attackers want to reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

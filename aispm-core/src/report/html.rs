@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::drawing::Drawing;
-use super::{Group, Report, certainty, chain, count, escape, gain, sources};
+use super::{Group, Report, certainty, chain, count, escape, gain, loose_conditions, sources};
 use crate::asset::{Asset, AssetId, Evidence};
 use crate::path::AttackPath;
 
@@ -146,6 +146,9 @@ fn attack_path(report: &Report<'_>, out: &mut dyn Write, n: usize, path: &Attack
         certainty(path.status),
         path.risk
     )?;
+    for condition in loose_conditions(path) {
+        writeln!(out, "<p class=\"medium\">if {}</p>", Safe(condition))?;
+    }
     let svg = Drawing::of_path(path, &anchor).svg(report, &names);
     writeln!(
         out,
@@ -180,7 +183,13 @@ fn fixes(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         places(out, &fix.evidence)?;
         writeln!(out, "</span></li>")?;
     }
-    writeln!(out, "</ol></div>")
+    writeln!(out, "</ol></div>")?;
+    let points = report.choke_points();
+    if points.is_empty() {
+        Ok(())
+    } else {
+        writeln!(out, "<p class=\"soft\">Most paths meet at {}.</p>", Safe(&points))
+    }
 }
 
 fn findings(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {

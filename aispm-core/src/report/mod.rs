@@ -2,6 +2,14 @@
 //!
 //! Everything in an assessment comes from files that others wrote, so each format escapes all of it; see `escape`.
 //! Output depends on the assessment alone: no clock, no host, no order but the assessment's own.
+//!
+//! ```
+//! use aispm_core::assess::Assessment;
+//! use aispm_core::report::{Format, Report};
+//!
+//! let page = Report::new(&Assessment::default()).render(Format::Html);
+//! assert!(page.starts_with("<!doctype html>"));
+//! ```
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

@@ -88,8 +88,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
-/// A line on standard error.
+/// A line on standard error. Messages quote file names and input, so they are made safe for a terminal.
 fn warn(message: &str) {
+    let message = crate::report::plain(message);
     // a closed standard error has nowhere to report to
     let _ = writeln!(anstream::stderr(), "aispm: {message}");
 }

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// For a terminal or a log: one line, nothing that moves the cursor, colours, or reorders what is read.
-pub(super) fn plain(text: &str) -> Cow<'_, str> {
+/// Foreign text for a terminal or a log: one line, nothing that moves the cursor, colours, or reorders what is read;
+/// such characters become `\u{…}`. Linear in the text.
+pub fn plain(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
     }

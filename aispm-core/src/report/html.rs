@@ -11,9 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::drawing::Drawing;
-use super::{Group, Report, certainty, chain, count, escape, gain, sources};
-use crate::asset::{Asset, AssetId, Evidence};
-use crate::path::AttackPath;
+use super::{Group, Report, certainty, chain, count, escape, gain, loose_conditions, sources};
+use crate::asset::{Asset, Authentication, Evidence, Exposure};
+use crate::path::{AttackPath, PathStatus};
 
 const PAGE: &str = include_str!("../../data/report/page.html");
 const STYLE: &str = include_str!("../../data/report/page.css");
@@ -76,7 +76,7 @@ fn header(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let read = count(assessment.files.len(), "file");
     writeln!(out, "<h1>AI security posture</h1>\n<p>{read} read, {} skipped</p>", assessment.skipped.len())?;
     writeln!(out, "<div class=\"tiles\">")?;
-    let confirmed = assessment.paths.iter().filter(|path| certainty(path.status) == "confirmed").count();
+    let confirmed = assessment.paths.iter().filter(|path| path.status == PathStatus::Confirmed).count();
     let tile = |out: &mut dyn Write, class: &str, n: usize, text: &str| {
         writeln!(out, "<div class=\"tile{class}\"><b>{n}</b><span>{text}</span></div>")
     };
@@ -146,6 +146,9 @@ fn attack_path(report: &Report<'_>, out: &mut dyn Write, n: usize, path: &Attack
         certainty(path.status),
         path.risk
     )?;
+    for condition in loose_conditions(path) {
+        writeln!(out, "<p class=\"medium\">if {}</p>", Safe(condition))?;
+    }
     let svg = Drawing::of_path(path, &anchor).svg(report, &names);
     writeln!(
         out,
@@ -180,7 +183,13 @@ fn fixes(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         places(out, &fix.evidence)?;
         writeln!(out, "</span></li>")?;
     }
-    writeln!(out, "</ol></div>")
+    writeln!(out, "</ol></div>")?;
+    let points = report.choke_points();
+    if points.is_empty() {
+        Ok(())
+    } else {
+        writeln!(out, "<p class=\"soft\">Most paths meet at {}.</p>", Safe(&points))
+    }
 }
 
 fn findings(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -256,18 +265,18 @@ fn inventory(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
 fn asset_row(out: &mut dyn Write, asset: &Asset) -> io::Result<()> {
     let Asset { id, kind, name, .. } = asset;
     let exposure = asset.exposure.map_or("", |exposure| exposure.as_str());
-    let callers = asset.authentication.map_or("", |authentication| match authentication.as_str() {
-        "none" => "anyone",
-        other => other,
-    });
-    let class = match (exposure, callers) {
-        ("public", "anyone") => "critical",
-        ("public", _) => "high",
+    let callers = match asset.authentication {
+        Some(Authentication::None) => "anyone",
+        other => other.map_or("", |authentication| authentication.as_str()),
+    };
+    let class = match (asset.exposure, asset.authentication) {
+        (Some(Exposure::Public), Some(Authentication::None)) => "critical",
+        (Some(Exposure::Public), _) => "high",
         _ => "",
     };
     let data = asset.data_classes.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     let name = if name.is_empty() { id.as_str() } else { name };
-    write!(out, "<tr><td title=\"{}\">{}</td><td>{kind}</td>", Safe(AssetId::as_str(id)), Safe(name))?;
+    write!(out, "<tr><td title=\"{}\">{}</td><td>{kind}</td>", Safe(id.as_str()), Safe(name))?;
     write!(out, "<td class=\"{class}\">{exposure}</td><td class=\"{class}\">{callers}</td>")?;
     write!(out, "<td>{}</td><td>{}</td><td>", Safe(&data), Safe(asset.owner.as_deref().unwrap_or_default()))?;
     places(out, asset.evidence.get(..1).unwrap_or_default())?;

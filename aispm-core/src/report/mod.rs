@@ -2,13 +2,21 @@
 //!
 //! Everything in an assessment comes from files that others wrote, so each format escapes all of it; see `escape`.
 //! Output depends on the assessment alone: no clock, no host, no order but the assessment's own.
+//!
+//! ```
+//! use aispm_core::assess::Assessment;
+//! use aispm_core::report::{Format, Report};
+//!
+//! let page = Report::new(&Assessment::default()).render(Format::Html);
+//! assert!(page.starts_with("<!doctype html>"));
+//! ```
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::assess::Assessment;
 use crate::asset::{Asset, AssetId, AssetKind, Evidence, Finding, Severity};
-use crate::path::{AttackPath, From, Goal, PathStatus, Step};
+use crate::path::{AttackPath, ChokePoint, From, Goal, PathStatus, Step};
 use crate::policy::RuleInfo;
 
 mod diff;
@@ -21,6 +29,7 @@ mod sarif;
 mod text;
 
 pub use diff::{Diff, FindingChanges, PathChanges, Snapshot};
+pub use escape::plain;
 pub use json::write as write_json;
 
 /// The columns that the text report fills at most, where words allow.
@@ -148,6 +157,12 @@ impl<'a> Report<'a> {
         Severity::ALL.iter().rev().map(|&severity| (severity, count(severity))).filter(|(_, n)| *n > 0).collect()
     }
 
+    /// `Role (3), Bucket (2)`: the assets that most paths pass.
+    fn choke_points(&self) -> String {
+        let named = |point: &ChokePoint| format!("{} ({})", self.name(&point.asset), point.paths);
+        self.assessment.choke_points.iter().take(3).map(named).collect::<Vec<_>>().join(", ")
+    }
+
     fn ai_assets(&self) -> usize {
         self.assessment.inventory.assets().filter(|asset| asset.ai).count()
     }
@@ -186,6 +201,12 @@ fn chain(path: &AttackPath) -> Vec<&AssetId> {
         .chain(path.steps.iter().flat_map(|step| sources(step).iter().chain([&step.to])))
         .filter(|id| seen.insert(*id))
         .collect()
+}
+
+/// Conditions of a path that none of its steps tells.
+fn loose_conditions(path: &AttackPath) -> impl Iterator<Item = &str> {
+    let told = |condition: &String| path.steps.iter().any(|step| step.conditions.contains(condition));
+    path.conditions.iter().filter(move |condition| !told(condition)).map(String::as_str)
 }
 
 /// What the attacker does at the end of a path.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::{Report, certainty, chain, escape, gain};
@@ -13,38 +14,60 @@ use crate::path::{AttackPath, Goal, Step};
 const FINGERPRINT: &str = "aispm/v1";
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &log(report))?;
-    writeln!(out)?;
-    out.flush()
-}
-
-fn log(report: &Report<'_>) -> Value {
     let rules = Rules::of(report);
-    let assessment = report.assessment;
-    let results: Vec<Value> = assessment
-        .findings
-        .iter()
-        .map(|finding| finding_result(report, &rules, finding))
-        .chain(assessment.paths.iter().map(|path| path_result(report, &rules, path)))
-        .collect();
-    json!({
-        "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {
+    let log = Log {
+        schema: "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
+        version: "2.1.0",
+        runs: [Run {
+            tool: json!({"driver": {
                 "name": "aispm",
                 "version": env!("CARGO_PKG_VERSION"),
                 "semanticVersion": env!("CARGO_PKG_VERSION"),
                 "rules": rules.descriptors,
-            }},
-            "columnKind": "unicodeCodePoints",
-            "invocations": [{
-                "executionSuccessful": assessment.incomplete.is_empty(),
+            }}),
+            column_kind: "unicodeCodePoints",
+            invocations: json!([{
+                "executionSuccessful": report.assessment.incomplete.is_empty(),
                 "toolExecutionNotifications": notifications(report),
-            }],
-            "results": results,
+            }]),
+            results: Results { report, rules: &rules },
         }],
-    })
+    };
+    serde_json::to_writer_pretty(&mut *out, &log)?;
+    writeln!(out)?;
+    out.flush()
+}
+
+#[derive(Serialize)]
+struct Log<'a> {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    version: &'static str,
+    runs: [Run<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Run<'a> {
+    tool: Value,
+    column_kind: &'static str,
+    invocations: Value,
+    results: Results<'a>,
+}
+
+/// Results, made one at a time while they are written: an estate has many.
+struct Results<'a> {
+    report: &'a Report<'a>,
+    rules: &'a Rules,
+}
+
+impl Serialize for Results<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { report, rules } = self;
+        let findings = report.assessment.findings.iter().map(|finding| finding_result(report, rules, finding));
+        let paths = report.assessment.paths.iter().map(|path| path_result(report, rules, path));
+        serializer.collect_seq(findings.chain(paths))
+    }
 }
 
 /// Rule descriptors in id order, and each id's place among them.

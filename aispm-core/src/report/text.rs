@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Group, Report, certainty, chain, count, escape, gain};
+use super::{Group, Report, certainty, chain, count, escape, gain, loose_conditions};
 use crate::asset::{Evidence, Severity};
-use crate::path::{AttackPath, ChokePoint};
+use crate::path::AttackPath;
 
 /// Paths that are told; the rest is counted.
 const PATHS: usize = 20;
@@ -43,7 +43,7 @@ fn header(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
     });
     parts.push(count(assessment.paths.len(), "attack path"));
     if !assessment.incomplete.is_empty() {
-        parts.push(page.paint(ALARM, &format!("INCOMPLETE: {} not read", count(assessment.incomplete.len(), "input"))));
+        parts.push(page.paint(ALARM, "INCOMPLETE"));
     }
     writeln!(page.out, "{}", parts.join(" · "))
 }
@@ -73,6 +73,9 @@ fn attack_path(report: &Report<'_>, page: &mut Page<'_>, n: usize, path: &Attack
     writeln!(page.out, "{:>3}  {}", n, head.join(" · "))?;
     let names: Vec<&str> = chain(path).into_iter().map(|id| report.name(id)).collect();
     page.wrap(5, 5, HEADING, &names.join(" → "))?;
+    for condition in loose_conditions(path) {
+        page.item(5, "if ", condition)?;
+    }
     for (n, step) in path.steps.iter().enumerate() {
         let lead = format!("{}. ", n + 1);
         let technique = if step.technique.is_empty() { String::new() } else { format!(" [{}]", step.technique) };
@@ -97,9 +100,8 @@ fn fix_first(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
         page.item(2, &format!("{}. ", n + 1), &format!("{} (cuts {} of {all})", fix.action, fix.paths_cut))?;
         page.places(5, &fix.evidence)?;
     }
-    let meet = |point: &ChokePoint| format!("{} ({})", report.name(&point.asset), point.paths);
-    let meet: Vec<String> = assessment.choke_points.iter().take(PLACES).map(meet).collect();
-    if meet.is_empty() { Ok(()) } else { page.item(2, "most paths meet at ", &meet.join(", ")) }
+    let points = report.choke_points();
+    if points.is_empty() { Ok(()) } else { page.wrap(2, 4, Style::new(), &format!("Most paths meet at {points}.")) }
 }
 
 fn findings(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {

@@ -117,7 +117,8 @@ fn coders(at: &mut Cursor<'_>) -> Option<(Vec<u8>, Vec<u8>, u64)> {
         }
     }
     for _ in 1..count {
-        (number(at)?, number(at)?);
+        number(at)?;
+        number(at)?;
     }
     let (method, properties) = compressing?;
     Some((method, properties, count))

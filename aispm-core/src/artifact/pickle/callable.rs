@@ -169,13 +169,18 @@ impl Callables {
         while let Some(prefix) = full.get(..end) {
             if let Some(entry) = self.names.get(prefix) {
                 let exact = end == full.len();
-                // an attribute of a denied function (`eval.__call__`) is as bad as the function
+                // an attribute of a denied function (`eval.__call__`) is as bad as the function; a class among denied
+                // functions is judged by what stands further out
                 if let Some((grade, what)) = entry.deny
                     && !(exact && entry.allow)
+                    && !(grade == Grade::Function && is_class(full))
                 {
                     return self.denied(grade, what);
                 }
-                if (exact && entry.allow) || entry.allow_below || (entry.classes_below && is_class(full)) {
+                if (exact && entry.allow)
+                    || entry.allow_below
+                    || (entry.classes_below && is_class(full) && self.verb(full).is_none())
+                {
                     return Standing::Allowed;
                 }
             }

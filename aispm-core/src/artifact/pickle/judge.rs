@@ -198,7 +198,6 @@ impl<'a> Machine<'a, '_> {
         self.forget(full);
         match self.callables.standing(full) {
             Standing::Allowed => {}
-            Standing::Denied(Grade::Function, _) if is_class(full) => self.unknown_call(full, args, at),
             Standing::Denied(_, what) => {
                 self.harm(Rule::PickleDangerousCall, at, full, format!("calls {full}, which {what}"));
             }

@@ -24,7 +24,7 @@ pub(in crate::artifact) fn starts(bytes: &[u8]) -> bool {
     if !bytes.first().is_some_and(|b| b"(])}lcdINSVTUFGLJKMX.0".contains(b)) {
         return false;
     }
-    let mut scan = Scan::new(Budget { steps: PROBE_STEPS, depth: 0, ..Budget::default() });
+    let mut scan = Scan::new(Budget { steps: PROBE_STEPS, depth: 0, ..Budget::default() }, bytes.len() as u64);
     let outcome = Machine::new(&mut scan, bytes, 0, true).run();
     let exhausted = scan.budget.steps == 0;
     plausible(&outcome, exhausted) && !(outcome.globals == 0 && prose(bytes, &outcome))
@@ -130,15 +130,13 @@ pub(super) fn nested_bytes(scan: &mut Scan, bytes: &[u8], at: usize) {
 /// A text of a pickle that is a pickle in base64.
 pub(super) fn nested_text(scan: &mut Scan, text: &str, at: usize) {
     let text = text.trim();
-    // 0x80 and a protocol, three bytes of which make four characters
-    if !(text.starts_with("gA") && matches!(text.as_bytes().get(2), Some(b'A'..=b'X')) && text.len() > 16) {
+    // how 0x80 and a protocol, zlib and gzip begin in base64
+    let pickled = text.starts_with("gA") && matches!(text.as_bytes().get(2), Some(b'A'..=b'X'));
+    if text.len() < 16 || !(pickled || text.starts_with("eJ") || text.starts_with("H4sI")) {
         return;
     }
-    let engine = base64::engine::general_purpose::STANDARD;
-    if let Ok(bytes) = engine.decode(text.as_bytes())
-        && has_header(&bytes)
-    {
-        nested(scan, &bytes, at);
+    if let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(text.as_bytes()) {
+        nested_bytes(scan, &bytes, at);
     }
 }
 

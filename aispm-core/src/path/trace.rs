@@ -237,7 +237,9 @@ impl<'r> Reader<'r, '_, '_> {
     fn relation(&self, from: Ix, kind: crate::asset::RelationKind, to: Ix) -> Vec<Evidence> {
         let world = self.ground.world;
         let (Some(from), Some(to)) = (world.id(from), world.id(to)) else { return Vec::new() };
-        let mut relations = world.inventory.outgoing(from.as_str());
-        relations.find(|r| r.kind == kind && r.to == *to).map(|r| r.evidence.clone()).unwrap_or_default()
+        let relations = || world.inventory.outgoing(from.as_str()).filter(|r| r.kind == kind);
+        // an instance's role is two relations away
+        let found = relations().find(|r| r.to == *to).or_else(|| relations().next());
+        found.map(|r| r.evidence.clone()).unwrap_or_default()
     }
 }

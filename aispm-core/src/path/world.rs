@@ -203,10 +203,19 @@ impl<'a> World<'a> {
         let Some(id) = self.id(ix) else { return Vec::new() };
         let end = |relation: &Relation| self.ix(if back { relation.from.as_str() } else { relation.to.as_str() });
         if back {
-            self.inventory.incoming(id.as_str()).filter(|r| r.kind == kind).filter_map(end).collect()
-        } else {
-            self.inventory.outgoing(id.as_str()).filter(|r| r.kind == kind).filter_map(end).collect()
+            return self.inventory.incoming(id.as_str()).filter(|r| r.kind == kind).filter_map(end).collect();
         }
+        let outgoing = |id: &AssetId| self.inventory.outgoing(id.as_str()).filter(|r| r.kind == kind).filter_map(end);
+        let ends = outgoing(id);
+        if kind != RelationKind::RunsAs {
+            return ends.collect();
+        }
+        // an instance acts through its profile as the profile's role
+        let through = |ix: Ix| match self.node(ix) {
+            Some(node) if node.kind == AssetKind::Resource => outgoing(&node.id).collect(),
+            _ => vec![ix],
+        };
+        ends.flat_map(through).collect()
     }
 
     /// Whether an asset is what a test asks for.

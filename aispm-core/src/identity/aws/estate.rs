@@ -195,6 +195,14 @@ impl Estate {
         let mut principal = Principal::named(asset.id.as_str(), kind);
         principal.tags = tags(asset.properties.get("Tags"));
         let base = asset.evidence.first().cloned().unwrap_or_default();
+        // entries that were read from elsewhere say where
+        let place = |entry: &Value, pointer: String| {
+            let mut evidence = base.clone();
+            let own = entry.get("Pointer").and_then(Value::as_str).map(str::to_owned);
+            evidence.pointer =
+                Some(own.unwrap_or_else(|| format!("{}{pointer}", base.pointer.as_deref().unwrap_or_default())));
+            evidence
+        };
         let below = |pointer: String| {
             let mut evidence = base.clone();
             evidence.pointer = Some(format!("{}{pointer}", base.pointer.as_deref().unwrap_or_default()));
@@ -204,7 +212,7 @@ impl Estate {
             let entries = asset.properties.get(list).and_then(Value::as_array).into_iter().flatten();
             for (i, entry) in entries.enumerate() {
                 if let Some(policy) = entry.get("PolicyDocument").and_then(Policy::parse) {
-                    let evidence = below(format!("/{list}/{i}/PolicyDocument"));
+                    let evidence = place(entry, format!("/{list}/{i}/PolicyDocument"));
                     principal.policies.push(Held { policy: Arc::new(policy), evidence });
                 }
             }
@@ -225,7 +233,10 @@ impl Estate {
             principal.boundary = held.map_or_else(|| Boundary::Missing(arn.to_owned()), Boundary::Policy);
         }
         let trust = asset.properties.get("AssumeRolePolicyDocument").and_then(Policy::parse);
-        let evidence = below("/AssumeRolePolicyDocument".to_owned());
+        let mut evidence = below("/AssumeRolePolicyDocument".to_owned());
+        if let Some(pointer) = asset.text("AssumeRolePolicyPointer") {
+            evidence.pointer = Some(pointer.to_owned());
+        }
         principal.trust = trust.map(|policy| Held { policy: Arc::new(policy), evidence });
         let profiles = asset.properties.get("InstanceProfileList").and_then(Value::as_array);
         principal.instance_profile = profiles.is_some_and(|list| !list.is_empty());
@@ -609,7 +620,8 @@ fn default_version(asset: &Asset) -> Option<Held> {
     let policy = Policy::parse(version.get("Document")?)?;
     let mut evidence = asset.evidence.first().cloned().unwrap_or_default();
     let base = evidence.pointer.take().unwrap_or_default();
-    evidence.pointer = Some(format!("{base}/PolicyVersionList/{i}/Document"));
+    let own = version.get("Pointer").and_then(Value::as_str).map(str::to_owned);
+    evidence.pointer = Some(own.unwrap_or_else(|| format!("{base}/PolicyVersionList/{i}/Document")));
     Some(Held { policy: Arc::new(policy), evidence })
 }
 

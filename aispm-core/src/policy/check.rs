@@ -36,7 +36,8 @@ pub(super) struct Fault {
 }
 
 /// The variables of a rule.
-const VARIABLES: &[&str] = &["asset", "outgoing", "incoming", "lineage", "paths", "params", "facts", "today"];
+const VARIABLES: &[&str] =
+    &["asset", "outgoing", "incoming", "lineage", "used_by", "paths", "params", "facts", "today"];
 
 /// Functions besides operators and macros, and what they return.
 const FUNCTIONS: &[(&str, Shape)] = &[
@@ -84,7 +85,7 @@ impl Shape {
             (Self::Asset, "data_classes") => list(Self::Text),
             (Self::Asset, "statements") => list(Self::Any),
             (Self::Asset, "outgoing" | "incoming") => list(Self::Relation),
-            (Self::Asset, "lineage") => list(Self::Asset),
+            (Self::Asset, "lineage" | "used_by") => list(Self::Asset),
             (Self::Asset, "paths") => list(Self::Path),
             (Self::Relation, "kind") => Self::Name(known::<RelationKind>),
             (Self::Relation, "from" | "to") => Self::Text,
@@ -106,7 +107,7 @@ impl Shape {
             "asset" => Some(Self::Asset),
             "params" | "facts" => Some(Self::Any),
             "today" => Some(Self::Text),
-            "outgoing" | "incoming" | "lineage" | "paths" => Self::Asset.field(name),
+            "outgoing" | "incoming" | "lineage" | "used_by" | "paths" => Self::Asset.field(name),
             _ => None,
         }
     }

@@ -5,9 +5,10 @@ use std::sync::{Arc, LazyLock};
 use cel::common::types::{CelBool, CelNull, CelString, DYN_TYPE, STRING_TYPE};
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
+use cel::parser::PrattParser;
 use cel::{Context, Env, ExecutionError, IdedExpr, Value};
 
-use super::check::{self, Fault, Shape};
+use super::check::{Fault, Shape};
 use super::view::{View, World, text};
 use crate::discover::declared::like;
 
@@ -68,7 +69,16 @@ fn cel_like<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, Executi
 }
 
 impl Expression {
+    /// Compiles with the fast parser; only if something is wrong, again with the one that knows places.
     pub(super) fn compile(source: &str, purpose: Purpose) -> Result<Self, Flaw> {
+        let fast = PrattParser::new().parse(source).ok().and_then(|mut ast| {
+            let sound = check(&mut ast, purpose).is_ok();
+            sound.then_some(Self { ast })
+        });
+        fast.map_or_else(|| Self::compile_with_places(source, purpose), Ok)
+    }
+
+    fn compile_with_places(source: &str, purpose: Purpose) -> Result<Self, Flaw> {
         let program = environment().compile(source).map_err(|errors| {
             let first = errors.errors.into_iter().next();
             let (line, column) = first.as_ref().map_or((1, 1), |error| error.pos);
@@ -76,22 +86,13 @@ impl Expression {
             Flaw { line: usize::try_from(line).unwrap_or(1), column: usize::try_from(column).unwrap_or(1), message }
         })?;
         let mut ast = program.expression().clone();
-        let place = |fault: Fault| {
-            let offset = program.source_info().offset_for(fault.node).map_or(0, |(start, _)| start);
-            let before = source.split_at_checked(offset as usize).map_or("", |(before, _)| before);
-            let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-            let column =
-                before.chars().count() - before.split_at_checked(line_start).map_or(0, |(b, _)| b.chars().count());
-            Flaw { line: before.matches('\n').count() + 1, column: column + 1, message: fault.message }
-        };
-        let root = ast.id;
-        let shape = check::check(&mut ast).map_err(place)?;
-        let wanted = match purpose {
-            Purpose::Condition if !matches!(shape, Shape::Bool | Shape::Any) => "true or false",
-            Purpose::Because if !matches!(shape, Shape::List(_)) => "a list of relations, assets or paths",
-            _ => return Ok(Self { ast }),
-        };
-        Err(place(Fault { node: root, message: format!("the result must be {wanted}") }))
+        match check(&mut ast, purpose) {
+            Ok(()) => Ok(Self { ast }),
+            Err(fault) => {
+                let offset = program.source_info().offset_for(fault.node).map_or(0, |(start, _)| start);
+                Err(flaw_at(source, offset as usize, fault.message))
+            }
+        }
     }
 
     /// Whether the condition holds. A condition that fails on an absent field does not hold; any other failure is an
@@ -125,6 +126,23 @@ impl Expression {
         }
         Ok(parts)
     }
+}
+
+/// Checks an expression and that its result is what it is for.
+fn check(ast: &mut IdedExpr, purpose: Purpose) -> Result<(), Fault> {
+    let wanted = match (purpose, super::check::check(ast)?) {
+        (Purpose::Condition, Shape::Bool | Shape::Any) | (Purpose::Because, Shape::List(_)) => return Ok(()),
+        (Purpose::Condition, _) => "true or false",
+        (Purpose::Because, _) => "a list of relations, assets or paths",
+    };
+    Err(Fault { node: ast.id, message: format!("the result must be {wanted}") })
+}
+
+/// A flaw at a byte of an expression.
+fn flaw_at(source: &str, offset: usize, message: String) -> Flaw {
+    let before = source.split_at_checked(offset).map_or("", |(before, _)| before);
+    let on_line = before.rsplit_once('\n').map_or(before, |(_, on_line)| on_line);
+    Flaw { line: before.matches('\n').count() + 1, column: on_line.chars().count() + 1, message }
 }
 
 /// Reads a view back from a CEL value, by the fields that only its kind has.
@@ -202,7 +220,7 @@ impl<'a> Scope<'a> {
             "params" => Some(Box::new(View::Object(self.world.params))),
             "facts" => Some(Box::new(View::Object(self.world.facts))),
             "today" => Some(self.world.today.map_or_else(|| -> Box<dyn Val> { Box::new(CelNull) }, text)),
-            "outgoing" | "incoming" | "lineage" | "paths" => self.asset.field(name),
+            "outgoing" | "incoming" | "lineage" | "used_by" | "paths" => self.asset.field(name),
             _ => None,
         }
     }

@@ -12,6 +12,10 @@ use super::check::{Fault, Shape};
 use super::view::{View, World, text};
 use crate::discover::declared::like;
 
+/// Deepest brackets and most operators and selections read: what the parsers build from them fits any thread's stack.
+const BRACKET_LIMIT: usize = 48;
+const LINK_LIMIT: usize = 400;
+
 /// A compiled expression.
 #[derive(Debug)]
 pub(super) struct Expression {
@@ -69,29 +73,20 @@ fn cel_like<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, Executi
 }
 
 impl Expression {
-    /// Compiles with the fast parser; only if something is wrong, again with the one that knows places.
     pub(super) fn compile(source: &str, purpose: Purpose) -> Result<Self, Flaw> {
-        let fast = PrattParser::new().parse(source).ok().and_then(|mut ast| {
-            let sound = check(&mut ast, purpose).is_ok();
-            sound.then_some(Self { ast })
-        });
-        fast.map_or_else(|| Self::compile_with_places(source, purpose), Ok)
-    }
-
-    fn compile_with_places(source: &str, purpose: Purpose) -> Result<Self, Flaw> {
-        let program = environment().compile(source).map_err(|errors| {
+        if let Some(message) = too_complex(source) {
+            return Err(Flaw { line: 1, column: 1, message });
+        }
+        // not the parser behind `cel::Env`: it is slower, and 48 brackets overflow the stack of a thread in debug builds
+        let mut ast = PrattParser::new().parse(source).map_err(|errors| {
             let first = errors.errors.into_iter().next();
             let (line, column) = first.as_ref().map_or((1, 1), |error| error.pos);
             let message = first.map_or_else(|| "not an expression".to_owned(), |error| error.msg);
             Flaw { line: usize::try_from(line).unwrap_or(1), column: usize::try_from(column).unwrap_or(1), message }
         })?;
-        let mut ast = program.expression().clone();
         match check(&mut ast, purpose) {
             Ok(()) => Ok(Self { ast }),
-            Err(fault) => {
-                let offset = program.source_info().offset_for(fault.node).map_or(0, |(start, _)| start);
-                Err(flaw_at(source, offset as usize, fault.message))
-            }
+            Err(fault) => Err(flaw_at(source, offset(source, fault.node).unwrap_or(0), fault.message)),
         }
     }
 
@@ -128,6 +123,23 @@ impl Expression {
     }
 }
 
+/// Whether an expression could nest too deeply, told before any parser recurses into it. `&&` and `||` do not count, as
+/// their chains become balanced trees.
+fn too_complex(source: &str) -> Option<String> {
+    let (mut depth, mut deepest, mut links) = (0_usize, 0, 0_usize);
+    for c in source.chars() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            '+' | '-' | '*' | '/' | '%' | '<' | '>' | '=' | '!' | '?' | '.' => links += 1,
+            _ => {}
+        }
+        deepest = depth.max(deepest);
+    }
+    let over = deepest > BRACKET_LIMIT || links > LINK_LIMIT;
+    over.then(|| format!("too complex: more than {BRACKET_LIMIT} nested brackets or {LINK_LIMIT} operators"))
+}
+
 /// Checks an expression and that its result is what it is for.
 fn check(ast: &mut IdedExpr, purpose: Purpose) -> Result<(), Fault> {
     let wanted = match (purpose, super::check::check(ast)?) {
@@ -136,6 +148,14 @@ fn check(ast: &mut IdedExpr, purpose: Purpose) -> Result<(), Fault> {
         (Purpose::Because, _) => "a list of relations, assets or paths",
     };
     Err(Fault { node: ast.id, message: format!("the result must be {wanted}") })
+}
+
+/// Where a node begins, in bytes. The parser tells places only together with an error, so this makes it find one at the
+/// end.
+fn offset(source: &str, node: u64) -> Option<usize> {
+    let errors = PrattParser::new().parse(&format!("{source}\n)")).err()?.errors;
+    let places = errors.into_iter().find_map(|error| error.source_info)?;
+    places.offset_for(node).map(|(start, _)| start as usize)
 }
 
 /// A flaw at a byte of an expression.
@@ -239,6 +259,6 @@ fn plain(value: &Value) -> String {
 
 impl VariableResolver for Scope<'_> {
     fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
-        self.variable(name).map(|value| CowVal::Owned(value))
+        self.variable(name).map(CowVal::Owned)
     }
 }

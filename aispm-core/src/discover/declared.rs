@@ -26,7 +26,10 @@ pub struct Facts {
     /// Who approved what, and until when.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<Approval>,
-    /// Lineage and other relations that no export shows.
+    /// What data and models were made from: relations such as `trained_on`, `derived_from`, `retrieves_from`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lineage: Vec<DeclaredRelation>,
+    /// Other relations that no export shows.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub relations: Vec<DeclaredRelation>,
     /// The organisation's own values for what rules ask: `approved_providers`, `approved_models`, `mcp_allow`,
@@ -45,7 +48,7 @@ pub struct Facts {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct System {
-    /// Stable id, e.g. `system:support-assistant`.
+    /// Stable id, e.g. `support-assistant`.
     pub id: String,
     /// Name for people; the id if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,6 +62,9 @@ pub struct System {
     /// EU AI Act risk class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub risk_class: Option<RiskClass>,
+    /// `production`, `staging`, `development`, …; also for members that do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// Ids or patterns of what it consists of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<String>,
@@ -71,10 +77,10 @@ pub struct System {
 pub struct AssetFacts {
     /// Id or pattern.
     pub id: String,
-    /// Adds the asset, if no export shows it; not for patterns.
+    /// What it is: adds an asset that no export shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<AssetKind>,
-    /// Name for people of an asset added here; the id if not given.
+    /// Name for people of such an asset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Who answers for it.
@@ -101,6 +107,9 @@ pub struct AssetFacts {
 pub struct Approval {
     /// Id or pattern of what is approved.
     pub asset: String,
+    /// What was approved of it, e.g. `sensitive-data`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub what: Option<String>,
     /// Who approved it.
     pub by: String,
     /// Last day on which it holds, `YYYY-MM-DD`.
@@ -178,7 +187,8 @@ impl Facts {
         apply.assets();
         apply.approvals();
         apply.systems();
-        apply.relations();
+        apply.relations("lineage", &self.lineage);
+        apply.relations("relations", &self.relations);
         apply.warnings
     }
 
@@ -222,8 +232,9 @@ impl Apply<'_> {
     fn assets(&mut self) {
         for (i, facts) in self.facts.assets.iter().enumerate() {
             let pointer = format!("/assets/{i}");
-            if let Some(kind) = facts.kind.filter(|_| self.inventory.get(&facts.id).is_none()) {
-                self.inventory.add(Asset::new(&facts.id, kind, facts.name.as_ref().unwrap_or(&facts.id)));
+            if let Some(kind) = facts.kind.filter(|_| !facts.id.contains('*')) {
+                let name = facts.name.as_ref().unwrap_or(&facts.id);
+                self.inventory.add(Asset::new(&facts.id, kind, name).seen(self.evidence(&pointer)));
             }
             self.each(&facts.id, &pointer, |asset| {
                 replace(&mut asset.owner, &facts.owner);
@@ -240,6 +251,9 @@ impl Apply<'_> {
             let pointer = format!("/approvals/{i}");
             self.each(&approval.asset, &pointer, |asset| {
                 asset.properties.insert("approved_by".into(), approval.by.as_str().into());
+                if let Some(what) = &approval.what {
+                    asset.properties.insert("approved_for".into(), what.as_str().into());
+                }
                 match &approval.until {
                     Some(until) => asset.properties.insert("approved_until".into(), until.as_str().into()),
                     None => asset.properties.remove("approved_until"),
@@ -255,6 +269,7 @@ impl Apply<'_> {
             asset.owner.clone_from(&system.owner);
             asset.purpose.clone_from(&system.purpose);
             asset.risk_class = system.risk_class;
+            asset.environment.clone_from(&system.environment);
             self.inventory.add(asset);
             for (j, member) in system.members.iter().enumerate() {
                 let pointer = format!("/systems/{i}/members/{j}");
@@ -266,6 +281,7 @@ impl Apply<'_> {
                     if let Some(asset) = self.inventory.get_mut(id.as_str()) {
                         asset.owner = asset.owner.take().or_else(|| system.owner.clone());
                         asset.purpose = asset.purpose.take().or_else(|| system.purpose.clone());
+                        asset.environment = asset.environment.take().or_else(|| system.environment.clone());
                     }
                     let relation = Relation::new(&system.id, RelationKind::Contains, id.as_str());
                     self.inventory.relate(relation.seen(evidence.clone()));
@@ -274,9 +290,9 @@ impl Apply<'_> {
         }
     }
 
-    fn relations(&mut self) {
-        for (i, declared) in self.facts.relations.iter().enumerate() {
-            let pointer = format!("/relations/{i}");
+    fn relations(&mut self, section: &str, declared: &[DeclaredRelation]) {
+        for (i, declared) in declared.iter().enumerate() {
+            let pointer = format!("/{section}/{i}");
             let evidence = self.evidence(&pointer);
             if declared.from.contains('*') && declared.to.contains('*') {
                 self.warn(&evidence, "only one end of a relation can be a pattern");
@@ -301,7 +317,9 @@ impl Apply<'_> {
         for id in self.resolve(pattern, pointer) {
             if let Some(asset) = self.inventory.get_mut(id.as_str()) {
                 change(asset);
-                asset.evidence.push(evidence.clone());
+                if !asset.evidence.contains(&evidence) {
+                    asset.evidence.push(evidence.clone());
+                }
             }
         }
     }
@@ -373,7 +391,7 @@ assets:
   - { id: "arn:aws:s3:::crm-*", data_classes: [personal], owner: sales }
 approvals:
   - { asset: m, by: risk board, until: 2026-03-31 }
-relations:
+lineage:
   - { from: m, kind: trained_on, to: "arn:aws:s3:::crm-*" }
 params:
   mcp_allow: ["npx @ours/*"]

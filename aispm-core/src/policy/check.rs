@@ -35,8 +35,12 @@ pub(super) struct Fault {
     pub(super) message: String,
 }
 
+/// Deepest expression accepted; evaluation is as deep as this at most.
+const DEPTH_LIMIT: usize = 128;
+
 /// The variables of a rule.
-const VARIABLES: &[&str] = &["asset", "outgoing", "incoming", "lineage", "paths", "params", "facts", "today"];
+const VARIABLES: &[&str] =
+    &["asset", "outgoing", "incoming", "lineage", "used_by", "paths", "params", "facts", "today"];
 
 /// Functions besides operators and macros, and what they return.
 const FUNCTIONS: &[(&str, Shape)] = &[
@@ -84,7 +88,7 @@ impl Shape {
             (Self::Asset, "data_classes") => list(Self::Text),
             (Self::Asset, "statements") => list(Self::Any),
             (Self::Asset, "outgoing" | "incoming") => list(Self::Relation),
-            (Self::Asset, "lineage") => list(Self::Asset),
+            (Self::Asset, "lineage" | "used_by") => list(Self::Asset),
             (Self::Asset, "paths") => list(Self::Path),
             (Self::Relation, "kind") => Self::Name(known::<RelationKind>),
             (Self::Relation, "from" | "to") => Self::Text,
@@ -106,7 +110,7 @@ impl Shape {
             "asset" => Some(Self::Asset),
             "params" | "facts" => Some(Self::Any),
             "today" => Some(Self::Text),
-            "outgoing" | "incoming" | "lineage" | "paths" => Self::Asset.field(name),
+            "outgoing" | "incoming" | "lineage" | "used_by" | "paths" => Self::Asset.field(name),
             _ => None,
         }
     }
@@ -145,9 +149,9 @@ impl Shape {
 }
 
 /// Checks an expression, rewrites `has(a.b)` to `a.b != null` (absent fields are `null`, not missing), and tells the
-/// shape of its result. O(nodes); the parser bounds the nesting.
+/// shape of its result. O(nodes); nesting is bounded.
 pub(super) fn check(expr: &mut IdedExpr) -> Result<Shape, Fault> {
-    Checker { locals: Vec::new() }.shape(expr)
+    Checker { locals: Vec::new(), depth: 0 }.shape(expr)
 }
 
 /// Checks a dotted path of a message, e.g. `asset.provenance.source`.
@@ -160,10 +164,21 @@ pub(super) fn check_path(path: &str) -> Result<(), String> {
 
 struct Checker {
     locals: Vec<(String, Shape)>,
+    depth: usize,
 }
 
 impl Checker {
     fn shape(&mut self, expr: &mut IdedExpr) -> Result<Shape, Fault> {
+        if self.depth == DEPTH_LIMIT {
+            return Err(Fault { node: expr.id, message: format!("nested deeper than {DEPTH_LIMIT} levels") });
+        }
+        self.depth += 1;
+        let shape = self.shape_within(expr);
+        self.depth -= 1;
+        shape
+    }
+
+    fn shape_within(&mut self, expr: &mut IdedExpr) -> Result<Shape, Fault> {
         let node = expr.id;
         match &mut expr.expr {
             Expr::Literal(literal) => Ok(literal_shape(literal)),

@@ -5,11 +5,16 @@ use std::sync::{Arc, LazyLock};
 use cel::common::types::{CelBool, CelNull, CelString, DYN_TYPE, STRING_TYPE};
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
+use cel::parser::PrattParser;
 use cel::{Context, Env, ExecutionError, IdedExpr, Value};
 
-use super::check::{self, Fault, Shape};
+use super::check::{Fault, Shape};
 use super::view::{View, World, text};
 use crate::discover::declared::like;
+
+/// Deepest brackets and most operators and selections read: what the parsers build from them fits any thread's stack.
+const BRACKET_LIMIT: usize = 48;
+const LINK_LIMIT: usize = 400;
 
 /// A compiled expression.
 #[derive(Debug)]
@@ -69,29 +74,20 @@ fn cel_like<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, Executi
 
 impl Expression {
     pub(super) fn compile(source: &str, purpose: Purpose) -> Result<Self, Flaw> {
-        let program = environment().compile(source).map_err(|errors| {
+        if let Some(message) = too_complex(source) {
+            return Err(Flaw { line: 1, column: 1, message });
+        }
+        // not the parser behind `cel::Env`: it is slower, and 48 brackets overflow the stack of a thread in debug builds
+        let mut ast = PrattParser::new().parse(source).map_err(|errors| {
             let first = errors.errors.into_iter().next();
             let (line, column) = first.as_ref().map_or((1, 1), |error| error.pos);
             let message = first.map_or_else(|| "not an expression".to_owned(), |error| error.msg);
             Flaw { line: usize::try_from(line).unwrap_or(1), column: usize::try_from(column).unwrap_or(1), message }
         })?;
-        let mut ast = program.expression().clone();
-        let place = |fault: Fault| {
-            let offset = program.source_info().offset_for(fault.node).map_or(0, |(start, _)| start);
-            let before = source.split_at_checked(offset as usize).map_or("", |(before, _)| before);
-            let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-            let column =
-                before.chars().count() - before.split_at_checked(line_start).map_or(0, |(b, _)| b.chars().count());
-            Flaw { line: before.matches('\n').count() + 1, column: column + 1, message: fault.message }
-        };
-        let root = ast.id;
-        let shape = check::check(&mut ast).map_err(place)?;
-        let wanted = match purpose {
-            Purpose::Condition if !matches!(shape, Shape::Bool | Shape::Any) => "true or false",
-            Purpose::Because if !matches!(shape, Shape::List(_)) => "a list of relations, assets or paths",
-            _ => return Ok(Self { ast }),
-        };
-        Err(place(Fault { node: root, message: format!("the result must be {wanted}") }))
+        match check(&mut ast, purpose) {
+            Ok(()) => Ok(Self { ast }),
+            Err(fault) => Err(flaw_at(source, offset(source, fault.node).unwrap_or(0), fault.message)),
+        }
     }
 
     /// Whether the condition holds. A condition that fails on an absent field does not hold; any other failure is an
@@ -125,6 +121,48 @@ impl Expression {
         }
         Ok(parts)
     }
+}
+
+/// Whether an expression could nest too deeply, told before any parser recurses into it. `&&` and `||` do not count, as
+/// their chains become balanced trees.
+fn too_complex(source: &str) -> Option<String> {
+    let (mut depth, mut deepest, mut links) = (0_usize, 0, 0_usize);
+    for c in source.chars() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            '+' | '-' | '*' | '/' | '%' | '<' | '>' | '=' | '!' | '?' | '.' => links += 1,
+            _ => {}
+        }
+        deepest = depth.max(deepest);
+    }
+    let over = deepest > BRACKET_LIMIT || links > LINK_LIMIT;
+    over.then(|| format!("too complex: more than {BRACKET_LIMIT} nested brackets or {LINK_LIMIT} operators"))
+}
+
+/// Checks an expression and that its result is what it is for.
+fn check(ast: &mut IdedExpr, purpose: Purpose) -> Result<(), Fault> {
+    let wanted = match (purpose, super::check::check(ast)?) {
+        (Purpose::Condition, Shape::Bool | Shape::Any) | (Purpose::Because, Shape::List(_)) => return Ok(()),
+        (Purpose::Condition, _) => "true or false",
+        (Purpose::Because, _) => "a list of relations, assets or paths",
+    };
+    Err(Fault { node: ast.id, message: format!("the result must be {wanted}") })
+}
+
+/// Where a node begins, in bytes. The parser tells places only together with an error, so this makes it find one at the
+/// end.
+fn offset(source: &str, node: u64) -> Option<usize> {
+    let errors = PrattParser::new().parse(&format!("{source}\n)")).err()?.errors;
+    let places = errors.into_iter().find_map(|error| error.source_info)?;
+    places.offset_for(node).map(|(start, _)| start as usize)
+}
+
+/// A flaw at a byte of an expression.
+fn flaw_at(source: &str, offset: usize, message: String) -> Flaw {
+    let before = source.split_at_checked(offset).map_or("", |(before, _)| before);
+    let on_line = before.rsplit_once('\n').map_or(before, |(_, on_line)| on_line);
+    Flaw { line: before.matches('\n').count() + 1, column: on_line.chars().count() + 1, message }
 }
 
 /// Reads a view back from a CEL value, by the fields that only its kind has.
@@ -202,7 +240,7 @@ impl<'a> Scope<'a> {
             "params" => Some(Box::new(View::Object(self.world.params))),
             "facts" => Some(Box::new(View::Object(self.world.facts))),
             "today" => Some(self.world.today.map_or_else(|| -> Box<dyn Val> { Box::new(CelNull) }, text)),
-            "outgoing" | "incoming" | "lineage" | "paths" => self.asset.field(name),
+            "outgoing" | "incoming" | "lineage" | "used_by" | "paths" => self.asset.field(name),
             _ => None,
         }
     }
@@ -221,6 +259,6 @@ fn plain(value: &Value) -> String {
 
 impl VariableResolver for Scope<'_> {
     fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
-        self.variable(name).map(|value| CowVal::Owned(value))
+        self.variable(name).map(CowVal::Owned)
     }
 }

@@ -3,8 +3,20 @@
 //! A rule looks at one asset of its kinds, at its relations and their other ends, at its lineage, at the attack paths
 //! through it, at declared facts and the organisation's parameters. [`PolicySet::builtin`] holds the rules under
 //! `data/policy/rules`; the same format serves anybody's own ([`PolicySetBuilder::pack`]).
+//!
+//! | in an expression | what it is |
+//! |---|---|
+//! | `asset` | the asset: every field of [`Asset`], `null` where nothing is known |
+//! | `asset.sensitive`, `.approved`, `.registered`, `.admin`, `.runs_ai` | holds sensitive data; approved in aispm.yaml and not ended; has an owner or is in a declared system; effectively `*` on `*`; is AI, serves a model or stands before it |
+//! | `outgoing`, `incoming` | relations: `kind`, `from`, `to`, and `asset`, the other end, an asset like any other |
+//! | `lineage` | what it is made from or answers with, nearest first |
+//! | `used_by` | what acts as this identity, directly or through identities that may become it |
+//! | `paths` | attack paths through it: `source`, `target`, `goal`, `severity`, `status`, `risk` |
+//! | `asset.statements` | allowing policy statements found in its properties: `actions`, `resources` |
+//! | `params`, `facts`, `today` | the organisation's parameters, aispm.yaml, the day given |
+//! | `text.like("a*b")` | a pattern over the whole text, letter case aside; `false` on `null` |
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rayon::prelude::*;
 use schemars::JsonSchema;
@@ -253,7 +265,8 @@ fn judge(rule: &Rule, asset: &Asset, scope: &Scope<'_>, inventory: &Inventory) -
     let names = related.iter().map(|id| inventory.get(id.as_str()).map_or(id.as_str(), |asset| asset.name.as_str()));
     let message = rule.message(scope, &names.collect::<Vec<_>>());
     let mut finding = Finding::new(&info.id, info.severity, asset.id.clone(), "", &info.title, message);
-    evidence.dedup();
+    let mut seen = HashSet::new();
+    evidence.retain(|evidence| seen.insert(evidence.clone()));
     evidence.truncate(EVIDENCE_LIMIT);
     finding.fix.clone_from(&info.fix);
     finding.controls.clone_from(&info.controls);

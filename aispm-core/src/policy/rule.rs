@@ -259,18 +259,23 @@ impl Rule {
         let start = start.and_then(|line| usize::try_from(line).ok()).unwrap_or(1);
         let message = format!("rule {}: `{field}`: {}", self.info.id, flaw.message);
         let error = Error::new(ErrorKind::Invalid, message).at(&self.place.path);
-        // the line of the expression as it stands in the file, wherever YAML's style has put it
-        let wanted = source.lines().nth(flaw.line.saturating_sub(1)).unwrap_or_default().trim();
-        let found = text
-            .lines()
-            .enumerate()
-            .skip(start.saturating_sub(1))
-            .find_map(|(i, line)| line.find(wanted).map(|at| (i + 1, line.chars().count().min(at) + 1)));
-        match found.filter(|_| !wanted.is_empty()) {
-            Some((line, column)) => error.at_line(line, column + flaw.column.saturating_sub(1)),
+        // YAML's style may have moved or folded the expression: look for its line in the file, then for its word
+        let line = source.lines().nth(flaw.line.saturating_sub(1)).unwrap_or_default();
+        let indent = line.chars().count() - line.trim_start().chars().count();
+        let before = flaw.column.saturating_sub(1);
+        let word = line.chars().skip(before).take_while(|c| !c.is_whitespace()).collect::<String>();
+        let found = find(text, start, line.trim()).map(|(line, column)| (line, column + before.saturating_sub(indent)));
+        match found.or_else(|| find(text, start, &word)) {
+            Some((line, column)) => error.at_line(line, column),
             None => error.at_line(start, 1),
         }
     }
+}
+
+/// Line and column, from 1, of the first occurrence of a piece of a line at or after a line.
+fn find(text: &str, from: usize, piece: &str) -> Option<(usize, usize)> {
+    let mut lines = text.lines().enumerate().skip(from.saturating_sub(1)).filter(|_| !piece.is_empty());
+    lines.find_map(|(i, line)| Some((i + 1, line.split_once(piece)?.0.chars().count() + 1)))
 }
 
 /// Parses `text {path} text`.

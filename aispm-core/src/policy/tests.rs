@@ -69,15 +69,20 @@ fn mistakes_in_expressions_are_found_when_the_pack_loads() {
     assert!(error("nothing.ai").contains("unknown name `nothing`"));
     assert!(error("frobnicate(asset.name)").contains("unknown function `frobnicate`"));
     assert!(error("asset.ai &&").starts_with("p.yaml:7:"));
+    assert!(error(&["1"; 300].join("+")).contains("nested deeper"));
+    assert!(error(&["1"; 2000].join("+")).contains("too complex"));
+    assert!(error(&"(".repeat(3000)).contains("too complex"));
+    assert!(error(&"(".repeat(48)).starts_with("p.yaml:7:"));
     let block = one_rule(">-\n      asset.ai\n      && asset.exposre == 'x'");
     let built = PolicySet::builder().builtin(false).pack("p.yaml", block).build();
-    assert!(built.unwrap_err().to_string().starts_with("p.yaml:"));
+    assert!(built.unwrap_err().to_string().starts_with("p.yaml:9:15: rule T-1"));
 }
 
 #[test]
 fn absent_fields_are_null_and_do_not_fire() {
     assert_eq!(fires("asset.owner == null && !has(asset.owner)", endpoint()).len(), 1);
     assert!(fires("asset.properties.calls > 3", endpoint()).is_empty());
+    assert_eq!(fires(&["true"; 1000].join("&&"), endpoint()).len(), 1);
     assert!(fires("asset.properties.a.b.c == 1", endpoint()).is_empty());
     assert!(fires("asset.properties.list.exists(x, x == 1)", endpoint()).is_empty());
     assert_eq!(
@@ -158,7 +163,7 @@ fn packs_change_severity_and_facts_set_parameters() {
 }
 
 #[test]
-fn figures() {
+fn the_same_estate_gives_the_same_findings() {
     let set = fast("load", || PolicySet::builtin().unwrap());
     let mut inventory = Inventory::new();
     for i in 0..10_000 {

@@ -20,6 +20,8 @@ use crate::path::{AttackPath, From as StepFrom, Solution};
 const LINEAGE_LIMIT: usize = 10_000;
 /// Most containers that `registered` climbs through.
 const CONTAINER_LIMIT: usize = 64;
+/// Most identities that `used_by` goes through.
+const IDENTITY_LIMIT: usize = 256;
 /// Deepest property that `statements` looks into.
 const STATEMENT_DEPTH: usize = 12;
 
@@ -139,6 +141,7 @@ fn asset_field<'a>(
         "incoming" => relations(world, world.inventory.incoming(id), |relation| &relation.from),
         "lineage" => views(lineage(world, id).into_iter().map(|id| world.asset(id))),
         "paths" => views(world.paths.get(id).into_iter().flatten().map(|path| View::Path(path))),
+        "used_by" => views(used_by(world, id).into_iter().map(|id| world.asset(id))),
         "admin" => flag(Some(world.admins.contains(id))),
         "registered" => flag(Some(registered(world, id))),
         "runs_ai" => flag(Some(runs_ai(world, id))),
@@ -209,6 +212,30 @@ fn registered(world: &World<'_>, id: &str) -> bool {
         next += 1;
     }
     false
+}
+
+/// What acts as an identity: directly, or through identities that may become it. O(reached · log n), at most
+/// [`IDENTITY_LIMIT`] identities.
+fn used_by<'a>(world: &World<'a>, id: &'a str) -> Vec<&'a str> {
+    let mut identities = vec![id];
+    let mut users = BTreeSet::new();
+    let mut next = 0;
+    while let Some(current) = identities.get(next).copied() {
+        for relation in world.inventory.incoming(current) {
+            let from = relation.from.as_str();
+            match relation.kind {
+                RelationKind::RunsAs => {
+                    users.insert(from);
+                }
+                RelationKind::CanAssume if identities.len() < IDENTITY_LIMIT && !identities.contains(&from) => {
+                    identities.push(from);
+                }
+                _ => {}
+            }
+        }
+        next += 1;
+    }
+    users.into_iter().collect()
 }
 
 /// Whether an asset is AI, serves a model, or stands before one that does.

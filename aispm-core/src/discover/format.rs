@@ -95,6 +95,7 @@ const STRUCTURED: &[Structured] = &[
     code::NOTEBOOK,
     docker::COMPOSE,
     prompt_log::DOCUMENT,
+    model_file::CONFIG,
 ];
 
 /// Formats of text, most specific first; tried before the text is parsed as JSON or YAML.
@@ -122,6 +123,16 @@ pub(super) struct Outcome {
     pub(super) error: Option<(String, bool)>,
 }
 
+impl Outcome {
+    fn model_file(&mut self, read: model_file::Read) {
+        match read {
+            model_file::Read::Model(format) => self.formats.push(format.as_str()),
+            model_file::Read::Unscanned(reason) => self.error = Some((reason, true)),
+            model_file::Read::Archive => self.skipped = Some("an archive without a model".to_owned()),
+        }
+    }
+}
+
 /// Reads files in parallel; outcomes in the order of the files.
 pub(super) fn read_all(files: &[PathBuf], tree: &Arc<Tree>, limits: &Limits) -> Vec<Outcome> {
     files.par_iter().map(|file| read(file, tree, limits)).collect()
@@ -132,14 +143,16 @@ fn read(file: &Path, tree: &Arc<Tree>, limits: &Limits) -> Outcome {
     outcome.found.tree = Arc::clone(tree);
     match load(file, limits) {
         Ok(Loaded::Whole(bytes)) => interpret(&bytes, &mut outcome),
-        Ok(Loaded::Head(head, size)) => {
-            let error =
-                Error::new(ErrorKind::Budget, format!("{size} bytes, larger than the limit of {}", limits.file_bytes));
-            if model_file::sniff(&outcome.path, &head).is_some() {
-                model_file::unscanned(&outcome.path, &head, &error.reason(), &mut outcome.found);
+        Ok(Loaded::Head(head, size)) => match model_file::sniff(&outcome.path, &head) {
+            Some(sniffed) => {
+                let read = model_file::read_large(file, sniffed, limits.file_bytes, &mut outcome.found);
+                outcome.model_file(read);
             }
-            outcome.error = Some((error.reason(), true));
-        }
+            None => {
+                let reason = format!("{size} bytes, larger than the limit of {}", limits.file_bytes);
+                outcome.error = Some((reason, true));
+            }
+        },
         // what cannot be opened may be anything, identity included
         Err(error) => outcome.error = Some((error.reason(), true)),
     }
@@ -164,9 +177,9 @@ fn load(file: &Path, limits: &Limits) -> Result<Loaded, Error> {
 }
 
 fn interpret(bytes: &[u8], outcome: &mut Outcome) {
-    if let Some(format) = model_file::sniff(&outcome.path, bytes) {
-        outcome.formats.push(format);
-        outcome.error = model_file::read(&outcome.path, bytes, &mut outcome.found).map(|reason| (reason, true));
+    if let Some(sniffed) = model_file::sniff(&outcome.path, bytes) {
+        let read = model_file::read(&outcome.path, sniffed, bytes, &mut outcome.found);
+        outcome.model_file(read);
         return;
     }
     let Some(decoded) = decode(bytes) else {

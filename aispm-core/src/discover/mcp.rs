@@ -98,7 +98,7 @@ pub(super) fn server_asset(id: &str, name: &str, server: &Value, evidence: &Evid
     let url = ["url", "serverUrl", "httpUrl"].iter().find_map(|key| text(key));
     let transport = text("type").or_else(|| text("transport")).filter(|t| !matches!(*t, "local" | "remote"));
     let transport = transport.unwrap_or(match url {
-        Some(url) if url.trim_end_matches('/').ends_with("/sse") => "sse",
+        Some(url) if url.split('?').next().unwrap_or(url).trim_end_matches('/').ends_with("/sse") => "sse",
         Some(_) => "http",
         None => "stdio",
     });

@@ -76,14 +76,13 @@ impl<'a> Lexer<'a> {
     fn push(&mut self, kind: Kind, text: &'a str, line: u64) {
         if kind == Kind::End {
             // a statement that is only a string is documentation
-            if let [.., before, string] = self.out.as_mut_slice()
-                && string.kind == Kind::Text
-                && before.kind == Kind::End
-            {
-                string.kind = Kind::Doc;
-            } else if let [string] = self.out.as_mut_slice()
-                && string.kind == Kind::Text
-            {
+            let alone = match self.out.as_slice() {
+                [.., before, _] => before.kind == Kind::End,
+                [_] => true,
+                [] => false,
+            };
+            let last = self.out.last_mut().filter(|_| alone && self.language == Language::Python);
+            if let Some(string) = last.filter(|last| last.kind == Kind::Text) {
                 string.kind = Kind::Doc;
             }
             if self.out.last().is_none_or(|last| last.kind == Kind::End) {

@@ -123,3 +123,6 @@ impl Discovery {
         self.events.extend(found.events);
     }
 }
+
+#[cfg(test)]
+mod tests;

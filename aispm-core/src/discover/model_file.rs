@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::format::{Found, Structured};
 use super::walk::file_name;
 use crate::artifact::{FileReport, Format, Scanner, Verdict};
-use crate::asset::{Asset, AssetKind, Document, Evidence};
+use crate::asset::{Asset, AssetKind, Evidence};
 
 /// `config.json` and `tokenizer_config.json` of a Hugging Face model, whose templates and remote code run on loading.
 pub(super) const CONFIG: Structured = Structured {
@@ -35,53 +35,87 @@ pub(super) const CONFIG: Structured = Structured {
     },
 };
 
-/// Names under which archives hold models.
-const MODEL_ARCHIVES: &[&str] =
-    &["pt", "pth", "ckpt", "bin", "mar", "nemo", "keras", "pkl", "pickle", "joblib", "skops", "mlmodel"];
+/// Names that say a file is a model, whatever its content: what is under them must be scanned or reported.
+const MODEL_NAMES: &[&str] = &[
+    "pt",
+    "pth",
+    "ckpt",
+    "pkl",
+    "pickle",
+    "joblib",
+    "dill",
+    "skops",
+    "safetensors",
+    "gguf",
+    "onnx",
+    "keras",
+    "h5",
+    "hdf5",
+    "npy",
+    "npz",
+    "mar",
+    "nemo",
+    "mlmodel",
+    "tflite",
+];
+/// Names of binary files that may be models.
+const MAYBE_NAMES: &[&str] = &["bin", "pb", "model", "weights", "dat", "llamafile"];
 /// Text whose first words may look like a pickle of the oldest kind.
 const SOURCE: &[&str] =
     &["py", "js", "ts", "json", "yaml", "yml", "md", "toml", "tf", "go", "rs", "c", "h", "sh", "html", "csv", "rst"];
+/// Names of templates that models bring along.
+const TEMPLATES: &[&str] = &["jinja", "jinja2", "j2", "template"];
 
-/// What the first bytes say: a model, or an archive that may hold one.
+/// What name and first bytes say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sniffed {
-    Model(Format),
-    Archive(Format),
+    /// A model file.
+    Model,
+    /// An archive or binary file: a model if the scanner finds something.
+    Maybe,
 }
 
-/// Whether bytes are a model file or an archive.
+/// Whether a file is a model, or may hold one.
 pub(super) fn sniff(path: &str, bytes: &[u8]) -> Option<Sniffed> {
     let name = file_name(path).to_ascii_lowercase();
-    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-    match Scanner::sniff(bytes)? {
-        Format::Pickle | Format::Joblib if bytes.first() != Some(&0x80) && SOURCE.contains(&extension) => None,
-        format @ (Format::Pickle
-        | Format::Joblib
-        | Format::Torch
-        | Format::Npy
-        | Format::Npz
-        | Format::Safetensors
-        | Format::Gguf
-        | Format::Onnx
-        | Format::SavedModel
-        | Format::Keras
-        | Format::Hdf5
-        | Format::Skops) => Some(Sniffed::Model(format)),
-        format @ (Format::Zip
-        | Format::Tar
-        | Format::SevenZip
-        | Format::Gzip
-        | Format::Zlib
-        | Format::Bzip2
-        | Format::Xz
-        | Format::Lzma
-        | Format::Zstd
-        | Format::Lz4) => {
-            let model = MODEL_ARCHIVES.contains(&extension) || name.starts_with("model.");
-            Some(if model { Sniffed::Model(format) } else { Sniffed::Archive(format) })
+    let mut extensions = name.split('.').skip(1);
+    let last = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let format = Scanner::sniff(bytes);
+    match format {
+        Some(Format::Empty) => None,
+        // `model.pkl.gz` is one as well
+        _ if name.starts_with("model.tar") || extensions.any(|extension| MODEL_NAMES.contains(&extension)) => {
+            Some(Sniffed::Model)
         }
-        Format::Jinja => Some(Sniffed::Model(Format::Jinja)),
-        _ => None,
+        Some(Format::Pickle | Format::Joblib) if bytes.first() != Some(&0x80) && SOURCE.contains(&last) => None,
+        Some(
+            Format::Pickle
+            | Format::Joblib
+            | Format::Torch
+            | Format::Npy
+            | Format::Npz
+            | Format::Safetensors
+            | Format::Gguf
+            | Format::Onnx
+            | Format::SavedModel
+            | Format::Keras
+            | Format::Hdf5
+            | Format::Skops,
+        ) => Some(Sniffed::Model),
+        Some(Format::Jinja) if TEMPLATES.contains(&last) => Some(Sniffed::Model),
+        Some(
+            Format::Zip
+            | Format::Tar
+            | Format::SevenZip
+            | Format::Gzip
+            | Format::Zlib
+            | Format::Bzip2
+            | Format::Xz
+            | Format::Lzma
+            | Format::Zstd
+            | Format::Lz4,
+        ) => Some(Sniffed::Maybe),
+        _ => MAYBE_NAMES.contains(&last).then_some(Sniffed::Maybe),
     }
 }
 
@@ -107,7 +141,7 @@ pub(super) fn read_large(path: &Path, sniffed: Sniffed, limit: u64, found: &mut 
 }
 
 fn take(path: &str, sniffed: Sniffed, report: &FileReport, found: &mut Found) -> Read {
-    if matches!(sniffed, Sniffed::Archive(_)) && report.findings.is_empty() {
+    if sniffed == Sniffed::Maybe && report.findings.is_empty() {
         return match (&report.verdict, &report.reason) {
             (Verdict::Unscanned, Some(reason)) => Read::Unscanned(reason.clone()),
             _ => Read::Archive,
@@ -138,6 +172,7 @@ fn describe(report: &FileReport) -> Asset {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::asset::Document;
 
     #[test]
     fn a_pickle_is_judged_and_source_is_left_alone() {

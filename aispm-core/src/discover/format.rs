@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::decode::decode;
 use super::walk::{Tree, file_name};
-use super::{Limits, aws, code, docker, hcl, kubernetes, mcp, model_file, package, prompt_log, terraform};
+use super::{Limits, aws, code, docker, dotenv, hcl, kubernetes, mcp, model_file, package, prompt_log, terraform};
 use crate::asset::{Document, Error, Event, Evidence, Inventory, Relation, RelationKind};
 
 /// What one file or document adds.
@@ -108,9 +108,11 @@ const TEXTUAL: &[Textual] = &[
     package::CARGO,
     package::GO_MOD,
     docker::DOCKERFILE,
+    dotenv::DOTENV,
     hcl::HCL,
     code::PYTHON,
     code::JAVASCRIPT,
+    code::GO,
 ];
 
 /// What became of one file: exactly one of understood (`formats`), `skipped` and `error` is reported.

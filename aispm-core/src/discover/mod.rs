@@ -17,6 +17,7 @@ mod code;
 mod container;
 mod decode;
 mod docker;
+mod dotenv;
 mod format;
 mod hcl;
 mod kubernetes;

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::decode::decode;
 use super::walk::{Tree, file_name};
-use super::{Limits, aws, code, docker, hcl, kubernetes, mcp, model_file, package, prompt_log, terraform};
-use crate::asset::{Document, Error, ErrorKind, Event, Evidence, Inventory, Relation, RelationKind};
+use super::{Limits, aws, code, docker, dotenv, hcl, kubernetes, mcp, model_file, package, prompt_log, terraform};
+use crate::asset::{Document, Error, Event, Evidence, Inventory, Relation, RelationKind};
 
 /// What one file or document adds.
 #[derive(Debug, Default)]
@@ -95,6 +95,7 @@ const STRUCTURED: &[Structured] = &[
     code::NOTEBOOK,
     docker::COMPOSE,
     prompt_log::DOCUMENT,
+    model_file::CONFIG,
 ];
 
 /// Formats of text, most specific first; tried before the text is parsed as JSON or YAML.
@@ -107,9 +108,11 @@ const TEXTUAL: &[Textual] = &[
     package::CARGO,
     package::GO_MOD,
     docker::DOCKERFILE,
+    dotenv::DOTENV,
     hcl::HCL,
     code::PYTHON,
     code::JAVASCRIPT,
+    code::GO,
 ];
 
 /// What became of one file: exactly one of understood (`formats`), `skipped` and `error` is reported.
@@ -122,6 +125,18 @@ pub(super) struct Outcome {
     pub(super) error: Option<(String, bool)>,
 }
 
+impl Outcome {
+    fn model_file(&mut self, read: model_file::Read) {
+        match read {
+            model_file::Read::Model(format) => self.formats.push(format.as_str()),
+            model_file::Read::Unscanned(reason) => self.error = Some((reason, true)),
+            model_file::Read::Archive => {
+                self.skipped = Some("an archive or binary file; no model seen in it".to_owned())
+            }
+        }
+    }
+}
+
 /// Reads files in parallel; outcomes in the order of the files.
 pub(super) fn read_all(files: &[PathBuf], tree: &Arc<Tree>, limits: &Limits) -> Vec<Outcome> {
     files.par_iter().map(|file| read(file, tree, limits)).collect()
@@ -132,14 +147,16 @@ fn read(file: &Path, tree: &Arc<Tree>, limits: &Limits) -> Outcome {
     outcome.found.tree = Arc::clone(tree);
     match load(file, limits) {
         Ok(Loaded::Whole(bytes)) => interpret(&bytes, &mut outcome),
-        Ok(Loaded::Head(head, size)) => {
-            let error =
-                Error::new(ErrorKind::Budget, format!("{size} bytes, larger than the limit of {}", limits.file_bytes));
-            if model_file::sniff(&outcome.path, &head).is_some() {
-                model_file::unscanned(&outcome.path, &head, &error.reason(), &mut outcome.found);
+        Ok(Loaded::Head(head, size)) => match model_file::sniff(&outcome.path, &head) {
+            Some(sniffed) => {
+                let read = model_file::read_large(file, sniffed, limits.file_bytes, &mut outcome.found);
+                outcome.model_file(read);
             }
-            outcome.error = Some((error.reason(), true));
-        }
+            None => {
+                let reason = format!("{size} bytes, larger than the limit of {}", limits.file_bytes);
+                outcome.error = Some((reason, true));
+            }
+        },
         // what cannot be opened may be anything, identity included
         Err(error) => outcome.error = Some((error.reason(), true)),
     }
@@ -164,9 +181,9 @@ fn load(file: &Path, limits: &Limits) -> Result<Loaded, Error> {
 }
 
 fn interpret(bytes: &[u8], outcome: &mut Outcome) {
-    if let Some(format) = model_file::sniff(&outcome.path, bytes) {
-        outcome.formats.push(format);
-        outcome.error = model_file::read(&outcome.path, bytes, &mut outcome.found).map(|reason| (reason, true));
+    if let Some(sniffed) = model_file::sniff(&outcome.path, bytes) {
+        let read = model_file::read(&outcome.path, sniffed, bytes, &mut outcome.found);
+        outcome.model_file(read);
         return;
     }
     let Some(decoded) = decode(bytes) else {
@@ -184,7 +201,7 @@ fn interpret(bytes: &[u8], outcome: &mut Outcome) {
         None => {
             structured(&source, outcome);
             if let (Some(error), None) = (decoded.error, &outcome.error) {
-                outcome.error = Some((error.reason(), broken_format(&decoded.text).is_some_and(|f| f.critical)));
+                outcome.error = Some((error.reason(), critical(&decoded.text)));
             }
         }
     }
@@ -208,16 +225,32 @@ fn structured(source: &Source<'_>, outcome: &mut Outcome) {
             }
         }
     }
-    if let Some(error) = error {
-        outcome.error = Some((error.reason(), broken_format(source.text).is_some_and(|format| format.critical)));
-    } else if outcome.formats.is_empty() {
-        outcome.skipped = Some("no known format".to_owned());
+    match error {
+        Some(_) if outcome.formats.is_empty() && template(source.text) => {
+            outcome.skipped = Some("a template, not a manifest: render it first (`helm template`)".to_owned());
+        }
+        Some(_) if outcome.formats.is_empty() && json_lines(source.text) => {
+            outcome.skipped = Some("JSON Lines, of no known format".to_owned());
+        }
+        Some(error) => outcome.error = Some((error.reason(), critical(source.text))),
+        None if outcome.formats.is_empty() => outcome.skipped = Some("no known format".to_owned()),
+        None => {}
     }
 }
 
-/// The format a document that does not parse was probably meant to be.
-fn broken_format(text: &str) -> Option<&'static Structured> {
-    STRUCTURED.iter().find(|f| !f.markers.is_empty() && f.markers.iter().all(|marker| text.contains(marker)))
+/// Whether a text that does not parse was probably meant to be of a critical format.
+fn critical(text: &str) -> bool {
+    let meant =
+        |format: &Structured| !format.markers.is_empty() && format.markers.iter().all(|marker| text.contains(marker));
+    STRUCTURED.iter().any(|format| format.critical && meant(format))
+}
+
+/// Whether the first two lines are JSON objects of their own.
+fn json_lines(text: &str) -> bool {
+    let mut rows = text.lines().map(str::trim).filter(|line| !line.is_empty()).take(2);
+    let mut object =
+        || rows.next().is_some_and(|row| serde_json::from_str::<serde_json::Map<String, Value>>(row).is_ok());
+    object() && object()
 }
 
 enum Syntax {
@@ -239,22 +272,18 @@ fn syntax(source: &Source<'_>) -> Syntax {
         Syntax::Other("empty")
     } else if json || (source.has_extension(&["json", "jsonc"]) && matches!(first, Some('{' | '['))) {
         Syntax::Json
-    } else if (yaml || file_name(source.path).ends_with(".tpl")) && source.text.contains("{{") && template(source.text)
-    {
-        Syntax::Other("a template, not a manifest: render it first (`helm template`)")
-    } else if yaml || source.text.lines().take(64).any(|line| line.starts_with("apiVersion:") || line == "---") {
+    } else if yaml || source.text.lines().take(64).any(|line| line.starts_with("apiVersion:")) {
         Syntax::Yaml
     } else {
         Syntax::Other("no known format")
     }
 }
 
-/// Whether a YAML file has lines that only a template engine understands.
+/// Whether a text has what only a template engine understands.
 fn template(text: &str) -> bool {
-    text.lines().any(|line| line.trim_start().starts_with("{{"))
-        || text.contains("{{ .Values")
-        || text.contains("{{ .Release")
-        || text.contains("{{ include")
+    ["{{ .Values", "{{- ", "{{ include", "{{ .Release", "{{.Values", "{{ if", "{%"]
+        .iter()
+        .any(|sign| text.contains(sign))
 }
 
 /// One JSON document; comments and trailing commas, as editors' settings have them, are tolerated.

@@ -96,12 +96,11 @@ fn resource(source: &Source<'_>, head: &Token<'_>, kind: &str, name: &str, body:
             _ => None,
         };
         let Some(plain) = plain else { continue };
-        if MODEL_KEYS.contains(&token.text) && asset.ai && value.kind == Kind::Text {
-            if let Some(model) = model_ref::model(value.text, &address) {
-                let evidence = source.line(value.line).excerpt(value.text);
-                found.relate(asset.id.as_str(), RelationKind::Uses, model.id.as_str(), &evidence);
-                found.inventory.add(model.seen(evidence));
-            }
+        let names_model = MODEL_KEYS.contains(&token.text) && asset.ai && value.kind == Kind::Text;
+        if let Some(model) = names_model.then(|| model_ref::model(value.text, &address)).flatten() {
+            let evidence = source.line(value.line).excerpt(value.text);
+            found.relate(asset.id.as_str(), RelationKind::Uses, model.id.as_str(), &evidence);
+            found.inventory.add(model.seen(evidence));
         }
         asset.properties.entry(token.text).or_insert(plain);
     }

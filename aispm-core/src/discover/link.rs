@@ -28,7 +28,8 @@ pub(super) fn join(discovery: &mut Discovery) {
 
 /// Services expose, and network policies apply to, the pods that their selectors match.
 fn select(inventory: &Inventory, found: &mut Found) {
-    let mut pods: HashMap<(&str, &str), Vec<(&Asset, &Map<String, Value>)>> = HashMap::new();
+    type Pods<'a> = Vec<(&'a Asset, &'a Map<String, Value>)>;
+    let mut pods: HashMap<(&str, &str), Pods<'_>> = HashMap::new();
     for asset in inventory.assets() {
         if let (Some(place), Some(Value::Object(labels))) = (place(asset), asset.properties.get("pod_labels")) {
             pods.entry(place).or_default().push((asset, labels));

@@ -98,7 +98,7 @@ pub(super) fn server_asset(id: &str, name: &str, server: &Value, evidence: &Evid
     let url = ["url", "serverUrl", "httpUrl"].iter().find_map(|key| text(key));
     let transport = text("type").or_else(|| text("transport")).filter(|t| !matches!(*t, "local" | "remote"));
     let transport = transport.unwrap_or(match url {
-        Some(url) if url.trim_end_matches('/').ends_with("/sse") => "sse",
+        Some(url) if url.split('?').next().unwrap_or(url).trim_end_matches('/').ends_with("/sse") => "sse",
         Some(_) => "http",
         None => "stdio",
     });
@@ -129,7 +129,7 @@ pub(super) fn server_asset(id: &str, name: &str, server: &Value, evidence: &Evid
         found.relate(id, RelationKind::Uses, package.id.as_str(), evidence);
         found.inventory.add(package.ai().seen(evidence.clone()));
     }
-    asset.seen(evidence.clone().excerpt(format!("{name}: {}", words.first().copied().or(url).unwrap_or_default())))
+    asset.seen(evidence.clone().excerpt(format!("{name}: {}", words.first().copied().unwrap_or(transport))))
 }
 
 /// The package or image that a launcher fetches.
@@ -184,13 +184,21 @@ fn masked(args: &[&str]) -> Vec<Value> {
             .iter()
             .any(|word| name.contains(word))
     };
-    let mut hide = false;
+    // the next argument is hidden, in whole or after its `=`
+    let (mut hide, mut variable) = (false, false);
     let mut mask = |arg: &str| -> Value {
         if std::mem::take(&mut hide) {
             return "***".into();
         }
+        if std::mem::replace(&mut variable, matches!(arg, "-e" | "--env" | "-H" | "--header")) {
+            let name = arg.split(['=', ':']).next().unwrap_or_default();
+            return format!("{name}=***").into();
+        }
+        if arg.contains("://") {
+            return arg.split(['?', '#']).next().unwrap_or_default().into();
+        }
         match arg.split_once(['=', ':']) {
-            Some((name, _)) if secret(name) && !arg.contains("://") => format!("{name}=***").into(),
+            Some((name, _)) if secret(name) => format!("{name}=***").into(),
             None if arg.starts_with('-') && secret(arg) => {
                 hide = true;
                 arg.into()
@@ -278,7 +286,7 @@ mod tests {
         assert_eq!(get("file:d/mcp.json#b").evidence[0].pointer.as_deref(), Some("/mcpServers/b"));
         assert!(found.inventory.get("pkg:npm/%40acme/server@1.2.3").is_some());
         assert!(found.inventory.get("pkg:docker/acme/mcp@1").is_some());
-        let text = serde_json::to_string(&found.inventory).unwrap().replace("X=hunter2", "");
+        let text = serde_json::to_string(&found.inventory).unwrap();
         assert!(!text.contains("hunter2"), "{text}");
     }
 

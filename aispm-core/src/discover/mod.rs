@@ -18,6 +18,7 @@ mod code;
 mod container;
 mod decode;
 mod docker;
+mod dotenv;
 mod format;
 mod hcl;
 mod kubernetes;
@@ -124,3 +125,6 @@ impl Discovery {
         self.events.extend(found.events);
     }
 }
+
+#[cfg(test)]
+mod tests;

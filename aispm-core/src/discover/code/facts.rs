@@ -30,7 +30,7 @@ pub(super) struct Unit<'a> {
 /// A call: its name in full, its arguments, where it ends.
 struct Call<'a> {
     name: String,
-    /// `x` of `x = call(…)`.
+    /// `x` of `x = call(…)`, or of the `def x` that returns it.
     assigned: Option<&'a str>,
     positional: Option<&'a str>,
     named: Vec<(&'a str, Token<'a>)>,
@@ -59,13 +59,9 @@ impl<'a> Unit<'a> {
         for import in &imports {
             let reference = match import.ecosystem {
                 "npm" => Reference::npm_parts(&import.package, None),
-                _ => Reference {
-                    ecosystem: "pypi",
-                    name: import.package.clone(),
-                    written: None,
-                    exact: None,
-                    source: None,
-                },
+                ecosystem => {
+                    Reference { ecosystem, name: import.package.clone(), written: None, exact: None, source: None }
+                }
             };
             let mut package = reference.asset();
             // an import says nothing about the version
@@ -155,7 +151,7 @@ impl<'a> Unit<'a> {
         let mut start = at;
         let mut name = self.tokens.get(at)?.text.to_owned();
         while let Some([before, dot]) = start.checked_sub(2).and_then(|from| self.tokens.get(from..start)) {
-            if dot.text != "." || before.kind != Kind::Word {
+            if dot.text != "." || before.kind != Kind::Word || name.len() > 200 {
                 break;
             }
             name = format!("{}.{name}", before.text);
@@ -165,7 +161,7 @@ impl<'a> Unit<'a> {
             usize::from(start > 0 && self.tokens.get(start - 1).is_some_and(|t| matches!(t.text, "new" | "await")));
         let assigned = match (start - new).checked_sub(2).and_then(|from| self.tokens.get(from..start - new)) {
             Some([variable, equals]) if equals.text == "=" && variable.kind == Kind::Word => Some(variable.text),
-            _ => None,
+            _ => self.returned_by(start - new),
         };
         let rest = self.tokens.get(at + 2..)?;
         let body = rest.get(..closing(rest)).unwrap_or_default();
@@ -197,6 +193,14 @@ impl<'a> Unit<'a> {
         }
         let line = self.tokens.get(at)?.line;
         Some(Call { name, assigned, positional, named, body, line })
+    }
+
+    /// The function whose `return` stands before this token, as frameworks take agents and tools from methods.
+    fn returned_by(&self, at: usize) -> Option<&'a str> {
+        let before = self.tokens.get(at.saturating_sub(SPAN / 8)..at)?;
+        before.last().filter(|last| last.text == "return")?;
+        let def = before.iter().rposition(|token| token.text == "def")?;
+        before.get(def + 1).map(|token| token.text)
     }
 
     /// Functions marked as tools.

@@ -19,6 +19,7 @@ pub(super) fn imports(tokens: &[Token<'_>], language: Language, path: &str, tree
     match language {
         Language::Python => python(tokens, path, tree),
         Language::JavaScript => javascript(tokens),
+        Language::Go => go(tokens),
         Language::Hcl => Vec::new(),
     }
 }
@@ -107,6 +108,32 @@ fn own_module(name: &str, path: &str, tree: &Tree) -> bool {
     [parent(path).to_owned(), project.to_owned(), format!("{project}/src")].iter().any(|folder| {
         [format!("{folder}/{name}.py"), format!("{folder}/{name}/__init__.py")].iter().any(|file| tree.holds(file))
     })
+}
+
+/// `import "path"` and the paths of `import (…)`.
+fn go(tokens: &[Token<'_>]) -> Vec<Import> {
+    let mut found = Vec::new();
+    let (mut importing, mut block) = (false, false);
+    for token in tokens {
+        match token.kind {
+            Kind::Word if token.text == "import" && token.indent == Some(0) => importing = true,
+            Kind::Mark if importing && token.text == "(" => block = true,
+            Kind::Mark if block && token.text == ")" => (importing, block) = (false, false),
+            Kind::End => importing &= block,
+            Kind::Text if importing => {
+                // the shortest prefix that is a known module: what follows is a folder in it
+                let path = token.text.to_ascii_lowercase();
+                let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+                let module =
+                    ends.filter_map(|end| path.get(..end)).find(|m| catalog().package_role("golang", m).is_some());
+                if let Some(module) = module {
+                    found.push(Import { ecosystem: "golang", package: module.to_owned(), line: token.line });
+                }
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 fn javascript(tokens: &[Token<'_>]) -> Vec<Import> {

@@ -1,4 +1,4 @@
-//! Just enough of a lexer for Python, JavaScript/TypeScript and HCL to tell code from comments, strings and docstrings.
+//! Just enough of a lexer for Python, JavaScript/TypeScript, Go and HCL to tell code from comments, strings and docstrings.
 //! Linear; never fails: what does not lex is one-character punctuation.
 
 /// Whose comments and strings.
@@ -6,6 +6,7 @@
 pub(in crate::discover) enum Language {
     Python,
     JavaScript,
+    Go,
     Hcl,
 }
 
@@ -76,14 +77,13 @@ impl<'a> Lexer<'a> {
     fn push(&mut self, kind: Kind, text: &'a str, line: u64) {
         if kind == Kind::End {
             // a statement that is only a string is documentation
-            if let [.., before, string] = self.out.as_mut_slice()
-                && string.kind == Kind::Text
-                && before.kind == Kind::End
-            {
-                string.kind = Kind::Doc;
-            } else if let [string] = self.out.as_mut_slice()
-                && string.kind == Kind::Text
-            {
+            let alone = match self.out.as_slice() {
+                [.., before, _] => before.kind == Kind::End,
+                [_] => true,
+                [] => false,
+            };
+            let last = self.out.last_mut().filter(|_| alone && self.language == Language::Python);
+            if let Some(string) = last.filter(|last| last.kind == Kind::Text) {
                 string.kind = Kind::Doc;
             }
             if self.out.last().is_none_or(|last| last.kind == Kind::End) {
@@ -104,7 +104,7 @@ impl<'a> Lexer<'a> {
         let rest = self.rest();
         let Some(c) = rest.chars().next() else { return false };
         let (line, column) = (self.line, self.at.saturating_sub(self.line_start));
-        let hash = self.language != Language::JavaScript;
+        let hash = matches!(self.language, Language::Python | Language::Hcl);
         let slash = self.language != Language::Python;
         if c == '\n' {
             if self.depth == 0 || self.language != Language::Python {
@@ -152,14 +152,14 @@ impl<'a> Lexer<'a> {
     fn string(&self, rest: &str) -> Option<(usize, usize, usize)> {
         let prefix = match self.language {
             Language::Python => rest.bytes().take(2).take_while(|b| b"rRbBfFuUtT".contains(b)).count(),
-            Language::JavaScript | Language::Hcl => 0,
+            Language::JavaScript | Language::Go | Language::Hcl => 0,
         };
         let body = rest.get(prefix..)?;
         let quote = body.chars().next()?;
         let long = self.language == Language::Python && ["\"\"\"", "'''"].iter().any(|quotes| body.starts_with(quotes));
         let known = match self.language {
             Language::Python => matches!(quote, '"' | '\''),
-            Language::JavaScript => matches!(quote, '"' | '\'' | '`'),
+            Language::JavaScript | Language::Go => matches!(quote, '"' | '\'' | '`'),
             Language::Hcl => quote == '"',
         };
         if !known {

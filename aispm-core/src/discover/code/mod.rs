@@ -36,6 +36,16 @@ pub(super) const JAVASCRIPT: Textual = Textual {
     },
 };
 
+pub(super) const GO: Textual = Textual {
+    name: "go",
+    critical: false,
+    matches: |source| source.has_extension(&["go"]),
+    read: |source, found| {
+        read(source, Language::Go, found);
+        Ok(())
+    },
+};
+
 pub(super) const NOTEBOOK: Structured = Structured {
     name: "notebook",
     critical: false,

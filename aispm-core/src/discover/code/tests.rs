@@ -58,11 +58,28 @@ fn agents_with_their_tools() {
 }
 
 #[test]
+fn an_agent_that_a_method_returns_takes_its_name() {
+    let text = "from crewai import Agent\nclass C:\n    @agent\n    def writer(self) -> Agent:\n        return Agent(config=1, tools=[ShellTool()])\n";
+    let have = python(text);
+    assert_eq!(have.get("file:p/a.py#writer").map(|a| a.kind), Some(AssetKind::Agent));
+    assert_eq!(have.get("file:p/a.py#ShellTool").unwrap().text("capability"), Some("shell"));
+    assert!(have.outgoing("file:p/a.py#writer").any(|r| r.kind == RelationKind::HasTool));
+}
+
+#[test]
 fn javascript_imports() {
     let mut found = Found::default();
     let text = "import OpenAI from 'openai'; // import x from 'langchain'\nconst a = require(\"@langchain/core/tools\");\nimport e from 'express';\nawait c.create({ model: 'gpt-4o' })\n";
     read(&Source { path: "p/a.ts", text }, Language::JavaScript, &mut found);
     assert_eq!(ids(&found.inventory), ["file:p", "model:gpt-4o", "pkg:npm/%40langchain/core", "pkg:npm/openai"]);
+}
+
+#[test]
+fn go_imports() {
+    let mut found = Found::default();
+    let text = "package m\nimport (\n\t\"fmt\"\n\toa \"github.com/openai/openai-go/option\" // x\n)\nvar s = \"github.com/tmc/langchaingo\"\n";
+    read(&Source { path: "p/a.go", text }, Language::Go, &mut found);
+    assert_eq!(ids(&found.inventory), ["file:p", "pkg:golang/github.com/openai/openai-go"]);
 }
 
 #[test]

@@ -1,4 +1,3 @@
-use super::*;
 use crate::asset::{Authentication, Exposure, Inventory};
 use crate::discover::{Discovery, discover};
 

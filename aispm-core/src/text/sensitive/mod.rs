@@ -77,3 +77,83 @@ pub fn data_class(kind: &str) -> Option<&'static str> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn found(text: &str) -> Vec<(String, String)> {
+        let mut matches = Vec::new();
+        Sensitive::builtin().find(text, TextRole::Output, &mut matches);
+        matches.iter().map(|m| (m.kind.to_string(), text[m.start..m.end].to_owned())).collect()
+    }
+
+    fn kinds(text: &str) -> Vec<String> {
+        found(text).into_iter().map(|(kind, _)| kind).collect()
+    }
+
+    #[test]
+    fn one_text_with_one_of_each() {
+        let text = "Write to ann@mail.example.org or +44 20 7946 0958, card 4012-8888-8888-1881, from 10.1.2.3 \
+                    (52:54:00:9d:0e:67), IBAN GB82 WEST 1234 5698 7654 32, SSN 536-22-8741, born 1980-02-03.";
+        let expected = [
+            ("EMAIL_ADDRESS", "ann@mail.example.org"),
+            ("PHONE_NUMBER", "+44 20 7946 0958"),
+            ("CREDIT_CARD", "4012-8888-8888-1881"),
+            ("IP_ADDRESS", "10.1.2.3"),
+            ("MAC_ADDRESS", "52:54:00:9d:0e:67"),
+            ("IBAN_CODE", "GB82 WEST 1234 5698 7654 32"),
+            ("US_SSN", "536-22-8741"),
+            ("DATE_TIME", "1980-02-03"),
+        ];
+        let found = found(text);
+        assert_eq!(found.iter().map(|(k, t)| (k.as_str(), t.as_str())).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn secrets_and_what_only_looks_like_one() {
+        let key = format!("AKIA{}", "Q3EGRZ7WYDTN5KJB");
+        assert_eq!(kinds(&format!("key = {key}")), ["aws-access-key-id"]);
+        assert_eq!(kinds("db_password: \"tR7#kq9!Lm\""), ["generic-password"]);
+        assert_eq!(kinds("postgres://app:tR7kq9Lm@db.internal/x"), ["url-credentials"]);
+        for text in ["password: ${DB_PASSWORD}", "token = get_token()", "AKIAIOSFODNN7EXAMPLE", "api_key_id = 42", "secret: your-secret-here"] {
+            assert!(kinds(text).is_empty(), "{text}: {:?}", kinds(text));
+        }
+    }
+
+    #[test]
+    fn every_type_has_a_class() {
+        for (kind, class) in [("EMAIL_ADDRESS", "personal"), ("UK_NHS", "health"), ("CREDIT_CARD", "payment"), ("github-token", "credentials")] {
+            assert_eq!(data_class(kind), Some(class));
+        }
+        assert_eq!(data_class("NOTHING"), None);
+    }
+
+    #[test]
+    fn what_repeats_costs_no_more_than_what_does_not() {
+        for unit in ["://)", "-eyJ", "password=", "1-", "a@", "::1", "sk-", "a.b", "]([", "1 ", "AA 11 ", "www.", "-----BEGIN "] {
+            let text = unit.repeat(40_000 / unit.len());
+            let start = std::time::Instant::now();
+            Sensitive::builtin().find(&text, TextRole::Output, &mut Vec::new());
+            assert!(start.elapsed().as_secs() < 20, "{unit}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_harm(text in "\\PC{0,200}") {
+            found(&text);
+        }
+
+        #[test]
+        fn any_pieces_are_read_without_harm(pieces in proptest::collection::vec(prop_oneof![
+            Just("ä"), Just("@"), Just("://"), Just("www."), Just("password"), Just("="), Just("\""), Just("1"), Just("4012-8888-"), Just("."), Just("a"),
+            Just(" "), Just(":"), Just("-----BEGIN PRIVATE KEY-----"), Just("eyJ"), Just("sk-"), Just("]("), Just("http"), Just("+1"), Just("("), Just(")"),
+            Just("😀"), Just("%"), Just("GB82"), Just("AA"), Just("\\"), Just("&quot;"), Just("May "), Just("2024-"), Just("::"), Just("e\u{301}"), Just("，"),
+        ], 0..60)) {
+            found(&pieces.concat());
+        }
+    }
+}

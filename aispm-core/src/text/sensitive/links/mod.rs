@@ -126,14 +126,18 @@ pub(super) fn end(hay: Hay<'_>, from: usize) -> usize {
     let stop = hay.run(from, LONGEST, |b| b > b' ' && b != 0x7f && !matches!(b, b'"' | b'<' | b'>' | b'`' | b'|' | b'\\' | b'^'));
     let text = hay.window(from, stop - from);
     let text = text.split(|c: char| c.is_whitespace() || matches!(c, '，' | '。' | '」' | '）' | '“' | '”' | '»')).next().unwrap_or("");
-    let mut text = text;
-    loop {
-        let trimmed = text.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', '*', '_']);
-        let open = |o: char, c: char| trimmed.ends_with(c) && trimmed.matches(o).count() < trimmed.matches(c).count();
-        let cut = if open('(', ')') || open('[', ']') || open('{', '}') { trimmed.get(..trimmed.len() - 1).unwrap_or("") } else { trimmed };
-        if cut.len() == text.len() {
-            return from + text.len();
+    let unclosed = |open: u8, close: u8| text.bytes().fold(0isize, |n, b| n + isize::from(b == open) - isize::from(b == close));
+    // What a closing bracket closes decides whether it belongs to the address or to the text around it.
+    let mut open = [(b')', unclosed(b'(', b')')), (b']', unclosed(b'[', b']')), (b'}', unclosed(b'{', b'}'))];
+    let mut len = text.len();
+    while let Some(&last) = text.as_bytes().get(..len).and_then(<[u8]>::last) {
+        let bracket = open.iter_mut().find(|(close, n)| *close == last && *n < 0);
+        if let Some((_, n)) = bracket {
+            *n += 1;
+        } else if !matches!(last, b'.' | b',' | b';' | b':' | b'!' | b'?' | b'\'' | b'*' | b'_') {
+            break;
         }
-        text = cut;
+        len -= 1;
     }
+    from + len
 }

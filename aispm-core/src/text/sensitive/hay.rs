@@ -89,8 +89,10 @@ impl<'t> Hay<'t> {
     fn has(self, window: &Range<usize>, word: &str) -> bool {
         let word = word.as_bytes();
         let Some(bytes) = self.bytes().get(window.clone()) else { return false };
+        let first = word.first().copied().unwrap_or(0).to_ascii_lowercase();
         bytes.windows(word.len().max(1)).enumerate().any(|(i, w)| {
-            w.eq_ignore_ascii_case(word)
+            w.first().is_some_and(|b| b.to_ascii_lowercase() == first)
+                && w.eq_ignore_ascii_case(word)
                 && !self.before(window.start + i).is_ascii_alphanumeric()
                 // A short word must end too: `tin` is not in `tiny`.
                 && (word.len() > 4 || !self.at(window.start + i + word.len()).is_ascii_alphabetic())

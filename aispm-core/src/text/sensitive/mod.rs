@@ -18,6 +18,9 @@ use self::pii::Pii;
 use self::secrets::Secrets;
 use crate::asset::{Match, TextRole};
 
+/// How many addresses inside an address (redirects) are read.
+const NESTED: usize = 8;
+
 /// The built-in detectors of sensitive data, compiled once. `find` is linear in the text.
 #[derive(Debug)]
 pub struct Sensitive {
@@ -45,15 +48,22 @@ impl Sensitive {
     pub fn find(&self, text: &str, role: TextRole, matches: &mut Vec<Match>) {
         let hay = Hay::new(text);
         self.pii.find(hay, matches);
+        // Where the last address and the last markup end, and how many addresses began inside that address.
+        let (mut address, mut markup, mut nested) = (0, 0, 0);
         self.anchors.each(text, |owner, start, end| match owner {
             Owner::Rule(index) => self.secrets.by_rule(hay, index, start..end, matches),
             Owner::Name => self.secrets.by_name(hay, start..end, matches),
             Owner::Address => {
-                if let Some(authority) = self.links.address(hay, start..end, matches) {
-                    self.secrets.in_address(hay, authority, matches);
+                nested = if start < address { nested + 1 } else { 0 };
+                if nested > NESTED {
+                    return;
                 }
+                let Some((span, authority)) = self.links.address(hay, start..end, matches) else { return };
+                address = address.max(span.end);
+                self.secrets.in_address(hay, authority, matches);
             }
-            Owner::Markup => self.links.markup(hay, start..end, role, matches),
+            Owner::Markup if start < markup => {}
+            Owner::Markup => markup = self.links.markup(hay, start..end, role, matches),
         });
         self.links.bare(hay, matches);
     }
@@ -76,4 +86,85 @@ pub fn data_class(kind: &str) -> Option<&'static str> {
             return builtin.pii.class(kind).or_else(|| builtin.secrets.has(kind).then_some("credentials"));
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn found(text: &str) -> Vec<(String, String)> {
+        let mut matches = Vec::new();
+        Sensitive::builtin().find(text, TextRole::Output, &mut matches);
+        matches.iter().map(|m| (m.kind.to_string(), text.get(m.start..m.end).unwrap().to_owned())).collect()
+    }
+
+    fn kinds(text: &str) -> Vec<String> {
+        found(text).into_iter().map(|(kind, _)| kind).collect()
+    }
+
+    #[test]
+    fn one_text_with_one_of_each() {
+        let text = "Write to ann@mail.example.org or +44 20 7946 0958, card 4012-8888-8888-1881, from 10.1.2.3 \
+                    (52:54:00:9d:0e:67), IBAN GB82 WEST 1234 5698 7654 32, SSN 536-22-8741, born 1980-02-03.";
+        let expected = [
+            ("EMAIL_ADDRESS", "ann@mail.example.org"),
+            ("PHONE_NUMBER", "+44 20 7946 0958"),
+            ("CREDIT_CARD", "4012-8888-8888-1881"),
+            ("IP_ADDRESS", "10.1.2.3"),
+            ("MAC_ADDRESS", "52:54:00:9d:0e:67"),
+            ("IBAN_CODE", "GB82 WEST 1234 5698 7654 32"),
+            ("US_SSN", "536-22-8741"),
+            ("DATE_TIME", "1980-02-03"),
+        ];
+        let found = found(text);
+        assert_eq!(found.iter().map(|(k, t)| (k.as_str(), t.as_str())).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn secrets_and_what_only_looks_like_one() {
+        let key = format!("AKIA{}", "Q3EGRZ7WYDTN5KJB");
+        assert_eq!(kinds(&format!("key = {key}")), ["aws-access-key-id"]);
+        assert_eq!(kinds("db_password: \"tR7#kq9!Lm\""), ["generic-password"]);
+        assert_eq!(kinds("postgres://app:tR7kq9Lm@db.internal/x"), ["url-credentials"]);
+        for text in [
+            "password: ${DB_PASSWORD}",
+            "token = get_token()",
+            "AKIAIOSFODNN7EXAMPLE",
+            "api_key_id = 42",
+            "secret: your-secret-here",
+        ] {
+            assert!(kinds(text).is_empty(), "{text}: {:?}", kinds(text));
+        }
+    }
+
+    #[test]
+    fn every_type_has_a_class() {
+        for (kind, class) in [
+            ("EMAIL_ADDRESS", "personal"),
+            ("UK_NHS", "health"),
+            ("CREDIT_CARD", "payment"),
+            ("github-token", "credentials"),
+        ] {
+            assert_eq!(data_class(kind), Some(class));
+        }
+        assert_eq!(data_class("NOTHING"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_harm(text in "\\PC{0,200}") {
+            found(&text);
+        }
+
+        #[test]
+        fn any_pieces_are_read_without_harm(pieces in proptest::collection::vec(prop_oneof![
+            Just("ä"), Just("@"), Just("://"), Just("www."), Just("password"), Just("="), Just("\""), Just("1"), Just("4012-8888-"), Just("."), Just("a"),
+            Just(" "), Just(":"), Just("-----BEGIN PRIVATE KEY-----"), Just("eyJ"), Just("sk-"), Just("]("), Just("http"), Just("+1"), Just("("), Just(")"),
+            Just("😀"), Just("%"), Just("GB82"), Just("AA"), Just("\\"), Just("&quot;"), Just("May "), Just("2024-"), Just("::"), Just("e\u{301}"), Just("，"),
+        ], 0..60)) {
+            found(&pieces.concat());
+        }
+    }
 }

@@ -70,7 +70,9 @@ impl Judge {
         }
         let suffix = domain.rsplit('.').next().unwrap_or("");
         let cheap = self.suffixes.contains(suffix);
-        let lured = path.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').any(|w| self.lures.contains(&w.to_ascii_lowercase()));
+        let lured = path
+            .split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+            .any(|w| self.lures.contains(&w.to_ascii_lowercase()));
         let skeleton = skeleton(label);
         let sub = host.strip_suffix(domain).unwrap_or("").trim_end_matches('.');
         self.imitation(label, &skeleton, sub, cheap, lured)
@@ -95,15 +97,22 @@ impl Judge {
                 return Some(Verdict::phishing("brand-other-suffix", 0.6));
             }
             let close = !plain && near(skeleton, name) && skeleton != name;
-            if close && (evidence || (!brand.word && name.len() >= 6)) && (name.len() >= 4 || (lured && name.len() == 3 && doubled(label, name))) {
+            if close
+                && (evidence || (!brand.word && name.len() >= 6))
+                && (name.len() >= 4 || (lured && name.len() == 3 && doubled(label, name)))
+            {
                 return Some(Verdict::phishing("look-alike", if evidence { 0.85 } else { 0.6 }));
             }
             if skeleton.len() > name.len() && skeleton.contains(name) {
                 let mut parts = skeleton.split('-');
                 let joined = parts.clone().any(|p| p == name);
                 let lure = parts.any(|p| p != name && self.lures.contains(p));
-                let glued = skeleton.strip_prefix(name).or_else(|| skeleton.strip_suffix(name)).is_some_and(|r| self.lures.contains(r.trim_matches('-')));
-                if (joined && (lure || cheap && !brand.word)) || (glued && name.len() >= 5 && (!brand.word || evidence)) {
+                let glued = skeleton
+                    .strip_prefix(name)
+                    .or_else(|| skeleton.strip_suffix(name))
+                    .is_some_and(|r| self.lures.contains(r.trim_matches('-')));
+                if (joined && (lure || cheap && !brand.word)) || (glued && name.len() >= 5 && (!brand.word || evidence))
+                {
                     return Some(Verdict::phishing("brand-with-lure", 0.8));
                 }
             }
@@ -122,7 +131,10 @@ impl Judge {
             return Some(Verdict::disposable("disposable-list", 0.95));
         }
         let parted = self.disposable_parts.iter().any(|p| label.contains(p.as_str()));
-        let free = self.dynamic.iter().any(|d| domain == d || domain.strip_suffix(d.as_str()).is_some_and(|r| r.ends_with('.')));
+        let free = self
+            .dynamic
+            .iter()
+            .any(|d| domain == d || domain.strip_suffix(d.as_str()).is_some_and(|r| r.ends_with('.')));
         (bare && parted && !self.webmail.contains(label))
             .then(|| Verdict::disposable("disposable-name", 0.5))
             .or_else(|| free.then(|| Verdict::disposable("dynamic-suffix", 0.4)))
@@ -131,14 +143,17 @@ impl Judge {
     /// The sum of what the parts of a name tell.
     fn lexical(&self, domain: &str, sub: &str, label: &str, cheap: bool) -> Option<Verdict> {
         let suffix = domain.rsplit('.').next().unwrap_or("");
-        let told = |words: &[String]| words.iter().filter(|w| label.contains(w.as_str()) || sub.contains(w.as_str())).count() as u32;
+        let told = |words: &[String]| {
+            words.iter().filter(|w| label.contains(w.as_str()) || sub.contains(w.as_str())).count() as u32
+        };
         let (strong, middle, weak) = (told(&self.strong), told(&self.middle), told(&self.weak));
         let mut sum = 7 * strong + 4 * middle + 2 * weak;
         if sum == 0 {
             return None;
         }
         sum += if cheap { self.cheap } else { 0 };
-        sum += u32::from(label.contains('-')) + if matches!(suffix, "app" | "io" | "net" | "com" | "co" | "dev" | "us" | "me") { 1 } else { 0 };
+        sum += u32::from(label.contains('-'))
+            + if matches!(suffix, "app" | "io" | "net" | "com" | "co" | "dev" | "us" | "me") { 1 } else { 0 };
         (sum >= SUSPECT).then(|| Verdict::phishing("lure-words", (f64::from(sum) / 40.0).min(0.8)))
     }
 }
@@ -230,7 +245,14 @@ mod tests {
 
     #[test]
     fn one_slip_apart() {
-        for (a, b, yes) in [("gogle", "google", true), ("googel", "google", true), ("gooogle", "google", true), ("goofle", "google", true), ("giggle", "google", false), ("goo", "google", false)] {
+        for (a, b, yes) in [
+            ("gogle", "google", true),
+            ("googel", "google", true),
+            ("gooogle", "google", true),
+            ("goofle", "google", true),
+            ("giggle", "google", false),
+            ("goo", "google", false),
+        ] {
             assert_eq!(near(a, b), yes, "{a}");
         }
     }

@@ -14,7 +14,7 @@ use crate::asset::{Match, Severity, TextRole};
 const DATA: &str = include_str!("../../../../data/text/sensitive/links.toml");
 
 /// The longest address that is read, in bytes.
-const LONGEST: usize = 4096;
+const LONGEST: usize = 2048;
 
 /// The literals that announce addresses.
 pub(super) fn anchors() -> impl Iterator<Item = (String, Owner)> {
@@ -34,8 +34,13 @@ impl Links {
         Ok(Self { judge: Judge::parse(DATA)? })
     }
 
-    /// Reads the address around `anchor`, pushes what it is and what is wrong with it, and gives its authority.
-    pub(super) fn address(&self, hay: Hay<'_>, anchor: Range<usize>, matches: &mut Vec<Match>) -> Option<Range<usize>> {
+    /// Reads the address around `anchor`, pushes what it is and what is wrong with it, and gives both it and its authority.
+    pub(super) fn address(
+        &self,
+        hay: Hay<'_>,
+        anchor: Range<usize>,
+        matches: &mut Vec<Match>,
+    ) -> Option<(Range<usize>, Range<usize>)> {
         let scheme = hay.at(anchor.start) == b':';
         let start = if scheme {
             hay.run_back(anchor.start, 16, |b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-'))
@@ -49,30 +54,40 @@ impl Links {
             return None;
         }
         let span = start..end(hay, from);
-        let authority = from..hay.run(from, LONGEST, |b| !matches!(b, b'/' | b'?' | b'#') && (b > b' ') && !matches!(b, b'"' | b'<' | b'>' | b'\'' | b'`')).min(span.end.max(from));
+        let authority = from..hay
+            .run(from, LONGEST, |b| {
+                !matches!(b, b'/' | b'?' | b'#') && (b > b' ') && !matches!(b, b'"' | b'<' | b'>' | b'\'' | b'`')
+            })
+            .min(span.end.max(from));
         let user = hay.get(authority.clone()).rfind('@');
         let named = user.map_or(authority.start, |i| authority.start + i + 1);
         let host = named..host::end(hay, named).min(authority.end);
         let (name, path) = (hay.get(host.clone()), hay.get(host.end..span.end));
-        let web = !scheme || hay.window(start, 4).eq_ignore_ascii_case("http") || hay.window(start, 3).eq_ignore_ascii_case("ftp");
+        let web = !scheme
+            || hay.window(start, 4).eq_ignore_ascii_case("http")
+            || hay.window(start, 3).eq_ignore_ascii_case("ftp");
         if !web {
-            return Some(authority);
+            return Some((span, authority));
         }
         if host::is_public(name) {
             matches.push(Match::new("pii", "URL", "URL", 0.5, Severity::Info, span.clone()));
         }
-        let verdict = disguised(hay, user, authority.start, name).or_else(|| self.judge.host(name, path).map(|v| (v.kind, v.rule, v.score)));
+        let verdict = disguised(hay, user, authority.start, name)
+            .or_else(|| self.judge.host(name, path).map(|v| (v.kind, v.rule, v.score)));
         if let Some((kind, rule, score)) = verdict {
-            matches.push(phishing(kind, rule, score, span));
+            matches.push(phishing(kind, rule, score, span.clone()));
         }
-        Some(authority)
+        Some((span, authority))
     }
 
     /// Reads host names that stand without a scheme, and those of e-mail addresses.
     pub(super) fn bare(&self, hay: Hay<'_>, matches: &mut Vec<Match>) {
         let mut floor = 0;
         for dot in memchr::memchr_iter(b'.', hay.bytes()) {
-            if dot < floor || !is_word(hay.before(dot)) || !hay.at(dot + 1).is_ascii_alphanumeric() && hay.at(dot + 1) < 0x80 {
+            if dot < floor
+                || !is_word(hay.before(dot))
+                || !hay.at(dot + 1).is_ascii_alphanumeric() && hay.at(dot + 1) < 0x80
+            {
                 continue;
             }
             let start = hay.run_back(dot, 64, |b| b.is_ascii_alphanumeric() || b == b'-' || b >= 0x80).max(floor);
@@ -81,7 +96,10 @@ impl Links {
             let name = hay.get(start..end);
             // After `/` it is a path or an address that is read elsewhere; after `=` or `_`, before `(`, it is code.
             let sign = hay.before(start);
-            if matches!(sign, b'/' | b'=' | b'_' | b'.' | b'\\' | b'$') || matches!(hay.at(end), b'(' | b'_' | b'=' | b'[' | b':') || !(4..=100).contains(&name.len()) {
+            if matches!(sign, b'/' | b'=' | b'_' | b'.' | b'\\' | b'$')
+                || matches!(hay.at(end), b'(' | b'_' | b'=' | b'[' | b':')
+                || !(4..=100).contains(&name.len())
+            {
                 continue;
             }
             let prose = sign == b'@' || hay.lone(&(start..end));
@@ -94,10 +112,14 @@ impl Links {
     }
 
     /// Reads the address in a Markdown or HTML link or image whose markup begins at `anchor`.
-    pub(super) fn markup(&self, hay: Hay<'_>, anchor: Range<usize>, role: TextRole, matches: &mut Vec<Match>) {
-        if let Some((kind, rule, score, span)) = carry::carries(hay, anchor, role) {
+    /// Gives where the next markup may begin.
+    pub(super) fn markup(&self, hay: Hay<'_>, anchor: Range<usize>, role: TextRole, matches: &mut Vec<Match>) -> usize {
+        let Some(span) = carry::address(hay, &anchor) else { return anchor.start };
+        let end = span.end;
+        if let Some((kind, rule, score)) = carry::carries(hay, &anchor, &span, role) {
             matches.push(Match::new("exfiltration", kind, rule, score, Severity::High, span));
         }
+        end
     }
 }
 
@@ -123,17 +145,26 @@ fn phishing(kind: &'static str, rule: &'static str, score: f64, span: Range<usiz
 
 /// The end of the address that goes on at `from`: no blank, quote or bracket, and not the punctuation after it.
 pub(super) fn end(hay: Hay<'_>, from: usize) -> usize {
-    let stop = hay.run(from, LONGEST, |b| b > b' ' && b != 0x7f && !matches!(b, b'"' | b'<' | b'>' | b'`' | b'|' | b'\\' | b'^'));
+    let stop = hay
+        .run(from, LONGEST, |b| b > b' ' && b != 0x7f && !matches!(b, b'"' | b'<' | b'>' | b'`' | b'|' | b'\\' | b'^'));
     let text = hay.window(from, stop - from);
-    let text = text.split(|c: char| c.is_whitespace() || matches!(c, '，' | '。' | '」' | '）' | '“' | '”' | '»')).next().unwrap_or("");
-    let mut text = text;
-    loop {
-        let trimmed = text.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', '*', '_']);
-        let open = |o: char, c: char| trimmed.ends_with(c) && trimmed.matches(o).count() < trimmed.matches(c).count();
-        let cut = if open('(', ')') || open('[', ']') || open('{', '}') { trimmed.get(..trimmed.len() - 1).unwrap_or("") } else { trimmed };
-        if cut.len() == text.len() {
-            return from + text.len();
+    let text = text
+        .split(|c: char| c.is_whitespace() || matches!(c, '，' | '。' | '」' | '）' | '“' | '”' | '»'))
+        .next()
+        .unwrap_or("");
+    let unclosed =
+        |open: u8, close: u8| text.bytes().fold(0isize, |n, b| n + isize::from(b == open) - isize::from(b == close));
+    // What a closing bracket closes decides whether it belongs to the address or to the text around it.
+    let mut open = [(b')', unclosed(b'(', b')')), (b']', unclosed(b'[', b']')), (b'}', unclosed(b'{', b'}'))];
+    let mut len = text.len();
+    while let Some(&last) = text.as_bytes().get(..len).and_then(<[u8]>::last) {
+        let bracket = open.iter_mut().find(|(close, n)| *close == last && *n < 0);
+        if let Some((_, n)) = bracket {
+            *n += 1;
+        } else if !matches!(last, b'.' | b',' | b';' | b':' | b'!' | b'?' | b'\'' | b'*' | b'_') {
+            break;
         }
-        text = cut;
+        len -= 1;
     }
+    from + len
 }

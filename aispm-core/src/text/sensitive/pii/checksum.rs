@@ -22,12 +22,18 @@ pub(super) fn named(name: &str) -> Option<fn(&[u8]) -> bool> {
     Some(match name {
         "luhn" => luhn,
         "iban" => iban,
-        "aba" => |c| matches!(number(c, 0, 2), 0..=12 | 21..=32 | 61..=72 | 80) && varied(c) && weighted(c, &[3, 7, 1, 3, 7, 1, 3, 7, 1]).is_multiple_of(10),
+        "aba" => |c| {
+            matches!(number(c, 0, 2), 0..=12 | 21..=32 | 61..=72 | 80)
+                && varied(c)
+                && weighted(c, &[3, 7, 1, 3, 7, 1, 3, 7, 1]).is_multiple_of(10)
+        },
         "au_abn" => |c| {
             let sum = weighted(c, &[10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19]);
             at(c, 0) > 0 && sum.saturating_sub(10).is_multiple_of(89)
         },
-        "au_acn" => |c| (weighted(c, &[8, 7, 6, 5, 4, 3, 2, 1]) + at(c, 8)).is_multiple_of(10) && c.iter().any(|d| *d != b'0'),
+        "au_acn" => {
+            |c| (weighted(c, &[8, 7, 6, 5, 4, 3, 2, 1]) + at(c, 8)).is_multiple_of(10) && c.iter().any(|d| *d != b'0')
+        }
         "au_tfn" => |c| varied(c) && weighted(c, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11),
         "au_medicare" => |c| matches!(at(c, 0), 2..=6) && weighted(c, &[1, 3, 7, 9, 1, 3, 7, 9]) % 10 == at(c, 8),
         "ca_sin" => |c| !matches!(at(c, 0), 0 | 8) && luhn(c),
@@ -35,7 +41,9 @@ pub(super) fn named(name: &str) -> Option<fn(&[u8]) -> bool> {
             let sum = at(c, 2) + at(c, 4) + at(c, 6) + 2 * (at(c, 3) + at(c, 5) + at(c, 7));
             sum % 10 == at(c, 8) && b"ABCDEFGHJKLMPRSTUX".contains(&byte(c, 0))
         },
-        "de_bsnr" => |c| matches!(number(c, 0, 2), 1..=3 | 17 | 20 | 21 | 31 | 38 | 46..=62 | 71..=73 | 78 | 83 | 88 | 93 | 98),
+        "de_bsnr" => {
+            |c| matches!(number(c, 0, 2), 1..=3 | 17 | 20 | 21 | 31 | 38 | 46..=62 | 71..=73 | 78 | 83 | 88 | 93 | 98)
+        }
         "de_document" => |c| {
             b"CFGHJKLMNPRTVWXYZ".contains(&byte(c, 0))
                 && c.last().is_some_and(u8::is_ascii_digit)
@@ -125,7 +133,11 @@ pub(super) fn named(name: &str) -> Option<fn(&[u8]) -> bool> {
         "sg_uen" => |c| !byte(c, 0).is_ascii_alphabetic() || b"TSR".contains(&byte(c, 0)),
         "ssn" => |c| {
             let (area, group, serial) = (number(c, 0, 3), number(c, 3, 2), number(c, 5, 4));
-            !matches!(area, 0 | 666 | 900..) && group > 0 && serial > 0 && varied(c) && !matches!(c, b"123456789" | b"078051120" | b"219099999")
+            !matches!(area, 0 | 666 | 900..)
+                && group > 0
+                && serial > 0
+                && varied(c)
+                && !matches!(c, b"123456789" | b"078051120" | b"219099999")
         },
         "itin" => |c| at(c, 0) == 9 && matches!(number(c, 3, 2), 50..=65 | 70..=88 | 90..=92 | 94..=99),
         "th_tnin" => |c| {
@@ -133,12 +145,15 @@ pub(super) fn named(name: &str) -> Option<fn(&[u8]) -> bool> {
             at(c, 0) > 0 && varied(c) && (11 - sum % 11) % 10 == at(c, 12)
         },
         "tr_id" => |c| {
-            let (odd, even): (u32, u32) = ((0..9).step_by(2).map(|i| at(c, i)).sum(), (1..8).step_by(2).map(|i| at(c, i)).sum());
+            let (odd, even): (u32, u32) =
+                ((0..9).step_by(2).map(|i| at(c, i)).sum(), (1..8).step_by(2).map(|i| at(c, i)).sum());
             let ten: u32 = (0..10).map(|i| at(c, i)).sum();
             at(c, 0) > 0 && (odd * 7 + 90 - even) % 10 == at(c, 9) && ten % 10 == at(c, 10)
         },
         "tr_plate" => |c| (1..=81).contains(&number(c, 0, 2)),
-        "uk_licence" => |c| number(c, 6, 2) % 50 <= 12 && (1..=31).contains(&number(c, 8, 2)) && byte(c, 0).is_ascii_alphabetic(),
+        "uk_licence" => {
+            |c| number(c, 6, 2) % 50 <= 12 && (1..=31).contains(&number(c, 8, 2)) && byte(c, 0).is_ascii_alphabetic()
+        }
         "uk_nino" => |c| {
             let (one, two) = (byte(c, 0), byte(c, 1));
             !b"DFIQUV".contains(&one)
@@ -152,17 +167,28 @@ pub(super) fn named(name: &str) -> Option<fn(&[u8]) -> bool> {
         },
         "uk_vehicle" => |c| {
             let modern = byte(c, 1).is_ascii_alphabetic();
-            if modern { matches!(number(c, 2, 2), 2..=29 | 51..=79) && !b"IQ".contains(&byte(c, 0)) } else { !b"IOQUZ".contains(&byte(c, 0)) }
+            if modern {
+                matches!(number(c, 2, 2), 2..=29 | 51..=79) && !b"IQ".contains(&byte(c, 0))
+            } else {
+                !b"IOQUZ".contains(&byte(c, 0))
+            }
         },
         "us_mbi" => |c| {
             let letter = |i| byte(c, i).is_ascii_alphabetic();
             let mixed = |i| !b"SLOIBZ".contains(&byte(c, i));
-            matches!(at(c, 0), 1..=9) && letter(1) && letter(4) && letter(7) && letter(8) && c.iter().enumerate().all(|(i, _)| mixed(i))
+            matches!(at(c, 0), 1..=9)
+                && letter(1)
+                && letter(4)
+                && letter(7)
+                && letter(8)
+                && c.iter().enumerate().all(|(i, _)| mixed(i))
         },
-        "npi" => |c| matches!(at(c, 0), 1 | 2) && varied(c) && {
-            let mut full = *b"808400000000000";
-            full.iter_mut().skip(5).zip(c).for_each(|(to, from)| *to = *from);
-            luhn(&full)
+        "npi" => |c| {
+            matches!(at(c, 0), 1 | 2) && varied(c) && {
+                let mut full = *b"808400000000000";
+                full.iter_mut().skip(5).zip(c).for_each(|(to, from)| *to = *from);
+                luhn(&full)
+            }
         },
         "za_id" => |c| calendar(number(c, 4, 2), number(c, 2, 2)) && at(c, 10) <= 1 && luhn(c),
         "varied" => varied,
@@ -236,7 +262,8 @@ fn spain(code: &[u8]) -> bool {
 }
 
 fn italy(code: &[u8]) -> bool {
-    const ODD: [u32; 26] = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
+    const ODD: [u32; 26] =
+        [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
     let Some((check, body)) = code.split_last() else { return false };
     let sum: u32 = body
         .iter()
@@ -259,7 +286,15 @@ fn korea(code: &[u8], base: u32) -> bool {
 /// Verhoeff's check: the dihedral group D5 and a permutation of period eight.
 fn verhoeff(digits: &[u8]) -> bool {
     const STEP: [u32; 10] = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4];
-    let multiply = |a: u32, b: u32| if a < 5 { if b < 5 { (a + b) % 5 } else { 5 + (a + b) % 5 } } else if b < 5 { 5 + (a - b) % 5 } else { (5 + a - b) % 5 };
+    let multiply = |a: u32, b: u32| {
+        if a < 5 {
+            if b < 5 { (a + b) % 5 } else { 5 + (a + b) % 5 }
+        } else if b < 5 {
+            5 + (a - b) % 5
+        } else {
+            (5 + a - b) % 5
+        }
+    };
     let sum = digits.iter().rev().enumerate().fold(0, |sum, (i, d)| {
         let mut v = value(*d);
         for _ in 0..i % 8 {

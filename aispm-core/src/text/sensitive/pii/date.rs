@@ -4,12 +4,26 @@ use std::ops::Range;
 
 use super::super::hay::{Hay, is_word};
 
-const MONTHS: [&str; 12] =
-    ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
 
 /// The date at or around the digit run that begins at `start`.
 pub(super) fn date(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
-    if matches!(hay.before(start), b'-' | b'/' | b'.' | b'_' | b'=' | b'\\' | b'+') || hay.before(start).is_ascii_digit() {
+    if matches!(hay.before(start), b'-' | b'/' | b'.' | b'_' | b'=' | b'\\' | b'+')
+        || hay.before(start).is_ascii_digit()
+    {
         return None;
     }
     let span = numeric(hay, start).or_else(|| named_after(hay, start)).or_else(|| named_before(hay, start))?;
@@ -37,7 +51,9 @@ fn numeric(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
         return (year(a) && (1..=12).contains(&b) && (1..=31).contains(&c)).then(|| start..time(hay, stop));
     }
     let short = stop - after == 3;
-    let plain = sign != b'.' || hay.lone(&(start..stop)) || hay.near(&(start..stop), &["date", "born", "birth", "dob", "today", "on"]);
+    let plain = sign != b'.'
+        || hay.lone(&(start..stop))
+        || hay.near(&(start..stop), &["date", "born", "birth", "dob", "today", "on"]);
     (day_month(a, b) && (year(c) && stop - after == 5 || (short && plain))).then(|| start..time(hay, stop))
 }
 
@@ -45,7 +61,8 @@ fn numeric(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
 fn named_month(hay: Hay<'_>, start: usize, end: usize, sign: u8) -> Option<Range<usize>> {
     let word = hay.run(end + 1, 9, |b| b.is_ascii_alphabetic());
     let (year, stop) = number(hay, word + 1, 4)?;
-    (month(hay.get(end + 1..word)) && hay.at(word) == sign && (year < 100 || (1800..=2199).contains(&year))).then_some(start..stop)
+    (month(hay.get(end + 1..word)) && hay.at(word) == sign && (year < 100 || (1800..=2199).contains(&year)))
+        .then_some(start..stop)
 }
 
 /// `6 May 2024`, `6th of May, 2024`.
@@ -110,8 +127,9 @@ fn number(hay: Hay<'_>, start: usize, most: usize) -> Option<(u32, usize)> {
 }
 
 fn month(word: &str) -> bool {
-    let lower = |m: &&str| m.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
-    (word.len() == 3 || word.len() > 3) && MONTHS.iter().any(|m| lower(&m) && (word.len() == 3 || word.len() == m.len())) || word.eq_ignore_ascii_case("sept")
+    let lower = |m: &str| m.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
+    (word.len() == 3 || word.len() > 3) && MONTHS.iter().any(|m| lower(m) && (word.len() == 3 || word.len() == m.len()))
+        || word.eq_ignore_ascii_case("sept")
 }
 
 #[cfg(test)]
@@ -122,9 +140,17 @@ mod tests {
     fn dates_are_told_from_versions_and_numbers() {
         let found = |text: &'static str| {
             let digit = text.bytes().position(|b| b.is_ascii_digit())?;
-            date(Hay::new(text), digit).map(|span| &text[span])
+            date(Hay::new(text), digit).map(|span| text.get(span).unwrap())
         };
-        for text in ["2024-05-06T10:11:12.5Z", "6.5.2024", "05/06/2024", "6 May 2024", "May 6th, 2024", "20-May-2021", "05/2024"] {
+        for text in [
+            "2024-05-06T10:11:12.5Z",
+            "6.5.2024",
+            "05/06/2024",
+            "6 May 2024",
+            "May 6th, 2024",
+            "20-May-2021",
+            "05/2024",
+        ] {
             assert_eq!(found(text), Some(text));
         }
         for text in ["v 3.11.15 of it", "10/20/30/40", "1/2", "May 6", "99-99-9999", "2024-13-01"] {

@@ -103,7 +103,9 @@ impl Identifiers {
         for format in candidates.iter().filter_map(|i| self.formats.get(usize::from(*i))) {
             let mut code = Code::default();
             let Some(end) = matches(hay, start, &format.pattern, &mut code) else { continue };
-            let (Some(kind), Some(check)) = (self.kinds.get(format.owner), self.checks.get(format.owner)) else { continue };
+            let (Some(kind), Some(check)) = (self.kinds.get(format.owner), self.checks.get(format.owner)) else {
+                continue;
+            };
             let span = start..end;
             if continues(hay, &span) || !check(code.as_slice()) {
                 continue;
@@ -209,7 +211,8 @@ fn continues(hay: Hay<'_>, span: &Range<usize>) -> bool {
     hay.embedded(span)
         || hay.before(span.start) == b'\\'
         || (joint(hay.at(span.end)) && hay.at(span.end + 1).is_ascii_alphanumeric())
-        || (matches!(hay.before(span.start), b'-' | b'.' | b'/' | b'+') && hay.before(span.start.saturating_sub(1)).is_ascii_alphanumeric())
+        || (matches!(hay.before(span.start), b'-' | b'.' | b'/' | b'+')
+            && hay.before(span.start.saturating_sub(1)).is_ascii_alphanumeric())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod checksum;
 mod date;
 mod identifier;
 mod money;
+mod name;
 mod network;
 mod phone;
 
@@ -18,6 +19,8 @@ const IDENTIFIERS: &str = include_str!("../../../../data/text/sensitive/identifi
 const CALLING_CODES: &str = include_str!("../../../../data/text/sensitive/calling_codes.txt");
 const IBANS: &str = include_str!("../../../../data/text/sensitive/iban.txt");
 
+const GIVEN_NAMES: &str = include_str!("../../../../data/text/sensitive/given_names.txt");
+
 /// The longest run of letters and digits that is looked at from its start.
 const TOKEN: usize = 100;
 
@@ -27,6 +30,7 @@ pub(super) struct Pii {
     identifiers: Identifiers,
     codes: phone::Codes,
     ibans: money::Lengths,
+    names: name::Names,
 }
 
 impl Pii {
@@ -35,6 +39,7 @@ impl Pii {
             identifiers: Identifiers::parse(IDENTIFIERS)?,
             codes: phone::Codes::parse(CALLING_CODES),
             ibans: money::Lengths::parse(IBANS),
+            names: name::Names::parse(GIVEN_NAMES),
         })
     }
 
@@ -49,17 +54,41 @@ impl Pii {
         let mut at = 0;
         // Nothing before this is part of a later entity.
         let mut floor = 0;
-        while let Some(next) = hay.bytes().get(at..).and_then(|b| b.iter().position(|b| b.is_ascii_digit() || matches!(b, b'@' | b':' | b'-'))) {
+        while let Some(next) = hay.bytes().get(at..).and_then(|b| {
+            b.iter().position(|b| b.is_ascii_digit() || b.is_ascii_uppercase() || matches!(b, b'@' | b':' | b'-'))
+        }) {
             let here = at + next;
             let end = match hay.at(here) {
                 b'@' => entity(matches, "EMAIL_ADDRESS", network::email(hay, here), 0.95),
                 b':' => self.colon(hay, here, floor, matches),
                 // Of pairs in letters alone; with a digit in the first they are found there.
-                b'-' => (hay.at(here + 3) == b'-').then(|| entity(matches, "MAC_ADDRESS", network::mac(hay, here.saturating_sub(2)), 0.9)).flatten(),
+                b'-' => (hay.at(here + 3) == b'-')
+                    .then(|| entity(matches, "MAC_ADDRESS", network::mac(hay, here.saturating_sub(2)), 0.9))
+                    .flatten(),
+                b'A'..=b'Z' => {
+                    self.capital(hay, here, matches);
+                    None
+                }
                 _ => self.digit(hay, here, floor, &mut fits, matches),
             };
             at = end.unwrap_or(here + 1).max(here + 1);
             floor = end.map_or(floor, |e| e.max(floor));
+        }
+    }
+
+    /// Names; an e-mail address or an identifier may begin with them too, so nothing is taken.
+    fn capital(&self, hay: Hay<'_>, at: usize, matches: &mut Vec<Match>) {
+        let inside = |m: &Match| {
+            m.detector == "pii"
+                && m.start <= at
+                && at < m.end
+                && matches!(m.kind.as_ref(), "PERSON" | "ORGANIZATION" | "LOCATION")
+        };
+        if matches.iter().rev().take(4).any(inside) {
+            return;
+        }
+        if let Some((kind, span, score)) = self.names.tag(hay, at) {
+            entity(matches, kind, Some(span), score);
         }
     }
 
@@ -71,11 +100,19 @@ impl Pii {
         }
         let start = hay.run_back(colon, 4, hex).max(floor);
         let mac = (colon - start == 2).then(|| network::mac(hay, start)).flatten();
-        entity(matches, "MAC_ADDRESS", mac, 0.9).or_else(|| entity(matches, "IP_ADDRESS", network::ipv6(hay, colon), 0.9))
+        entity(matches, "MAC_ADDRESS", mac, 0.9)
+            .or_else(|| entity(matches, "IP_ADDRESS", network::ipv6(hay, colon), 0.9))
     }
 
     /// Entities that hold the digit at `digit`, the first of its token; gives where to go on.
-    fn digit(&self, hay: Hay<'_>, digit: usize, floor: usize, fits: &mut Vec<Fit>, matches: &mut Vec<Match>) -> Option<usize> {
+    fn digit(
+        &self,
+        hay: Hay<'_>,
+        digit: usize,
+        floor: usize,
+        fits: &mut Vec<Fit>,
+        matches: &mut Vec<Match>,
+    ) -> Option<usize> {
         let alnum = |b: u8| b.is_ascii_alphanumeric();
         let start = hay.run_back(digit, TOKEN, alnum).max(floor);
         let token = hay.run(digit, TOKEN, alnum);
@@ -85,6 +122,7 @@ impl Pii {
         // The token may be an address's local part, a name or a host; those are found at `@` and elsewhere.
         let simple = entity(matches, "DATE_TIME", date::date(hay, start), 0.6)
             .or_else(|| entity(matches, "IP_ADDRESS", network::ipv4(hay, start), 0.9))
+            .or_else(|| entity(matches, "LOCATION", name::street(hay, start), 0.7))
             .or_else(|| entity(matches, "MAC_ADDRESS", network::mac(hay, start), 0.9))
             .or_else(|| entity(matches, "CRYPTO", money::crypto(hay, start), 0.95))
             .or_else(|| entity(matches, "IBAN_CODE", money::iban(hay, start, &self.ibans), 0.95))
@@ -137,8 +175,8 @@ fn entity(matches: &mut Vec<Match>, kind: &'static str, span: Option<Range<usize
     let end = span.end;
     let severity = match kind {
         "CREDIT_CARD" | "IBAN_CODE" => Severity::High,
-        "DATE_TIME" => Severity::Info,
-        "IP_ADDRESS" | "MAC_ADDRESS" => Severity::Low,
+        "DATE_TIME" | "ORGANIZATION" => Severity::Info,
+        "IP_ADDRESS" | "MAC_ADDRESS" | "PERSON" => Severity::Low,
         _ => Severity::Medium,
     };
     matches.push(found(kind, span, score, severity));

@@ -16,7 +16,8 @@ pub(super) fn card(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
         if b.is_ascii_digit() {
             *digits.get_mut(len)? = b;
             len += 1;
-        } else if matches!(b, b' ' | b'-') && *sign.get_or_insert(b) == b && hay.at(at + 1).is_ascii_digit() && len < 19 {
+        } else if matches!(b, b' ' | b'-') && *sign.get_or_insert(b) == b && hay.at(at + 1).is_ascii_digit() && len < 19
+        {
             // A group shorter than four in front is a date, a phone or a list.
             if len < 4 {
                 return None;
@@ -28,10 +29,19 @@ pub(super) fn card(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
     }
     let digits = digits.get(..len)?;
     // Mistyped or made up, a grouped number that is said to be a card's is still one.
-    let stated = || sign.is_some() && digits.len() >= 15 && hay.near(&(start..at), &["card", "credit", "visa", "mastercard", "amex", "debit"]);
+    let stated = || {
+        sign.is_some()
+            && digits.len() >= 15
+            && hay.near(&(start..at), &["card", "credit", "visa", "mastercard", "amex", "debit"])
+    };
     let varied = digits.iter().skip(1).any(|d| Some(d) != digits.get(1));
-    (issued(digits) && (luhn(digits) || stated()) && varied && !is_word(hay.at(at)) && !matches!(hay.before(start), b'.' | b'-' | b'=' | b'/' | b'+') && !is_word(hay.before(start)))
-        .then_some(start..at)
+    (issued(digits)
+        && (luhn(digits) || stated())
+        && varied
+        && !is_word(hay.at(at))
+        && !matches!(hay.before(start), b'.' | b'-' | b'=' | b'/' | b'+')
+        && !is_word(hay.before(start)))
+    .then_some(start..at)
 }
 
 /// Whether a network issues numbers of this prefix and length (ISO/IEC 7812 ranges in public use).
@@ -55,7 +65,8 @@ fn issued(digits: &[u8]) -> bool {
 /// The IBAN at `start`: country, check digits and the country's length, plain or in fours.
 pub(super) fn iban(hay: Hay<'_>, start: usize, lengths: &Lengths) -> Option<Range<usize>> {
     let country = hay.get(start..start + 2);
-    if !country.bytes().all(|b| b.is_ascii_alphabetic()) || !(hay.at(start + 2).is_ascii_digit() && hay.at(start + 3).is_ascii_digit()) {
+    let digits = hay.at(start + 2).is_ascii_digit() && hay.at(start + 3).is_ascii_digit();
+    if !(digits && country.bytes().all(|b| b.is_ascii_alphabetic())) {
         return None;
     }
     let expected = lengths.of(country)?;
@@ -103,7 +114,12 @@ pub(super) fn crypto(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
             let lower = text.to_ascii_lowercase();
             (lower.starts_with("bc1") || lower.starts_with("ltc1")) && bech32(&lower)
         }
-        b'0' => text.len() == 42 && text.starts_with("0x") && text.bytes().skip(2).all(|b| b.is_ascii_hexdigit()) && hay.near(&(start..end), &["ethereum", "eth", "wallet", "erc20", "erc-20", "crypto", "address"]),
+        b'0' => {
+            text.len() == 42
+                && text.starts_with("0x")
+                && text.bytes().skip(2).all(|b| b.is_ascii_hexdigit())
+                && hay.near(&(start..end), &["ethereum", "eth", "wallet", "erc20", "erc-20", "crypto", "address"])
+        }
         _ => false,
     };
     (fits && !hay.embedded(&(start..end))).then_some(start..end)

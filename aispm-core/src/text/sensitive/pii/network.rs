@@ -21,7 +21,8 @@ pub(super) fn email(hay: Hay<'_>, at: usize) -> Option<Range<usize>> {
     let name = hay.get(start..at);
     // An arrow or a full-width sign is no letter: keep what follows the last character that is none.
     let keep = name.rfind(|c: char| !c.is_ascii() && !c.is_alphanumeric());
-    let start = keep.map_or(start, |i| start + i + name.get(i..).and_then(|s| s.chars().next()).map_or(0, char::len_utf8));
+    let start =
+        keep.map_or(start, |i| start + i + name.get(i..).and_then(|s| s.chars().next()).map_or(0, char::len_utf8));
     if start >= at || hay.before(at) == b'.' || hay.before(start) == b'@' {
         return None;
     }
@@ -41,11 +42,19 @@ pub(super) fn ipv4(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
     }
     hay.get(start..end).parse::<Ipv4Addr>().ok()?;
     // `version 1.2.3.4` is none.
-    if hay.follows(start, &["version", "versions", "ver", "release", "section", "sections", "sec", "chapter", "clause", "policy", "upgrade", "update", "v8"]) && !hay.follows(start, &["ip", "address", "addr", "host", "server", "from"]) {
+    if hay.follows(
+        start,
+        &[
+            "version", "versions", "ver", "release", "section", "sections", "sec", "chapter", "clause", "policy",
+            "upgrade", "update", "v8",
+        ],
+    ) && !hay.follows(start, &["ip", "address", "addr", "host", "server", "from"])
+    {
         return None;
     }
     let bits = hay.run(end + 1, 3, |b| b.is_ascii_digit());
-    let prefixed = hay.at(end) == b'/' && hay.get(end + 1..bits).parse::<u8>().is_ok_and(|n| n <= 32) && !is_word(hay.at(bits));
+    let prefixed =
+        hay.at(end) == b'/' && hay.get(end + 1..bits).parse::<u8>().is_ok_and(|n| n <= 32) && !is_word(hay.at(bits));
     Some(start..if prefixed { bits } else { end })
 }
 
@@ -65,7 +74,11 @@ pub(super) fn ipv6(hay: Hay<'_>, colon: usize) -> Option<Range<usize>> {
     let groups = text.split(':').filter(|g| !g.is_empty()).count();
     // `std::de`, `a::b` and `::` are code or nothing: a real address has digits and groups enough, or is spoken of.
     let plausible = (groups >= 3 || text.find(':') == Some(4)) && text.bytes().any(|b| b.is_ascii_digit());
-    if !plausible && !hay.lone(&(start..end + 4)) && !hay.near(&span, &["ip", "ipv6", "address", "listen", "route", "gateway", "loopback", "cidr"]) || (ip.is_unspecified() && hay.at(end) != b'/') {
+    if !plausible
+        && !hay.lone(&(start..end + 4))
+        && !hay.near(&span, &["ip", "ipv6", "address", "listen", "route", "gateway", "loopback", "cidr"])
+        || (ip.is_unspecified() && hay.at(end) != b'/')
+    {
         return None;
     }
     let zone = if hay.at(end) == b'%' { hay.run(end + 1, 16, |b| b.is_ascii_alphanumeric()) } else { end };
@@ -77,12 +90,19 @@ pub(super) fn ipv6(hay: Hay<'_>, colon: usize) -> Option<Range<usize>> {
 /// The MAC address at `start`: six pairs joined by `:` or `-`, or three groups of four joined by dots.
 pub(super) fn mac(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
     let pairs = |sign: u8| {
-        (0..17).all(|i| if i % 3 == 2 { hay.at(start + i) == sign } else { hay.at(start + i).is_ascii_hexdigit() }).then_some(17)
+        (0..17)
+            .all(|i| if i % 3 == 2 { hay.at(start + i) == sign } else { hay.at(start + i).is_ascii_hexdigit() })
+            .then_some(17)
     };
-    let dotted = || (0..14).all(|i| if i % 5 == 4 { hay.at(start + i) == b'.' } else { hay.at(start + i).is_ascii_hexdigit() }).then_some(14);
+    let dotted = || {
+        (0..14)
+            .all(|i| if i % 5 == 4 { hay.at(start + i) == b'.' } else { hay.at(start + i).is_ascii_hexdigit() })
+            .then_some(14)
+    };
     let end = start + pairs(b':').or_else(|| pairs(b'-')).or_else(dotted)?;
     let joint = |b: u8| matches!(b, b':' | b'-') || is_word(b);
     let digits = || hay.get(start..end).bytes().filter(u8::is_ascii_hexdigit).map(|b| b.to_ascii_lowercase());
     let varied = !digits().all(|b| b == b'0') && !digits().all(|b| b == b'f');
-    (!joint(hay.before(start)) && !(is_word(hay.at(end)) || (joint(hay.at(end)) && hay.at(end + 1).is_ascii_hexdigit())) && varied).then_some(start..end)
+    let goes_on = is_word(hay.at(end)) || (joint(hay.at(end)) && hay.at(end + 1).is_ascii_hexdigit());
+    (!(joint(hay.before(start)) || goes_on) && varied).then_some(start..end)
 }

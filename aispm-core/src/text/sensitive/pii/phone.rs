@@ -6,8 +6,33 @@ use super::super::hay::{Hay, is_word};
 
 /// Words that announce a number.
 const CONTEXT: &[&str] = &[
-    "phone", "telephone", "tel", "mobile", "cell", "call", "fax", "contact", "whatsapp", "sms", "text me", "dial", "reach", "ring", "hotline",
-    "helpline", "handy", "telefon", "téléphone", "teléfono", "telefono", "móvil", "celular", "cep", "telepono", "ph", "mob",
+    "phone",
+    "telephone",
+    "tel",
+    "mobile",
+    "cell",
+    "call",
+    "fax",
+    "contact",
+    "whatsapp",
+    "sms",
+    "text me",
+    "dial",
+    "reach",
+    "ring",
+    "hotline",
+    "helpline",
+    "handy",
+    "telefon",
+    "téléphone",
+    "teléfono",
+    "telefono",
+    "móvil",
+    "celular",
+    "cep",
+    "telepono",
+    "ph",
+    "mob",
 ];
 
 /// The most digits of a number (E.164) and of groups in it.
@@ -23,7 +48,10 @@ impl Codes {
     pub(super) fn parse(source: &str) -> Self {
         let entry = |line: &str| {
             let mut fields = line.split(' ').map(str::parse::<usize>);
-            let (Some(Ok(code)), Some(Ok(least)), Some(Ok(most))) = (fields.next(), fields.next(), fields.next()) else { return None };
+            let (Some(Ok(code)), Some(Ok(least)), Some(Ok(most))) = (fields.next(), fields.next(), fields.next())
+            else {
+                return None;
+            };
             Some((u32::try_from(code).ok()?, least..most + 1))
         };
         Self(source.lines().filter_map(entry).collect())
@@ -50,14 +78,21 @@ pub(super) fn phone(hay: Hay<'_>, digit: usize, codes: &Codes) -> Option<(Range<
     let plus = hay.before(start) == b'+';
     start -= usize::from(plus);
     let before = hay.before(start);
-    if is_word(before) || matches!(before, b'-' | b'/' | b'=' | b'.' | b'#' | b'$' | b'%' | b'&' | b'+' | b'*' | b'_' | b'\\') {
+    if is_word(before)
+        || matches!(before, b'-' | b'/' | b'=' | b'.' | b'#' | b'$' | b'%' | b'&' | b'+' | b'*' | b'_' | b'\\')
+    {
         return None;
     }
     // A group of a longer number or code is none by itself.
     let grouped = before == b' ' && hay.before(start - 1).is_ascii_digit();
     let number = Number::read(hay, start);
-    let context = hay.near(&(start..number.end), CONTEXT);
     let lone = hay.lone(&(start..number.end));
+    // Most runs of digits are numbers of nothing whatever stands near: only then look at what does.
+    let possible = |groups| number.first(groups).score(plus, true, lone, codes).is_some();
+    if !(1..=number.count).any(possible) {
+        return None;
+    }
+    let context = hay.near(&(start..number.end), CONTEXT);
     if grouped && !plus && !context {
         return None;
     }
@@ -104,7 +139,10 @@ impl Number {
                 break;
             }
             let between = hay.get(at..gap);
-            if number.count > 0 && (between.contains('+') || matches!(between, ". " | "- " | "  " | " - " | "   " | "..")) && between != " - " {
+            if number.count > 0
+                && (between.contains('+') || matches!(between, ". " | "- " | "  " | " - " | "   " | ".."))
+                && between != " - "
+            {
                 break;
             }
             number.paren |= between.contains('(') || between.contains(')');
@@ -112,7 +150,11 @@ impl Number {
             let Some(room) = number.digits.get_mut(len..len + (end - gap)) else { break };
             room.copy_from_slice(hay.bytes().get(gap..end).unwrap_or_default());
             len += end - gap;
-            if let (Some(sum), Some(stop), Some(sign)) = (number.sums.get_mut(number.count), number.ends.get_mut(number.count), number.signs.get_mut(number.count)) {
+            if let (Some(sum), Some(stop), Some(sign)) = (
+                number.sums.get_mut(number.count),
+                number.ends.get_mut(number.count),
+                number.signs.get_mut(number.count),
+            ) {
                 (*sum, *stop, *sign) = (len, end, between.bytes().last().unwrap_or(0));
             }
             number.count += 1;
@@ -175,12 +217,19 @@ impl Reading<'_> {
             (false, _) if matches!(sizes, [3, 2, 4]) => None,
             (true, _) if (9..=13).contains(&length) && sizes.iter().all(|n| *n != 1) => Some(0.8),
             (true, _) if (7..=13).contains(&length) && (sizes.len() > 1 || self.paren) => Some(0.7),
-            (false, true) if trunk && (9..=11).contains(&length) && sizes.len() > 1 => Some(0.6),
+            (false, true) if trunk && (10..=11).contains(&length) && sizes.len() > 1 => Some(0.6),
             (false, true) if length == 11 && matches!(digits, [b'0', b'5' | b'7' | b'9', ..]) => Some(0.4),
             (false, true) if grouped && self.paren && (8..=12).contains(&length) => Some(0.5),
             (false, _) if trunk && (10..=11).contains(&length) && (grouped || self.trunk_paren(sizes)) => Some(0.6),
             (false, _) if trunk && length == 11 && digits.starts_with(b"07") && sizes.len() == 2 => Some(0.5),
-            (false, _) if self.paren && sizes.len() >= 3 && (9..=11).contains(&length) && sizes.iter().skip(1).all(|n| *n == 4 || *n == 3) => Some(0.5),
+            (false, _)
+                if self.paren
+                    && sizes.len() >= 3
+                    && (9..=11).contains(&length)
+                    && sizes.iter().skip(1).all(|n| *n == 4 || *n == 3) =>
+            {
+                Some(0.5)
+            }
             _ => None,
         }
     }
@@ -236,16 +285,32 @@ mod tests {
     fn found(text: &str) -> Option<&str> {
         let codes = Codes::parse(super::super::CALLING_CODES);
         let digit = text.bytes().position(|b| b.is_ascii_digit())?;
-        phone(Hay::new(text), digit, &codes).map(|(span, _)| &text[span])
+        phone(Hay::new(text), digit, &codes).map(|(span, _)| text.get(span).unwrap())
     }
 
     #[test]
     fn plans_and_groupings_are_told_from_other_numbers() {
-        for number in ["+1 (212) 555-0173", "+44 20 7946 0958", "(212) 555-0173", "212-555-0173 x12", "01 42 68 53 00", "+4930123456"] {
+        for number in [
+            "+1 (212) 555-0173",
+            "+44 20 7946 0958",
+            "(212) 555-0173",
+            "212-555-0173 x12",
+            "01 42 68 53 00",
+            "+4930123456",
+        ] {
             assert_eq!(found(number), Some(number));
         }
         assert_eq!(found("call me at 2125550173 today"), Some("2125550173"));
-        for other in ["2125550173", "1.2.3.4", "2024-05-06", "12345-6789", "+1 23", "112-555-0173", "3.14159265358", "10 20 30 40 50"] {
+        for other in [
+            "2125550173",
+            "1.2.3.4",
+            "2024-05-06",
+            "12345-6789",
+            "+1 23",
+            "112-555-0173",
+            "3.14159265358",
+            "10 20 30 40 50",
+        ] {
             assert_eq!(found(other), None, "{other}");
         }
     }

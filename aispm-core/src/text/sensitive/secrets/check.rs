@@ -35,11 +35,16 @@ impl Check {
         let text = hay.get(span.clone());
         match self {
             Self::Github => github(text),
-            Self::Curl => hay.follows(span.start, &["curl", "wget", "http"]) && !text.rsplit(':').next().is_some_and(look::is_placeholder),
+            Self::Curl => {
+                hay.follows(span.start, &["curl", "wget", "http"])
+                    && !text.rsplit(':').next().is_some_and(look::is_placeholder)
+            }
             Self::Jwt => jwt(text),
             Self::Pem => body(hay, span.end).is_some(),
             Self::Basic => text.get(6..).is_some_and(basic),
-            Self::Bearer => text.get(7..).is_some_and(|t| look::classes(t) >= 2 && t.bytes().any(|b| b.is_ascii_digit()) && !look::is_placeholder(t)),
+            Self::Bearer => text.get(7..).is_some_and(|t| {
+                look::classes(t) >= 2 && t.bytes().any(|b| b.is_ascii_digit()) && !look::is_placeholder(t)
+            }),
         }
     }
 
@@ -71,7 +76,8 @@ fn jwt(token: &str) -> bool {
         let bytes = URL_SAFE_NO_PAD.decode(part?).ok()?;
         serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes).ok()
     };
-    let header = json(parts.next()).is_some_and(|h| h.contains_key("alg") || h.contains_key("typ") || h.contains_key("enc"));
+    let header =
+        json(parts.next()).is_some_and(|h| h.contains_key("alg") || h.contains_key("typ") || h.contains_key("enc"));
     // The published introductory example is no one's token.
     header && !token.contains("eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.SflKxwRJ")
 }
@@ -84,12 +90,14 @@ fn basic(encoded: &str) -> bool {
 /// The end of the key material after a header that ends at `end`, if there is any.
 fn body(hay: Hay<'_>, end: usize) -> Option<usize> {
     let rest = hay.window(end, KEY);
-    let stop = rest.find("-----END").map(|i| {
-        let line = rest.get(i + 8..).and_then(|r| r.find("-----"));
-        (i, i + 8 + line.map_or(0, |n| n + 5))
+    let stop = rest.find("-----").map(|i| {
+        let line = rest.get(i + 5..).filter(|r| r.starts_with("END")).and_then(|r| r.find("-----"));
+        (i, line.map_or(i, |n| i + 5 + n + 5))
     });
     let inside = stop.map_or(rest, |(i, _)| rest.get(..i).unwrap_or(""));
-    let material = inside.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '='))).filter(|run| run.len() >= 16);
+    let material = inside
+        .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')))
+        .filter(|run| run.len() >= 16);
     let total: usize = material.map(str::len).sum();
     (total >= 16).then(|| end + stop.map_or_else(|| inside.trim_end().len().min(2048), |(_, n)| n))
 }

@@ -32,7 +32,8 @@ impl Secrets {
 
     /// The literals to look for, each with whom it calls.
     pub(super) fn anchors(&self) -> impl Iterator<Item = (String, Owner)> {
-        let rules = (0u16..).zip(&self.rules).flat_map(|(i, r)| r.anchors.iter().map(move |a| (a.clone(), Owner::Rule(i))));
+        let rules =
+            (0u16..).zip(&self.rules).flat_map(|(i, r)| r.anchors.iter().map(move |a| (a.clone(), Owner::Rule(i))));
         rules.chain(self.names.iter().map(|n| (n.clone(), Owner::Name)))
     }
 
@@ -60,7 +61,13 @@ impl Secrets {
         let Some(assigned) = assign::assigned(hay, &anchor) else { return };
         if let Some(score) = assign::judge(hay, &anchor, &assigned) {
             let password = hay.get(anchor).to_ascii_lowercase().contains("pas");
-            push(matches, if password { "generic-password" } else { "generic-secret" }, score, Severity::Medium, assigned.value);
+            push(
+                matches,
+                if password { "generic-password" } else { "generic-secret" },
+                score,
+                Severity::Medium,
+                assigned.value,
+            );
         }
     }
 
@@ -70,9 +77,18 @@ impl Secrets {
         let Some((user, host)) = text.rsplit_once('@') else { return };
         let Some((name, password)) = user.split_once(':') else { return };
         let anonymous = name.is_empty() && look::classes(password) < 3;
-        let stand_in = anonymous || password.len() < 3 || look::is_placeholder(password) || host.is_empty() || matches!(password.to_ascii_lowercase().as_str(), "pass" | "password" | "pwd" | "passwd" | "secret" | "token" | "pw");
+        let stand_in = anonymous
+            || password.len() < 3
+            || look::is_placeholder(password)
+            || host.is_empty()
+            || matches!(
+                password.to_ascii_lowercase().as_str(),
+                "pass" | "password" | "pwd" | "passwd" | "secret" | "token" | "pw"
+            );
         let start = authority.start + name.len() + 1;
-        let documented = ["example.com", "example.org", "example.net", "host", "hostname"].iter().any(|h| host.split([':', '/']).next() == Some(h));
+        let documented = ["example.com", "example.org", "example.net", "host", "hostname"]
+            .iter()
+            .any(|h| host.split([':', '/']).next() == Some(h));
         if !stand_in && !documented && !password.starts_with(['$', '{', '<', '%', '[', '*']) {
             push(matches, "url-credentials", 0.8, Severity::High, start..start + password.len());
         }
@@ -80,11 +96,18 @@ impl Secrets {
 }
 
 /// Pushes a match unless the same rule has it already.
-fn push(matches: &mut Vec<Match>, id: impl Into<std::borrow::Cow<'static, str>>, score: f64, severity: Severity, span: Range<usize>) {
+fn push(
+    matches: &mut Vec<Match>,
+    id: impl Into<std::borrow::Cow<'static, str>>,
+    score: f64,
+    severity: Severity,
+    span: Range<usize>,
+) {
     let id = id.into();
     // A more telling rule over the same secret makes the generic one superfluous.
     let generic = id.starts_with("generic-");
-    let known = |m: &Match| m.detector == "secrets" && m.start < span.end && span.start < m.end && (m.kind == id || generic);
+    let known =
+        |m: &Match| m.detector == "secrets" && m.start < span.end && span.start < m.end && (m.kind == id || generic);
     if !matches.iter().rev().take(8).any(known) {
         matches.push(Match::new("secrets", id.clone(), id, score, severity, span));
     }
@@ -104,7 +127,11 @@ mod tests {
         assert_eq!(ids.len(), secrets.rules.len(), "an id stands twice");
         for rule in &secrets.rules {
             assert!(rule.regex().is_some(), "{}: the pattern does not compile", rule.id);
-            assert!(!rule.anchors.is_empty() && rule.anchors.iter().all(|a| !a.is_empty() && *a == a.to_ascii_lowercase()), "{}", rule.id);
+            assert!(
+                !rule.anchors.is_empty() && rule.anchors.iter().all(|a| !a.is_empty() && *a == a.to_ascii_lowercase()),
+                "{}",
+                rule.id
+            );
         }
     }
 }

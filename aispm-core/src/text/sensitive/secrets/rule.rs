@@ -52,7 +52,12 @@ pub(super) struct Rule {
 
 impl Rule {
     /// The secret that the anchor over `anchor` announces; `value` is what is assigned to the name it is part of.
-    pub(super) fn verify(&self, hay: Hay<'_>, anchor: Range<usize>, value: Option<&Range<usize>>) -> Option<Range<usize>> {
+    pub(super) fn verify(
+        &self,
+        hay: Hay<'_>,
+        anchor: Range<usize>,
+        value: Option<&Range<usize>>,
+    ) -> Option<Range<usize>> {
         let span = match self.at {
             At::Token => self.token(hay, anchor.start)?,
             At::Embedded => {
@@ -78,7 +83,9 @@ impl Rule {
     }
 
     fn token(&self, hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
-        if is_word(hay.before(start)) && !escaped(hay, start) && hay.before(start) != b'_' {
+        let before = hay.before(start);
+        let inner = before == b'-' && is_word(hay.before(start - 1));
+        if inner || (is_word(before) && !escaped(hay, start) && before != b'_') {
             return None;
         }
         let compact = !self.pattern.contains([' ', '"']);
@@ -107,6 +114,9 @@ fn is_token(byte: u8) -> bool {
 fn escaped(hay: Hay<'_>, start: usize) -> bool {
     let head = hay.window_before(start, 5);
     let escape = |s: &str| s.ends_with("\\n") || s.ends_with("\\r") || s.ends_with("\\t");
-    let percent = head.len() >= 3 && head.get(head.len() - 3..).is_some_and(|p| p.starts_with('%') && p.bytes().skip(1).all(|b| b.is_ascii_hexdigit()));
+    let percent = head.len() >= 3
+        && head
+            .get(head.len() - 3..)
+            .is_some_and(|p| p.starts_with('%') && p.bytes().skip(1).all(|b| b.is_ascii_hexdigit()));
     escape(head) || percent || (head.ends_with('m') && head.contains('['))
 }

@@ -40,10 +40,11 @@ enum Format {
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
         let discovery = discover(&self.paths);
-        let mut query = Query::default();
-        query.from = self.from.iter().map(AssetId::from).collect();
-        query.to = self.to.iter().map(|to| target(to)).collect();
-        query.k = self.k;
+        let query = Query {
+            from: self.from.iter().map(AssetId::from).collect(),
+            to: self.to.iter().map(|to| target(to)).collect(),
+            k: self.k,
+        };
         let mut solution = solve(&discovery.inventory, &query);
         let unread = discovery.incomplete.iter().map(|u| format!("{} was not read: {}", u.path, u.reason));
         solution.warnings.extend(unread);

@@ -269,7 +269,12 @@ impl<'a> Module<'a> {
         (!name.is_empty() && !self.account.is_empty()).then(|| format!("arn:aws:iam::{}:{kind}/{name}", self.account))
     }
 
-    fn relations(&self, resource: &Resource<'_>, known: &ResourceType, id: &str) -> Vec<(String, RelationKind, String)> {
+    fn relations(
+        &self,
+        resource: &Resource<'_>,
+        known: &ResourceType,
+        id: &str,
+    ) -> Vec<(String, RelationKind, String)> {
         let mut relations = Vec::new();
         let all = |paths: &[String]| paths.iter().flat_map(|path| texts(resource.values, path)).collect::<Vec<_>>();
         for (paths, kind) in [(&known.runs_as, "role"), (&known.profile, "instance-profile")] {
@@ -326,7 +331,8 @@ fn place(arn: &str) -> Option<(&str, &str)> {
 fn endpoints_serve_models(module: &Module<'_>, found: &mut Found) {
     for endpoint in module.resources.iter().filter(|r| r.kind == "aws_sagemaker_endpoint") {
         let config = endpoint.text("endpoint_config_name").and_then(|name| {
-            let named = |r: &&Resource<'_>| r.kind == "aws_sagemaker_endpoint_configuration" && r.text("name") == Some(name);
+            let named =
+                |r: &&Resource<'_>| r.kind == "aws_sagemaker_endpoint_configuration" && r.text("name") == Some(name);
             module.resources.iter().find(named)
         });
         for name in config.map_or(Vec::new(), |config| texts(config.values, "production_variants.model_name")) {
@@ -378,9 +384,15 @@ mod tests {
             ("aws_s3_bucket", json!({"bucket": "b", "tags": {"DataClassification": "Customer"}})),
             ("aws_s3_bucket_policy", json!({"bucket": "b", "policy": "{\"Statement\": []}"})),
             ("aws_instance", json!({"id": "i-1", "iam_instance_profile": "ip"})),
-            ("aws_sagemaker_model", json!({"name": "m", "execution_role_arn": "arn:aws:iam::111111111111:role/s",
-                "primary_container": [{"model_data_url": "s3://b/m.tar.gz"}]})),
-            ("aws_sagemaker_endpoint_configuration", json!({"name": "c", "production_variants": [{"model_name": "m"}]})),
+            (
+                "aws_sagemaker_model",
+                json!({"name": "m", "execution_role_arn": "arn:aws:iam::111111111111:role/s",
+                "primary_container": [{"model_data_url": "s3://b/m.tar.gz"}]}),
+            ),
+            (
+                "aws_sagemaker_endpoint_configuration",
+                json!({"name": "c", "production_variants": [{"model_name": "m"}]}),
+            ),
             ("aws_sagemaker_endpoint", json!({"name": "e", "endpoint_config_name": "c"})),
         ]);
         let function = inventory.assets().find(|a| a.kind == AssetKind::Function).unwrap();

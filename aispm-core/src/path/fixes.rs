@@ -29,13 +29,18 @@ enum Lever {
 pub(super) fn choke_points(traces: &[Trace]) -> Vec<ChokePoint> {
     let mut counts: BTreeMap<&AssetId, usize> = BTreeMap::new();
     for Trace { path, .. } in traces {
-        let passed: BTreeSet<&AssetId> = path.steps.iter().flat_map(|step| {
-            let from: &[AssetId] = match &step.from {
-                From::One(one) => std::slice::from_ref(one),
-                From::All(all) => all,
-            };
-            from.iter().chain(std::iter::once(&step.to))
-        }).filter(|asset| **asset != path.source && **asset != path.target).collect();
+        let passed: BTreeSet<&AssetId> = path
+            .steps
+            .iter()
+            .flat_map(|step| {
+                let from: &[AssetId] = match &step.from {
+                    From::One(one) => std::slice::from_ref(one),
+                    From::All(all) => all,
+                };
+                from.iter().chain(std::iter::once(&step.to))
+            })
+            .filter(|asset| **asset != path.source && **asset != path.target)
+            .collect();
         for asset in passed {
             *counts.entry(asset).or_default() += 1;
         }
@@ -47,7 +52,13 @@ pub(super) fn choke_points(traces: &[Trace]) -> Vec<ChokePoint> {
 }
 
 /// Cuts the traced targets off their sources. Also says whether the work budget ended before all were cut.
-pub(super) fn fixes(ground: &Ground<'_, '_>, graph: &Graph, traces: &[Trace], search: &mut Search, budget: u64) -> (Vec<Fix>, bool) {
+pub(super) fn fixes(
+    ground: &Ground<'_, '_>,
+    graph: &Graph,
+    traces: &[Trace],
+    search: &mut Search,
+    budget: u64,
+) -> (Vec<Fix>, bool) {
     let mut levers = Levers::new(ground);
     let end = search.work.saturating_add(budget);
     let mut blocked: HashSet<InstanceId> = HashSet::new();
@@ -104,7 +115,7 @@ pub(super) fn fixes(ground: &Ground<'_, '_>, graph: &Graph, traces: &[Trace], se
             break;
         }
     }
-    fixes.sort_by(|a: &Fix, b| b.paths_cut.cmp(&a.paths_cut));
+    fixes.sort_by_key(|fix: &Fix| std::cmp::Reverse(fix.paths_cut));
     (fixes, complete && open.is_empty())
 }
 
@@ -184,7 +195,12 @@ impl<'g, 'w, 'a> Levers<'g, 'w, 'a> {
             if let Some(actor) = binding.first() {
                 let action = match rule.builtin {
                     Some(Builtin::AssumeRole) => Some("sts:AssumeRole"),
-                    _ => rule.may.iter().find(|may| may.by.is_none()).and_then(|may| may.action.first()).map(String::as_str),
+                    _ => rule
+                        .may
+                        .iter()
+                        .find(|may| may.by.is_none())
+                        .and_then(|may| may.action.first())
+                        .map(String::as_str),
                 };
                 found.extend(action.map(|action| Lever::Permission(*actor, action.to_owned())));
             }
@@ -193,7 +209,9 @@ impl<'g, 'w, 'a> Levers<'g, 'w, 'a> {
                 if trusted || !given.trusts.is_empty() {
                     found.extend(bound(&given.var).map(Lever::Trust));
                 }
-                if let (Some(to), Some(by), Some(ix)) = (given.to.as_deref().and_then(bound), given.by, bound(&given.var)) {
+                if let (Some(to), Some(by), Some(ix)) =
+                    (given.to.as_deref().and_then(bound), given.by, bound(&given.var))
+                {
                     let (from, to) = if given.back { (ix, to) } else { (to, ix) };
                     found.insert(Lever::Relation(from, by, to));
                 }

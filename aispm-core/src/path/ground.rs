@@ -220,7 +220,8 @@ impl<'w, 'a> Ground<'w, 'a> {
             }
             _ => {}
         }
-        for rule in self.rules.iter().filter(|rule| rule.when == power && rule.may.is_empty() && rule.builtin.is_none()) {
+        for rule in self.rules.iter().filter(|rule| rule.when == power && rule.may.is_empty() && rule.builtin.is_none())
+        {
             if !world.passes_start(ix, rule) {
                 continue;
             }
@@ -436,7 +437,9 @@ impl<'w, 'a> Ground<'w, 'a> {
         let scope = self.scopes.of(&world.estate, principal, ASSUME, None);
         // roles that everyone's own side decides alike are reached through a capability
         let alike = |role: &Ix| {
-            world.principal(*role).is_some_and(|role| role.account == principal.account && world.estate.trusts_plainly(role))
+            world
+                .principal(*role)
+                .is_some_and(|role| role.account == principal.account && world.estate.trusts_plainly(role))
         };
         let mut roles = world.naming(principal);
         if principal.kind != PrincipalKind::External {
@@ -535,7 +538,8 @@ impl<'w, 'a> Ground<'w, 'a> {
     /// What anyone on the internet may do without credentials, or with credentials of his own account.
     fn act_as_anyone(&mut self, id: FactId) {
         let world = self.world;
-        let Fact::Has(_, internet) = self.facts.get(index(id)).cloned().unwrap_or(Fact::Has(Power::Controls, ANY)) else {
+        let Fact::Has(_, internet) = self.facts.get(index(id)).cloned().unwrap_or(Fact::Has(Power::Controls, ANY))
+        else {
             return;
         };
         let rules = self.rules;

@@ -19,6 +19,9 @@ mod solver;
 mod trace;
 mod world;
 
+#[cfg(test)]
+mod tests;
+
 pub use model::{AttackPath, ChokePoint, Fix, From, Goal, PathStatus, Query, Solution, Step, Target};
 
 use crate::asset::{AssetId, AssetKind, Inventory};
@@ -74,7 +77,8 @@ pub fn solve(inventory: &Inventory, query: &Query) -> Solution {
         }
         nearest_made_admin(&ground, query, &mut best);
         one_fact_per_asset(&ground, query, &mut best);
-        let found = best.into_iter().filter_map(|(target, (_, goal))| trace::trace(&ground, &search, start, target, goal));
+        let found =
+            best.into_iter().filter_map(|(target, (_, goal))| trace::trace(&ground, &search, start, target, goal));
         traces.extend(found);
     }
     let first = traces.len();
@@ -181,18 +185,13 @@ fn one_fact_per_asset(ground: &Ground<'_, '_>, query: &Query, best: &mut Best) {
 }
 
 /// Adds up to `k - 1` further paths for each traced pair; `false` if the budget ended first.
-fn deviations(
-    ground: &Ground<'_, '_>,
-    graph: &Graph,
-    search: &mut Search,
-    traces: &mut Vec<Trace>,
-    k: usize,
-) -> bool {
+fn deviations(ground: &Ground<'_, '_>, graph: &Graph, search: &mut Search, traces: &mut Vec<Trace>, k: usize) -> bool {
     let end = search.work.saturating_add(SEARCH_BUDGET);
     let mut further = Vec::new();
     for trace in traces.iter() {
         let shown = |used: &[InstanceId]| -> Vec<InstanceId> {
-            let visible = |id: &&InstanceId| ground.instances.get(ground::index(**id)).is_some_and(|i| i.rule.is_some());
+            let visible =
+                |id: &&InstanceId| ground.instances.get(ground::index(**id)).is_some_and(|i| i.rule.is_some());
             used.iter().filter(visible).copied().collect()
         };
         let mut known = BTreeSet::from([trace.path.id.clone()]);
@@ -210,10 +209,10 @@ fn deviations(
                 }
                 search.run(graph, trace.source, |instance| ban.contains(&instance));
                 let found = trace::trace(ground, search, trace.source, trace.target, trace.path.goal);
-                if let (Some(cost), Some(found)) = (search.cost(trace.target), found) {
-                    if known.insert(found.path.id.clone()) {
-                        candidates.push((cost, found, ban));
-                    }
+                if let (Some(cost), Some(found)) = (search.cost(trace.target), found)
+                    && known.insert(found.path.id.clone())
+                {
+                    candidates.push((cost, found, ban));
                 }
             }
             let best = candidates.iter().enumerate().min_by(|(_, a), (_, b)| a.0.total_cmp(&b.0)).map(|(i, _)| i);

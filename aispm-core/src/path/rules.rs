@@ -216,7 +216,11 @@ mod tests {
                     for var in given.to.iter().chain(&given.assumes) {
                         assert!(before.contains(&var.as_str()), "{}: {var} is used before it is bound", rule.id);
                     }
-                    assert!(rule.may.is_empty() || given.to.as_deref() != Some("p"), "{}: permission rules share", rule.id);
+                    assert!(
+                        rule.may.is_empty() || given.to.as_deref() != Some("p"),
+                        "{}: permission rules share",
+                        rule.id
+                    );
                 }
                 for part in rule.describe.split('{').skip(1) {
                     let var = part.split('}').next().unwrap();

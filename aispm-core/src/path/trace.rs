@@ -26,7 +26,13 @@ pub(super) struct Trace {
 }
 
 /// Reads the best derivation of `target` out of a search from `source`.
-pub(super) fn trace(ground: &Ground<'_, '_>, search: &Search, source: FactId, target: FactId, goal: Goal) -> Option<Trace> {
+pub(super) fn trace(
+    ground: &Ground<'_, '_>,
+    search: &Search,
+    source: FactId,
+    target: FactId,
+    goal: Goal,
+) -> Option<Trace> {
     let reader = Reader { ground, search };
     let cost = search.cost(target)?;
     let instances = search.derivation(target, |instance| ground.premises(instance));

@@ -187,7 +187,8 @@ impl<'a> World<'a> {
     /// Candidates for a join whose other end is not bound: what the test's narrowest index holds.
     pub(super) fn candidates(&self, given: &Given) -> Vec<Ix> {
         if !given.trusts.is_empty() {
-            let roles: BTreeSet<Ix> = given.trusts.iter().filter_map(|s| self.trusting.get(s)).flatten().copied().collect();
+            let roles: BTreeSet<Ix> =
+                given.trusts.iter().filter_map(|s| self.trusting.get(s)).flatten().copied().collect();
             return roles.into_iter().collect();
         }
         let is = &given.is;

@@ -141,8 +141,11 @@ mod tests {
         let instance = |public: bool, cidr: &str| {
             let inventory = discovered(&[
                 ("aws_security_group", json!({"id": "sg-1", "ingress": [{"cidr_blocks": [cidr]}]})),
-                ("aws_instance", json!({"arn": "arn:aws:ec2:eu-west-1:111111111111:instance/i-1", "id": "i-1",
-                    "associate_public_ip_address": public, "vpc_security_group_ids": ["sg-1"]})),
+                (
+                    "aws_instance",
+                    json!({"arn": "arn:aws:ec2:eu-west-1:111111111111:instance/i-1", "id": "i-1",
+                    "associate_public_ip_address": public, "vpc_security_group_ids": ["sg-1"]}),
+                ),
             ]);
             inventory.outgoing("internet").count()
         };

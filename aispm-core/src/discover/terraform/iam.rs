@@ -29,7 +29,7 @@ pub(super) fn read(module: &Module<'_>, found: &mut Found) {
         let id = asset.id.clone();
         for arn in asset.properties.get("AttachedManagedPolicies").map_or(&[][..], items) {
             if let Some(arn) = arn.get("PolicyArn").and_then(Value::as_str) {
-                let relation = Relation::new(arn, RelationKind::AppliesTo, &*id.as_str());
+                let relation = Relation::new(arn, RelationKind::AppliesTo, id.as_str());
                 found.inventory.relate(asset.evidence.iter().cloned().fold(relation, Relation::seen));
             }
         }
@@ -67,7 +67,8 @@ fn principal(module: &Module<'_>, resource: &Resource<'_>) -> Option<Asset> {
         properties.insert("PermissionsBoundary".into(), json!({"PermissionsBoundaryArn": boundary}));
     }
     if let Some(document) = resource.values.get("policy").filter(|_| kind == AssetKind::Policy) {
-        let version = json!({"VersionId": "v1", "IsDefaultVersion": true, "Document": document, "Pointer": at("policy")});
+        let version =
+            json!({"VersionId": "v1", "IsDefaultVersion": true, "Document": document, "Pointer": at("policy")});
         properties.insert("PolicyVersionList".into(), json!([version]));
     }
     let tags = resource.values.get("tags").and_then(Value::as_object).into_iter().flatten();
@@ -77,7 +78,11 @@ fn principal(module: &Module<'_>, resource: &Resource<'_>) -> Option<Asset> {
     }
     for (i, inline) in resource.values.get("inline_policy").map_or(&[][..], items).iter().enumerate() {
         if let Some(document) = inline.get("policy") {
-            push(properties, "RolePolicyList", json!({"PolicyDocument": document, "Pointer": at(&format!("inline_policy/{i}/policy"))}));
+            push(
+                properties,
+                "RolePolicyList",
+                json!({"PolicyDocument": document, "Pointer": at(&format!("inline_policy/{i}/policy"))}),
+            );
         }
     }
     for policy in texts(resource.values, "managed_policy_arns") {
@@ -170,16 +175,25 @@ mod tests {
     #[test]
     fn principals_take_the_shape_of_authorization_details() {
         let inventory = discovered(&[
-            ("aws_iam_role", json!({"name": "r", "arn": "arn:aws:iam::111111111111:role/r", "assume_role_policy": "{}"})),
+            (
+                "aws_iam_role",
+                json!({"name": "r", "arn": "arn:aws:iam::111111111111:role/r", "assume_role_policy": "{}"}),
+            ),
             ("aws_iam_role_policy", json!({"role": "r", "policy": "{\"Statement\": []}"})),
-            ("aws_iam_role_policy_attachment", json!({"role": "r", "policy_arn": "arn:aws:iam::aws:policy/AdministratorAccess"})),
+            (
+                "aws_iam_role_policy_attachment",
+                json!({"role": "r", "policy_arn": "arn:aws:iam::aws:policy/AdministratorAccess"}),
+            ),
             ("aws_iam_instance_profile", json!({"name": "ip", "role": "r"})),
             ("aws_iam_user", json!({"name": "u", "arn": "arn:aws:iam::111111111111:user/u"})),
             ("aws_iam_user_group_membership", json!({"user": "u", "groups": ["g"]})),
         ]);
         let role = inventory.get("arn:aws:iam::111111111111:role/r").unwrap();
         assert_eq!(role.properties["RolePolicyList"][0]["Pointer"], "/values/root_module/resources/1/values/policy");
-        assert_eq!(role.properties["AttachedManagedPolicies"][0]["PolicyArn"], "arn:aws:iam::aws:policy/AdministratorAccess");
+        assert_eq!(
+            role.properties["AttachedManagedPolicies"][0]["PolicyArn"],
+            "arn:aws:iam::aws:policy/AdministratorAccess"
+        );
         assert_eq!(role.properties["InstanceProfileList"].as_array().unwrap().len(), 1);
         let user = "arn:aws:iam::111111111111:user/u";
         assert!(related(&inventory, user, RelationKind::MemberOf, "arn:aws:iam::111111111111:group/g"));

@@ -87,12 +87,18 @@ impl Estate {
             return false;
         }
         let (put, delete, detach, unbind) = match principal.kind {
-            PrincipalKind::User => {
-                ("iam:putuserpolicy", "iam:deleteuserpolicy", "iam:detachuserpolicy", "iam:deleteuserpermissionsboundary")
-            }
-            _ => {
-                ("iam:putrolepolicy", "iam:deleterolepolicy", "iam:detachrolepolicy", "iam:deleterolepermissionsboundary")
-            }
+            PrincipalKind::User => (
+                "iam:putuserpolicy",
+                "iam:deleteuserpolicy",
+                "iam:detachuserpolicy",
+                "iam:deleteuserpermissionsboundary",
+            ),
+            _ => (
+                "iam:putrolepolicy",
+                "iam:deleterolepolicy",
+                "iam:detachrolepolicy",
+                "iam:deleterolepermissionsboundary",
+            ),
         };
         let within = |action: &str| {
             let Some(held) = boundary.filter(|_| !change.unbounded) else { return true };

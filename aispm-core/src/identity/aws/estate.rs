@@ -551,7 +551,9 @@ impl Side {
         match &self.deny {
             None => decision,
             Some(conditions) if conditions.is_empty() => Decision::Denied,
-            Some(conditions) => decision.and(Decision::Conditional(vec![format!("not ({})", conditions.join(" and "))])),
+            Some(conditions) => {
+                decision.and(Decision::Conditional(vec![format!("not ({})", conditions.join(" and "))]))
+            }
         }
     }
 }
@@ -656,5 +658,8 @@ fn is_principal(asset: &Asset) -> bool {
 fn member_of(asset: &Asset) -> Vec<AssetId> {
     let names = asset.properties.get("GroupList").and_then(Value::as_array).into_iter().flatten();
     let prefix = asset.id.as_str().split_once(":user/").map(|(prefix, _)| prefix);
-    names.filter_map(Value::as_str).filter_map(|name| Some(AssetId::from(format!("{}:group/{name}", prefix?)))).collect()
+    names
+        .filter_map(Value::as_str)
+        .filter_map(|name| Some(AssetId::from(format!("{}:group/{name}", prefix?))))
+        .collect()
 }

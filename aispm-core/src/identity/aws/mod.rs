@@ -19,6 +19,9 @@ mod policy;
 mod principal;
 mod scope;
 
+#[cfg(test)]
+mod tests;
+
 pub use estate::{Answer, Decision, Estate};
 pub use principal::{Principal, PrincipalKind};
 

@@ -42,11 +42,6 @@ impl Pattern {
         self.shape == Shape::Any
     }
 
-    /// The text itself, where it has no wildcard.
-    pub(crate) fn exact(&self) -> Option<&str> {
-        (self.shape == Shape::Exact).then_some(&*self.text)
-    }
-
     /// Linear in the text for all shapes but `Glob`, which is O(pattern · text).
     pub(crate) fn matches(&self, text: &str) -> bool {
         match self.shape {
@@ -60,7 +55,8 @@ impl Pattern {
     /// Whether every text that `other` matches is matched here too; never wrongly yes. A wildcard of `other` counts as a
     /// character that only a wildcard of ours can take.
     pub(super) fn covers(&self, other: &Self) -> bool {
-        self.matches(&other.text)
+        // a `?` of ours would take a `*` of theirs for one character
+        self.text == other.text || (!self.text.contains('?') && self.matches(&other.text))
     }
 
     /// Some text that matches.

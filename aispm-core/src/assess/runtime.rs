@@ -81,9 +81,8 @@ fn resolve(named: &AssetId, inventory: &Inventory) -> AssetId {
 pub(super) fn record(hits: HitMap, inventory: &mut Inventory) {
     for ((asset, detector, role), mut hits) in hits {
         let Some(asset) = inventory.get_mut(asset.as_str()) else { continue };
-        let slot = ["runtime", role.as_str(), detector.as_str()]
-            .into_iter()
-            .try_fold(&mut asset.properties, |map, key| {
+        let slot =
+            ["runtime", role.as_str(), detector.as_str()].into_iter().try_fold(&mut asset.properties, |map, key| {
                 map.entry(key).or_insert_with(|| Value::Object(Map::new())).as_object_mut()
             });
         let Some(slot) = slot else { continue };

@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::asset::{Event, Inventory};
 
 mod aws;
-pub mod declared;
 mod catalog;
 mod code;
 mod container;
+pub mod declared;
 mod decode;
 mod docker;
 mod dotenv;

@@ -44,6 +44,7 @@ impl Args {
             from: self.from.iter().map(AssetId::from).collect(),
             to: self.to.iter().map(|to| target(to)).collect(),
             k: self.k,
+            ..Query::default()
         };
         let mut solution = solve(&discovery.inventory, &query);
         let unread = discovery.incomplete.iter().map(|u| format!("{} was not read: {}", u.path, u.reason));

@@ -82,7 +82,7 @@ impl Canonical {
         first.start.min(last.start)..first.end.max(last.end)
     }
 
-    /// The words from this token on, up to and without that one, as in the canonical text.
+    /// A word of the canonical text.
     pub(super) fn word(&self, token: Token) -> &str {
         self.text.get(token.start..token.end).unwrap_or_default()
     }

@@ -61,7 +61,8 @@ impl Lexicon {
                 terms.push(Term { class, pieces, open: (open_start, open_end) });
             }
         }
-        // measured: the contiguous NFA builds in a fifth of the DFA's time and scans canonical text as fast as it is made
+        // measured: a DFA doubles the start of a process (16 to 39 ms) and scans no faster, for the canonical form
+        // takes most of the time
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
             .kind(Some(AhoCorasickKind::ContiguousNFA))

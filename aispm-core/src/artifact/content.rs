@@ -213,11 +213,11 @@ fn text_kind(bytes: &[u8]) -> Option<Format> {
     if first.starts_with('<') && ["<?xml", "<!DOCTYPE", "<PMML"].iter().any(|tag| first.starts_with(tag)) {
         return Some(Format::Xml);
     }
-    if text.contains("!!python/") || text.contains("!!map") {
-        return Some(Format::Yaml);
-    }
     if source::is_python(text) {
         return Some(Format::Python);
+    }
+    if text.contains("!!python/") || text.contains("!!map") {
+        return Some(Format::Yaml);
     }
     if config::is_yaml(text) {
         return Some(Format::Yaml);

@@ -42,6 +42,8 @@ pub(super) struct Outcome {
     pub(super) calls: u32,
     /// Calls and references that are known to do harm.
     pub(super) harms: u32,
+    /// Calls of what the lists deny, and detours to it: what chance does not write.
+    pub(super) grave: u32,
     /// Raw arrays stand between the operations.
     pub(super) arrays: u32,
 }
@@ -365,6 +367,7 @@ impl<'a, 's> Machine<'a, 's> {
             let mut inner = Outcome { end: bytes.len(), ..Outcome::default() };
             self.scan.inside("object array", |scan| inner = Machine::new(scan, bytes, at, strict).run());
             self.outcome.harms += inner.harms;
+            self.outcome.grave += inner.grave;
             self.outcome.calls += inner.calls;
             self.outcome.globals += inner.globals;
             self.reader.at = inner.end;

@@ -89,7 +89,9 @@ pub(in crate::artifact) fn hidden(scan: &mut Scan, bytes: &[u8], from: usize) {
         let mut end = at;
         scan.attempt(|scan| {
             let outcome = Machine::new(scan, bytes, next, true).run();
-            let harmful = outcome.harms > 0 && (outcome.globals > 0 || outcome.stopped);
+            // random bytes and prose form opcodes too, but not whole streams or calls of known names
+            let whole = outcome.stopped && has_header(candidate) && outcome.globals > 0;
+            let harmful = outcome.grave > 0 || (whole && outcome.harms > 0);
             if harmful {
                 end = outcome.end.max(at);
                 scan.found(Rule::PickleHidden, Some(next), "", "a pickle that does harm stands behind other data");

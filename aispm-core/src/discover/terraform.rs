@@ -38,6 +38,11 @@ fn types() -> &'static HashMap<String, ResourceType> {
     })
 }
 
+/// The kind of a resource type and whether it is AI, as far as the table knows it.
+pub(super) fn known(resource_type: &str) -> Option<(AssetKind, bool)> {
+    types().get(resource_type).map(|known| (known.kind, known.ai))
+}
+
 /// The root module and its pointer: `values` of a state, `planned_values` of a plan.
 fn module(value: &Value) -> Option<(&Value, &'static str)> {
     let at = |pointer: &'static str| value.pointer(pointer).map(|module| (module, pointer));

@@ -87,6 +87,20 @@ pub struct AttackPath {
     pub steps: Vec<Step>,
 }
 
+impl AttackPath {
+    /// The source and everything that the steps start from or reach, in order; repeats are possible.
+    pub fn assets(&self) -> impl Iterator<Item = &AssetId> {
+        let steps = self.steps.iter().flat_map(|step| {
+            let from = match &step.from {
+                From::One(id) => std::slice::from_ref(id),
+                From::All(ids) => ids.as_slice(),
+            };
+            from.iter().chain([&step.to])
+        });
+        [&self.source].into_iter().chain(steps)
+    }
+}
+
 /// An asset or fact that many paths pass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
@@ -138,6 +152,14 @@ pub struct Query {
     pub to: Vec<Target>,
     /// Paths per source and target; 0 means 1.
     pub k: usize,
+}
+
+impl Query {
+    /// What an assessment asks.
+    #[must_use]
+    pub fn posture() -> Self {
+        Self::default()
+    }
 }
 
 /// A place attackers want to reach.

@@ -259,7 +259,9 @@ fn judge(rule: &Rule, asset: &Asset, scope: &Scope<'_>, inventory: &Inventory) -
             return Some(finding);
         }
     };
-    let (related, mut evidence) = took_part(&parts, asset, inventory);
+    let mut evidence = rule.shown(asset);
+    let (related, others) = took_part(&parts, asset, inventory);
+    evidence.extend(others);
     let names = related.iter().map(|id| inventory.get(id.as_str()).map_or(id.as_str(), |asset| asset.name.as_str()));
     let message = rule.message(scope, &names.collect::<Vec<_>>());
     let mut finding = Finding::new(&info.id, info.severity, asset.id.clone(), "", &info.title, message);

@@ -12,6 +12,7 @@
 //!     kinds: [endpoint]
 //!     when: asset.ai && !(asset.properties.region in params.regions)
 //!     because: outgoing.filter(r, r.kind == "serves")   # what took part; if given, must not be empty
+//!     evidence: [runtime.output.pii.evidence]  # properties that list evidence, shown before the asset's own
 //!     message: "{asset.name} runs in {asset.properties.region}"
 //!     fix: Move it.
 //!     controls: { gdpr: [Art.44] }
@@ -30,7 +31,7 @@ use serde_json::{Map, Value};
 use super::RuleInfo;
 use super::check::check_path;
 use super::expression::{Expression, Flaw, Part, Purpose, Scope};
-use crate::asset::{AssetKind, Control, Document, Error, ErrorKind, Result, Severity};
+use crate::asset::{Asset, AssetKind, Control, Document, Error, ErrorKind, Evidence, Result, Severity};
 
 /// A file of rules.
 #[derive(Debug, Default, Deserialize)]
@@ -59,6 +60,8 @@ struct RuleSource {
     kinds: Vec<AssetKind>,
     when: String,
     because: Option<String>,
+    #[serde(default)]
+    evidence: Vec<String>,
     message: String,
     fix: String,
     #[serde(default)]
@@ -98,6 +101,8 @@ pub(super) struct Rule {
     pub(super) kinds: Vec<AssetKind>,
     pub(super) needs: Needs,
     pub(super) tests: Value,
+    /// Dotted paths of properties that hold evidence of what fires the rule.
+    evidence: Vec<String>,
     message: String,
     when: String,
     because: Option<String>,
@@ -185,6 +190,7 @@ impl Rule {
             kinds: source.kinds,
             needs: source.needs,
             tests: source.tests,
+            evidence: source.evidence,
             message: source.message,
             when: source.when,
             because: source.because,
@@ -217,6 +223,17 @@ impl Rule {
             None => Ok(Some(Vec::new())),
             Some(because) => because.parts(scope).map(|parts| Some(parts).filter(|parts| !parts.is_empty())),
         }
+    }
+
+    /// The evidence that the properties named by `evidence` hold.
+    pub(super) fn shown(&self, asset: &Asset) -> Vec<Evidence> {
+        let listed = self.evidence.iter().filter_map(|path| {
+            let mut keys = path.split('.');
+            let first = asset.properties.get(keys.next()?)?;
+            let value = keys.try_fold(first, |value, key| value.get(key))?;
+            serde_json::from_value::<Vec<Evidence>>(value.clone()).ok()
+        });
+        listed.flatten().collect()
     }
 
     /// The message for an asset; `related` are the names of what took part.

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::{Exit, written};
-use crate::asset::{Asset, AssetKind, Inventory, RelationKind, Result};
+use crate::asset::{Asset, AssetKind, Inventory, Relation, RelationKind, Result};
 use crate::discover::declared::Facts;
 use crate::discover::discover;
 
@@ -141,8 +141,12 @@ fn connected(inventory: &Inventory, start: &str, taken: &BTreeSet<String>) -> BT
         if asset.kind == AssetKind::NetworkEntry || taken.contains(&id) || !members.insert(id.clone()) {
             continue;
         }
-        let outgoing = inventory.outgoing(&id).filter(|r| joins(r.kind)).map(|r| r.to.to_string());
-        let incoming = inventory.incoming(&id).filter(|r| joins(r.kind)).map(|r| r.from.to_string());
+        // a program holds its parts together; an account, cluster or bucket does not
+        let whole =
+            |id: &str| inventory.get(id).is_some_and(|a| matches!(a.kind, AssetKind::Application | AssetKind::Agent));
+        let joined = |r: &&Relation| joins(r.kind) || (r.kind == RelationKind::Contains && whole(r.from.as_str()));
+        let outgoing = inventory.outgoing(&id).filter(joined).map(|r| r.to.to_string());
+        let incoming = inventory.incoming(&id).filter(joined).map(|r| r.from.to_string());
         queue.extend(outgoing.chain(incoming));
     }
     members
@@ -181,7 +185,6 @@ fn slug(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::asset::Relation;
 
     #[test]
     fn the_draft_is_valid_and_groups_what_belongs_together() {

@@ -12,6 +12,7 @@ use crate::discover::{FileSeen, Unread};
 use crate::path::{self, AttackPath, ChokePoint, Fix};
 use crate::policy::{PolicySet, Unknown};
 
+mod descriptions;
 mod runtime;
 
 /// How many relations away a run-time hit still bears on an attack path.
@@ -131,6 +132,7 @@ impl Assessor {
 
         let mut discovery = crate::discover::discover(&paths);
         let warnings = facts.apply(&mut discovery.inventory);
+        descriptions::judge(&mut discovery.inventory);
         runtime::record(runtime::hits(&discovery.events, &discovery.inventory), &mut discovery.inventory);
         let solution = path::solve(&discovery.inventory, &path::Query::posture());
         let mut findings = policies.evaluate(&discovery.inventory, &solution);

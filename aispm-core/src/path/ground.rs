@@ -435,18 +435,8 @@ impl<'w, 'a> Ground<'w, 'a> {
         let world = self.world;
         let Some((n, rule)) = self.builtin(Builtin::AssumeRole) else { return };
         let scope = self.scopes.of(&world.estate, principal, ASSUME, None);
-        // roles that everyone's own side decides alike are reached through a capability
-        let alike = |role: &Ix| {
-            world
-                .principal(*role)
-                .is_some_and(|role| role.account == principal.account && world.estate.trusts_plainly(role))
-        };
-        let mut roles = world.naming(principal);
-        if principal.kind != PrincipalKind::External {
-            roles.extend(world.delegating(&principal.account).iter().filter(|role| !alike(role)));
-            roles.sort_unstable();
-            roles.dedup();
-        }
+        // roles that decide alike for the whole account are reached through a capability
+        let roles = world.letting_in(principal);
         for role_ix in roles {
             self.spend();
             let Some(role) = world.principal(role_ix) else { continue };
@@ -472,9 +462,6 @@ impl<'w, 'a> Ground<'w, 'a> {
         for role_ix in world.delegating(&capability.account) {
             self.spend();
             let Some(role) = world.principal(*role_ix) else { continue };
-            if role.account != capability.account || !world.estate.trusts_plainly(role) {
-                continue;
-            }
             let decision = self.scopes.get(scope).map(|scope| scope.on(role.id.as_str(), Some(&role.account)));
             if let Some(conditions) = decision.and_then(Decision::conditions) {
                 self.gain(rule, vec![id], vec![ANY, *role_ix], conditions);

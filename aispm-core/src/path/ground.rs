@@ -264,7 +264,14 @@ impl<'w, 'a> Ground<'w, 'a> {
         let mut cache = HashMap::new();
         let rules = self.rules;
         for (n, rule) in rules.iter().enumerate().filter(|(_, rule)| !rule.may.is_empty()) {
-            if let Some(capability) = self.capability(n, rule, principal, &mut cache) {
+            let Some(capability) = self.capability(n, rule, principal, &mut cache) else { continue };
+            if rule.of == "p" {
+                // what a principal gains of himself is not shared
+                let Some(capability) = self.capabilities.get(index(capability)).cloned() else { continue };
+                if let Some(conditions) = self.permitted(rule, &capability, &[ix]) {
+                    self.gain(rule, vec![id], vec![ix], conditions);
+                }
+            } else {
                 self.imply(vec![id], Fact::Capable(capability));
             }
         }
@@ -360,7 +367,7 @@ impl<'w, 'a> Ground<'w, 'a> {
         let bound = |var: &str| binding.get(rule.slot(var)?).copied();
         match may.on() {
             On::New => scope.anywhere(service(action), account).0.conditions(),
-            On::Arn(arn) => scope.on(arn, Some(account)).conditions(),
+            On::Arn(arn) => scope.on(&arn.replace("{account}", account), Some(account)).conditions(),
             On::Var(var) => {
                 let target = bound(var)?;
                 let home = self.world.node(target)?.account.as_deref();

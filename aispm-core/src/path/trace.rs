@@ -235,7 +235,7 @@ impl<'r> Reader<'r, '_, '_> {
                     let resource = world.estate.example(holder, action, service(action));
                     resource.map_or(Vec::new(), |resource| ask(&resource))
                 }
-                On::Arn(arn) => ask(arn),
+                On::Arn(arn) => ask(&arn.replace("{account}", &holder.account)),
                 On::Var(var) => target(var).map_or(Vec::new(), |ix| world.arns(ix).flat_map(ask).collect()),
                 On::Objects(var) => target(var).map_or(Vec::new(), |ix| {
                     world.arns(ix).flat_map(|arn| ask(&world.estate.object(holder, action, arn))).collect()

@@ -59,25 +59,17 @@ pub(super) fn fixes(
     search: &mut Search,
     budget: u64,
 ) -> (Vec<Fix>, bool) {
-    let mut levers = Levers::new(ground);
+    let levers = Levers::new(ground);
     let end = search.work.saturating_add(budget);
     let mut blocked: HashSet<InstanceId> = HashSet::new();
-    // the uncut pairs of source and target, with the instances of a derivation that still holds
-    let mut open: BTreeMap<(FactId, FactId), Vec<InstanceId>> =
-        traces.iter().map(|trace| ((trace.source, trace.target), trace.instances.clone())).collect();
-    let mut actors: BTreeMap<(FactId, FactId), BTreeSet<Lever>> = BTreeMap::new();
-    for (source, group) in by_source(&open) {
-        search.run(graph, source, |_| false);
-        for pair in group {
-            let used = open.get(&pair).cloned().unwrap_or_default();
-            actors.insert(pair, levers.of(&Reader { ground, search }, &used));
-        }
-    }
+    // the uncut pairs of source and target, with the levers on a derivation that still holds
+    let mut open: Pairs =
+        traces.iter().map(|trace| ((trace.source, trace.target), levers.of(&trace.bindings))).collect();
     let mut fixes = Vec::new();
     let mut complete = true;
     while !open.is_empty() && fixes.len() < FIX_LIMIT {
         let mut votes: BTreeMap<&Lever, usize> = BTreeMap::new();
-        for lever in open.keys().filter_map(|pair| actors.get(pair)).flatten() {
+        for lever in open.values().flatten() {
             *votes.entry(lever).or_default() += 1;
         }
         let Some(best) = votes.into_iter().max_by_key(|(lever, n)| (*n, std::cmp::Reverse(*lever))) else {
@@ -87,25 +79,23 @@ pub(super) fn fixes(
         let lever = best.0.clone();
         blocked.extend(levers.instances(&lever));
         let before = open.len();
-        let hit: BTreeMap<_, _> = open
-            .iter()
-            .filter(|(pair, _)| actors.get(pair).is_some_and(|levers| levers.contains(&lever)))
-            .map(|(pair, used)| (*pair, used.clone()))
-            .collect();
-        for (source, group) in by_source(&hit) {
+        let mut hit: BTreeMap<FactId, Vec<FactId>> = BTreeMap::new();
+        for ((source, target), _) in open.iter().filter(|(_, levers)| levers.contains(&lever)) {
+            hit.entry(*source).or_default().push(*target);
+        }
+        for (source, targets) in hit {
             if search.work > end {
                 complete = false;
                 break;
             }
-            search.run(graph, source, |instance| blocked.contains(&instance));
-            for pair in group {
-                if search.cost(pair.1).is_none() {
-                    open.remove(&pair);
+            search.run(graph, source, &targets, |instance| blocked.contains(&instance));
+            for target in targets {
+                if search.cost(target).is_none() {
+                    open.remove(&(source, target));
                     continue;
                 }
-                let used = search.derivation(pair.1, |instance| ground.premises(instance));
-                actors.insert(pair, levers.of(&Reader { ground, search }, &used));
-                open.insert(pair, used);
+                let used = search.derivation(target, |instance| ground.premises(instance));
+                open.insert((source, target), levers.of(&Reader { ground, search }.bindings(&used)));
             }
         }
         if let Some(fix) = levers.fix(&lever, before - open.len()) {
@@ -119,15 +109,7 @@ pub(super) fn fixes(
     (fixes, complete && open.is_empty())
 }
 
-type Pairs = BTreeMap<(FactId, FactId), Vec<InstanceId>>;
-
-fn by_source(pairs: &Pairs) -> BTreeMap<FactId, Vec<(FactId, FactId)>> {
-    let mut groups: BTreeMap<FactId, Vec<(FactId, FactId)>> = BTreeMap::new();
-    for pair in pairs.keys() {
-        groups.entry(pair.0).or_default().push(*pair);
-    }
-    groups
-}
+type Pairs = BTreeMap<(FactId, FactId), BTreeSet<Lever>>;
 
 /// Which instances each lever takes away.
 struct Levers<'g, 'w, 'a> {
@@ -185,12 +167,10 @@ impl<'g, 'w, 'a> Levers<'g, 'w, 'a> {
     }
 
     /// Levers that cut a derivation.
-    fn of(&mut self, reader: &Reader<'_, '_, '_>, used: &[InstanceId]) -> BTreeSet<Lever> {
+    fn of(&self, bindings: &[(InstanceId, Vec<Ix>)]) -> BTreeSet<Lever> {
         let mut found = BTreeSet::new();
-        for id in used {
-            let Some(instance) = self.ground.instances.get(index(*id)) else { continue };
-            let Some(rule) = instance.rule else { continue };
-            let binding = reader.binding(instance);
+        for (id, binding) in bindings {
+            let Some(rule) = self.ground.instances.get(index(*id)).and_then(|instance| instance.rule) else { continue };
             let bound = |var: &str| binding.get(rule.slot(var)?).copied();
             if let Some(actor) = binding.first() {
                 let action = match rule.builtin {

@@ -264,7 +264,14 @@ impl<'w, 'a> Ground<'w, 'a> {
         let mut cache = HashMap::new();
         let rules = self.rules;
         for (n, rule) in rules.iter().enumerate().filter(|(_, rule)| !rule.may.is_empty()) {
-            if let Some(capability) = self.capability(n, rule, principal, &mut cache) {
+            let Some(capability) = self.capability(n, rule, principal, &mut cache) else { continue };
+            if rule.of == "p" {
+                // what a principal gains of himself is not shared
+                let Some(capability) = self.capabilities.get(index(capability)).cloned() else { continue };
+                if let Some(conditions) = self.permitted(rule, &capability, &[ix]) {
+                    self.gain(rule, vec![id], vec![ix], conditions);
+                }
+            } else {
                 self.imply(vec![id], Fact::Capable(capability));
             }
         }
@@ -360,7 +367,7 @@ impl<'w, 'a> Ground<'w, 'a> {
         let bound = |var: &str| binding.get(rule.slot(var)?).copied();
         match may.on() {
             On::New => scope.anywhere(service(action), account).0.conditions(),
-            On::Arn(arn) => scope.on(arn, Some(account)).conditions(),
+            On::Arn(arn) => scope.on(&arn.replace("{account}", account), Some(account)).conditions(),
             On::Var(var) => {
                 let target = bound(var)?;
                 let home = self.world.node(target)?.account.as_deref();
@@ -435,18 +442,8 @@ impl<'w, 'a> Ground<'w, 'a> {
         let world = self.world;
         let Some((n, rule)) = self.builtin(Builtin::AssumeRole) else { return };
         let scope = self.scopes.of(&world.estate, principal, ASSUME, None);
-        // roles that everyone's own side decides alike are reached through a capability
-        let alike = |role: &Ix| {
-            world
-                .principal(*role)
-                .is_some_and(|role| role.account == principal.account && world.estate.trusts_plainly(role))
-        };
-        let mut roles = world.naming(principal);
-        if principal.kind != PrincipalKind::External {
-            roles.extend(world.delegating(&principal.account).iter().filter(|role| !alike(role)));
-            roles.sort_unstable();
-            roles.dedup();
-        }
+        // roles that decide alike for the whole account are reached through a capability
+        let roles = world.letting_in(principal);
         for role_ix in roles {
             self.spend();
             let Some(role) = world.principal(role_ix) else { continue };
@@ -472,9 +469,6 @@ impl<'w, 'a> Ground<'w, 'a> {
         for role_ix in world.delegating(&capability.account) {
             self.spend();
             let Some(role) = world.principal(*role_ix) else { continue };
-            if role.account != capability.account || !world.estate.trusts_plainly(role) {
-                continue;
-            }
             let decision = self.scopes.get(scope).map(|scope| scope.on(role.id.as_str(), Some(&role.account)));
             if let Some(conditions) = decision.and_then(Decision::conditions) {
                 self.gain(rule, vec![id], vec![ANY, *role_ix], conditions);

@@ -66,7 +66,7 @@ pub fn solve(inventory: &Inventory, query: &Query) -> Solution {
     let mut traces: Vec<Trace> = Vec::new();
     for source in &sources {
         let Some(start) = ground.id(&Fact::Has(Power::Controls, *source)) else { continue };
-        search.run(&graph, start, |_| false);
+        search.run(&graph, start, &[], |_| false);
         let own = |id: &AssetId| inventory.get(id.as_str()).is_some_and(|asset| asset.kind.is_identity());
         let inside = query.from_outside && world.id(*source).is_some_and(own);
         let mut best = BTreeMap::new();
@@ -207,7 +207,7 @@ fn deviations(ground: &Ground<'_, '_>, graph: &Graph, search: &mut Search, trace
                 if !tried.insert(ban.clone()) {
                     continue;
                 }
-                search.run(graph, trace.source, |instance| ban.contains(&instance));
+                search.run(graph, trace.source, &[trace.target], |instance| ban.contains(&instance));
                 let found = trace::trace(ground, search, trace.source, trace.target, trace.path.goal);
                 if let (Some(cost), Some(found)) = (search.cost(trace.target), found)
                     && known.insert(found.path.id.clone())

@@ -146,7 +146,7 @@ pub(super) enum On<'a> {
     Objects(&'a str),
     /// A resource the caller names himself.
     New,
-    /// This ARN.
+    /// This ARN, in which `{account}` is the caller's.
     Arn(&'a str),
 }
 

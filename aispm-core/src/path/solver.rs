@@ -130,8 +130,16 @@ impl Search {
         }
     }
 
-    /// Settles everything that follows from `source` without the blocked instances.
-    pub(super) fn run(&mut self, graph: &Graph, source: FactId, blocked: impl Fn(InstanceId) -> bool) {
+    /// Settles what follows from `source` without the blocked instances: everything or, if facts are asked for, until
+    /// those are settled.
+    pub(super) fn run(
+        &mut self,
+        graph: &Graph,
+        source: FactId,
+        until: &[FactId],
+        blocked: impl Fn(InstanceId) -> bool,
+    ) {
+        let mut wanted = until.len();
         self.epoch = self.epoch.wrapping_add(1);
         self.order.clear();
         self.heap.clear();
@@ -146,6 +154,12 @@ impl Search {
                 _ => continue,
             }
             self.order.push(fact);
+            if until.contains(&fact) {
+                wanted -= 1;
+                if wanted == 0 {
+                    return;
+                }
+            }
             for instance in graph.users(fact) {
                 self.work += 1;
                 let Some(node) = graph.nodes.get(at(*instance)) else { continue };
@@ -262,8 +276,8 @@ mod tests {
         fn reaches_what_a_naive_fixpoint_reaches_at_least_cost(instances in hyper(), source in 0_u32..12) {
             let graph = graph(12, &instances);
             let mut search = Search::new(&graph);
-            search.run(&graph, (source + 1) % 12, |_| false);
-            search.run(&graph, source, |_| false);
+            search.run(&graph, (source + 1) % 12, &[], |_| false);
+            search.run(&graph, source, &[], |_| false);
             let reached: BTreeSet<_> = (0..12).filter(|f| search.cost(*f).is_some()).collect();
             prop_assert_eq!(&reached, &naive(source, &instances));
             let costs = naive_cost(12, source, &instances);
@@ -283,7 +297,7 @@ mod tests {
         fn blocking_an_instance_is_leaving_it_out(instances in hyper(), source in 0_u32..12, out in 0_usize..40) {
             let whole = graph(12, &instances);
             let mut search = Search::new(&whole);
-            search.run(&whole, source, |i| i as usize == out);
+            search.run(&whole, source, &[], |i| i as usize == out);
             let reached: BTreeSet<_> = (0..12).filter(|f| search.cost(*f).is_some()).collect();
             let rest: Hyper = instances.iter().enumerate().filter(|(i, _)| *i != out).map(|(_, x)| x.clone()).collect();
             prop_assert_eq!(reached, naive(source, &rest));

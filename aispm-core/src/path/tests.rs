@@ -95,6 +95,17 @@ fn passing_a_role_needs_every_permission_and_the_service() {
 }
 
 #[test]
+fn creating_an_administrator_needs_names_that_are_free() {
+    let creates = |resource: &str| {
+        let actions = ["iam:CreateRole", "iam:PutRolePolicy"];
+        let inventory = inventory(vec![user("u", vec![allow(&actions, resource)])], &[]);
+        ask(&inventory, &arn("user/u"), Target::Admin).paths.len()
+    };
+    assert_eq!(creates("*"), 1);
+    assert_eq!(creates(&arn("role/one")), 0);
+}
+
+#[test]
 fn two_principals_do_not_pool_what_one_must_hold() {
     let friend = json!({"AWS": arn("user/u")});
     let inventory = inventory(

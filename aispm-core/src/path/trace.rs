@@ -19,6 +19,8 @@ pub(super) struct Trace {
     pub(super) path: AttackPath,
     /// The instances it uses, bookkeeping included.
     pub(super) instances: Vec<InstanceId>,
+    /// The bindings of those that are shown, with `p` filled in.
+    pub(super) bindings: Vec<(InstanceId, Vec<Ix>)>,
     /// The target.
     pub(super) target: FactId,
     /// Where it starts.
@@ -58,7 +60,8 @@ pub(super) fn trace(
         risk,
         steps,
     };
-    Some(Trace { path, instances, target, source })
+    let bindings = reader.bindings(&instances);
+    Some(Trace { path, instances, bindings, target, source })
 }
 
 /// 0 to 100: each unit of cost takes a twelfth of the likelihood, conditions half of it; impact by goal. Rounded to one
@@ -121,7 +124,7 @@ impl<'r> Reader<'r, '_, '_> {
     }
 
     /// What stands for `p` in an instance: bound, or whoever has its capability.
-    pub(super) fn actor(&self, instance: &Instance) -> Option<Ix> {
+    fn actor(&self, instance: &Instance) -> Option<Ix> {
         match instance.binding.first() {
             Some(&ix) if ix != ANY => Some(ix),
             _ => {
@@ -132,12 +135,18 @@ impl<'r> Reader<'r, '_, '_> {
     }
 
     /// An instance's binding with `p` filled in.
-    pub(super) fn binding(&self, instance: &Instance) -> Vec<Ix> {
+    fn binding(&self, instance: &Instance) -> Vec<Ix> {
         let mut binding = instance.binding.clone();
         if let (Some(first), Some(actor)) = (binding.first_mut(), self.actor(instance)) {
             *first = actor;
         }
         binding
+    }
+
+    /// The bindings of the shown instances among these.
+    pub(super) fn bindings(&self, instances: &[InstanceId]) -> Vec<(InstanceId, Vec<Ix>)> {
+        let shown = instances.iter().filter_map(|id| self.instance(*id).filter(|i| i.rule.is_some()).map(|i| (*id, i)));
+        shown.map(|(id, instance)| (id, self.binding(instance))).collect()
     }
 
     fn step(&self, id: InstanceId) -> Option<Step> {
@@ -226,7 +235,7 @@ impl<'r> Reader<'r, '_, '_> {
                     let resource = world.estate.example(holder, action, service(action));
                     resource.map_or(Vec::new(), |resource| ask(&resource))
                 }
-                On::Arn(arn) => ask(arn),
+                On::Arn(arn) => ask(&arn.replace("{account}", &holder.account)),
                 On::Var(var) => target(var).map_or(Vec::new(), |ix| world.arns(ix).flat_map(ask).collect()),
                 On::Objects(var) => target(var).map_or(Vec::new(), |ix| {
                     world.arns(ix).flat_map(|arn| ask(&world.estate.object(holder, action, arn))).collect()

@@ -23,9 +23,17 @@ pub(super) struct World<'a> {
     naming: HashMap<String, Vec<Ix>>,
     /// Roles that trust everyone, or everyone but some.
     open: Vec<Ix>,
-    /// Roles by the accounts they delegate to.
-    delegating: HashMap<String, Vec<Ix>>,
+    /// Roles by the accounts they delegate to: first those that decide alike for all principals of it.
+    delegating: HashMap<String, Delegating>,
     policied: Vec<Ix>,
+}
+
+#[derive(Debug, Default)]
+struct Delegating {
+    /// In the account itself, without conditions: its principals' own policies decide alone.
+    plain: Vec<Ix>,
+    /// In other accounts, or with conditions.
+    special: Vec<Ix>,
 }
 
 #[derive(Debug)]
@@ -35,6 +43,8 @@ pub(super) struct Node<'a> {
     pub(super) name: String,
     pub(super) account: Option<String>,
     pub(super) asset: Option<&'a Asset>,
+    /// Its place among the estate's principals.
+    principal: Option<usize>,
     pub(super) admin: bool,
     /// Worth reaching, or on the way to something that is: sensitive, asked for, or feeding a model.
     pub(super) interesting: bool,
@@ -65,6 +75,7 @@ impl<'a> World<'a> {
                 name: asset.name.clone(),
                 account,
                 asset: Some(asset),
+                principal: None,
                 admin: false,
                 interesting: asset.is_sensitive() || feeds(inventory, &asset.id),
             });
@@ -103,16 +114,24 @@ impl<'a> World<'a> {
     fn add_named(&mut self, id: &AssetId, kind: AssetKind, name: &str, account: Option<String>) {
         if !self.index.contains_key(id) {
             let name = name.to_owned();
-            self.add(Node { id: id.clone(), kind, name, account, asset: None, admin: false, interesting: false });
+            self.add(Node {
+                id: id.clone(),
+                kind,
+                name,
+                account,
+                asset: None,
+                principal: None,
+                admin: false,
+                interesting: false,
+            });
         }
     }
 
     fn index_trust(&mut self, estate: &Estate) {
-        for principal in estate.principals() {
+        for (n, principal) in estate.principals().iter().enumerate() {
             let Some(ix) = self.ix(principal.id.as_str()) else { continue };
-            if principal.kind != PrincipalKind::External
-                && let Some(node) = self.nodes.get_mut(at(ix))
-            {
+            if let Some(node) = self.nodes.get_mut(at(ix)) {
+                node.principal = Some(n);
                 node.admin = estate.is_admin(principal, Change::default());
             }
             let services: BTreeSet<&str> = estate.services_of(principal).collect();
@@ -126,7 +145,11 @@ impl<'a> World<'a> {
             for name in names {
                 let role = session_role(&name);
                 match name.strip_suffix(":root").and_then(account_of_root) {
-                    Some(account) => self.delegating.entry(account.to_owned()).or_default().push(ix),
+                    Some(account) => {
+                        let plain = principal.account == account && estate.trusts_plainly(principal);
+                        let entry = self.delegating.entry(account.to_owned()).or_default();
+                        if plain { &mut entry.plain } else { &mut entry.special }.push(ix);
+                    }
                     None => self.naming.entry(role.unwrap_or(name)).or_default().push(ix),
                 }
             }
@@ -150,7 +173,7 @@ impl<'a> World<'a> {
     }
 
     pub(super) fn principal(&self, ix: Ix) -> Option<&Principal> {
-        self.estate.principal_of(self.id(ix)?.as_str())
+        self.estate.principals().get(self.node(ix)?.principal?)
     }
 
     pub(super) fn is_admin(&self, ix: Ix) -> bool {
@@ -164,20 +187,20 @@ impl<'a> World<'a> {
         node.map(|node| node.id.as_str()).into_iter().chain(alias)
     }
 
-    /// Roles whose trust policy could let this principal in by name.
-    pub(super) fn naming(&self, principal: &Principal) -> Vec<Ix> {
+    /// Roles whose trust policy may let this principal in, but for those that decide alike for his whole account.
+    pub(super) fn letting_in(&self, principal: &Principal) -> Vec<Ix> {
         let named = self.naming.get(principal.id.as_str()).into_iter().flatten();
-        let root = principal.id.as_str().ends_with(":root").then_some(&principal.account);
-        let as_root = root.and_then(|account| self.delegating.get(account)).into_iter().flatten();
-        let mut roles: Vec<Ix> = named.chain(as_root).chain(&self.open).copied().collect();
+        let delegating = self.delegating.get(&principal.account);
+        let special = delegating.map_or(&[][..], |d| &d.special);
+        let mut roles: Vec<Ix> = named.chain(special).chain(&self.open).copied().collect();
         roles.sort_unstable();
         roles.dedup();
         roles
     }
 
-    /// Roles that leave it to this account who assumes them.
+    /// Roles of an account that leave it to the account's own policies who assumes them.
     pub(super) fn delegating(&self, account: &str) -> &[Ix] {
-        self.delegating.get(account).map_or(&[], Vec::as_slice)
+        self.delegating.get(account).map_or(&[], |d| &d.plain)
     }
 
     pub(super) fn open(&self) -> &[Ix] {

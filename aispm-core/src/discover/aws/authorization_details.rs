@@ -41,7 +41,10 @@ fn read(document: &Document, found: &mut Found) {
             found.inventory.add(asset);
             if let Some(account) = arn.split(':').nth(4).filter(|account| !account.is_empty() && *account != "aws") {
                 let id = format!("arn:aws:iam::{account}:root");
-                found.inventory.add(Asset::new(&id, AssetKind::Account, account).seen(evidence.clone()));
+                // one place is enough to show that there is such an account
+                if found.inventory.get(&id).is_none() {
+                    found.inventory.add(Asset::new(&id, AssetKind::Account, account).seen(evidence.clone()));
+                }
                 found.inventory.relate(Relation::new(&id, RelationKind::Contains, arn));
             }
             for (i, policy) in list("AttachedManagedPolicies", "PolicyArn") {

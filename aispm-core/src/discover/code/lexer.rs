@@ -194,10 +194,13 @@ impl<'a> Lexer<'a> {
     }
 }
 
+/// Longest regular expression, in code points; what is longer is a division, so that lexing stays linear.
+const PATTERN: usize = 512;
+
 /// The length of a regular expression literal on one line.
 fn regex_end(rest: &str) -> Option<usize> {
     let (mut class, mut escaped) = (false, false);
-    for (at, c) in rest.char_indices().skip(1) {
+    for (at, c) in rest.char_indices().skip(1).take(PATTERN) {
         match c {
             '\n' => return None,
             _ if escaped => escaped = false,
@@ -244,6 +247,12 @@ mod tests {
         let ends =
             tokens("from a import (b,\n c)\nd", Language::Python).into_iter().filter(|t| t.kind == Kind::End).count();
         assert_eq!(ends, 2);
+    }
+
+    #[test]
+    fn linear_in_slashes_that_open_nothing() {
+        let text = "/[".repeat(200_000);
+        assert_eq!(tokens(&text, Language::JavaScript).len(), 400_001);
     }
 
     proptest::proptest! {

@@ -132,9 +132,8 @@ impl<'a> Lexer<'a> {
             let word = self.skip(end);
             self.push(Kind::Word, word, line);
             self.mark_indent(column);
-        } else if self.language == Language::JavaScript && c == '/' && self.expects_value() && regex_end(rest).is_some()
-        {
-            self.skip(regex_end(rest).unwrap_or(1));
+        } else if let Some(end) = self.pattern(rest) {
+            self.skip(end);
         } else {
             match c {
                 '(' | '[' | '{' => self.depth += 1,
@@ -181,6 +180,12 @@ impl<'a> Lexer<'a> {
             }
         }
         Some((prefix + at, prefix + open, prefix + at))
+    }
+
+    /// The length of a regular expression that starts here.
+    fn pattern(&self, rest: &str) -> Option<usize> {
+        let possible = self.language == Language::JavaScript && rest.starts_with('/') && self.expects_value();
+        possible.then(|| regex_end(rest)).flatten()
     }
 
     /// Whether a `/` here starts a regular expression rather than dividing.

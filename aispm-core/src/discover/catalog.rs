@@ -22,6 +22,7 @@ pub(super) struct Catalog {
     pub(super) servers: Servers,
     pub(super) code: Code,
     pub(super) kubernetes: Kubernetes,
+    pub(super) hcl: Hcl,
 }
 
 impl Catalog {
@@ -32,6 +33,7 @@ impl Catalog {
             servers: table("model_servers.yaml", SERVERS),
             code: table("code.yaml", CODE),
             kubernetes: table("kubernetes.yaml", KUBERNETES),
+            hcl: table("hcl.yaml", HCL),
         }
     }
 
@@ -260,11 +262,20 @@ pub(super) struct Kubernetes {
     pub(super) ai_groups: Vec<String>,
 }
 
+/// What in Terraform configuration is AI.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Hcl {
+    pub(super) ai_types: Vec<String>,
+    pub(super) model_keys: HashSet<String>,
+}
+
 const PACKAGES: &str = include_str!("../../data/discover/ai_packages.yaml");
 const PROVIDERS: &str = include_str!("../../data/discover/ai_providers.yaml");
 const SERVERS: &str = include_str!("../../data/discover/model_servers.yaml");
 const CODE: &str = include_str!("../../data/discover/code.yaml");
 const KUBERNETES: &str = include_str!("../../data/discover/kubernetes.yaml");
+const HCL: &str = include_str!("../../data/discover/hcl.yaml");
 
 /// A built-in table; a test checks that each loads, an empty one would only recognise nothing.
 fn table<T: DeserializeOwned + Default>(name: &str, text: &str) -> T {
@@ -282,6 +293,7 @@ mod tests {
         Document::config::<Servers>("model_servers.yaml", SERVERS).unwrap();
         Document::config::<Code>("code.yaml", CODE).unwrap();
         Document::config::<Kubernetes>("kubernetes.yaml", KUBERNETES).unwrap();
+        Document::config::<Hcl>("hcl.yaml", HCL).unwrap();
     }
 
     #[test]

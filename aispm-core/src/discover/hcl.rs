@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::catalog::catalog;
 use super::code::lexer::{Kind, Language, Token, tokens};
 use super::format::{Found, Source, Textual};
 use super::{model_ref, terraform};
@@ -14,41 +15,6 @@ pub(super) const HCL: Textual = Textual {
     matches: |source| source.has_extension(&["tf", "hcl", "tofu"]),
     read,
 };
-
-/// Resource types that start so are AI, whatever the table says of them.
-const AI_TYPES: &[&str] = &[
-    "aws_sagemaker_",
-    "aws_bedrock",
-    "aws_kendra_",
-    "aws_comprehend_",
-    "aws_rekognition_",
-    "aws_lexv2",
-    "awscc_bedrock",
-    "awscc_sagemaker",
-    "google_vertex_ai_",
-    "google_ml_engine_",
-    "google_dialogflow_",
-    "google_discovery_engine_",
-    "google_notebooks_",
-    "google_workbench_",
-    "google_colab_",
-    "google_document_ai_",
-    "azurerm_cognitive_",
-    "azurerm_machine_learning_",
-    "azurerm_ai_",
-    "azurerm_search_service",
-    "azapi_openai",
-    "databricks_model_",
-    "databricks_mlflow_",
-    "databricks_vector_search_",
-    "pinecone_",
-    "qdrant-cloud_",
-    "mongodbatlas_search_",
-];
-
-/// Attributes that name a model.
-const MODEL_KEYS: &[&str] =
-    &["foundation_model", "model_id", "model_name", "base_model_identifier", "embedding_model_arn", "model"];
 
 fn read(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
     let tokens = tokens(source.text, Language::Hcl);
@@ -73,7 +39,8 @@ fn resource(source: &Source<'_>, head: &Token<'_>, kind: &str, name: &str, body:
         known.map_or(AssetKind::Resource, |(kind, _)| kind),
         name,
     );
-    asset.ai |= known.is_some_and(|(_, ai)| ai) || AI_TYPES.iter().any(|prefix| kind.starts_with(prefix));
+    asset.ai |= known.is_some_and(|(_, ai)| ai)
+        || catalog().hcl.ai_types.iter().any(|prefix| kind.starts_with(prefix.as_str()));
     asset.properties.insert("terraform_type".into(), kind.into());
     asset.properties.insert("terraform_address".into(), address.as_str().into());
     let mut depth = 0_usize;
@@ -96,7 +63,7 @@ fn resource(source: &Source<'_>, head: &Token<'_>, kind: &str, name: &str, body:
             _ => None,
         };
         let Some(plain) = plain else { continue };
-        let names_model = MODEL_KEYS.contains(&token.text) && asset.ai && value.kind == Kind::Text;
+        let names_model = catalog().hcl.model_keys.contains(token.text) && asset.ai && value.kind == Kind::Text;
         if let Some(model) = names_model.then(|| model_ref::model(value.text, &address)).flatten() {
             let evidence = source.line(value.line).excerpt(value.text);
             found.relate(asset.id.as_str(), RelationKind::Uses, model.id.as_str(), &evidence);

@@ -132,9 +132,8 @@ impl<'a> Lexer<'a> {
             let word = self.skip(end);
             self.push(Kind::Word, word, line);
             self.mark_indent(column);
-        } else if self.language == Language::JavaScript && c == '/' && self.expects_value() && regex_end(rest).is_some()
-        {
-            self.skip(regex_end(rest).unwrap_or(1));
+        } else if let Some(end) = self.pattern(rest) {
+            self.skip(end);
         } else {
             match c {
                 '(' | '[' | '{' => self.depth += 1,
@@ -183,6 +182,12 @@ impl<'a> Lexer<'a> {
         Some((prefix + at, prefix + open, prefix + at))
     }
 
+    /// The length of a regular expression that starts here.
+    fn pattern(&self, rest: &str) -> Option<usize> {
+        let possible = self.language == Language::JavaScript && rest.starts_with('/') && self.expects_value();
+        possible.then(|| regex_end(rest)).flatten()
+    }
+
     /// Whether a `/` here starts a regular expression rather than dividing.
     fn expects_value(&self) -> bool {
         match self.out.last() {
@@ -194,10 +199,13 @@ impl<'a> Lexer<'a> {
     }
 }
 
+/// Longest regular expression, in code points; what is longer is a division, so that lexing stays linear.
+const PATTERN: usize = 512;
+
 /// The length of a regular expression literal on one line.
 fn regex_end(rest: &str) -> Option<usize> {
     let (mut class, mut escaped) = (false, false);
-    for (at, c) in rest.char_indices().skip(1) {
+    for (at, c) in rest.char_indices().skip(1).take(PATTERN) {
         match c {
             '\n' => return None,
             _ if escaped => escaped = false,
@@ -244,6 +252,12 @@ mod tests {
         let ends =
             tokens("from a import (b,\n c)\nd", Language::Python).into_iter().filter(|t| t.kind == Kind::End).count();
         assert_eq!(ends, 2);
+    }
+
+    #[test]
+    fn linear_in_slashes_that_open_nothing() {
+        let text = "/[".repeat(200_000);
+        assert_eq!(tokens(&text, Language::JavaScript).len(), 400_001);
     }
 
     proptest::proptest! {

@@ -48,7 +48,7 @@ fn inventory(assets: Vec<Asset>, relations: &[(&str, RelationKind, &str)]) -> In
 }
 
 fn ask(inventory: &Inventory, from: &str, to: Target) -> Solution {
-    let solution = solve(inventory, &Query { from: vec![from.into()], to: vec![to], k: 1 });
+    let solution = solve(inventory, &Query { from: vec![from.into()], to: vec![to], k: 1, ..Query::default() });
     solution.paths.iter().for_each(chained);
     solution
 }
@@ -256,7 +256,7 @@ fn unknown_ids_warn_and_arns_outside_the_estate_count_as_resources() {
 fn further_paths_differ_and_the_best_comes_first() {
     let statements = vec![allow(&["iam:PutUserPolicy", "iam:AttachUserPolicy", "iam:CreatePolicyVersion"], "*")];
     let inventory = inventory(vec![user("u", statements)], &[]);
-    let query = Query { from: vec![arn("user/u").as_str().into()], to: vec![Target::Admin], k: 3 };
+    let query = Query { from: vec![arn("user/u").as_str().into()], to: vec![Target::Admin], k: 3, ..Query::default() };
     let solution = solve(&inventory, &query);
     let found: BTreeSet<_> = solution.paths.iter().map(|path| rules(path).join(" ")).collect();
     assert_eq!(found.len(), 2, "{found:?}");
@@ -292,7 +292,7 @@ proptest! {
             inventory(vec![user("a", a), user("b", b.clone()), role("role/r", root, vec![]), admin_for("lambda.amazonaws.com")], &[])
         };
         let strong = |inventory: &Inventory| {
-            let query = Query { from: Vec::new(), to: vec![Target::Admin], k: 1 };
+            let query = Query { from: Vec::new(), to: vec![Target::Admin], k: 1, ..Query::default() };
             let solution = solve(inventory, &query);
             solution.paths.iter().for_each(chained);
             let sources = solution.paths.into_iter().filter(|p| p.status == PathStatus::Confirmed).map(|path| path.source);

@@ -19,4 +19,5 @@ pub use evidence::Evidence;
 pub use finding::{Control, Finding, Severity};
 pub(crate) use finding::{fingerprint, hex};
 pub use inventory::{Asset, AssetId, Inventory, Relation};
+pub(crate) use kind::names;
 pub use kind::{AssetKind, RelationKind};

@@ -50,7 +50,8 @@ struct BadRow {
 
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
-        let guard = Guard::builtin();
+        let configured = self.config.as_ref().map(Guard::from_file).transpose()?;
+        let guard = configured.as_ref().unwrap_or(Guard::builtin());
         if self.jsonl {
             return self.rows(guard);
         }

@@ -1,12 +1,13 @@
 //! Replacing what was found.
 
 use crate::asset::Match;
+use crate::text::Detector;
 
-/// The text with each match replaced by `<TYPE>`. Where matches overlap, the longest names the type (then the most
+/// The text with each match replaced by `<TYPE>`, invisible characters by nothing. Where matches overlap, the longest names the type (then the most
 /// severe, then the surest), and the replacement covers them all, so that no piece of a match is left standing.
 /// O(m log m) in the matches.
-pub(super) fn redact<'a>(text: &str, matches: impl Iterator<Item = &'a Match>) -> String {
-    let mut matches: Vec<&Match> = matches.filter(|m| m.start < m.end).collect();
+pub(super) fn redact(text: &str, matches: &[Match]) -> String {
+    let mut matches: Vec<&Match> = matches.iter().filter(|m| m.start < m.end).collect();
     matches.sort_by_key(|m| (m.start, m.end));
     let mut clean = String::with_capacity(text.len());
     let mut at = 0;
@@ -20,9 +21,11 @@ pub(super) fn redact<'a>(text: &str, matches: impl Iterator<Item = &'a Match>) -
             }
         }
         clean.push_str(text.get(at..first.start).unwrap_or_default());
-        clean.push('<');
-        clean.push_str(&winner.kind);
-        clean.push('>');
+        if winner.detector != Detector::InvisibleText.as_str() {
+            clean.push('<');
+            clean.push_str(&winner.kind);
+            clean.push('>');
+        }
         at = end;
     }
     clean.push_str(text.get(at..).unwrap_or_default());
@@ -42,7 +45,7 @@ mod tests {
     fn overlaps_become_one_placeholder_named_for_the_longest() {
         let of = |kind: &'static str, range| Match::new("pii", kind, "r", 1.0, Severity::Low, range);
         let matches = [of("URL", 9..20), of("EMAIL_ADDRESS", 3..14), of("PERSON", 20..22), of("NAME", 4..6)];
-        assert_eq!(redact("to ann@example.test.org Al ok", matches.iter()), "to <EMAIL_ADDRESS><PERSON>g Al ok");
-        assert_eq!(redact("näher", [of("X", 0..99)].iter()), "<X>");
+        assert_eq!(redact("to ann@example.test.org Al ok", &matches), "to <EMAIL_ADDRESS><PERSON>g Al ok");
+        assert_eq!(redact("näher", &[of("X", 0..99)]), "<X>");
     }
 }

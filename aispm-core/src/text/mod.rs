@@ -11,7 +11,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::{Match, TextRole, names};
 
+mod canonical;
+mod decode;
+mod fold;
+mod injection;
+mod invisible;
+mod lexicon;
+mod model;
 mod offsets;
+mod relation;
 pub mod sensitive;
 
 pub use offsets::{Unit, convert_offsets};
@@ -39,6 +47,43 @@ names! {
 impl Detector {
     /// Those that [`sensitive`] holds.
     const SENSITIVE: [Self; 4] = [Self::Pii, Self::Secrets, Self::Phishing, Self::Exfiltration];
+
+    /// Least probability at which the detector reports matches.
+    const fn threshold(self, role: TextRole) -> f64 {
+        match (self, role) {
+            (Self::PromptInjection, TextRole::Prompt) => 0.5,
+            (Self::PromptInjection, _) => 0.5,
+            _ => 0.5,
+        }
+    }
+}
+
+names! {
+    /// A disguise that was undone before looking.
+    Transform, "snake_case" {
+        /// Tag characters and variation selectors that spell text.
+        Invisible = "invisible",
+        /// Letters of one script standing for another's.
+        Homoglyphs = "homoglyphs",
+        /// Digits and signs for letters.
+        Leet = "leet",
+        /// Words written as single letters with something between.
+        SpelledOut = "spelled_out",
+        /// HTML entities.
+        HtmlEntities = "html_entities",
+        /// Percent codes.
+        Percent = "percent",
+        /// Backslash escapes.
+        Escapes = "escapes",
+        /// Base64.
+        Base64 = "base64",
+        /// Hexadecimal, or bits.
+        Hex = "hex",
+        /// Letters rotated by 13.
+        Rot13 = "rot13",
+        /// Words written backwards.
+        Reversed = "reversed",
+    }
 }
 
 /// What was found in one text.
@@ -49,12 +94,16 @@ pub struct Detection {
     pub matches: Vec<Match>,
     /// Probabilities by detector, 0 to 1; `prompt_injection` is there whenever that detector is on.
     pub scores: BTreeMap<String, f64>,
+    /// Disguises undone in the text.
+    pub transforms: BTreeSet<Transform>,
 }
 
 /// A chosen set of detectors. Cheap to hold: what they compile is shared by the whole process, built on first use.
 #[derive(Debug, Clone)]
 pub struct Detectors {
     on: BTreeSet<Detector>,
+    /// Instead of the detector's own.
+    thresholds: BTreeMap<Detector, f64>,
 }
 
 /// Chooses detectors.
@@ -74,7 +123,9 @@ impl Detectors {
     /// Starts with every detector on.
     #[must_use]
     pub fn builder() -> DetectorsBuilder {
-        DetectorsBuilder { detectors: Self { on: Detector::ALL.iter().copied().collect() } }
+        DetectorsBuilder {
+            detectors: Self { on: Detector::ALL.iter().copied().collect(), thresholds: BTreeMap::new() },
+        }
     }
 
     /// Looks at one text. Linear in its length.
@@ -85,14 +136,55 @@ impl Detectors {
             sensitive::Sensitive::builtin().find(text, role, &mut found.matches);
             found.matches.retain(|m| m.detector.parse().is_ok_and(|detector| self.on.contains(&detector)));
         }
-        if self.on.contains(&Detector::PromptInjection) {
-            found.scores.insert(Detector::PromptInjection.as_str().to_owned(), 0.0);
+        let hidden = invisible::hidden(text);
+        if self.on.contains(&Detector::InvisibleText) {
+            found.matches.extend(hidden.iter().map(invisible::Hidden::as_match));
         }
-        found
-            .matches
-            .sort_by(|a, b| (a.start, a.end, &a.detector, &a.kind).cmp(&(b.start, b.end, &b.detector, &b.kind)));
+        self.instructions(text, role, &hidden, &mut found);
+        found.matches.sort_by(|a, b| {
+            (a.start, a.end, &a.detector, &a.kind, &a.rule).cmp(&(b.start, b.end, &b.detector, &b.kind, &b.rule))
+        });
         found
     }
+
+    /// Prompt injection, and in tool descriptions their poisoning.
+    fn instructions(&self, text: &str, role: TextRole, hidden: &[invisible::Hidden], found: &mut Detection) {
+        let wanted = |detector: &&Detector| {
+            self.on.contains(detector) && (**detector == Detector::PromptInjection || role == TextRole::ToolDescription)
+        };
+        let detectors = [Detector::PromptInjection, Detector::ToolPoisoning];
+        let detectors: Vec<&Detector> = detectors.iter().filter(wanted).collect();
+        let Some(engine) = injection::Engine::builtin().filter(|_| !detectors.is_empty()) else { return };
+        let reading = engine.read(text, hidden);
+        for detector in detectors {
+            let score = injection::logistic(engine.log_odds(&reading, *detector, role));
+            let threshold = self.thresholds.get(detector).copied().unwrap_or_else(|| detector.threshold(role));
+            if score >= threshold {
+                engine.matches(&reading, *detector, score, &mut found.matches);
+            }
+            found.scores.insert(detector.as_str().to_owned(), score);
+        }
+        found.transforms = reading.canonical.transforms;
+    }
+}
+
+/// What the training of the injection model reads of a text; no part of the stable interface.
+#[doc(hidden)]
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct Features {
+    /// Log-odds by the relations' own weights.
+    pub prior: f64,
+    /// Named features.
+    pub named: Vec<(String, f64)>,
+    /// Buckets of each word; `u32::MAX` where there is none.
+    pub buckets: Vec<[u32; model::FEATURES]>,
+}
+
+#[doc(hidden)]
+#[must_use]
+pub fn features(text: &str, role: TextRole) -> Option<Features> {
+    Some(injection::Engine::builtin()?.features(text, role))
 }
 
 impl DetectorsBuilder {
@@ -104,6 +196,13 @@ impl DetectorsBuilder {
         } else {
             self.detectors.on.remove(&detector);
         }
+        self
+    }
+
+    /// Least probability at which a scored detector reports matches, instead of its own for each role.
+    #[must_use]
+    pub fn threshold(mut self, detector: Detector, probability: f64) -> Self {
+        self.detectors.thresholds.insert(detector, probability);
         self
     }
 

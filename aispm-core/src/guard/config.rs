@@ -1,0 +1,205 @@
+//! A guard's policy as its YAML file has it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::Action;
+use crate::asset::names;
+use crate::text::Detector;
+
+names! {
+    /// What happens to a text that cannot be checked.
+    OnError, "snake_case" {
+        /// Stop it.
+        Block = "block",
+        /// Let it pass unseen.
+        Allow = "allow",
+    }
+}
+
+/// The whole file.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Policy {
+    /// What happens to a text that cannot be checked.
+    pub on_error: OnError,
+    /// Longest text checked, in bytes; a longer one cannot be.
+    pub max_bytes: usize,
+    /// What users write and documents hold.
+    pub input: DirectionPolicy,
+    /// What the model writes.
+    pub output: DirectionPolicy,
+    /// What tools say of themselves, take and return.
+    pub tool: DirectionPolicy,
+    /// Which tools may be called, and with what arguments.
+    pub tools: ToolPolicy,
+}
+
+/// What counts in one direction.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct DirectionPolicy {
+    /// For detectors not named.
+    pub default: Action,
+    /// By detector.
+    pub detectors: BTreeMap<Detector, DetectorPolicy>,
+}
+
+/// What one detector's findings lead to.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DetectorPolicy {
+    /// For types not named.
+    pub action: Action,
+    /// Least score that counts, 0 to 1; without it the detector's own.
+    #[serde(default, deserialize_with = "probability")]
+    pub threshold: Option<f64>,
+    /// By type of finding.
+    #[serde(default)]
+    pub types: BTreeMap<String, TypePolicy>,
+    /// Texts that are no finding; `*` stands for anything.
+    #[serde(default)]
+    pub allow: Vec<String>,
+}
+
+/// What findings of one type lead to.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct TypePolicy {
+    /// What to do.
+    pub action: Action,
+    /// Least score that counts, 0 to 1; without it the detector's.
+    #[serde(default, deserialize_with = "probability")]
+    pub threshold: Option<f64>,
+}
+
+/// Which tools may be called.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct ToolPolicy {
+    /// Names of tools; empty for all. `*` stands for anything.
+    pub allow: Vec<String>,
+    /// Names of tools; stronger than `allow`.
+    pub deny: Vec<String>,
+    /// Arguments that are not to be passed.
+    pub arguments: Vec<ArgumentPolicy>,
+}
+
+/// A pattern that arguments must not hold.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ArgumentPolicy {
+    /// Name of the tool; `*` stands for anything.
+    pub tool: String,
+    /// Regular expression, looked for in every string.
+    #[serde(deserialize_with = "regular_expression")]
+    #[schemars(with = "String")]
+    pub pattern: regex::Regex,
+    /// What to do.
+    pub action: Action,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            on_error: OnError::Block,
+            max_bytes: 4 << 20,
+            input: DirectionPolicy::default(),
+            output: DirectionPolicy::default(),
+            tool: DirectionPolicy::default(),
+            tools: ToolPolicy::default(),
+        }
+    }
+}
+
+impl Default for DirectionPolicy {
+    fn default() -> Self {
+        Self { default: Action::Warn, detectors: BTreeMap::new() }
+    }
+}
+
+impl DirectionPolicy {
+    /// What a finding of this detector and type leads to, and the least score for it.
+    pub(super) fn rule(&self, detector: &str, kind: &str) -> (Action, f64) {
+        let Some(policy) = detector.parse().ok().and_then(|detector: Detector| self.detectors.get(&detector)) else {
+            return (self.default, 0.0);
+        };
+        match policy.types.get(kind) {
+            Some(rule) => (rule.action, rule.threshold.or(policy.threshold).unwrap_or_default()),
+            None => (policy.action, policy.threshold.unwrap_or_default()),
+        }
+    }
+
+    /// Whether the detector can lead to anything.
+    pub(super) fn runs(&self, detector: Detector) -> bool {
+        match self.detectors.get(&detector) {
+            Some(policy) => policy.action != Action::Allow || !policy.types.is_empty(),
+            None => self.default != Action::Allow,
+        }
+    }
+}
+
+/// Whether `name` is what `pattern` says, `*` standing for anything. O(pattern · name) at worst.
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
+    let Some((head, tail)) = pattern.split_once('*') else { return pattern == name };
+    let Some(mut rest) = name.strip_prefix(head) else { return false };
+    let mut parts = tail.split('*').peekable();
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        let Some((_, behind)) = rest.split_once(part) else { return false };
+        rest = behind;
+    }
+    true
+}
+
+// errors begin with the offending value in backticks, by which its line is found
+
+fn probability<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    let value = Option::<f64>::deserialize(deserializer)?;
+    match value {
+        Some(p) if !(0.0..=1.0).contains(&p) => Err(D::Error::custom(format!("`threshold` is {p}, not from 0 to 1"))),
+        _ => Ok(value),
+    }
+}
+
+fn regular_expression<'de, D: Deserializer<'de>>(deserializer: D) -> Result<regex::Regex, D::Error> {
+    let pattern = String::deserialize(deserializer)?;
+    // the last line of the message says what is wrong, those before draw it
+    regex::Regex::new(&pattern).map_err(|error| {
+        let message = error.to_string();
+        D::Error::custom(format!("`{pattern}`: {}", message.lines().last().unwrap_or_default()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_stand_for_anything() {
+        for (pattern, name, expected) in [
+            ("read", "read", true),
+            ("read*", "read_file", true),
+            ("*", "", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b", "a-b-c", false),
+            ("read", "reads", false),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Messages and tool calls: each string is judged for itself, and the whole takes the strictest action.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::config::matches;
+use super::{Action, Decision, Guard};
+use crate::asset::{TextRole, pointer_key};
+
+/// One message of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Message {
+    /// `system`, `user`, `assistant` or `tool`; anything else counts as `user`.
+    pub role: String,
+    /// What it says.
+    pub content: String,
+}
+
+impl Message {
+    /// A message of this role.
+    pub fn new(role: impl Into<String>, content: impl Into<String>) -> Self {
+        Self { role: role.into(), content: content.into() }
+    }
+}
+
+impl Guard {
+    /// Decides about a conversation. System messages are the application's own and are not judged; those of the
+    /// assistant count as output, those of tools as tool results. `text` is the sanitised messages as JSON.
+    #[must_use]
+    pub fn check_messages(&self, messages: &[Message]) -> Decision {
+        let start = (self.clock)();
+        let mut whole = Decision::allow();
+        let mut clean = messages.to_vec();
+        for (i, message) in clean.iter_mut().enumerate() {
+            let role = match message.role.as_str() {
+                "system" | "developer" => continue,
+                "assistant" => TextRole::Output,
+                "tool" | "function" => TextRole::ToolResult,
+                _ => TextRole::Prompt,
+            };
+            let decision = self.judge(&message.content, role, self.direction(role));
+            message.content = whole.absorb(&format!("/{i}/content"), decision);
+        }
+        whole.text = serde_json::to_string(&clean).unwrap_or_default();
+        whole.latency = Some((self.clock)().saturating_sub(start));
+        whole
+    }
+
+    /// Decides about a call that the model wants to make: whether this tool may be called, and every string of its
+    /// arguments, names of fields aside. `text` is the sanitised arguments as JSON.
+    #[must_use]
+    pub fn check_tool_call(&self, name: &str, args: &Value) -> Decision {
+        let start = (self.clock)();
+        let mut whole = Decision::allow();
+        let tools = &self.policy.tools;
+        let listed = |list: &[String]| list.iter().any(|pattern| matches(pattern, name));
+        if listed(&tools.deny) || !tools.allow.is_empty() && !listed(&tools.allow) {
+            whole.action = Action::Block;
+            whole.reasons.push(format!("tool `{name}` may not be called"));
+        }
+        let mut clean = args.clone();
+        // a stack of our own: arguments may be nested more deeply than the machine's stack allows
+        let mut waiting = vec![(String::new(), &mut clean)];
+        while let Some((pointer, value)) = waiting.pop() {
+            match value {
+                Value::String(text) => *text = self.argument(name, &pointer, text, &mut whole),
+                Value::Array(items) => {
+                    waiting
+                        .extend(items.iter_mut().enumerate().rev().map(|(i, item)| (format!("{pointer}/{i}"), item)));
+                }
+                Value::Object(map) => {
+                    let below = |key: &str| format!("{pointer}/{}", pointer_key(key));
+                    waiting.extend(map.iter_mut().rev().map(|(key, value)| (below(key), value)));
+                }
+                _ => {}
+            }
+        }
+        whole.text = clean.to_string();
+        whole.latency = Some((self.clock)().saturating_sub(start));
+        whole
+    }
+
+    /// Judges one string argument; gives its sanitised form.
+    fn argument(&self, tool: &str, pointer: &str, text: &str, whole: &mut Decision) -> String {
+        let rules = self.policy.tools.arguments.iter();
+        for rule in rules.filter(|rule| matches(&rule.tool, tool) && rule.pattern.is_match(text)) {
+            whole.action = whole.action.max(rule.action);
+            let reason = if rule.reason.is_empty() { rule.pattern.as_str() } else { &rule.reason };
+            whole.reasons.push(format!("{pointer}: {reason}"));
+        }
+        // written by the model, judged as what passes through tools
+        whole.absorb(pointer, self.judge(text, TextRole::Output, (&self.policy.tool, &self.tool)))
+    }
+}
+
+impl Decision {
+    /// Takes in the decision about one string; gives its sanitised text.
+    fn absorb(&mut self, pointer: &str, part: Self) -> String {
+        self.action = self.action.max(part.action);
+        self.pointers.extend(part.findings.iter().map(|_| pointer.to_owned()));
+        self.findings.extend(part.findings);
+        self.reasons.extend(part.reasons.into_iter().map(|reason| format!("{pointer}: {reason}")));
+        for (detector, score) in part.scores {
+            let highest = self.scores.entry(detector).or_default();
+            *highest = highest.max(score);
+        }
+        part.text
+    }
+}

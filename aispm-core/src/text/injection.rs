@@ -1,0 +1,160 @@
+//! Prompt injection and tool poisoning: relations between terms, weighed into a probability.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::Detector;
+use super::canonical::{Canonical, Vocabulary};
+use super::invisible::Hidden;
+use super::lexicon::{Classes, Lexicon};
+use super::model::{FEATURES, Model, features};
+use super::relation::{Held, Relation, Relations};
+use crate::asset::{Document, Match, Result, TextRole};
+
+/// Log-odds of a tool description in which nothing is found.
+const TOOL_BIAS: f64 = -2.0;
+
+/// The compiled terms and relations.
+#[derive(Debug)]
+pub(super) struct Engine {
+    lexicon: Lexicon,
+    vocabulary: Vocabulary,
+    relations: Relations,
+    model: Model,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    classes: Classes,
+    relations: Vec<Relation>,
+}
+
+/// A text as the engine sees it.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) canonical: Canonical,
+    held: Vec<Held>,
+    /// How often each class was hit.
+    classes: Vec<usize>,
+    /// The buckets of each word.
+    buckets: Vec<[u32; FEATURES]>,
+}
+
+impl Engine {
+    /// The built-in engine; a test loads it, so that it is always there.
+    pub(super) fn builtin() -> Option<&'static Self> {
+        static BUILTIN: LazyLock<Option<Engine>> = LazyLock::new(|| {
+            Engine::new(
+                include_str!("../../data/text/injection.yaml"),
+                include_str!("../../data/text/common_words.txt"),
+            )
+            .ok()
+        });
+        BUILTIN.as_ref()
+    }
+
+    fn new(rules: &str, common_words: &str) -> Result<Self> {
+        let File { classes, relations } = Document::config("injection.yaml", rules)?;
+        let (lexicon, mut vocabulary) = Lexicon::new(&classes)?;
+        vocabulary.words.extend(common_words.split_whitespace().map(Into::into));
+        let relations = Relations::new(relations, &lexicon)?;
+        let model = Model::new(
+            include_bytes!("../../data/text/injection_model.bin"),
+            include_str!("../../data/text/injection_model.tsv"),
+        );
+        Ok(Self { lexicon, vocabulary, relations, model })
+    }
+
+    pub(super) fn read(&self, text: &str, hidden: &[Hidden]) -> Reading {
+        let canonical = Canonical::new(text, hidden, &self.vocabulary);
+        let hits = self.lexicon.hits(&canonical);
+        let mut classes = vec![0; self.lexicon.classes()];
+        for hit in &hits {
+            if let Some(count) = classes.get_mut(hit.class) {
+                *count += 1;
+            }
+        }
+        let held = self.relations.held(&hits);
+        let buckets = features(&canonical);
+        Reading { canonical, held, classes, buckets }
+    }
+
+    /// The log-odds that the text is what `detector` looks for.
+    pub(super) fn log_odds(&self, reading: &Reading, detector: Detector, role: TextRole) -> f64 {
+        if detector == Detector::ToolPoisoning {
+            return TOOL_BIAS + self.prior(reading, detector);
+        }
+        let (window, _) = self.model.best_window(&reading.buckets);
+        let named = self.named(reading, role).iter().map(|(name, value)| self.model.weight(name) * value).sum::<f64>();
+        let odds = self.model.weight("bias") + self.prior(reading, detector) + named + window;
+        // as calibrated on texts that training did not see
+        self.model.weight("platt_slope") * odds + self.model.weight("platt_offset")
+    }
+
+    /// The weights of the relations that hold, each once.
+    fn prior(&self, reading: &Reading, detector: Detector) -> f64 {
+        self.holding(reading).filter(|relation| relation.detector == detector).map(|relation| relation.weight).sum()
+    }
+
+    /// The relations that hold, each once.
+    fn holding<'a>(&'a self, reading: &'a Reading) -> impl Iterator<Item = &'a Relation> {
+        let firsts = reading.held.chunk_by(|a, b| a.relation == b.relation).filter_map(<[Held]>::first);
+        firsts.filter_map(|held| self.relations.list.get(held.relation))
+    }
+
+    /// The named features of a text for the model.
+    fn named(&self, reading: &Reading, role: TextRole) -> Vec<(String, f64)> {
+        let mut named: Vec<(String, f64)> =
+            self.holding(reading).map(|relation| (format!("relation:{}", relation.id), 1.0)).collect();
+        for (class, count) in self.lexicon.names().zip(&reading.classes) {
+            if *count > 0 {
+                named.push((format!("class:{class}"), (1.0 + *count as f64).ln()));
+            }
+        }
+        named.extend(reading.canonical.transforms.iter().map(|transform| (format!("transform:{transform}"), 1.0)));
+        if role != TextRole::Prompt {
+            named.push(("not_prompt".to_owned(), 1.0));
+        }
+        named.push(("length".to_owned(), (1.0 + reading.canonical.tokens.len() as f64).ln()));
+        named
+    }
+
+    /// What training reads of a text: prior log-odds, named features, the buckets of each word.
+    pub(super) fn features(&self, text: &str, role: TextRole) -> super::Features {
+        let reading = self.read(text, &super::invisible::hidden(text));
+        let prior = self.prior(&reading, Detector::PromptInjection);
+        super::Features { prior, named: self.named(&reading, role), buckets: reading.buckets }
+    }
+
+    /// What holds in the text for this detector, each where the given text says it.
+    pub(super) fn matches(&self, reading: &Reading, detector: Detector, score: f64, matches: &mut Vec<Match>) {
+        for held in &reading.held {
+            let Some(relation) = self.relations.list.get(held.relation) else { continue };
+            if relation.detector == detector && relation.weight > 0.0 {
+                let span = reading.canonical.source(held.start..held.end);
+                let (kind, rule) = (relation.kind.clone(), relation.id.clone());
+                matches.push(Match::new(detector.as_str(), kind, rule, score, relation.severity, span));
+            }
+        }
+    }
+}
+
+pub(super) fn logistic(odds: f64) -> f64 {
+    1.0 / (1.0 + (-odds).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_data_compiles() {
+        let rules = include_str!("../../data/text/injection.yaml");
+        if let Err(error) = Engine::new(rules, "") {
+            panic!("{error}");
+        }
+        assert!(Engine::new("classes: {}\nrelations: [{id: x}]", "").is_err());
+    }
+}

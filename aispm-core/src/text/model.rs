@@ -1,0 +1,108 @@
+//! A small linear model over hashed words, which sees what no relation names. Weights: `data/text/injection_model.*`,
+//! fitted by `training/injection.py`; what is known of them is in the model card beside them.
+//!
+//! A text is read in windows that overlap by half, so that one planted sentence in a long document counts as much as in
+//! a short one; the best window speaks for the text.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::canonical::Canonical;
+
+/// Buckets of the hash table; a power of two.
+pub(super) const BUCKETS: u32 = 1 << 17;
+/// Features of one word: itself, with its neighbour, with the next but one, its beginning, its end.
+pub(super) const FEATURES: usize = 5;
+/// No such feature of this word.
+pub(super) const ABSENT: u32 = u32::MAX;
+/// Words of a window, and from one to the next.
+const WINDOW: usize = 64;
+const STRIDE: usize = 32;
+
+/// Weights of buckets and of named features.
+#[derive(Debug)]
+pub(super) struct Model {
+    table: &'static [u8],
+    scale: f64,
+    named: HashMap<&'static str, f64>,
+}
+
+impl Model {
+    /// Weights as bytes (one signed byte a bucket) and as rows `name TAB weight`; `scale` is one of them.
+    pub(super) fn new(table: &'static [u8], named: &'static str) -> Self {
+        let rows = named.lines().filter_map(|row| row.split_once('\t'));
+        let named: HashMap<_, f64> = rows.filter_map(|(name, weight)| Some((name, weight.parse().ok()?))).collect();
+        Self { table, scale: named.get("scale").copied().unwrap_or_default(), named }
+    }
+
+    /// The weight of a named feature; what was not seen in training weighs nothing.
+    pub(super) fn weight(&self, name: &str) -> f64 {
+        self.named.get(name).copied().unwrap_or_default()
+    }
+
+    /// The best window's weight, and its tokens. Linear.
+    pub(super) fn best_window(&self, features: &[[u32; FEATURES]]) -> (f64, Range<usize>) {
+        let sums: Vec<(i64, usize)> = features
+            .chunks(STRIDE)
+            .map(|words| {
+                let present = words.iter().flatten().filter(|bucket| **bucket != ABSENT);
+                present.fold((0, 0), |(sum, count), bucket| (sum + self.bucket(*bucket), count + 1))
+            })
+            .collect();
+        let window = |i: usize| {
+            let parts = sums.iter().skip(i).take(WINDOW / STRIDE);
+            let (sum, count) = parts.fold((0, 0), |(sum, count), part| (sum + part.0, count + part.1));
+            self.scale * sum as f64 / (count.max(1) as f64).sqrt()
+        };
+        // a last window of one stride would only repeat the end of the one before
+        let windows = sums.len().saturating_sub(1).max(1);
+        let best = (0..windows).map(|i| (window(i), i)).max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or_default();
+        let first = best.1 * STRIDE;
+        (best.0, first..(first + WINDOW).min(features.len()))
+    }
+
+    fn bucket(&self, bucket: u32) -> i64 {
+        let byte = usize::try_from(bucket).ok().and_then(|bucket| self.table.get(bucket)).copied().unwrap_or_default();
+        i64::from(byte.cast_signed())
+    }
+}
+
+/// The buckets of each word.
+pub(super) fn features(canonical: &Canonical) -> Vec<[u32; FEATURES]> {
+    let (mut last, mut last_but_one) = (0, 0);
+    let of = |token: &super::canonical::Token| {
+        let word = canonical.word(*token);
+        let digits = word.bytes().all(|b| b.is_ascii_digit());
+        let own = if digits { hash(1, b"0") } else { hash(1, word.as_bytes()) };
+        let part = |range: Option<&str>, kind| range.map_or(ABSENT, |part| bucket(hash(kind, part.as_bytes())));
+        let cut = |at: usize| word.char_indices().nth(at).map(|(i, _)| i);
+        let long = word.chars().count() > 5;
+        let tail = word.char_indices().rev().nth(3).map(|(i, _)| i);
+        let features = [
+            bucket(own),
+            bucket(mix(last, own)),
+            bucket(mix(mix(last_but_one, 7), own)),
+            part(cut(4).filter(|_| long).and_then(|at| word.get(..at)), 2),
+            part(tail.filter(|_| long).and_then(|at| word.get(at..)), 3),
+        ];
+        (last_but_one, last) = (last, own);
+        features
+    };
+    canonical.tokens.iter().map(of).collect()
+}
+
+/// FNV-1a, 64 bits, led by the kind of feature.
+fn hash(kind: u8, bytes: &[u8]) -> u64 {
+    std::iter::once(&kind)
+        .chain(bytes)
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn mix(a: u64, b: u64) -> u64 {
+    (a.rotate_left(23) ^ b).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+fn bucket(hash: u64) -> u32 {
+    let folded = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+    u32::try_from(folded).unwrap_or_default() % BUCKETS
+}

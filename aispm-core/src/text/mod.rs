@@ -22,7 +22,7 @@ mod offsets;
 mod relation;
 pub mod sensitive;
 
-pub use offsets::{Unit, convert_offsets};
+pub use offsets::{Unit, convert_offsets, convert_offsets_within};
 
 names! {
     /// What looks at a text. JSON names are snake_case.

@@ -29,7 +29,8 @@ for (const { prototype } of [Assessment, Decision, Detection, Discovery, ModelRe
 
 Object.defineProperty(Guard.prototype, 'stream', { value: stream })
 
-const { assess, assessSync, detect, detectSync, discover, discoverSync, scanModel, scanModelSync, version } = native
+const { assess, assessSync, detect, detectSync, discover, discoverSync } = native
+const { scanModel, scanModelSync, scanModels, scanModelsSync, version } = native
 
 module.exports = {
   Assessment,
@@ -46,5 +47,7 @@ module.exports = {
   discoverSync,
   scanModel,
   scanModelSync,
+  scanModels,
+  scanModelsSync,
   version,
 }

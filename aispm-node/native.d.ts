@@ -5,35 +5,27 @@ export type TextRole = 'prompt' | 'document' | 'output' | 'tool-result' | 'tool-
 /** What to do with a text, mild to strict. */
 export type Action = 'allow' | 'warn' | 'redact' | 'block'
 
-/**
- * Which binding artifact the generated loader actually loaded: `'native'` for
- * a native addon, otherwise the `platformArchABI` of the WASI flavor. Every
- * flavor napi-rs can build is listed, because `NAPI_RS_NATIVE_LIBRARY_PATH`
- * can point the loader at a WASI artifact this package does not build itself.
- */
-export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
-
-/** r" What is known and wrong of an estate. */
+/** What is known and wrong of an estate. */
 export declare class Assessment {
-  /** r" Counts. */
+  /** Counts. */
   get summary(): Summary
-  /** r" What is wrong, worst first. */
+  /** What is wrong, worst first. */
   get findings(): Array<Finding>
-  /** r" How attackers would move, worst first. */
+  /** How attackers would move, worst first. */
   get paths(): Array<AttackPath>
-  /** r" Where most paths meet. */
+  /** Where most paths meet. */
   get chokePoints(): Array<ChokePoint>
-  /** r" The cheapest changes that cut the paths. */
+  /** The cheapest changes that cut the paths. */
   get fixes(): Array<Fix>
-  /** r" Identities that may do everything. */
+  /** Identities that may do everything. */
   get admins(): Array<string>
-  /** r" Everything found. */
+  /** Everything found. */
   get inventory(): Inventory
-  /** r" Files that were understood. */
+  /** Files that were understood. */
   get files(): Array<FileSeen>
-  /** r" Files that are not of a known format. */
+  /** Files that are not of a known format. */
   get skipped(): Array<Unread>
-  /** r" Input that should have been read but could not. */
+  /** Input that should have been read but could not. */
   get incomplete(): Array<Unread>
   /** The JSON document: snake_case. */
   toJSON(): Record<string, unknown>
@@ -47,12 +39,16 @@ export declare class Decision {
   get action(): Action
   /** Every match before overlaps are resolved. */
   get findings(): Array<Match>
+  /** For messages and tool calls: the JSON pointer of the string that each finding's offsets are into. */
+  get pointers(): Array<string>
   /** The text with everything replaced that is to be redacted. */
   get text(): string
   /** Why the action is not `allow`, one line each. */
   get reasons(): Array<string>
   /** Probabilities by detector, 0 to 1. */
   get scores(): Record<string, number>
+  /** How long it took, in milliseconds. */
+  get latency(): number | null
   /** The JSON document: snake_case, offsets in code points. */
   toJSON(): Record<string, unknown>
 }
@@ -63,21 +59,23 @@ export declare class Detection {
   get matches(): Array<Match>
   /** Probabilities by detector, 0 to 1. */
   get scores(): Record<string, number>
+  /** Disguises undone in the text. */
+  get transforms(): Array<string>
   /** The JSON document: snake_case, offsets in code points. */
   toJSON(): Record<string, unknown>
 }
 
-/** r" What discovery saw. */
+/** What discovery saw. */
 export declare class Discovery {
-  /** r" Assets by id. */
+  /** Assets by id. */
   get assets(): Array<Asset>
-  /** r" Relations by their ends. */
+  /** Relations by their ends. */
   get relations(): Array<Relation>
-  /** r" Files that were understood. */
+  /** Files that were understood. */
   get files(): Array<FileSeen>
-  /** r" Files that are not of a known format. */
+  /** Files that are not of a known format. */
   get skipped(): Array<Unread>
-  /** r" Input that should have been read but could not. */
+  /** Input that should have been read but could not. */
   get incomplete(): Array<Unread>
   /** The JSON document: snake_case. */
   toJSON(): Record<string, unknown>
@@ -85,12 +83,54 @@ export declare class Discovery {
 
 /** Decides about texts. Built once, used for as many as there are. */
 export declare class Guard {
-  /** The guard with the built-in policy. */
-  static default(): Guard
   /** Decides about a text in its role. */
   check(text: string, role?: TextRole): Promise<Decision>
-  /** `check` on this thread. */
+  /** The same on this thread. */
   checkSync(text: string, role?: TextRole): Decision
+  /** Decides about what a user writes. */
+  checkInput(text: string): Promise<Decision>
+  /** The same on this thread. */
+  checkInputSync(text: string): Decision
+  /** Decides about what the model writes. */
+  checkOutput(text: string): Promise<Decision>
+  /** The same on this thread. */
+  checkOutputSync(text: string): Decision
+  /** Decides about what a tool returns. */
+  checkToolResult(text: string): Promise<Decision>
+  /** The same on this thread. */
+  checkToolResultSync(text: string): Decision
+  /** Decides about a call that the model wants to make. */
+  checkToolCall(name: string, arguments: unknown): Promise<Decision>
+  /** The same on this thread. */
+  checkToolCallSync(name: string, arguments: unknown): Decision
+  /** Decides about a conversation. */
+  checkMessages(messages: Array<{ role: string; content: string }>): Promise<Decision>
+  /** The same on this thread. */
+  checkMessagesSync(messages: Array<{ role: string; content: string }>): Decision
+  /** The guard with the built-in policy. */
+  static default(): Guard
+  /** A guard of this YAML file. */
+  static fromFile(path: string): Guard
+  /** A guard of this YAML text. */
+  static fromYaml(text: string): Guard
+}
+
+/** What a model file would do when loaded. */
+export declare class ModelReport {
+  /** The file as named. */
+  get path(): string
+  /** What the content is. */
+  get format(): string
+  /** `clean`, `unscanned`, `suspicious` or `malicious`. */
+  get verdict(): string
+  /** Why the file, or a part of it, was not scanned. */
+  get reason(): string | null
+  /** Worst first. */
+  get findings(): Array<ModelFinding>
+  /** SHA-256 of the file, if it was read in full. */
+  get sha256(): string | null
+  /** The JSON document: snake_case. */
+  toJSON(): Record<string, unknown>
 }
 
 /** Assesses files and folders: what AI there is, what is wrong with it, how an attacker would move. */
@@ -109,7 +149,7 @@ export interface AssessOptions {
 /** `assess` on this thread. */
 export declare function assessSync(path: string | Array<string>, options?: AssessOptions | undefined | null): Assessment
 
-/** r" One thing in the estate. */
+/** One thing in the estate. */
 export interface Asset {
   id: string
   kind: string
@@ -129,7 +169,7 @@ export interface Asset {
   evidence: Array<Evidence>
 }
 
-/** r" A chain of steps from a source to a target. */
+/** A chain of steps from a source to a target. */
 export interface AttackPath {
   id: string
   source: string
@@ -142,13 +182,13 @@ export interface AttackPath {
   steps: Array<Step>
 }
 
-/** r" An asset that many paths pass. */
+/** An asset that many paths pass. */
 export interface ChokePoint {
   asset: string
   paths: number
 }
 
-/** r" A control of a framework. */
+/** A control of a framework. */
 export interface Control {
   framework: string
   id: string
@@ -166,14 +206,14 @@ export declare function discover(path: string | Array<string>): Promise<Discover
 /** `discover` on this thread. */
 export declare function discoverSync(path: string | Array<string>): Discovery
 
-/** r" What protects data, as far as known. */
+/** What protects data, as far as known. */
 export interface Encryption {
   atRest?: boolean
   inTransit?: boolean
   customerKey?: boolean
 }
 
-/** r" A place in the input that shows why something was said. */
+/** A place in the input that shows why something was said. */
 export interface Evidence {
   path: string
   line?: number
@@ -181,14 +221,14 @@ export interface Evidence {
   excerpt?: string
 }
 
-/** r" A file that was understood. */
+/** A file that was understood. */
 export interface FileSeen {
   path: string
   format: string
   assets: number
 }
 
-/** r" Something wrong with an asset, with the evidence that shows it. */
+/** Something wrong with an asset, with the evidence that shows it. */
 export interface Finding {
   fingerprint: string
   rule: string
@@ -202,7 +242,7 @@ export interface Finding {
   evidence: Array<Evidence>
 }
 
-/** r" A change that cuts paths. */
+/** A change that cuts paths. */
 export interface Fix {
   action: string
   asset: string
@@ -210,13 +250,13 @@ export interface Fix {
   evidence: Array<Evidence>
 }
 
-/** r" All assets and relations of an estate. */
+/** All assets and relations of an estate. */
 export interface Inventory {
   assets: Array<Asset>
   relations: Array<Relation>
 }
 
-/** r" A span of text that a detector points at; offsets in UTF-16 units of the text as given. */
+/** A span of text that a detector points at; offsets in UTF-16 units of the text as given. */
 export interface Match {
   detector: string
   type: string
@@ -227,7 +267,17 @@ export interface Match {
   end: number
 }
 
-/** r" Where a model, data set or package comes from. */
+/** One thing found in a model file. */
+export interface ModelFinding {
+  rule: string
+  severity: Severity
+  message: string
+  member?: string
+  byte?: number
+  detail?: string
+}
+
+/** Where a model, data set or package comes from. */
 export interface Provenance {
   publisher?: string
   source?: string
@@ -239,7 +289,7 @@ export interface Provenance {
   digests: Record<string, string>
 }
 
-/** r" `from` RELATION `to`. */
+/** `from` RELATION `to`. */
 export interface Relation {
   kind: string
   from: string
@@ -247,7 +297,19 @@ export interface Relation {
   evidence: Array<Evidence>
 }
 
-/** r" One move of an attacker; `from` lists all that it needs. */
+/** Judges a model file without loading it. One that cannot be read is `unscanned`, with the reason. */
+export declare function scanModel(path: string): Promise<ModelReport>
+
+/** Judges every file below a folder, in parallel and in the order of their paths. */
+export declare function scanModels(path: string): Promise<Array<ModelReport>>
+
+/** `scanModels` on this thread. */
+export declare function scanModelsSync(path: string): Array<ModelReport>
+
+/** `scanModel` on this thread. */
+export declare function scanModelSync(path: string): ModelReport
+
+/** One move of an attacker; `from` lists all that it needs. */
 export interface Step {
   technique: string
   rule: string
@@ -258,7 +320,7 @@ export interface Step {
   evidence: Array<Evidence>
 }
 
-/** r" Counts of an assessment. */
+/** Counts of an assessment. */
 export interface Summary {
   assets: number
   aiAssets: number
@@ -266,7 +328,7 @@ export interface Summary {
   findings: Partial<Record<Severity, number>>
 }
 
-/** r" A file that was not read, or not to its end. */
+/** A file that was not read, or not to its end. */
 export interface Unread {
   path: string
   reason: string

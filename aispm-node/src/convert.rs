@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aispm_core::asset::{self, AssetId};
-use aispm_core::path;
+use aispm_core::{artifact, path};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -45,6 +45,9 @@ js! {
     AssetId => String: |v| v.to_string();
     BTreeSet<String> => Vec<String>: |v| v.into_iter().collect();
     Map<String, Value> => Map<String, Value>: |v| v;
+    artifact::Format => String: |v| v.to_string();
+    artifact::Rule => String: |v| v.to_string();
+    artifact::Verdict => String: |v| v.to_string();
     asset::AssetKind => String: |v| v.to_string();
     asset::Authentication => String: |v| v.to_string();
     asset::Exposure => String: |v| v.to_string();
@@ -108,7 +111,10 @@ pub(crate) use object;
 
 /// Declares a class over a type of the core; each getter converts what it reads.
 macro_rules! class {
-    ($(#[$doc:meta])* $name:ident($inner:ty) { $($(#[$field_doc:meta])* $field:ident: $type:ty $(= $read:expr)?),* $(,)? }) => {
+    (
+        $(#[$doc:meta])* $name:ident($inner:ty)
+        { $($(#[$field_doc:meta])* $field:ident: $type:ty $(as $ts:literal)? $(= $read:expr)?),* $(,)? }
+    ) => {
         $(#[$doc])*
         #[napi_derive::napi]
         #[derive(Debug)]
@@ -125,7 +131,7 @@ macro_rules! class {
         #[napi_derive::napi]
         impl $name {
             $($(#[$field_doc])*
-            #[napi_derive::napi(getter)]
+            #[napi_derive::napi(getter $(, ts_return_type = $ts)?)]
             pub fn $field(&self) -> $type {
                 $crate::convert::class!(@read self.inner, $field $(, $read)?)
             })*

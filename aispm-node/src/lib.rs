@@ -1,9 +1,12 @@
 //! Node binding of `aispm`: convert, call, convert. Every function has a form that returns a promise and works on a
 //! thread of libuv's pool, and a `…Sync` form.
 
+#![allow(unreachable_pub, reason = "napi exports items by its own registration, which needs them public")]
+
 mod assess;
 mod convert;
 mod guard;
+mod scan;
 mod task;
 mod text;
 

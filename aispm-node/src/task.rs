@@ -7,6 +7,12 @@ use napi::{Env, Status, Task};
 /// A call whose result becomes a promise's value.
 pub struct Call<T>(Option<Box<dyn FnOnce() -> Result<T> + Send>>);
 
+impl<T> std::fmt::Debug for Call<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call").field("done", &self.0.is_none()).finish()
+    }
+}
+
 /// A promise of what `f` gives.
 pub(crate) fn promise<T>(f: impl FnOnce() -> Result<T> + Send + 'static) -> AsyncTask<Call<T>>
 where

@@ -28,10 +28,10 @@ object! {
 }
 
 /// Matches with byte offsets, in the units of JavaScript and, changed in place, in those of JSON.
-pub(crate) fn place(text: &str, matches: &mut [asset::Match]) -> Vec<Match> {
+pub(crate) fn place(matches: &mut [asset::Match], convert: impl Fn(&mut [asset::Match], Unit)) -> Vec<Match> {
     let mut utf16 = matches.to_vec();
-    convert_offsets(text, &mut utf16, Unit::Utf16);
-    convert_offsets(text, matches, Unit::CodePoints);
+    convert(&mut utf16, Unit::Utf16);
+    convert(matches, Unit::CodePoints);
     utf16.js()
 }
 
@@ -57,6 +57,12 @@ impl Detection {
         self.inner.scores.clone()
     }
 
+    /// Disguises undone in the text.
+    #[napi(getter)]
+    pub fn transforms(&self) -> Vec<String> {
+        self.inner.transforms.iter().map(ToString::to_string).collect()
+    }
+
     /// The JSON document: snake_case, offsets in code points.
     #[napi(js_name = "toJSON", ts_return_type = "Record<string, unknown>")]
     pub fn to_json(&self) -> Value {
@@ -67,7 +73,7 @@ impl Detection {
 fn run(text: &str, role: Option<&str>) -> aispm_core::Result<Detection> {
     let role = role.map_or(Ok(TextRole::Prompt), str::parse)?;
     let mut inner = Detectors::builtin().detect(text, role);
-    let matches = place(text, &mut inner.matches);
+    let matches = place(&mut inner.matches, |found, unit| convert_offsets(text, found, unit));
     Ok(Detection { inner, matches })
 }
 

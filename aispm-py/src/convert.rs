@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aispm_core::artifact;
 use aispm_core::asset::{
     AssetId, AssetKind, Authentication, Exposure, ModelType, RelationKind, RiskClass, Severity, TextRole,
 };
@@ -117,6 +118,9 @@ native! {
     RiskClass: |v, py| PyString::intern(py, v.as_str());
     Severity: |v, py| PyString::intern(py, v.as_str());
     TextRole: |v, py| PyString::intern(py, v.as_str());
+    artifact::Format: |v, py| PyString::intern(py, v.as_str());
+    artifact::Rule: |v, py| PyString::intern(py, v.as_str());
+    artifact::Verdict: |v, py| PyString::intern(py, v.as_str());
     aispm_core::text::Transform: |v, py| PyString::intern(py, v.as_str());
     Duration: |v, py| PyFloat::new(py, v.as_secs_f64());
     aispm_core::guard::Action: |v, py| PyString::intern(py, v.as_str());

@@ -3,7 +3,7 @@
 mod assess;
 mod convert;
 mod guard;
-
+mod scan;
 mod text;
 
 #[pyo3::pymodule(gil_used = false)]
@@ -21,6 +21,8 @@ mod _aispm {
     use crate::convert::AispmError;
     #[pymodule_export]
     use crate::guard::{Decision, Guard};
+    #[pymodule_export]
+    use crate::scan::{ModelFinding, ModelReport, scan_model, scan_models};
     #[pymodule_export]
     use crate::text::{Detection, Match, detect};
 

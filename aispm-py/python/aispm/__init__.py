@@ -30,6 +30,7 @@ from ._aispm import (
     detect,
     discover,
     scan_model,
+    scan_models,
 )
 
 __all__ = [
@@ -62,4 +63,5 @@ __all__ = [
     "detect",
     "discover",
     "scan_model",
+    "scan_models",
 ]

@@ -10,10 +10,10 @@ PY := $(VENV)/bin/python
 LOGS := target/test-logs
 
 # One profile, one target folder and one choice of packages and features for the binary, the wheel, the addon and the
-# tests, so that every dependency is compiled once.
-CARGO_SCOPE := --release --locked --workspace --features aispm-core/cli
-# as maturin sets it; a difference would compile PyO3 twice
-export PYO3_BUILD_EXTENSION_MODULE := 1
+# tests, so that every dependency is compiled once. PyO3 is left to maturin, which configures it in its own way.
+CARGO_SCOPE := --release --locked -p aispm-core -p aispm-node --features aispm-core/cli
+# where napi-derive notes types
+export NAPI_TYPE_DEF_TMP_FOLDER := $(CURDIR)/target/napi-types
 
 .PHONY: demo build test test-rust test-python test-node lint features bench fmt clean
 

@@ -8,7 +8,7 @@ import { generateTypeDef, parseTriple, writeJsBinding } from '@napi-rs/cli'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const root = dirname(here)
-const typeDefDir = join(root, 'target', 'napi-types')
+const typeDefDir = process.env.NAPI_TYPE_DEF_TMP_FOLDER ?? join(root, 'target', 'napi-types')
 mkdirSync(typeDefDir, { recursive: true })
 
 const cargo = (...args) => {
@@ -19,7 +19,7 @@ const cargo = (...args) => {
 }
 
 // the same packages and features in every build, so that dependencies are compiled once
-cargo('build', '--release', '--locked', '--workspace', '--features', 'aispm-core/cli')
+cargo('build', '--release', '--locked', '-p', 'aispm-core', '-p', 'aispm-node', '--features', 'aispm-core/cli')
 const { target_directory } = JSON.parse(cargo('metadata', '--format-version=1', '--no-deps'))
 const host = cargo('--version', '--verbose').match(/^host: (.+)$/m)[1]
 const library = { win32: 'aispm_node.dll', darwin: 'libaispm_node.dylib' }[process.platform] ?? 'libaispm_node.so'

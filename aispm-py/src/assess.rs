@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use aispm_core::assess::Assessor;
+use aispm_core::report::{Format, Report};
 use aispm_core::{asset, path};
 use pyo3::prelude::*;
 
-use crate::convert::{Native, call, raise, table, view};
+use crate::convert::{Native, call, escape, raise, table, view};
 
 view! {
     /// A place in the input that shows why something was said.
@@ -153,8 +154,10 @@ view! {
         Ok(self.inner.fails(severity.parse().map_err(|error| raise(py, &error))?))
     }
 
-    fn _repr_html_(&self) -> String {
-        table("Assessment", &self.inner)
+    fn _repr_html_(&self, py: Python<'_>) -> String {
+        // the report is a page of its own, with styles that must not leak into the notebook
+        let page = py.detach(|| Report::new(&self.inner).render(Format::Html));
+        format!("<iframe srcdoc=\"{}\" sandbox style=\"width:100%;height:40em;border:0\"></iframe>", escape(&page))
     }
 }
 

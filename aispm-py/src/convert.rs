@@ -80,7 +80,8 @@ pub(crate) fn table<T: Serialize>(title: &str, body: &T) -> String {
     html + "</table>"
 }
 
-fn escape(text: &str) -> String {
+/// Text as HTML, also inside quotes.
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -1,14 +1,24 @@
 //! `aispm completions`.
 
-use super::Exit;
-use crate::asset::{Error, ErrorKind, Result};
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use super::{Cli, Exit, written};
+use crate::asset::Result;
 
 /// Print shell completions
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// The shell that will read them
+    shell: Shell,
+}
 
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
-        Err(Error::new(ErrorKind::Usage, "`aispm completions` is not there yet"))
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "aispm", &mut script);
+        let mut out = super::output(None)?;
+        out.write_all(&script).and_then(|()| out.flush()).map_err(written)?;
+        Ok(Exit::Clean)
     }
 }

@@ -88,8 +88,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
-/// A line on standard error.
+/// A line on standard error. Messages quote file names and input, so they are made safe for a terminal.
 fn warn(message: &str) {
+    let message = crate::report::plain(message);
     // a closed standard error has nowhere to report to
     let _ = writeln!(anstream::stderr(), "aispm: {message}");
 }
@@ -111,19 +112,14 @@ fn input(path: &std::path::Path) -> Result<String> {
     read.map_err(|error| Error::unreadable(path, error))
 }
 
+/// Whether standard output takes colours: a terminal, and neither `NO_COLOR` nor the like against it.
+fn colored() -> bool {
+    anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}
+
 /// Prints a document as pretty JSON with `"schema": "aispm/1"` first.
 fn print_json(out: &mut dyn Write, document: &impl serde::Serialize) -> Result<()> {
-    #[derive(serde::Serialize)]
-    struct Envelope<'a, T> {
-        schema: &'static str,
-        #[serde(flatten)]
-        document: &'a T,
-    }
-    serde_json::to_writer_pretty(&mut *out, &Envelope { schema: crate::SCHEMA, document })
-        .map_err(io::Error::from)
-        .and_then(|()| writeln!(out))
-        .and_then(|()| out.flush())
-        .map_err(written)
+    crate::report::write_json(out, document).map_err(written)
 }
 
 /// A failed write as our error.

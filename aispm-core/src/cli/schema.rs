@@ -1,14 +1,68 @@
 //! `aispm schema`.
 
-use super::Exit;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde_json::{Value, json};
+
+use super::{Exit, written};
 use crate::asset::{Error, ErrorKind, Result};
 
-/// Print a JSON Schema
+/// Print a JSON Schema, or the names of all
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// What to describe
+    name: Option<String>,
+}
+
+/// A name and what makes its schema.
+type Row = (&'static str, fn() -> Schema);
+
+/// Everything with a schema. Documents say `"schema": "aispm/1"`; parts stand inside documents or on lines of their own.
+const SCHEMAS: &[Row] = &[
+    ("assessment", document::<crate::assess::Assessment>),
+    ("diff", document::<crate::report::Diff>),
+    ("discovery", document::<crate::discover::Discovery>),
+    ("finding", part::<crate::asset::Finding>),
+    ("inventory", part::<crate::asset::Inventory>),
+    ("path", part::<crate::path::AttackPath>),
+    ("rule", part::<crate::policy::RuleInfo>),
+    ("solution", document::<crate::path::Solution>),
+];
 
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
-        Err(Error::new(ErrorKind::Usage, "`aispm schema` is not there yet"))
+        let mut out = super::output(None)?;
+        match self.name {
+            Some(name) => writeln!(out, "{:#}", schema(&name)?.to_value()),
+            None => SCHEMAS.iter().try_for_each(|(name, _)| writeln!(out, "{name}")),
+        }
+        .and_then(|()| out.flush())
+        .map_err(written)?;
+        Ok(Exit::Clean)
     }
+}
+
+fn schema(name: &str) -> Result<Schema> {
+    SCHEMAS.iter().find(|(known, _)| *known == name).map(|(_, schema)| schema()).ok_or_else(|| {
+        let known = SCHEMAS.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ");
+        Error::new(ErrorKind::Usage, format!("there is no schema {name:?}; known: {known}"))
+    })
+}
+
+/// The schema of what we write, in draft 2020-12.
+fn part<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
+}
+
+/// The same, with the field that every document starts with.
+fn document<T: JsonSchema>() -> Schema {
+    let mut schema = part::<T>();
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties
+            .insert("schema".to_owned(), json!({"description": "The version of the schema.", "const": crate::SCHEMA}));
+    }
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.insert(0, json!("schema"));
+    }
+    schema
 }

@@ -1,0 +1,101 @@
+//! Foreign text made harmless, one function per place it goes to. All are linear in the text.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// Foreign text for a terminal or a log: one line, nothing that moves the cursor, colours, or reorders what is read;
+/// such characters become `\u{…}`. Linear in the text.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().fold(String::with_capacity(text.len()), |mut safe, c| {
+        match c {
+            '\n' | '\r' | '\t' => safe.push(' '),
+            c if is_unsafe(c) => safe.extend(c.escape_unicode()),
+            c => safe.push(c),
+        }
+        safe
+    }))
+}
+
+/// Control characters, and those that are invisible or change the direction of reading.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// For HTML and SVG, as content and inside quoted attributes.
+pub(super) fn html(text: &str) -> String {
+    plain(text).chars().fold(String::with_capacity(text.len()), |mut safe, c| {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            '`' => safe.push_str("&#96;"),
+            c => safe.push(c),
+        }
+        safe
+    })
+}
+
+/// For a quoted Mermaid label: all but letters, digits and a few signs without a meaning becomes `#code;`.
+pub(super) fn mermaid(text: &str) -> String {
+    plain(text).chars().fold(String::with_capacity(text.len()), |mut safe, c| {
+        if c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.' | '/' | ':' | ',') {
+            safe.push(c);
+        } else {
+            // writing to a String cannot fail
+            let _ = write!(safe, "#{};", u32::from(c));
+        }
+        safe
+    })
+}
+
+/// A file's path as a URI reference (RFC 3986): relative stays relative, `/…` becomes `file:///…`.
+pub(super) fn uri(path: &str) -> String {
+    let absolute = if path.starts_with('/') { "file://" } else { "" };
+    path.bytes().fold(absolute.to_owned(), |mut uri, byte| {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b'@' | b'+' | b'=' | b',' => {
+                uri.push(char::from(byte));
+            }
+            b'\\' => uri.push('/'),
+            _ => {
+                // writing to a String cannot fail
+                let _ = write!(uri, "%{byte:02X}");
+            }
+        }
+        uri
+    })
+}
+
+/// For a SARIF message, where `[text](target)` would become a link.
+pub(super) fn sarif(text: &str) -> String {
+    let text = plain(text);
+    if text.contains("](") { text.replace('[', "\\[").replace(']', "\\]") } else { text.into_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminals_get_no_control_and_no_reordering() {
+        assert_eq!(plain("a\u{1b}[31m\nb\u{202e}c"), "a\\u{1b}[31m b\\u{202e}c");
+        assert!(matches!(plain("naïve 名前"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn each_place_has_its_own_escapes() {
+        assert_eq!(html("<b a=\"`'\">&"), "&lt;b a=&quot;&#96;&#39;&quot;&gt;&amp;");
+        assert_eq!(mermaid("a\"]; #b"), "a#34;#93;#59; #35;b");
+        assert_eq!(uri("a b/c#d:é"), "a%20b/c%23d%3A%C3%A9");
+        assert_eq!(uri("/a"), "file:///a");
+        assert_eq!(sarif("[x](http://y)"), "\\[x\\](http://y)");
+        assert_eq!(sarif("list[0]"), "list[0]");
+    }
+}

@@ -1,0 +1,229 @@
+//! What a person reads first: the verdict in a line, the paths, what to fix first, the findings, what was not read.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use super::{Group, Report, certainty, chain, count, escape, gain, loose_conditions};
+use crate::asset::{Evidence, Severity};
+use crate::path::AttackPath;
+
+/// Paths that are told; the rest is counted.
+const PATHS: usize = 20;
+/// Findings of one rule that are listed; the rest is counted.
+const LISTED: usize = 8;
+/// Places of one step, fix or finding that are listed.
+const PLACES: usize = 3;
+
+const HEADING: Style = Style::new().bold();
+const FAINT: Style = Style::new().dimmed();
+const ALARM: Style = AnsiColor::Red.on_default().bold();
+
+pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let mut page = Page { out, color: report.color, width: report.width };
+    header(report, &mut page)?;
+    attack_paths(report, &mut page)?;
+    fix_first(report, &mut page)?;
+    findings(report, &mut page)?;
+    unread(report, &mut page)?;
+    page.out.flush()
+}
+
+fn header(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    let assessment = report.assessment;
+    let severities: Vec<String> = report
+        .severities()
+        .into_iter()
+        .map(|(severity, n)| page.paint(style(severity), &format!("{n} {severity}")))
+        .collect();
+    let mut parts = vec![format!("{} ({} AI)", count(assessment.inventory.len(), "asset"), report.ai_assets())];
+    parts.push(match severities.as_slice() {
+        [] => "no findings".to_owned(),
+        counts => format!("{}: {}", count(assessment.findings.len(), "finding"), counts.join(", ")),
+    });
+    parts.push(count(assessment.paths.len(), "attack path"));
+    if !assessment.incomplete.is_empty() {
+        parts.push(page.paint(ALARM, "INCOMPLETE"));
+    }
+    writeln!(page.out, "{}", parts.join(" · "))
+}
+
+fn attack_paths(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    let paths = &report.assessment.paths;
+    if paths.is_empty() {
+        return Ok(());
+    }
+    page.heading("Attack paths")?;
+    for (n, path) in paths.iter().take(PATHS).enumerate() {
+        writeln!(page.out)?;
+        attack_path(report, page, n + 1, path)?;
+    }
+    match paths.len().checked_sub(PATHS) {
+        Some(more @ 1..) => {
+            writeln!(page.out)?;
+            page.wrap(5, 5, FAINT, &format!("… and {}, listed with --format json", count(more, "more path")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn attack_path(report: &Report<'_>, page: &mut Page<'_>, n: usize, path: &AttackPath) -> io::Result<()> {
+    let risk = format!("risk {:.0}", path.risk);
+    let head = [page.severity(path.severity), risk, certainty(path.status).to_owned(), gain(path.goal).to_owned()];
+    writeln!(page.out, "{:>3}  {}", n, head.join(" · "))?;
+    let names: Vec<&str> = chain(path).into_iter().map(|id| report.name(id)).collect();
+    page.wrap(5, 5, HEADING, &names.join(" → "))?;
+    for condition in loose_conditions(path) {
+        page.item(5, "if ", condition)?;
+    }
+    for (n, step) in path.steps.iter().enumerate() {
+        let lead = format!("{}. ", n + 1);
+        let technique = if step.technique.is_empty() { String::new() } else { format!(" [{}]", step.technique) };
+        page.item(5, &lead, &format!("{}{technique}", step.description))?;
+        for condition in &step.conditions {
+            page.item(5 + lead.len(), "if ", condition)?;
+        }
+        page.places(5 + lead.len(), &step.evidence)?;
+    }
+    Ok(())
+}
+
+fn fix_first(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    let assessment = report.assessment;
+    if assessment.fixes.is_empty() {
+        return Ok(());
+    }
+    page.heading("Fix first")?;
+    writeln!(page.out)?;
+    let all = count(assessment.paths.len(), "path");
+    for (n, fix) in assessment.fixes.iter().enumerate() {
+        page.item(2, &format!("{}. ", n + 1), &format!("{} (cuts {} of {all})", fix.action, fix.paths_cut))?;
+        page.places(5, &fix.evidence)?;
+    }
+    let points = report.choke_points();
+    if points.is_empty() { Ok(()) } else { page.wrap(2, 4, Style::new(), &format!("Most paths meet at {points}.")) }
+}
+
+fn findings(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    let groups = report.groups();
+    if !groups.is_empty() {
+        page.heading("Findings")?;
+    }
+    for group in &groups {
+        writeln!(page.out)?;
+        finding_group(report, page, group)?;
+    }
+    Ok(())
+}
+
+fn finding_group(report: &Report<'_>, page: &mut Page<'_>, group: &Group<'_>) -> io::Result<()> {
+    let first = group.first;
+    let lead = format!("  {} {}", page.severity(first.severity), page.paint(HEADING, &first.rule));
+    let many = if group.findings.len() > 1 { format!(" ({} times)", group.findings.len()) } else { String::new() };
+    writeln!(page.out, "{lead} {}{many}", escape::plain(&first.title))?;
+    page.wrap(4, 4, Style::new(), report.why(&first.rule))?;
+    for finding in group.findings.iter().take(LISTED) {
+        let name = report.name(&finding.asset);
+        let lead = if finding.message.starts_with(name) { String::new() } else { format!("{name}: ") };
+        page.wrap(4, 6, Style::new(), &format!("{lead}{}", finding.message))?;
+        page.places(6, report.evidence(finding))?;
+        if group.shared_fix().is_none() {
+            page.fix(6, &finding.fix)?;
+        }
+    }
+    if let Some(more) = group.findings.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        page.wrap(4, 4, FAINT, &format!("… and {more} more, listed with --format json"))?;
+    }
+    page.fix(4, group.shared_fix().unwrap_or_default())
+}
+
+fn unread(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    let assessment = report.assessment;
+    if !assessment.incomplete.is_empty() {
+        page.heading("Not read")?;
+        writeln!(page.out)?;
+        for unread in &assessment.incomplete {
+            let label = if unread.critical { "INCOMPLETE (identity or AI input)" } else { "INCOMPLETE" };
+            let label = page.paint(ALARM, label);
+            writeln!(page.out, "  {label} {}: {}", escape::plain(&unread.path), escape::plain(&unread.reason))?;
+        }
+    }
+    let (read, skipped) = (assessment.files.len(), assessment.skipped.len());
+    let line = format!("{} read, {skipped} skipped", count(read, "file"));
+    writeln!(page.out)?;
+    page.wrap(0, 0, FAINT, &line)
+}
+
+fn style(severity: Severity) -> Style {
+    match severity {
+        Severity::Critical => ALARM,
+        Severity::High => AnsiColor::Red.on_default(),
+        Severity::Medium => AnsiColor::Yellow.on_default(),
+        Severity::Low => AnsiColor::Cyan.on_default(),
+        Severity::Info => FAINT,
+    }
+}
+
+/// Where text goes, and how wide and how colourful it may be.
+struct Page<'a> {
+    out: &'a mut dyn Write,
+    color: bool,
+    width: usize,
+}
+
+impl Page<'_> {
+    /// The text made safe, and styled if wanted.
+    fn paint(&self, style: Style, text: &str) -> String {
+        let text = escape::plain(text);
+        if self.color && style != Style::new() { format!("{style}{text}{style:#}") } else { text.into_owned() }
+    }
+
+    fn severity(&self, severity: Severity) -> String {
+        self.paint(style(severity), severity.as_str())
+    }
+
+    fn heading(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "\n{}", self.paint(HEADING, text))
+    }
+
+    /// A paragraph behind a short lead, later lines under its first word.
+    fn item(&mut self, indent: usize, lead: &str, text: &str) -> io::Result<()> {
+        self.wrap(indent, indent + lead.len(), Style::new(), &format!("{lead}{text}"))
+    }
+
+    fn fix(&mut self, indent: usize, fix: &str) -> io::Result<()> {
+        if fix.is_empty() { Ok(()) } else { self.item(indent, "fix: ", fix) }
+    }
+
+    fn places(&mut self, indent: usize, evidence: &[Evidence]) -> io::Result<()> {
+        for evidence in evidence.iter().take(PLACES) {
+            writeln!(self.out, "{:indent$}{}", "", self.paint(FAINT, &evidence.location()))?;
+        }
+        match evidence.len().checked_sub(PLACES) {
+            Some(more @ 1..) => writeln!(self.out, "{:indent$}{}", "", self.paint(FAINT, &format!("… {more} more"))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Breaks at spaces; a word longer than a line, such as a path or an id, stays whole so that it can be copied.
+    fn wrap(&mut self, first: usize, rest: usize, style: Style, text: &str) -> io::Result<()> {
+        let text = escape::plain(text);
+        let mut line = String::new();
+        let (mut indent, mut used) = (first, first);
+        for word in text.split(' ').filter(|word| !word.is_empty()) {
+            let length = word.chars().count();
+            if !line.is_empty() && used + 1 + length > self.width {
+                writeln!(self.out, "{:indent$}{}", "", self.paint(style, &line))?;
+                line.clear();
+                (indent, used) = (rest, rest);
+            }
+            if !line.is_empty() {
+                line.push(' ');
+                used += 1;
+            }
+            line.push_str(word);
+            used += length;
+        }
+        if line.is_empty() { Ok(()) } else { writeln!(self.out, "{:indent$}{}", "", self.paint(style, &line)) }
+    }
+}

@@ -1,0 +1,160 @@
+//! What a small assessment looks like in each format, and that foreign text stays text in all of them.
+//! `INSTA_UPDATE=always` writes the snapshots anew.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop")]
+
+use aispm_core::assess::Assessment;
+use aispm_core::report::{Format, Report};
+
+const ALL: [Format; 5] = [Format::Text, Format::Json, Format::Sarif, Format::Mermaid, Format::Html];
+
+/// What a hostile file may put into a name.
+const HOSTILE: &str = "<script>alert(1)</script>\"'`\n--> ]]> [x](http://evil.example)\u{1b}[2J{{body}}\u{202e}#quot;";
+
+/// The fields that hold text from the input.
+const TEXTS: &[&str] = &[
+    "action",
+    "asset",
+    "description",
+    "excerpt",
+    "fix",
+    "framework",
+    "from",
+    "id",
+    "message",
+    "name",
+    "owner",
+    "path",
+    "pointer",
+    "reason",
+    "rule",
+    "source",
+    "target",
+    "technique",
+    "title",
+    "to",
+];
+
+fn sample() -> Assessment {
+    serde_json::from_str(include_str!("report/sample.json")).unwrap()
+}
+
+/// The sample with all its texts spoilt.
+fn hostile() -> Assessment {
+    fn spoil(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Array(values) => values.iter_mut().for_each(spoil),
+            serde_json::Value::Object(fields) => {
+                for (key, value) in fields {
+                    let text = TEXTS.contains(&key.as_str());
+                    match value {
+                        serde_json::Value::String(old) if text => old.push_str(HOSTILE),
+                        value => spoil(value),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut value = serde_json::from_str(include_str!("report/sample.json")).unwrap();
+    spoil(&mut value);
+    serde_json::from_value(value).unwrap()
+}
+
+fn snapshot(name: &str, text: String) {
+    let version = format!("\"{}\"", env!("CARGO_PKG_VERSION"));
+    insta::with_settings!({ snapshot_path => "report", prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(name, text.replace(&version, "\"VERSION\""));
+    });
+}
+
+#[test]
+fn text_tells_the_story() {
+    snapshot("text", Report::new(&sample()).render(Format::Text));
+}
+
+#[test]
+fn text_keeps_to_its_width_and_colours_only_when_asked() {
+    let assessment = sample();
+    let plain = Report::new(&assessment).width(60).render(Format::Text);
+    let wide = plain.lines().filter(|line| line.chars().count() > 60);
+    // the header, titles and alarms stay on their line, for tools that read line by line
+    let breakable = |line: &str| {
+        line.trim().contains(' ') && !line.contains(" · ") && !line.contains("INCOMPLETE") && !line.contains("EXP-001")
+    };
+    assert_eq!(wide.filter(|line| breakable(line)).collect::<Vec<_>>(), Vec::<&str>::new());
+    assert!(!plain.contains('\u{1b}'));
+    assert!(Report::new(&assessment).color(true).render(Format::Text).contains("\u{1b}[1m"));
+}
+
+#[test]
+fn mermaid_draws_paths_and_lineage() {
+    snapshot("mermaid", Report::new(&sample()).render(Format::Mermaid));
+}
+
+#[test]
+fn sarif_carries_rules_places_and_flows() {
+    snapshot("sarif", Report::new(&sample()).render(Format::Sarif));
+}
+
+#[test]
+fn json_is_the_assessment_and_comes_back() {
+    let json = Report::new(&sample()).render(Format::Json);
+    assert!(json.starts_with("{\n  \"schema\": \"aispm/1\","));
+    assert_eq!(serde_json::from_str::<Assessment>(&json).unwrap(), sample());
+}
+
+#[test]
+fn html_makes_no_request_and_allows_none() {
+    let html = Report::new(&sample()).render(Format::Html);
+    assert!(html.contains("default-src &#39;none&#39;") || html.contains("default-src 'none'"));
+    for forbidden in ["http://", "https://", "src=", "url(", "@import", "<link", " style=", " onclick="] {
+        assert!(!html.contains(forbidden), "{forbidden} in the page");
+    }
+    assert_eq!(html.matches("<script>").count(), 1);
+    assert_eq!(html.matches("<details id=\"p").count(), sample().paths.len());
+    assert!(html.contains("href=\"#p1s5\"") && html.contains("<tr id=\"p1s5\">"));
+}
+
+#[test]
+fn foreign_text_stays_text() {
+    let assessment = hostile();
+    for format in ALL {
+        let text = Report::new(&assessment).color(false).render(format);
+        assert!(text.contains("evil.example"), "{format:?} shows names");
+        assert!(!text.contains('\u{1b}'), "{format:?} passes a terminal escape on");
+        // JSON and SARIF keep ids as they are, for machines to join on
+        if !matches!(format, Format::Json | Format::Sarif) {
+            assert!(!text.contains('\u{202e}'), "{format:?} passes a change of direction on");
+        }
+        match format {
+            Format::Html => {
+                assert_eq!(text.matches("<script").count(), 1);
+                assert_eq!(text.matches("<body>").count(), 1);
+                assert!(!text.contains("alert(1)</script>"));
+                assert!(!text.contains('`'), "no backtick outside our own constants");
+            }
+            Format::Mermaid => {
+                assert!(!text.contains("<script") && !text.contains('`') && !text.contains("#quot;"));
+                let quotes = text.lines().filter(|line| line.contains('"')).map(|line| line.matches('"').count());
+                assert!(quotes.into_iter().all(|count| count == 2), "labels stay in their quotes");
+            }
+            Format::Sarif => {
+                let log: serde_json::Value = serde_json::from_str(&text).unwrap();
+                let message = log["runs"][0]["results"][0]["message"]["text"].as_str().unwrap();
+                assert!(message.contains("\\[x\\](") && !message.contains(['\n', '\u{202e}']));
+            }
+            Format::Json => assert_eq!(serde_json::from_str::<Assessment>(&text).unwrap(), assessment),
+            _ => assert!(text.lines().all(|line| !line.starts_with("-->")), "a name does not start a line"),
+        }
+    }
+}
+
+#[test]
+fn nothing_found_is_said_plainly() {
+    let empty = Assessment::default();
+    for format in ALL {
+        assert!(!Report::new(&empty).render(format).is_empty());
+    }
+    assert!(Report::new(&empty).render(Format::Text).starts_with("0 assets (0 AI) · no findings · 0 attack paths\n"));
+}

@@ -104,7 +104,8 @@ pub(super) fn scan(scan: &mut Scan, name: &str, bytes: &[u8]) -> Format {
         Format::Xml => source::xml(scan, bytes),
         Format::Jinja => template::scan(scan, &String::from_utf8_lossy(bytes)),
         Format::Python => source::python(scan, bytes),
-        Format::Image | Format::Text | Format::Empty | Format::Binary => {}
+        Format::Text => dataset::text(scan, bytes),
+        Format::Image | Format::Empty | Format::Binary => {}
     }
     if is_opaque(format) {
         pickle::hidden(scan, bytes, 0);

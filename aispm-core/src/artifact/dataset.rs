@@ -7,6 +7,8 @@ use serde_json::Value;
 use super::config;
 use super::rule::Rule;
 use super::scan::Scan;
+use super::words;
+use crate::asset::Severity;
 
 /// Fewer rows say nothing about frequency.
 pub(super) const ROWS_AT_LEAST: usize = 20;
@@ -37,6 +39,48 @@ pub(super) fn scan(scan: &mut Scan, bytes: &[u8]) {
         scan.unread(format!("{bad} rows are not valid JSON"));
     }
     poison(scan, &rows);
+}
+
+/// Comma- or tab-separated rows and other plain text: formulas that spreadsheets run, orders to a model.
+pub(super) fn text(scan: &mut Scan, bytes: &[u8]) {
+    const FORMULAS: &[&str] = &[
+        "=cmd|",
+        "+cmd|",
+        "-cmd|",
+        "@sum(cmd|",
+        "=hyperlink(",
+        "=importxml(",
+        "=importdata(",
+        "=webservice(",
+        "=exec(",
+        "=dde(",
+    ];
+    let text = String::from_utf8_lossy(bytes);
+    let separators = |line: &str| line.bytes().filter(|b| matches!(b, b',' | b'\t')).count();
+    let mut columns = text.lines().take(5).map(separators);
+    let table = columns.next().is_some_and(|first| first > 0 && columns.all(|other| other > 0));
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let cell = line.split([',', '\t']).map(|cell| cell.trim_start_matches(['"', ' ']));
+        let mut formula = cell.filter_map(|cell| {
+            let lower = cell.get(..cell.len().min(64)).unwrap_or_default().to_ascii_lowercase();
+            FORMULAS.iter().find(|formula| lower.starts_with(**formula))
+        });
+        if let Some(formula) = formula.next().filter(|_| table) {
+            scan.found(Rule::CodeInModel, Some(at), formula, "a cell holds a formula that runs when opened");
+        }
+        if let Some(order) = words::order(line) {
+            let severity = if table { Severity::High } else { Severity::Medium };
+            scan.found_as(
+                Rule::PromptInjection,
+                severity,
+                Some(at),
+                order,
+                "the text gives orders to a language model",
+            );
+        }
+        at += line.len();
+    }
 }
 
 /// Looks for answers that always follow one odd token: the token stands in each question with that answer, hardly in

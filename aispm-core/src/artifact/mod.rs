@@ -40,6 +40,9 @@ mod template;
 mod words;
 mod zip;
 
+#[cfg(test)]
+mod tests;
+
 pub use report::{ArtifactFinding, FileReport, Format, Verdict};
 pub use rule::{Rule, RuleText, rules};
 pub use scanner::{Scanner, ScannerBuilder};

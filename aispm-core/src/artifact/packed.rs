@@ -9,6 +9,9 @@ use super::scan::Scan;
 
 /// A stream that grows by this factor up to the budget is a bomb.
 const BOMB_RATIO: u64 = 100;
+/// One that grows by this factor to more than the floor is one too, whatever the budget.
+const EXTREME_RATIO: u64 = 500;
+const BOMB_FLOOR: u64 = 100 << 20;
 /// Memory for an LZMA dictionary; KiB.
 const LZMA_MEMORY: u32 = 128 << 10;
 
@@ -74,15 +77,19 @@ fn unpack(scan: &mut Scan, packed: &[u8], reader: impl Read) -> Option<Vec<u8>> 
     let read = reader.take(limit.saturating_add(1)).read_to_end(&mut out);
     let len = out.len() as u64;
     scan.budget.unpacked = limit.saturating_sub(len);
-    if len > limit {
-        if len / (packed.len() as u64).max(1) >= BOMB_RATIO {
-            let message = format!("{} bytes unpack to more than {limit}", packed.len());
-            scan.found(Rule::DenialOfService, None, "decompression bomb", message);
-        } else {
-            scan.unread(format!("unpacks to more than the {limit} bytes that are read"));
-        }
-        out.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let grows = |to: u64, from: u64| to / from.max(1);
+    let bomb = if len > limit {
+        grows(len, packed.len() as u64) >= BOMB_RATIO || grows(scan.unpacked_limit, scan.size) >= BOMB_RATIO
+    } else {
+        len >= BOMB_FLOOR && grows(len, packed.len() as u64) >= EXTREME_RATIO
+    };
+    if bomb {
+        let message = format!("{} bytes unpack to {len} or more", packed.len());
+        scan.found(Rule::DenialOfService, None, "decompression bomb", message);
+    } else if len > limit {
+        scan.unread(format!("unpacks to more than the {} bytes that are read", scan.unpacked_limit));
     }
+    out.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     match read {
         Err(_) if out.is_empty() => None,
         Err(error) => {

@@ -47,12 +47,19 @@ static OPERATORS: LazyLock<Option<Operators>> = LazyLock::new(|| {
     Some(Operators { search, known })
 });
 
-/// Whether the bytes are a SavedModel (1 schema version, 2 graphs) or a frozen GraphDef (1 nodes with 1 name, 2 op).
+/// Whether the bytes are a SavedModel (2 graphs), a MetaGraphDef (2 graph) or a GraphDef (1 nodes).
 pub(super) fn starts(bytes: &[u8]) -> bool {
-    if let [0x08, 0x01, 0x12, ..] = bytes {
-        // ONNX may begin so too: its second field is the producer's name
-        return !matches!(Fields::new(bytes).nth(1), Some(Ok((2, Field::Bytes(name)))) if is_name(name));
-    }
+    // a model may be given only in part, which leaves its outer fields unfinished
+    is_graph(bytes) || below(bytes, is_graph) || below(bytes, |graphs| below(graphs, is_graph))
+}
+
+/// Whether one of the first fields is number 2 and holds what `is` says.
+fn below(bytes: &[u8], is: impl Fn(&[u8]) -> bool) -> bool {
+    Fields::new(bytes).map_while(Result::ok).take(4).any(|field| matches!(field, (2, Field::Bytes(inner)) if is(inner)))
+}
+
+/// The first field is a node: 1 name, 2 operator.
+fn is_graph(bytes: &[u8]) -> bool {
     let Some(Ok((1, Field::Bytes(node)))) = Fields::new(bytes).next() else { return false };
     let mut fields = Fields::new(node).map_while(Result::ok);
     matches!(fields.next(), Some((1, Field::Bytes(name))) if is_name(name))

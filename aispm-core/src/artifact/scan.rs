@@ -35,14 +35,17 @@ impl Default for Budget {
 pub(super) struct Scan {
     /// What is left to spend.
     pub(super) budget: Budget,
+    /// What the file itself holds, and what it might unpack to at most; bytes.
+    pub(super) size: u64,
+    pub(super) unpacked_limit: u64,
     findings: Vec<ArtifactFinding>,
     unread: Option<String>,
     member: Vec<String>,
 }
 
 impl Scan {
-    pub(super) fn new(budget: Budget) -> Self {
-        Self { budget, findings: Vec::new(), unread: None, member: Vec::new() }
+    pub(super) fn new(budget: Budget, size: u64) -> Self {
+        Self { budget, size, unpacked_limit: budget.unpacked, findings: Vec::new(), unread: None, member: Vec::new() }
     }
 
     /// Reports with the rule's own severity.

@@ -53,7 +53,7 @@ impl Scanner {
     /// Linear in the bytes and in what they unpack to, within the budget. Never panics.
     #[must_use]
     pub fn scan_bytes(&self, path: &str, bytes: &[u8]) -> FileReport {
-        let mut scan = Scan::new(self.budget);
+        let mut scan = Scan::new(self.budget, bytes.len() as u64);
         let format = content::scan(&mut scan, path, bytes);
         report(path, format, scan, Some(bytes))
     }
@@ -70,7 +70,7 @@ impl Scanner {
         if bytes.len() as u64 >= total {
             return self.scan_bytes(&name, &bytes);
         }
-        let mut scan = Scan::new(self.budget);
+        let mut scan = Scan::new(self.budget, bytes.len() as u64);
         let format = content::sniff(&bytes).unwrap_or(Format::Binary);
         match format {
             Format::Safetensors => safetensors::scan(&mut scan, &bytes, total),

@@ -1,4 +1,5 @@
-//! 7-Zip archives: folders packed with Copy, LZMA or LZMA2 alone. Layout after `7zFormat.txt` of the LZMA SDK.
+//! 7-Zip archives: folders packed with Copy, LZMA or LZMA2. Branch filters before them are left undone: they change jump
+//! addresses of machine code, not what makes a pickle. Layout after `7zFormat.txt` of the LZMA SDK.
 
 use super::bytes::Cursor;
 use super::scan::Scan;
@@ -83,28 +84,44 @@ fn streams_info(at: &mut Cursor<'_>) -> Option<Vec<Folder>> {
     (at.u8()? == 0).then_some(())?;
     let mut folders = Vec::new();
     for n in 0..count {
-        let (method, properties) = coder(at)?;
+        let (method, properties, outputs) = coders(at)?;
         let packed = *sizes.get(usize::try_from(n).ok()?)?;
-        folders.push(Folder { method, properties, unpacked: 0, start, packed });
+        folders.push((Folder { method, properties, unpacked: 0, start, packed }, outputs));
         start = start.checked_add(packed)?;
     }
     (at.u8()? == 0x0c).then_some(())?;
-    for folder in &mut folders {
-        folder.unpacked = number(at)?;
+    for (folder, outputs) in &mut folders {
+        // filters keep the size, so any output's will do
+        for _ in 0..*outputs {
+            folder.unpacked = number(at)?;
+        }
     }
-    Some(folders)
+    Some(folders.into_iter().map(|(folder, _)| folder).collect())
 }
 
-/// The only coder of a folder; chains such as BCJ + LZMA are not read.
-fn coder(at: &mut Cursor<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
-    (number(at)? == 1).then_some(())?;
-    let flags = at.u8()?;
-    let method = at.take(usize::from(flags & 0x0f))?.to_vec();
-    if flags & 0x10 != 0 {
-        (number(at)? == 1 && number(at)? == 1).then_some(())?;
+/// The compressing coder of a folder, its properties, and how many coders there are.
+fn coders(at: &mut Cursor<'_>) -> Option<(Vec<u8>, Vec<u8>, u64)> {
+    let count = number(at).filter(|n| (1..=4).contains(n))?;
+    let mut compressing = None;
+    for _ in 0..count {
+        let flags = at.u8()?;
+        let method = at.take(usize::from(flags & 0x0f))?.to_vec();
+        if flags & 0x10 != 0 {
+            (number(at)? == 1 && number(at)? == 1).then_some(())?;
+        }
+        let properties = if flags & 0x20 == 0 { &[] } else { at.take_number()? };
+        let is_filter = matches!(method.as_slice(), [3, 3, ..] | [3] | [4..=0x0b]);
+        if !is_filter {
+            (compressing.is_none()).then_some(())?;
+            compressing = Some((method, properties.to_vec()));
+        }
     }
-    let properties = if flags & 0x20 == 0 { &[] } else { at.take_number()? };
-    Some((method, properties.to_vec()))
+    for _ in 1..count {
+        number(at)?;
+        number(at)?;
+    }
+    let (method, properties) = compressing?;
+    Some((method, properties, count))
 }
 
 impl<'a> Cursor<'a> {

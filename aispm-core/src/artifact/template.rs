@@ -96,7 +96,7 @@ mod tests {
     use crate::artifact::scan::Budget;
 
     fn verdict(template: &str) -> Verdict {
-        let mut s = Scan::new(Budget::default());
+        let mut s = Scan::new(Budget::default(), 0);
         scan(&mut s, template);
         s.verdict()
     }

@@ -131,14 +131,13 @@ fn sarif(files: &[FileReport]) -> Value {
         .iter()
         .flat_map(|file| file.findings.iter().map(move |finding| (file, finding)))
         .map(|(file, finding)| {
-            let mut physical = json!({ "artifactLocation": { "uri": uri(&file.path) } });
-            if let (None, Some(byte)) = (&finding.member, finding.byte) {
-                physical["region"] = json!({ "byteOffset": byte });
+            let region = finding.byte.filter(|_| finding.member.is_none()).map(|byte| json!({ "byteOffset": byte }));
+            let members: Vec<Value> = finding.member.iter().map(|member| json!({ "name": member })).collect();
+            let mut location = json!({ "artifactLocation": { "uri": uri(&file.path) } });
+            if let (Some(region), Some(physical)) = (region, location.as_object_mut()) {
+                physical.insert("region".to_owned(), region);
             }
-            let mut location = json!({ "physicalLocation": physical });
-            if let Some(member) = &finding.member {
-                location["logicalLocations"] = json!([{ "name": member }]);
-            }
+            let location = json!({ "physicalLocation": location, "logicalLocations": members });
             json!({
                 "ruleId": finding.rule.as_str(),
                 "level": level(finding.severity),

@@ -37,6 +37,8 @@ pub(in crate::artifact) struct Callables {
     globs: Vec<(String, Grade, usize)>,
     whats: Vec<String>,
     stdlib: HashSet<String>,
+    data_classes: Vec<String>,
+    doing_classes: Vec<String>,
     verbs: HashSet<String>,
     payloads: Vec<String>,
     python2: HashMap<String, String>,
@@ -77,6 +79,8 @@ struct Allow {
 #[serde(deny_unknown_fields)]
 struct Names {
     stdlib: Vec<String>,
+    data_classes: Vec<String>,
+    doing_classes: Vec<String>,
     verbs: Vec<String>,
     payloads: Vec<String>,
     python2: HashMap<String, String>,
@@ -94,6 +98,8 @@ impl Callables {
                 globs: Vec::new(),
                 whats: Vec::new(),
                 stdlib: HashSet::new(),
+                data_classes: Vec::new(),
+                doing_classes: Vec::new(),
                 verbs: HashSet::new(),
                 payloads: Vec::new(),
                 python2: HashMap::new(),
@@ -136,6 +142,8 @@ impl Callables {
             globs,
             whats,
             stdlib,
+            data_classes: file.names.data_classes,
+            doing_classes: file.names.doing_classes,
             verbs: file.names.verbs.into_iter().collect(),
             payloads: file.names.payloads,
             python2: file.names.python2,
@@ -161,13 +169,18 @@ impl Callables {
         while let Some(prefix) = full.get(..end) {
             if let Some(entry) = self.names.get(prefix) {
                 let exact = end == full.len();
-                // an attribute of a denied function (`eval.__call__`) is as bad as the function
+                // an attribute of a denied function (`eval.__call__`) is as bad as the function; a class among denied
+                // functions is judged by what stands further out
                 if let Some((grade, what)) = entry.deny
                     && !(exact && entry.allow)
+                    && !(grade == Grade::Function && is_class(full))
                 {
                     return self.denied(grade, what);
                 }
-                if (exact && entry.allow) || entry.allow_below || (entry.classes_below && is_class(full)) {
+                if (exact && entry.allow)
+                    || entry.allow_below
+                    || (entry.classes_below && is_class(full) && self.verb(full).is_none())
+                {
                     return Standing::Allowed;
                 }
             }
@@ -177,7 +190,11 @@ impl Callables {
             }
         }
         let root = full.split('.').next().unwrap_or(full);
-        if self.stdlib.contains(root) { Standing::Stdlib } else { Standing::Unknown }
+        if !self.stdlib.contains(root) {
+            return Standing::Unknown;
+        }
+        let holds_data = is_class(full) && self.data_classes.iter().any(|ending| full.ends_with(ending.as_str()));
+        if holds_data { Standing::Allowed } else { Standing::Stdlib }
     }
 
     /// Text that code, commands or addresses have and data does not.
@@ -189,8 +206,11 @@ impl Callables {
         Standing::Denied(grade, self.whats.get(what).map_or("does harm", String::as_str))
     }
 
-    /// A word in a function's name that speaks of doing, not of holding data.
+    /// A word in a name that speaks of doing, not of holding data.
     pub(in crate::artifact) fn verb(&self, full: &str) -> Option<&str> {
+        if is_class(full) {
+            return self.doing_classes.iter().map(String::as_str).find(|ending| full.ends_with(ending));
+        }
         let name = full.rsplit('.').next().unwrap_or(full);
         words(name).into_iter().find_map(|word| self.verbs.get(&word).map(String::as_str))
     }

@@ -118,9 +118,28 @@ impl<'a> Machine<'a, '_> {
                 if is_dunder(&name) {
                     self.harm(Rule::PickleDisguise, at, &name, "reaches for Python's internals by attribute");
                 }
-                None.or_else(|| Some(self.values.add(Node::Called(object, args, 0))))
+                Some(self.values.add(Node::Called(object, args, 0)))
             }
             "builtins.type" if self.values.items(args).len() == 1 => Some(0),
+            // how generic types such as `typing.List[int]` are pickled
+            "_operator.getitem" | "operator.getitem" => {
+                let generic = self.values.global(arg(0)?)?;
+                let is_type = generic.starts_with("typing.")
+                    || (is_class(&generic) || generic.starts_with("builtins."))
+                        && self.callables.standing(&generic) == Standing::Allowed;
+                is_type.then(|| {
+                    self.forget(full);
+                    self.values.add(Node::Called(0, args, 0))
+                })
+            }
+            // how Python pickles `int | str`
+            "_functools.reduce" | "functools.reduce" => {
+                let by = self.values.global(arg(0)?)?;
+                matches!(by.as_str(), "_operator.or_" | "operator.or_").then(|| {
+                    self.forget(full);
+                    self.values.add(Node::Called(0, args, 0))
+                })
+            }
             "numpy._core._ufunc_reconstruct" | "numpy.core._ufunc_reconstruct" => {
                 let (module, name) = (arg(0)?, arg(1)?);
                 Some(self.import_computed(module, name, at))
@@ -179,7 +198,6 @@ impl<'a> Machine<'a, '_> {
         self.forget(full);
         match self.callables.standing(full) {
             Standing::Allowed => {}
-            Standing::Denied(Grade::Function, _) if is_class(full) => self.unknown_call(full, args, at),
             Standing::Denied(_, what) => {
                 self.harm(Rule::PickleDangerousCall, at, full, format!("calls {full}, which {what}"));
             }
@@ -192,7 +210,7 @@ impl<'a> Machine<'a, '_> {
     }
 
     fn unknown_call(&mut self, full: &str, args: Option<Id>, at: usize) {
-        if let Some(verb) = self.callables.verb(full).filter(|_| !is_class(full)) {
+        if let Some(verb) = self.callables.verb(full) {
             let message = format!("calls {full}, whose name says that it does something (“{verb}”)");
             self.harm(Rule::PickleDangerousCall, at, full, message);
         } else if args.is_some_and(|args| self.carries_payload(args)) {

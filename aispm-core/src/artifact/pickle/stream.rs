@@ -24,7 +24,7 @@ pub(in crate::artifact) fn starts(bytes: &[u8]) -> bool {
     if !bytes.first().is_some_and(|b| b"(])}lcdINSVTUFGLJKMX.0".contains(b)) {
         return false;
     }
-    let mut scan = Scan::new(Budget { steps: PROBE_STEPS, depth: 0, ..Budget::default() });
+    let mut scan = Scan::new(Budget { steps: PROBE_STEPS, depth: 0, ..Budget::default() }, bytes.len() as u64);
     let outcome = Machine::new(&mut scan, bytes, 0, true).run();
     let exhausted = scan.budget.steps == 0;
     plausible(&outcome, exhausted) && !(outcome.globals == 0 && prose(bytes, &outcome))

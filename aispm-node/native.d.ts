@@ -121,8 +121,8 @@ export declare class ModelReport {
   get path(): string
   /** What the content is. */
   get format(): string
-  /** `clean`, `unscanned`, `suspicious` or `malicious`. */
-  get verdict(): string
+  /** How it was judged, mild to grave. */
+  get verdict(): 'clean' | 'unscanned' | 'suspicious' | 'malicious'
   /** Why the file, or a part of it, was not scanned. */
   get reason(): string | null
   /** Worst first. */

@@ -2,7 +2,7 @@
 //! canonical JSON (RFC 8785, without latency) in every language, byte for byte. `AISPM_BLESS=1` rewrites what is
 //! expected.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use aispm_core::artifact::Scanner;
@@ -13,7 +13,7 @@ use aispm_core::guard::{Decision, Guard, Message};
 use aispm_core::text::{Detectors, Unit, convert_offsets, convert_offsets_within};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[test]
 fn detections() {
@@ -37,27 +37,39 @@ fn estates() {
 
 #[test]
 fn offsets() {
-    #[derive(Deserialize)]
+    #[derive(Serialize, Deserialize)]
     struct Vector {
         name: String,
         text: String,
-        found: String,
-        bytes: (usize, usize),
-        code_points: (usize, usize),
-        utf16: (usize, usize),
+        found: Vec<Value>,
     }
-    for vector in read::<Vec<Vector>>("offsets.json") {
-        let mut matches = Detectors::builtin().detect(&vector.text, TextRole::Prompt).matches;
-        matches.retain(|m| vector.text.get(m.start..m.end) == Some(vector.found.as_str()));
-        let spans = |unit| {
+    let mut vectors: Vec<Vector> = read("offsets.json");
+    for Vector { name, text, found } in &mut vectors {
+        let matches = Detectors::builtin().detect(text, TextRole::Prompt).matches;
+        assert!(!matches.is_empty(), "{name}");
+        // counted here in the plainest way, apart from the conversion that is tested
+        let units = |byte: usize| (text[..byte].chars().count(), text[..byte].encode_utf16().count());
+        let plain: Vec<Value> = matches
+            .iter()
+            .map(|m| {
+                let (start, end) = (units(m.start), units(m.end));
+                let slice = &text[m.start..m.end];
+                json!({"slice": slice, "code_points": [start.0, end.0], "utf16": [start.1, end.1]})
+            })
+            .collect();
+        for (unit, field) in [(Unit::CodePoints, "code_points"), (Unit::Utf16, "utf16")] {
             let mut matches = matches.clone();
-            convert_offsets(&vector.text, &mut matches, unit);
-            matches.iter().map(|m| (m.start, m.end)).collect::<Vec<_>>()
-        };
-        let name = &vector.name;
-        assert!(matches.iter().any(|m| (m.start, m.end) == vector.bytes), "{name}: {matches:?}");
-        assert!(spans(Unit::CodePoints).contains(&vector.code_points), "{name}: {:?}", spans(Unit::CodePoints));
-        assert!(spans(Unit::Utf16).contains(&vector.utf16), "{name}: {:?}", spans(Unit::Utf16));
+            convert_offsets(text, &mut matches, unit);
+            let converted: Vec<Value> = matches.iter().map(|m| json!([m.start, m.end])).collect();
+            assert_eq!(converted, plain.iter().map(|f| f[field].clone()).collect::<Vec<_>>(), "{name}");
+        }
+        if !blessing() {
+            assert_eq!(*found, plain, "{name}");
+        }
+        *found = plain;
+    }
+    if blessing() {
+        write("offsets.json", &vectors);
     }
 }
 
@@ -110,9 +122,8 @@ fn run(file: &str) {
             vector.expected = given;
         }
     }
-    if std::env::var_os("AISPM_BLESS").is_some() {
-        let text = serde_json::to_string_pretty(&vectors).unwrap() + "\n";
-        std::fs::write(folder().join(file), text).unwrap();
+    if blessing() {
+        write(file, &vectors);
     } else {
         assert!(wrong.is_empty(), "{file}: AISPM_BLESS=1 accepts what is given\n{wrong}");
     }
@@ -176,7 +187,7 @@ fn canonical(value: &Value) -> String {
         Value::Object(fields) => {
             let mut fields: Vec<_> = fields.iter().collect();
             fields.sort_by_key(|(name, _)| *name);
-            let field = |(name, value)| format!("{}:{}", serde_json::json!(name), canonical(value));
+            let field = |(name, value)| format!("{}:{}", json!(name), canonical(value));
             format!("{{{}}}", fields.into_iter().map(field).collect::<Vec<_>>().join(","))
         }
         Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
@@ -209,6 +220,14 @@ fn number(x: f64) -> String {
 
 fn read<T: for<'de> Deserialize<'de>>(file: &str) -> T {
     serde_json::from_str(&std::fs::read_to_string(folder().join(file)).unwrap()).unwrap()
+}
+
+fn write(file: &str, vectors: &impl Serialize) {
+    std::fs::write(folder().join(file), serde_json::to_string_pretty(vectors).unwrap() + "\n").unwrap();
+}
+
+fn blessing() -> bool {
+    std::env::var_os("AISPM_BLESS").is_some()
 }
 
 fn root() -> PathBuf {

@@ -12,8 +12,6 @@ const stream: TransformStream<string, string> = guard.stream({ role: 'output', l
 
 // @ts-expect-error no such role
 detectSync('text', 'nobody')
-// @ts-expect-error guards are made by default(), fromFile() and fromYaml()
-new Guard()
 // @ts-expect-error an action is one of four
 decision.action === 'ignore'
 

@@ -2,12 +2,19 @@
 //! canonical JSON (RFC 8785, without latency) in every language, byte for byte. `AISPM_BLESS=1` rewrites what is
 //! expected.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that cannot go on must stop"
+)]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use aispm_core::artifact::Scanner;
-use aispm_core::asset::TextRole;
 use aispm_core::assess::Assessor;
+use aispm_core::asset::TextRole;
 use aispm_core::discover::discover;
 use aispm_core::guard::{Decision, Guard, Message};
 use aispm_core::text::{Detectors, Unit, convert_offsets, convert_offsets_within};
@@ -94,14 +101,14 @@ fn numbers_are_written_as_in_javascript() {
 struct Vector {
     name: String,
     #[serde(flatten)]
-    call: Call,
+    request: Request,
     #[serde(default)]
     expected: Value,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "call", content = "arguments", rename_all = "snake_case")]
-enum Call {
+enum Request {
     Detect { text: String, role: TextRole },
     Check { guard: Option<String>, text: String, role: TextRole },
     CheckToolCall { guard: Option<String>, name: String, arguments: Value },
@@ -116,7 +123,7 @@ fn run(file: &str) {
     let mut vectors: Vec<Vector> = read(file);
     let mut wrong = String::new();
     for vector in &mut vectors {
-        let given = vector.call.run();
+        let given = vector.request.run();
         if canonical(&given) != canonical(&vector.expected) {
             writeln!(wrong, "{}\n  expected {}\n  given    {given}", vector.name, vector.expected).unwrap();
             vector.expected = given;
@@ -129,7 +136,7 @@ fn run(file: &str) {
     }
 }
 
-impl Call {
+impl Request {
     fn run(&self) -> Value {
         match self {
             Self::Detect { text, role } => {

@@ -15,8 +15,17 @@ use crate::asset::{Document, ErrorKind, Severity};
 pub(super) fn json(scan: &mut Scan, bytes: &[u8]) {
     match serde_json::from_slice::<Value>(bytes) {
         Ok(root) => value(scan, &root),
-        Err(error) => scan.unread(format!("not valid JSON: {error}")),
+        Err(error) if [&b"{\""[..], b"[{", b"[[", b"[\""].iter().any(|opening| tight(bytes).starts_with(opening)) => {
+            scan.unread(format!("not valid JSON: {error}"));
+        }
+        // other text begins with a bracket too: TOML, INI
+        Err(_) => dataset::text(scan, bytes),
     }
+}
+
+/// The first bytes that are no space.
+fn tight(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().filter(|b| !b.is_ascii_whitespace()).take(2).copied().collect()
 }
 
 /// A YAML stream.
@@ -46,7 +55,11 @@ pub(super) fn yaml(scan: &mut Scan, bytes: &[u8]) {
                 format!("YAML aliases or nesting explode: {}", error.reason()),
             );
         }
-        Some(error) => scan.unread(format!("not valid YAML: {}", error.reason())),
+        Some(error) if ["chat_template", "_target_", "class_name", "auto_map"].iter().any(|key| text.contains(key)) => {
+            scan.unread(format!("not valid YAML: {}", error.reason()));
+        }
+        // other text has keys and colons too: package metadata, mail
+        Some(_) => dataset::text(scan, bytes),
         None => {}
     }
 }

@@ -19,6 +19,7 @@ const MAGIC: &[(&[u8], Format)] = &[
     (b"GGUF", Format::Gguf),
     (npy::MAGIC, Format::Npy),
     (b"7z\xbc\xaf\x27\x1c", Format::SevenZip),
+    (b"Rar!\x1a\x07", Format::Rar),
     (b"\x1f\x8b", Format::Gzip),
     (b"BZh", Format::Bzip2),
     (b"\xfd7zXZ\0", Format::Xz),
@@ -87,10 +88,10 @@ pub(super) fn scan(scan: &mut Scan, name: &str, bytes: &[u8]) -> Format {
         Format::Torch | Format::Npz | Format::Keras | Format::Skops | Format::Zip => zip::scan(scan, bytes),
         Format::Tar => tar::scan(scan, bytes),
         Format::SevenZip => sevenz::scan(scan, bytes),
-        Format::Gzip | Format::Zlib | Format::Bzip2 | Format::Xz | Format::Lzma => {
+        Format::Gzip | Format::Zlib | Format::Bzip2 | Format::Xz | Format::Lzma | Format::Zstd | Format::Lz4 => {
             packed::scan(scan, format, name, bytes);
         }
-        Format::Zstd | Format::Lz4 => scan.unread(format!("{format} data is not unpacked")),
+        Format::Rar => scan.unread("RAR archives are not unpacked"),
         Format::Npy => npy::scan(scan, bytes),
         Format::Safetensors => safetensors::scan(scan, bytes, bytes.len() as u64),
         Format::Gguf => gguf::scan(scan, bytes, bytes.len() as u64),
@@ -212,11 +213,11 @@ fn text_kind(bytes: &[u8]) -> Option<Format> {
     if first.starts_with('<') && ["<?xml", "<!DOCTYPE", "<PMML"].iter().any(|tag| first.starts_with(tag)) {
         return Some(Format::Xml);
     }
-    if text.contains("!!python/") || text.contains("!!map") {
-        return Some(Format::Yaml);
-    }
     if source::is_python(text) {
         return Some(Format::Python);
+    }
+    if text.contains("!!python/") || text.contains("!!map") {
+        return Some(Format::Yaml);
     }
     if config::is_yaml(text) {
         return Some(Format::Yaml);

@@ -108,6 +108,10 @@ fn width(kind: u32) -> Result<u64, Bad> {
 
 fn header(scan: &mut Scan, reader: &mut Reader<'_>, total: u64) -> Result<(), Bad> {
     reader.version = reader.u32()?;
+    if !(1..=3).contains(&reader.version) {
+        let message = format!("version {} of the format does not exist", reader.version);
+        scan.found_as(Rule::MalformedModel, Severity::Medium, Some(4), "version", message);
+    }
     let (tensors, pairs) = (reader.count()?, reader.count()?);
     // a pair takes at least 13 bytes, a tensor at least 24
     if pairs > total / 12 || tensors > total / 20 {
@@ -118,6 +122,11 @@ fn header(scan: &mut Scan, reader: &mut Reader<'_>, total: u64) -> Result<(), Ba
         let start = reader.at.at;
         let key = lossy(reader.string(total)?, 4096).into_owned();
         let kind = reader.u32()?;
+        let aligned = reader.at.array::<4>().map(u32::from_le_bytes);
+        reader.at.at -= if aligned.is_some() { 4 } else { 0 };
+        if key == "general.alignment" && !aligned.is_some_and(u32::is_power_of_two) {
+            scan.found(Rule::MalformedModel, Some(start), &key, "the alignment is no power of two");
+        }
         if let Some(text) = reader.value(kind, total, 0)? {
             let text = lossy(text, TEXT_LIMIT);
             if key.contains("chat_template") {

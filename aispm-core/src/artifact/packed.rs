@@ -23,6 +23,8 @@ pub(super) fn scan(scan: &mut Scan, format: Format, name: &str, bytes: &[u8]) {
         Format::Bzip2 => bzip2(scan, bytes),
         Format::Xz => unpack(scan, bytes, lzma_rust2::XzReader::new_mem_limit(bytes, true, LZMA_MEMORY)),
         Format::Lzma => lzma(scan, bytes),
+        Format::Zstd => zstd(scan, bytes),
+        Format::Lz4 => unpack(scan, bytes, lz4_flex::frame::FrameDecoder::new(bytes)),
         _ => None,
     };
     match unpacked {
@@ -37,6 +39,11 @@ pub(super) fn deflate(scan: &mut Scan, data: &[u8]) -> Option<Vec<u8>> {
 
 pub(super) fn bzip2(scan: &mut Scan, data: &[u8]) -> Option<Vec<u8>> {
     unpack(scan, data, bzip2::read::MultiBzDecoder::new(data))
+}
+
+pub(super) fn zstd(scan: &mut Scan, data: &[u8]) -> Option<Vec<u8>> {
+    let reader = ruzstd::decoding::StreamingDecoder::new(data).ok()?;
+    unpack(scan, data, reader)
 }
 
 /// An LZMA-alone stream: properties, dictionary size and length stand in front.

@@ -41,6 +41,8 @@ names! {
         Tar = "tar",
         /// A 7-Zip archive.
         SevenZip = "7z",
+        /// A RAR archive.
+        Rar = "rar",
         /// A gzip stream.
         Gzip = "gzip",
         /// A zlib stream.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::rule::Rule;
 use super::scan::Scan;
 use super::{config, pickle};
+use crate::asset::Severity;
 
 /// The reference reader's own limit.
 const HEADER_LIMIT: u64 = 100_000_000;
@@ -15,8 +16,10 @@ const HEADER_LIMIT: u64 = 100_000_000;
 pub(super) fn starts(bytes: &[u8]) -> bool {
     let Some((length, rest)) = bytes.split_first_chunk::<8>() else { return false };
     let length = u64::from_le_bytes(*length);
+    // text that has a brace in its ninth place
+    let prose = bytes.iter().take(8).all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace());
     let opens = matches!(rest, [b'{', b'"' | b'}' | b' ' | b'\n' | b'\r' | b'\t', ..] | [b'[', b'[' | b'{', ..]);
-    opens && length >= 2 && (length <= HEADER_LIMIT || memchr::memmem::find(rest, b"data_offsets").is_some())
+    opens && length >= 2 && (!prose || memchr::memmem::find(rest, b"data_offsets").is_some())
 }
 
 /// Checks the header against `total`, the size of the whole file, of which `bytes` is the head or all.
@@ -68,7 +71,13 @@ pub(super) fn scan(scan: &mut Scan, bytes: &[u8], total: u64) {
     if covered < data_len {
         let start = 8_u64.saturating_add(length).saturating_add(covered);
         let start = usize::try_from(start).ok();
-        scan.found(Rule::HiddenBytes, start, "", format!("{} bytes follow the last tensor", data_len - covered));
+        scan.found_as(
+            Rule::HiddenBytes,
+            Severity::High,
+            start,
+            "",
+            format!("{} bytes follow the last tensor", data_len - covered),
+        );
         let trailing = start.and_then(|start| bytes.get(start..)).unwrap_or_default();
         if pickle::starts(trailing) {
             scan.inside("bytes after the last tensor", |scan| _ = pickle::scan(scan, trailing));

@@ -144,7 +144,7 @@ fn safetensors_headers_must_add_up() {
     let ok = format!(r#"{{"a":{},"b":{}}}"#, tensor(0, 4), tensor(4, 8));
     assert_eq!(verdict(&safetensors(&ok, &[0; 8])), Verdict::Clean);
     assert_eq!(verdict(&safetensors(&ok, &[0; 4])), Verdict::Malicious);
-    assert_eq!(verdict(&safetensors(&ok, &[0; 9])), Verdict::Suspicious);
+    assert_eq!(verdict(&safetensors(&ok, &[0; 9])), Verdict::Malicious);
     let overlap = format!(r#"{{"a":{},"b":{}}}"#, tensor(0, 6), tensor(4, 8));
     assert_eq!(verdict(&safetensors(&overlap, &[0; 8])), Verdict::Malicious);
     let twice = format!(r#"{{"a":{},"a":{}}}"#, tensor(0, 4), tensor(4, 8));

@@ -32,6 +32,10 @@ static ORDERS: LazyLock<Option<Orders>> = LazyLock::new(|| {
 
 /// The first phrase with which data gives orders. Linear in the text.
 pub(super) fn order(text: &str) -> Option<&'static str> {
+    // letters that no font shows and every tokenizer reads
+    if text.chars().any(|c| matches!(c, '\u{e0020}'..='\u{e007e}')) && !text.contains('\u{1f3f4}') {
+        return Some("invisible tag characters");
+    }
     let orders = ORDERS.as_ref()?;
     let hit = orders.search.find(text)?;
     orders.phrases.get(hit.pattern().as_usize()).map(String::as_str)

@@ -111,6 +111,7 @@ fn member(scan: &mut Scan, bytes: &[u8], start: usize, local: &Entry, central: &
             8 => packed::deflate(scan, data).map(Cow::Owned),
             12 => packed::bzip2(scan, data).map(Cow::Owned),
             14 => packed::zip_lzma(scan, data).map(Cow::Owned),
+            93 => packed::zstd(scan, data).map(Cow::Owned),
             _ => {
                 scan.unread(format!("{name}: compression method {method} is not read"));
                 None

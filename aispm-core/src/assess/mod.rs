@@ -1,13 +1,22 @@
 //! The pipeline: discover, judge, trace, and the result of the three.
 
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::asset::{Finding, Inventory, Result, Severity};
+use crate::asset::{AssetId, Error, ErrorKind, Event, Finding, Inventory, Result, Severity};
+use crate::discover::declared::Facts;
 use crate::discover::{FileSeen, Unread};
-use crate::path::{AttackPath, ChokePoint, Fix};
+use crate::path::{self, AttackPath, ChokePoint, Fix};
+use crate::policy::{PolicySet, Unknown};
+
+mod descriptions;
+mod runtime;
+
+/// How many relations away a run-time hit still bears on an attack path.
+const NEIGHBOURHOOD: usize = 2;
 
 /// What is known and wrong of an estate.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,7 +33,7 @@ pub struct Assessment {
     /// The cheapest changes that cut the paths.
     pub fixes: Vec<Fix>,
     /// Identities that effectively hold `*` on `*`.
-    pub admins: Vec<crate::asset::AssetId>,
+    pub admins: Vec<AssetId>,
     /// Everything found.
     pub inventory: Inventory,
     /// Files that were understood.
@@ -34,6 +43,24 @@ pub struct Assessment {
     /// Input that should have been read but could not; the result does not cover it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incomplete: Vec<Unread>,
+    /// Rules that could not judge, and what they need.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<Unknown>,
+    /// What the caller should know: declared ids that nothing bears, a used-up budget.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// What one run-time event changed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Observation {
+    /// The asset that the event was taken to mean.
+    pub asset: Option<AssetId>,
+    /// Detectors that found something.
+    pub detectors: Vec<String>,
+    /// Ids of the attack paths that pass this asset or its neighbourhood; their risk was raised.
+    pub paths: Vec<String>,
 }
 
 /// Counts of an assessment.
@@ -47,7 +74,7 @@ pub struct Summary {
     /// Attack paths.
     pub paths: usize,
     /// Findings by severity.
-    pub findings: std::collections::BTreeMap<Severity, usize>,
+    pub findings: BTreeMap<Severity, usize>,
 }
 
 /// Configures and runs assessments; reusable.
@@ -57,6 +84,7 @@ pub struct Assessor {
     facts: Option<PathBuf>,
     policies: Vec<PathBuf>,
     baseline: Option<PathBuf>,
+    today: Option<String>,
 }
 
 impl Assessor {
@@ -87,19 +115,98 @@ impl Assessor {
         self
     }
 
-    /// Assesses files and folders. Errors are of the configuration; unreadable input is in `incomplete`.
+    /// The day on which approvals are judged, RFC 3339; without it none has ended.
+    #[must_use]
+    pub fn today(mut self, day: impl Into<String>) -> Self {
+        self.today = Some(day.into());
+        self
+    }
+
+    /// Assesses files and folders. Errors are of the configuration: facts, policies, baseline. Input that cannot be read
+    /// is listed in [`Assessment::incomplete`].
     pub fn run<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<Assessment> {
-        let discovery = crate::discover::discover(paths);
-        let solution = crate::path::solve(&discovery.inventory, &crate::path::Query::default());
-        let _ = (&self.facts, &self.policies, &self.baseline);
+        let paths: Vec<PathBuf> = paths.into_iter().map(|path| path.as_ref().to_path_buf()).collect();
+        let facts = self.declared(&paths)?;
+        let policies = self.policies(&facts)?;
+        let known = self.baseline.as_deref().map(fingerprints).transpose()?;
+
+        let mut discovery = crate::discover::discover(&paths);
+        let warnings = facts.apply(&mut discovery.inventory);
+        descriptions::judge(&mut discovery.inventory);
+        runtime::record(runtime::hits(&discovery.events, &discovery.inventory), &mut discovery.inventory);
+        let solution = path::solve(&discovery.inventory, &path::Query::posture());
+        let mut findings = policies.evaluate(&discovery.inventory, &solution);
+        if let Some(known) = known {
+            findings.retain(|finding| !known.contains(&finding.fingerprint));
+        }
         Ok(Assessment {
+            summary: Summary::new(&discovery.inventory, &findings, solution.paths.len()),
+            findings,
             paths: solution.paths,
+            choke_points: solution.choke_points,
+            fixes: solution.fixes,
+            admins: solution.admins,
+            unknown: policies.unknown(&discovery.inventory),
             inventory: discovery.inventory,
             files: discovery.files,
             skipped: discovery.skipped,
             incomplete: discovery.incomplete,
-            ..Assessment::default()
+            warnings: warnings.into_iter().chain(solution.warnings).collect(),
         })
+    }
+
+    /// The facts given, or those of each argument that is a folder with an `aispm.yaml`.
+    fn declared(&self, paths: &[PathBuf]) -> Result<Facts> {
+        let found = paths.iter().map(|path| path.join(FACTS_FILE)).filter(|file| file.is_file());
+        let files: Vec<PathBuf> = self.facts.iter().cloned().chain(found.filter(|_| self.facts.is_none())).collect();
+        match files.as_slice() {
+            [] => Ok(Facts::default()),
+            [file] => Facts::from_yaml(&file.display().to_string(), &read(file)?),
+            [_, second, ..] => {
+                let message = format!("two folders hold an {FACTS_FILE}; name the one to use with --facts");
+                Err(Error::new(ErrorKind::Usage, message).at(second))
+            }
+        }
+    }
+
+    fn policies(&self, facts: &Facts) -> Result<PolicySet> {
+        let mut builder = PolicySet::builder().facts(facts).today(self.today.as_deref());
+        for file in &self.policies {
+            builder = builder.pack(file.display().to_string(), read(file)?);
+        }
+        builder.build()
+    }
+}
+
+/// Where declared facts stand at the root of what is assessed.
+const FACTS_FILE: &str = "aispm.yaml";
+
+fn read(file: &Path) -> Result<String> {
+    std::fs::read_to_string(file).map_err(|error| Error::unreadable(file, error))
+}
+
+/// The fingerprints of an earlier assessment's findings.
+fn fingerprints(file: &Path) -> Result<HashSet<String>> {
+    #[derive(Deserialize)]
+    struct Baseline {
+        findings: Vec<Known>,
+    }
+    #[derive(Deserialize)]
+    struct Known {
+        fingerprint: String,
+    }
+    let baseline: Baseline = serde_json::from_str(&read(file)?).map_err(|error| Error::from(error).at(file))?;
+    Ok(baseline.findings.into_iter().map(|finding| finding.fingerprint).collect())
+}
+
+impl Summary {
+    fn new(inventory: &Inventory, findings: &[Finding], paths: usize) -> Self {
+        let mut by_severity = BTreeMap::new();
+        for finding in findings {
+            *by_severity.entry(finding.severity).or_default() += 1;
+        }
+        let ai_assets = inventory.assets().filter(|asset| asset.ai).count();
+        Self { assets: inventory.len(), ai_assets, paths, findings: by_severity }
     }
 }
 
@@ -108,6 +215,27 @@ impl Assessment {
     #[must_use]
     pub fn fails(&self, bar: Severity) -> bool {
         self.findings.iter().any(|finding| finding.severity >= bar)
+    }
+
+    /// Takes in one run-time event: counts its hits on the asset's `runtime` property, and raises the risk of the attack
+    /// paths near the asset, each by half of what is missing to 100. A message without a match changes nothing.
+    /// O(text + paths · steps + relations near the asset).
+    pub fn observe(&mut self, event: &Event) -> Observation {
+        let hits = runtime::hits(std::slice::from_ref(event), &self.inventory);
+        let mut seen = Observation::default();
+        for (asset, detector, _) in hits.keys() {
+            seen.asset = Some(asset.clone());
+            seen.detectors.push(detector.to_string());
+        }
+        runtime::record(hits, &mut self.inventory);
+        if let Some(asset) = &seen.asset {
+            let near = runtime::neighbourhood(asset, &self.inventory, NEIGHBOURHOOD);
+            for path in self.paths.iter_mut().filter(|path| path.assets().any(|id| near.contains(id))) {
+                path.risk += (100.0 - path.risk) / 2.0;
+                seen.paths.push(path.id.clone());
+            }
+        }
+        seen
     }
 
     /// Unreadable input that a gate must not pass without.

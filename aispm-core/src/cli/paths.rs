@@ -1,14 +1,107 @@
 //! `aispm paths`.
 
-use super::Exit;
-use crate::asset::{Error, ErrorKind, Result};
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::{Exit, print_json, written};
+use crate::asset::{AssetId, Result};
+use crate::discover::discover;
+use crate::path::{From, PathStatus, Query, Solution, Target, solve};
 
 /// Show attack paths, choke points and fixes
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// Files and folders
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Start here instead of at every principal and untrusted entry
+    #[arg(long, value_name = "ID")]
+    from: Vec<String>,
+    /// End here: admin, sensitive, internet or an asset's id
+    #[arg(long, value_name = "TARGET")]
+    to: Vec<String>,
+    /// Paths per source and target
+    #[arg(short, default_value_t = 1)]
+    k: usize,
+    /// Output format
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Write to this file instead of standard output
+    #[arg(short, long)]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
 
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
-        Err(Error::new(ErrorKind::Usage, "`aispm paths` is not there yet"))
+        let discovery = discover(&self.paths);
+        let query = Query {
+            from: self.from.iter().map(AssetId::from).collect(),
+            to: self.to.iter().map(|to| target(to)).collect(),
+            k: self.k,
+            ..Query::default()
+        };
+        let mut solution = solve(&discovery.inventory, &query);
+        let unread = discovery.incomplete.iter().map(|u| format!("{} was not read: {}", u.path, u.reason));
+        solution.warnings.extend(unread);
+        let mut out = super::output(self.output.as_ref())?;
+        match self.format {
+            Format::Json => print_json(&mut *out, &solution)?,
+            Format::Text => text(&mut *out, &solution).map_err(written)?,
+        }
+        let read_nothing = discovery.files.is_empty() && !discovery.incomplete.is_empty();
+        Ok(match (read_nothing, solution.paths.is_empty()) {
+            (true, _) => Exit::Unreliable,
+            (false, false) => Exit::Findings,
+            (false, true) => Exit::Clean,
+        })
     }
+}
+
+fn target(text: &str) -> Target {
+    match text {
+        "admin" => Target::Admin,
+        "sensitive" => Target::Sensitive,
+        id => Target::Asset(AssetId::from(id)),
+    }
+}
+
+/// Each path with its steps, then where they meet and what cuts them.
+fn text(out: &mut dyn Write, solution: &Solution) -> std::io::Result<()> {
+    for path in &solution.paths {
+        let maybe = if path.status == PathStatus::Conditional { ", if its conditions hold" } else { "" };
+        writeln!(out, "{} → {}", path.source, path.target)?;
+        writeln!(out, "  {} (risk {:.1}{maybe})", path.severity, path.risk)?;
+        for (n, step) in (1..).zip(&path.steps) {
+            writeln!(out, "  {n}. {} [{}]", step.description, step.technique)?;
+            if let From::All(all) = &step.from {
+                let needed = all.iter().map(AssetId::as_str).collect::<Vec<_>>().join(", ");
+                writeln!(out, "     needs {needed}")?;
+            }
+            for evidence in &step.evidence {
+                writeln!(out, "     {}  {}", evidence.location(), evidence.excerpt.as_deref().unwrap_or_default())?;
+            }
+            for condition in &step.conditions {
+                writeln!(out, "     if {condition}")?;
+            }
+        }
+        writeln!(out)?;
+    }
+    let (paths, admins) = (solution.paths.len(), solution.admins.len());
+    writeln!(out, "{paths} attack paths; {admins} administrators already")?;
+    for point in solution.choke_points.iter().take(10) {
+        writeln!(out, "choke point  {} ({} paths)", point.asset, point.paths)?;
+    }
+    for fix in &solution.fixes {
+        writeln!(out, "fix          {} (cuts {})", fix.action, fix.paths_cut)?;
+    }
+    for warning in &solution.warnings {
+        writeln!(out, "warning      {warning}")?;
+    }
+    out.flush()
 }

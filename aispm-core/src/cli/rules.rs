@@ -1,14 +1,119 @@
 //! `aispm rules`.
 
-use super::Exit;
-use crate::asset::{Error, ErrorKind, Result};
+use std::io::Write;
+use std::path::PathBuf;
 
-/// List posture rules, or show one
+use serde::Serialize;
+
+use super::{Exit, print_json, written};
+use crate::asset::{Error, ErrorKind, Result};
+use crate::policy::{PolicySet, RuleInfo, TestReport, controls};
+
+/// List posture rules, show one, or run the tests they carry
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+    /// Only this rule, in full
+    id: Option<String>,
+    /// Also the rules of this file; can be given more than once
+    #[arg(long, value_name = "FILE")]
+    policy: Vec<PathBuf>,
+    /// Output format
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Run the tests that the built-in rules, or those of these files, carry
+    Test {
+        /// Rule files
+        packs: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct Rules {
+    rules: Vec<RuleInfo>,
+}
 
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
-        Err(Error::new(ErrorKind::Usage, "`aispm rules` is not there yet"))
+        let mut out = super::output(None)?;
+        if let Some(Action::Test { packs }) = &self.action {
+            let set = read(packs, packs.is_empty())?;
+            let report = set.test();
+            test_report(&mut *out, &report).map_err(written)?;
+            return Ok(if report.failures.is_empty() { Exit::Clean } else { Exit::Findings });
+        }
+        let mut rules = read(&self.policy, true)?.rules();
+        if let Some(id) = &self.id {
+            rules.retain(|rule| rule.id.eq_ignore_ascii_case(id));
+            if rules.is_empty() {
+                let message = format!("there is no rule {id:?}; `aispm rules` lists them");
+                return Err(Error::new(ErrorKind::Usage, message));
+            }
+        }
+        match (self.format, self.id.is_some(), rules.as_slice()) {
+            (Format::Json, ..) => print_json(&mut *out, &Rules { rules })?,
+            (Format::Text, true, [rule]) => one(&mut *out, rule)?,
+            (Format::Text, _, rules) => list(&mut *out, rules).map_err(written)?,
+        }
+        Ok(Exit::Clean)
     }
+}
+
+fn read(packs: &[PathBuf], builtin: bool) -> Result<PolicySet> {
+    let mut builder = PolicySet::builder().builtin(builtin);
+    for path in packs {
+        builder = builder.pack(path.display().to_string(), super::input(path)?);
+    }
+    builder.build()
+}
+
+/// A line a rule.
+fn list(out: &mut dyn Write, rules: &[RuleInfo]) -> std::io::Result<()> {
+    for rule in rules {
+        writeln!(out, "{:<10} {:<9} {}", rule.id, rule.severity, rule.title)?;
+    }
+    writeln!(out, "{} rules; `aispm rules ID` shows one", rules.len())?;
+    out.flush()
+}
+
+/// A rule in full, its controls with their names.
+fn one(out: &mut dyn Write, rule: &RuleInfo) -> Result<()> {
+    let frameworks = controls::frameworks()?;
+    let mut text = || -> std::io::Result<()> {
+        writeln!(out, "{}  {}  {}\n\n{}\n\nFix: {}\n", rule.id, rule.severity, rule.title, rule.description, rule.fix)?;
+        for control in &rule.controls {
+            let framework = frameworks.iter().find(|framework| framework.key == control.framework);
+            let name = framework.and_then(|framework| framework.controls.get(&control.id));
+            let name = name.map_or("", String::as_str);
+            let framework = framework.map_or(control.framework.as_str(), |framework| &framework.name);
+            writeln!(out, "{:<16} {name} ({framework})", control.id)?;
+        }
+        out.flush()
+    };
+    text().map_err(written)
+}
+
+fn test_report(out: &mut dyn Write, report: &TestReport) -> std::io::Result<()> {
+    for failure in &report.failures {
+        writeln!(out, "FAILED  {}  {}: {}", failure.rule, failure.test, failure.message)?;
+    }
+    for rule in &report.thin {
+        writeln!(out, "thin    {rule}: fewer than two `fire` or two `pass` tests")?;
+    }
+    let passed = report.tests.saturating_sub(report.failures.len());
+    writeln!(out, "{} rules, {} tests, {passed} passed, {} failed", report.rules, report.tests, report.failures.len())?;
+    out.flush()
 }

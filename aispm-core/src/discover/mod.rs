@@ -4,6 +4,7 @@
 //! inventory. What is not understood is listed under `skipped`, what could not be read to its end under `incomplete`.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,11 +12,41 @@ use serde::{Deserialize, Serialize};
 use crate::asset::{Event, Inventory};
 
 mod aws;
+mod catalog;
+mod code;
+mod container;
+pub mod declared;
+mod decode;
+mod docker;
+mod dotenv;
 mod format;
+mod hcl;
+mod kubernetes;
+mod link;
+mod mcp;
+mod model_file;
+mod model_ref;
+mod package;
+mod prompt_log;
 mod terraform;
 mod walk;
 
 pub(crate) use format::{Found, Structured};
+
+/// What a run may spend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Largest file read whole, bytes; larger ones are reported as incomplete.
+    pub file_bytes: u64,
+}
+
+impl Default for Limits {
+    /// 512 MiB a file.
+    fn default() -> Self {
+        Self { file_bytes: 512 << 20 }
+    }
+}
 
 /// What discovery saw.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -63,28 +94,37 @@ pub struct Unread {
 
 /// Reads files and folders. Paths that do not exist are reported under `incomplete`, never lost.
 pub fn discover<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Discovery {
-    let mut discovery = Discovery::default();
-    let (files, unread) = walk::files(paths);
-    discovery.incomplete.extend(unread);
-    for outcome in format::read_all(&files) {
+    discover_within(&Limits::default(), paths)
+}
+
+/// [`discover`] with limits of one's own. Linear in the input; memory is bounded by the largest file for each thread
+/// and by what is found.
+pub fn discover_within<P: AsRef<Path>>(limits: &Limits, paths: impl IntoIterator<Item = P>) -> Discovery {
+    let walk = walk::walk(paths);
+    let mut discovery = Discovery { skipped: walk.skipped, incomplete: walk.unread, ..Discovery::default() };
+    for outcome in format::read_all(&walk.files, &Arc::new(walk.tree), limits) {
         discovery.take(outcome);
     }
+    link::join(&mut discovery);
     discovery
 }
 
 impl Discovery {
+    /// Each file ends in exactly one list; one that was read in part is `incomplete`, and what it gave is kept.
     fn take(&mut self, outcome: format::Outcome) {
         let format::Outcome { path, found, formats, skipped, error } = outcome;
-        if !formats.is_empty() {
-            self.files.push(FileSeen { path: path.clone(), format: formats.join("+"), assets: found.inventory.len() });
-        }
-        if let Some(reason) = skipped {
-            self.skipped.push(Unread { path: path.clone(), reason, critical: false });
-        }
         if let Some((reason, critical)) = error {
             self.incomplete.push(Unread { path, reason, critical });
+        } else if formats.is_empty() {
+            let reason = skipped.unwrap_or_else(|| "no known format".to_owned());
+            self.skipped.push(Unread { path, reason, critical: false });
+        } else {
+            self.files.push(FileSeen { path, format: formats.join("+"), assets: found.inventory.len() });
         }
         self.inventory.extend(found.inventory);
         self.events.extend(found.events);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,9 @@
 //! From arguments to files: folders walked in name order, links followed, loops and dangling links reported.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use super::Unread;
 
@@ -10,29 +11,103 @@ use super::Unread;
 const PRUNED: &[&str] =
     &[".git", ".hg", ".svn", "node_modules", ".venv", "venv", "__pycache__", "target", ".terraform"];
 
-/// The files below the arguments, in argument and name order, and what could not be walked.
-pub(super) fn files<P: AsRef<Path>>(arguments: impl IntoIterator<Item = P>) -> (Vec<PathBuf>, Vec<Unread>) {
-    let (mut files, mut unread) = (Vec::new(), Vec::new());
-    for argument in arguments {
-        let walk = WalkDir::new(&argument).follow_links(true).sort_by_file_name().max_depth(64);
-        let kept = walk.into_iter().filter_entry(|entry| {
-            let pruned = entry.file_type().is_dir() && entry.file_name().to_str().is_some_and(|n| PRUNED.contains(&n));
-            entry.depth() == 0 || !pruned
-        });
-        for entry in kept {
-            match entry {
-                Ok(entry) if entry.file_type().is_file() => files.push(entry.into_path()),
-                Ok(entry) if entry.file_type().is_dir() => {}
-                Ok(entry) => unread.push(Unread {
-                    path: entry.path().display().to_string(),
-                    reason: "not a regular file".to_owned(),
-                    critical: false,
-                }),
-                Err(error) => unread.push(unwalked(&error)),
+/// Files that mark their folder as the root of a project.
+const MANIFESTS: &[&str] =
+    &["package.json", "pyproject.toml", "requirements.txt", "setup.py", "setup.cfg", "Pipfile", "go.mod", "Cargo.toml"];
+
+/// What walking the arguments gave.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    /// Files in argument and name order, each path once.
+    pub(super) files: Vec<PathBuf>,
+    /// Folders left out on purpose.
+    pub(super) skipped: Vec<Unread>,
+    /// What could not be walked.
+    pub(super) unread: Vec<Unread>,
+    /// How the files lie to each other.
+    pub(super) tree: Tree,
+}
+
+/// The paths that were found, and which folders are projects.
+#[derive(Debug, Default)]
+pub(crate) struct Tree {
+    files: HashSet<String>,
+    projects: HashSet<String>,
+}
+
+impl Tree {
+    /// Whether this path was among the files.
+    pub(crate) fn holds(&self, path: &str) -> bool {
+        self.files.contains(path)
+    }
+
+    /// The folder of the project a file belongs to: the nearest one with a manifest, or the argument it lies below.
+    pub(crate) fn project<'a>(&self, path: &'a str) -> &'a str {
+        let mut folder = parent(path);
+        loop {
+            if self.projects.contains(folder) {
+                return folder;
+            }
+            match folder.rsplit_once('/') {
+                Some((above, _)) if !above.is_empty() => folder = above,
+                _ => return parent(path),
             }
         }
     }
-    (files, unread)
+}
+
+/// The folder part of a path, `.` where there is none.
+pub(super) fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or(".", |(folder, _)| folder)
+}
+
+/// The last part of a path.
+pub(super) fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Walks the arguments.
+pub(super) fn walk<P: AsRef<Path>>(arguments: impl IntoIterator<Item = P>) -> Walk {
+    let mut walk = Walk::default();
+    for argument in arguments {
+        let mut entries = WalkDir::new(&argument).follow_links(true).sort_by_file_name().max_depth(64).into_iter();
+        while let Some(entry) = entries.next() {
+            match entry {
+                Ok(entry) if pruned(&entry) => {
+                    entries.skip_current_dir();
+                    let reason = "not walked: other people's code or machine state".to_owned();
+                    walk.skipped.push(Unread { path: entry.path().display().to_string(), reason, critical: false });
+                }
+                Ok(entry) => walk.take(&entry),
+                Err(error) => walk.unread.push(unwalked(&error)),
+            }
+        }
+    }
+    walk
+}
+
+impl Walk {
+    fn take(&mut self, entry: &DirEntry) {
+        let path = entry.path().display().to_string();
+        if entry.file_type().is_dir() {
+            if entry.depth() == 0 {
+                self.tree.projects.insert(path.trim_end_matches('/').to_owned());
+            }
+        } else if !entry.file_type().is_file() {
+            self.unread.push(Unread { path, reason: "not a regular file".to_owned(), critical: false });
+        } else if self.tree.files.insert(path.clone()) {
+            if entry.file_name().to_str().is_some_and(|name| MANIFESTS.contains(&name)) {
+                self.tree.projects.insert(parent(&path).to_owned());
+            }
+            self.files.push(entry.path().to_path_buf());
+        }
+    }
+}
+
+fn pruned(entry: &DirEntry) -> bool {
+    entry.depth() > 0
+        && entry.file_type().is_dir()
+        && entry.file_name().to_str().is_some_and(|name| PRUNED.contains(&name))
 }
 
 fn unwalked(error: &walkdir::Error) -> Unread {

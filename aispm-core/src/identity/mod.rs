@@ -1,1 +1,3 @@
 //! Who may do what.
+
+pub mod aws;

@@ -1,159 +1,227 @@
 //! How an attacker would move: facts and AND/OR rules, the paths they give, choke points and fixes.
+//!
+//! 1. `World` numbers the assets and asks [`identity`](crate::identity) who may do what.
+//! 2. `Ground` applies the rules of `data/path/` from the sources on, lazily, to a graph of facts (any of several rule
+//!    instances yields one) and instances (all premises needed).
+//! 3. `Search` finds the cheapest derivation of everything from one source; the graph is shared by all sources.
+//! 4. `trace` turns derivations into ordered steps with evidence; `fixes` cuts them and solves again to make sure.
+//!
+//! With `k` above one, further paths are found by forbidding one shown step of a known path at a time and solving again
+//! (Yen's deviation, without his prefix bookkeeping): the second best is exact, later ones are the best of those tried.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::asset::{AssetId, Evidence, Severity};
+mod fixes;
+mod ground;
+mod model;
+mod rules;
+mod solver;
+mod trace;
+mod world;
 
-/// What an attacker gains at the end of a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Goal {
-    /// Administrator of an account or cluster.
-    Admin,
-    /// Reads sensitive data.
-    Leak,
-    /// Changes what a model is trained on, retrieves or is made of.
-    Poisoning,
-    /// Controls or reads the asset asked for.
-    Access,
-}
+#[cfg(test)]
+mod tests;
 
-/// Whether every premise of a path is known to hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum PathStatus {
-    /// All premises are facts of the input.
-    Confirmed,
-    /// Holds if the listed conditions do.
-    Conditional,
-}
+pub use model::{AttackPath, ChokePoint, Fix, From, Goal, PathStatus, Query, Solution, Step, Target};
 
-/// One source, or all that a step needs together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-#[non_exhaustive]
-pub enum From {
-    /// One asset.
-    One(AssetId),
-    /// Several, all needed.
-    All(Vec<AssetId>),
-}
+use crate::asset::{AssetId, AssetKind, Inventory};
+use crate::identity::aws::PrincipalKind;
+use ground::{Fact, Ground};
+use rules::Power;
+use solver::{FactId, Graph, InstanceId, Search};
+use trace::Trace;
+use world::{Ix, World};
 
-/// One move: from what the attacker has to what the move gives.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[non_exhaustive]
-pub struct Step {
-    /// ATLAS or ATT&CK technique id, e.g. `T1078.004`.
-    pub technique: String,
-    /// The attack rule that was applied, e.g. `lambda-pass-role`.
-    pub rule: String,
-    /// What the move does, in a short sentence with the assets' names.
-    pub description: String,
-    /// What it starts from; reached before this step.
-    pub from: From,
-    /// What it gives.
-    pub to: AssetId,
-    /// What must hold besides, if it is not known to.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub conditions: Vec<String>,
-    /// What in the input shows that the move works.
-    pub evidence: Vec<Evidence>,
-}
-
-/// A chain of steps from a source to a target.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[non_exhaustive]
-pub struct AttackPath {
-    /// Same for the same path in every run.
-    pub id: String,
-    /// Where the attacker starts: `internet`, a principal.
-    pub source: AssetId,
-    /// Where the path ends; the last step's `to`.
-    pub target: AssetId,
-    /// What is gained there.
-    pub goal: Goal,
-    /// Whether all premises are known.
-    pub status: PathStatus,
-    /// What must hold besides.
-    pub conditions: Vec<String>,
-    /// How bad it is.
-    pub severity: Severity,
-    /// 0 to 100: likelihood from the steps' costs times impact at the target.
-    pub risk: f64,
-    /// The moves, in order, chained.
-    pub steps: Vec<Step>,
-}
-
-/// An asset or fact that many paths pass.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[non_exhaustive]
-pub struct ChokePoint {
-    /// The asset.
-    pub asset: AssetId,
-    /// How many of the reported paths pass it, neither as source nor as target.
-    pub paths: usize,
-}
-
-/// A change that cuts paths.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[non_exhaustive]
-pub struct Fix {
-    /// What to do.
-    pub action: String,
-    /// The asset to change.
-    pub asset: AssetId,
-    /// How many reported paths no longer exist after it, found by solving again without the fact.
-    pub paths_cut: usize,
-    /// Where to change it.
-    pub evidence: Vec<Evidence>,
-}
-
-/// What the solver found.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[non_exhaustive]
-pub struct Solution {
-    /// Identities that effectively hold `*` on `*`.
-    pub admins: Vec<AssetId>,
-    /// Paths, worst first.
-    pub paths: Vec<AttackPath>,
-    /// Where most paths meet, most first.
-    pub choke_points: Vec<ChokePoint>,
-    /// The cheapest set of changes that cuts all reported paths, best first.
-    pub fixes: Vec<Fix>,
-    /// What the caller should know: ids that are not in the estate, a used-up budget.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<String>,
-}
-
-/// What to look for.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct Query {
-    /// Where attackers start; empty: the internet and every principal that is not an administrator already.
-    pub from: Vec<AssetId>,
-    /// Where they want to go; empty: everything of value.
-    pub to: Vec<Target>,
-    /// Paths per source and target; 0 means 1.
-    pub k: usize,
-}
-
-/// A place attackers want to reach.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Target {
-    /// An identity that is administrator.
-    Admin,
-    /// Sensitive data, and models that can be poisoned.
-    Sensitive,
-    /// One asset.
-    Asset(AssetId),
-}
+/// Rule applications and evaluations while grounding.
+const GROUND_BUDGET: u64 = 20_000_000;
+/// Edges looked at for deviations and, again, for fixes.
+const SEARCH_BUDGET: u64 = 200_000_000;
 
 /// Finds attack paths in an inventory.
+///
+/// Each source is solved over one shared graph: O(sources · graph), within work budgets whose end is told in
+/// [`Solution::warnings`]; paths are then missing, none is wrong.
 #[must_use]
-pub fn solve(_inventory: &crate::asset::Inventory, _query: &Query) -> Solution {
-    Solution::default()
+pub fn solve(inventory: &Inventory, query: &Query) -> Solution {
+    let id = |target: &Target| match target {
+        Target::Asset(id) => Some(id.clone()),
+        _ => None,
+    };
+    let asked: Vec<AssetId> = query.to.iter().filter_map(id).collect();
+    let world = World::new(inventory, &asked);
+    let mut solution = Solution { admins: world.estate.admins(), ..Solution::default() };
+    solution.warnings.extend(world.estate.warnings().iter().cloned());
+    let unknown = query.from.iter().chain(&asked).filter(|id| world.ix(id.as_str()).is_none());
+    solution.warnings.extend(unknown.map(|id| format!("{id} is not in the estate")));
+    let sources = sources(&world, query);
+    let mut ground = Ground::new(&world, rules::builtin(), GROUND_BUDGET);
+    ground.expand(&sources);
+    if ground.is_cut() {
+        solution.warnings.push("the work budget ended before every rule was applied; paths may be missing".to_owned());
+    }
+    let instances = ground.instances.iter().map(|i| (i.premises.as_slice(), i.conclusion, i.cost));
+    let graph = Graph::new(ground.facts.len(), instances);
+    let mut search = Search::new(&graph);
+    let targets = targets(&ground, query);
+    let mut traces: Vec<Trace> = Vec::new();
+    for source in &sources {
+        let Some(start) = ground.id(&Fact::Has(Power::Controls, *source)) else { continue };
+        search.run(&graph, start, &[], |_| false);
+        let own = |id: &AssetId| inventory.get(id.as_str()).is_some_and(|asset| asset.kind.is_identity());
+        let inside = query.from_outside && world.id(*source).is_some_and(own);
+        let mut best = BTreeMap::new();
+        for (target, goal) in targets.iter().filter(|(_, goal)| !inside || *goal == Goal::Admin) {
+            if let Some(cost) = search.cost(*target).filter(|_| *target != start) {
+                best.insert(*target, (cost, *goal));
+            }
+        }
+        nearest_made_admin(&ground, query, &mut best);
+        one_fact_per_asset(&ground, query, &mut best);
+        let found =
+            best.into_iter().filter_map(|(target, (_, goal))| trace::trace(&ground, &search, start, target, goal));
+        traces.extend(found);
+    }
+    let first = traces.len();
+    if query.k > 1 && !deviations(&ground, &graph, &mut search, &mut traces, query.k) {
+        solution.warnings.push("the work budget ended before all further paths were found".to_owned());
+    }
+    solution.choke_points = fixes::choke_points(&traces);
+    let best = traces.get(..first).unwrap_or_default();
+    let (fixes, complete) = fixes::fixes(&ground, &graph, best, &mut search, SEARCH_BUDGET);
+    solution.fixes = fixes;
+    if !complete {
+        solution.warnings.push("the proposed fixes do not cut every path".to_owned());
+    }
+    solution.paths = traces.into_iter().map(|trace| trace.path).collect();
+    solution.paths.sort_by(|a, b| {
+        b.risk.total_cmp(&a.risk).then_with(|| (&a.source, &a.target, &a.id).cmp(&(&b.source, &b.target, &b.id)))
+    });
+    solution
+}
+
+/// Where attackers start.
+fn sources(world: &World<'_>, query: &Query) -> Vec<Ix> {
+    if !query.from.is_empty() {
+        return query.from.iter().filter_map(|id| world.ix(id.as_str())).collect();
+    }
+    let internet = world.ix(AssetId::INTERNET);
+    let principals = world.estate.principals().iter().filter(|p| p.kind != PrincipalKind::Group);
+    let named = principals.filter_map(|p| world.ix(p.id.as_str())).filter(|ix| !world.is_admin(*ix));
+    let mut sources: Vec<Ix> = internet.into_iter().chain(named).collect();
+    // identities of other platforms
+    let others = world.all().filter(|(_, node)| node.kind == AssetKind::ServiceAccount).map(|(ix, _)| ix);
+    sources.extend(others);
+    let mut seen = BTreeSet::new();
+    sources.retain(|ix| seen.insert(*ix));
+    sources
+}
+
+/// The facts asked for that were grounded at all.
+fn targets(ground: &Ground<'_, '_>, query: &Query) -> Vec<(FactId, Goal)> {
+    let all = [Target::Admin, Target::Sensitive];
+    let wanted = if query.to.is_empty() { &all[..] } else { &query.to };
+    let asks = |target: &Target| wanted.contains(target);
+    let asked = |ix: Ix| wanted.iter().any(|t| matches!(t, Target::Asset(id) if ground.world.id(ix) == Some(id)));
+    let goal = |fact: &Fact| {
+        let Fact::Has(power, ix) = fact else { return None };
+        let sensitive = || {
+            let asset = ground.world.node(*ix).and_then(|node| node.asset);
+            asks(&Target::Sensitive) && asset.is_some_and(crate::asset::Asset::is_sensitive)
+        };
+        let group = || ground.world.node(*ix).is_some_and(|node| node.kind == AssetKind::Group);
+        match power {
+            Power::Admin if (asks(&Target::Admin) || asked(*ix)) && !group() => Some(Goal::Admin),
+            Power::Reads if sensitive() => Some(Goal::Leak),
+            Power::Poisons if asks(&Target::Sensitive) => Some(Goal::Poisoning),
+            Power::Controls | Power::Reads | Power::Writes | Power::Poisons if asked(*ix) => Some(Goal::Access),
+            _ => None,
+        }
+    };
+    (0..).zip(&ground.facts).filter_map(|(id, fact)| Some((id, goal(fact)?))).collect()
+}
+
+type Best = BTreeMap<FactId, (f64, Goal)>;
+
+/// Of the identities that a source could *make* administrator, only the nearest of each account counts: who can
+/// rewrite every user's policies would otherwise end in every user.
+fn nearest_made_admin(ground: &Ground<'_, '_>, query: &Query, best: &mut Best) {
+    let mut nearest: BTreeMap<Option<&str>, (f64, FactId)> = BTreeMap::new();
+    let mut made = Vec::new();
+    for (fact, (cost, goal)) in best.iter() {
+        let Some(Fact::Has(Power::Admin, ix)) = ground.facts.get(ground::index(*fact)) else { continue };
+        let node = ground.world.node(*ix);
+        let asked = node.is_some_and(|n| query.to.iter().any(|t| matches!(t, Target::Asset(id) if *id == n.id)));
+        if *goal == Goal::Admin && !ground.world.is_admin(*ix) && !asked {
+            made.push(*fact);
+            let account = node.and_then(|node| node.account.as_deref());
+            let entry = nearest.entry(account).or_insert((*cost, *fact));
+            if *cost < entry.0 {
+                *entry = (*cost, *fact);
+            }
+        }
+    }
+    for fact in made {
+        if !nearest.values().any(|(_, kept)| *kept == fact) {
+            best.remove(&fact);
+        }
+    }
+}
+
+/// Of several powers over an asset that was asked for, the cheapest counts.
+fn one_fact_per_asset(ground: &Ground<'_, '_>, query: &Query, best: &mut Best) {
+    if !query.to.iter().any(|target| matches!(target, Target::Asset(_))) {
+        return;
+    }
+    let mut cheapest: BTreeMap<Ix, (f64, FactId)> = BTreeMap::new();
+    for (fact, (cost, _)) in best.iter() {
+        if let Some(Fact::Has(_, ix)) = ground.facts.get(ground::index(*fact)) {
+            let entry = cheapest.entry(*ix).or_insert((*cost, *fact));
+            if *cost < entry.0 {
+                *entry = (*cost, *fact);
+            }
+        }
+    }
+    best.retain(|fact, _| cheapest.values().any(|(_, kept)| kept == fact));
+}
+
+/// Adds up to `k - 1` further paths for each traced pair; `false` if the budget ended first.
+fn deviations(ground: &Ground<'_, '_>, graph: &Graph, search: &mut Search, traces: &mut Vec<Trace>, k: usize) -> bool {
+    let end = search.work.saturating_add(SEARCH_BUDGET);
+    let mut further = Vec::new();
+    for trace in traces.iter() {
+        let shown = |used: &[InstanceId]| -> Vec<InstanceId> {
+            let visible =
+                |id: &&InstanceId| ground.instances.get(ground::index(**id)).is_some_and(|i| i.rule.is_some());
+            used.iter().filter(visible).copied().collect()
+        };
+        let mut known = BTreeSet::from([trace.path.id.clone()]);
+        let mut tried: BTreeSet<Vec<InstanceId>> = BTreeSet::new();
+        let mut bans: Vec<Vec<InstanceId>> = shown(&trace.instances).into_iter().map(|id| vec![id]).collect();
+        let mut candidates: Vec<(f64, Trace, Vec<InstanceId>)> = Vec::new();
+        for _ in 1..k {
+            for ban in std::mem::take(&mut bans) {
+                if search.work > end {
+                    traces.append(&mut further);
+                    return false;
+                }
+                if !tried.insert(ban.clone()) {
+                    continue;
+                }
+                search.run(graph, trace.source, &[trace.target], |instance| ban.contains(&instance));
+                let found = trace::trace(ground, search, trace.source, trace.target, trace.path.goal);
+                if let (Some(cost), Some(found)) = (search.cost(trace.target), found)
+                    && known.insert(found.path.id.clone())
+                {
+                    candidates.push((cost, found, ban));
+                }
+            }
+            let best = candidates.iter().enumerate().min_by(|(_, a), (_, b)| a.0.total_cmp(&b.0)).map(|(i, _)| i);
+            let Some(best) = best else { break };
+            let (_, found, ban) = candidates.swap_remove(best);
+            bans = shown(&found.instances).into_iter().map(|id| ban.iter().copied().chain([id]).collect()).collect();
+            further.push(found);
+        }
+    }
+    traces.append(&mut further);
+    true
 }

@@ -5,13 +5,14 @@
 //! word. What was encoded (tags, base64, hex, rot13, reversed words) is appended as a further view. Everything is
 //! linear in the text: each layer is decoded once, at most two deep, and each is shorter than its code.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::Transform;
-use super::decode::{encoded_runs, rot13, unescape};
+use super::decode::{Unescape, encoded_runs, rot13};
 use super::fold::{fold, is_unspaced, leet, look_alike};
 use super::invisible::{Hidden, HiddenKind, is_invisible};
+use super::vocabulary::Vocabulary;
 
 /// Layers of encoding undone.
 const DEPTH_LIMIT: usize = 2;
@@ -49,29 +50,11 @@ struct Segment {
     exact: bool,
 }
 
-/// Words that confirm a decoding.
-#[derive(Debug, Default)]
-pub(super) struct Vocabulary {
-    pub(super) words: HashSet<Box<str>>,
-    /// Beginnings of words, four letters and more.
-    pub(super) stems: HashSet<Box<str>>,
-}
-
-impl Vocabulary {
-    const STEM: Range<usize> = 4..13;
-
-    /// Whether this folded word is known.
-    pub(super) fn knows(&self, word: &str) -> bool {
-        self.words.contains(word)
-            || Self::STEM.clone().any(|length| word.get(..length).is_some_and(|stem| self.stems.contains(stem)))
-    }
-}
-
 impl Canonical {
     /// The canonical form of `text`, whose hidden runs are known.
     pub(super) fn new(text: &str, hidden: &[Hidden], vocabulary: &Vocabulary) -> Self {
         let mut writer = Writer { vocabulary, canonical: Self::default(), word: Vec::new(), run: Vec::new() };
-        writer.view(unescape(text));
+        writer.given(text);
         writer.turned_words();
         writer.decoded(text, None, 1);
         for run in hidden {
@@ -99,7 +82,7 @@ impl Canonical {
         first.start.min(last.start)..first.end.max(last.end)
     }
 
-    /// The words from this token on, up to and without that one, as in the canonical text.
+    /// A word of the canonical text.
     pub(super) fn word(&self, token: Token) -> &str {
         self.text.get(token.start..token.end).unwrap_or_default()
     }
@@ -124,6 +107,36 @@ struct Writer<'v> {
 }
 
 impl Writer<'_> {
+    /// The text as given. Plain words, which most are, take a short cut.
+    fn given(&mut self, text: &str) {
+        let mut letters = Unescape::new(text);
+        loop {
+            if self.word.is_empty()
+                && let Some((word, source)) = letters.plain_word()
+            {
+                self.end_run();
+                self.plain_word(word, source);
+            } else if let Some(letter) = letters.next() {
+                self.read(letter);
+            } else {
+                break;
+            }
+        }
+        self.end_word();
+        self.end_run();
+    }
+
+    /// Writes a word of ASCII letters.
+    fn plain_word(&mut self, word: &str, source: Range<usize>) {
+        let start = self.canonical.text.len();
+        self.canonical.text.push_str(word);
+        if let Some(lowered) = self.canonical.text.get_mut(start..) {
+            lowered.make_ascii_lowercase();
+        }
+        self.segment(start, &source, true);
+        self.canonical.tokens.push(Token { start, end: self.canonical.text.len() });
+    }
+
     fn view(&mut self, letters: impl Iterator<Item = Letter>) {
         for letter in letters {
             self.read(letter);
@@ -309,18 +322,19 @@ impl Writer<'_> {
 
     fn put(&mut self, c: char, source: &Range<usize>) {
         let at = self.canonical.text.len();
-        let exact = c.len_utf8() == source.len();
+        self.segment(at, source, c.len_utf8() == source.len());
+        self.canonical.text.push(c);
+    }
+
+    /// Notes where the bytes from `at` on come from, unless the last segment says so already.
+    fn segment(&mut self, at: usize, source: &Range<usize>, exact: bool) {
         let continues = self.canonical.segments.last().is_some_and(|last| {
-            if exact && last.exact {
-                last.source.start + (at - last.at) == source.start
-            } else {
-                !last.exact && !exact && last.source == *source
-            }
+            last.exact == exact
+                && if exact { last.source.start + (at - last.at) == source.start } else { last.source == *source }
         });
         if !continues {
             self.canonical.segments.push(Segment { at, source: source.clone(), exact });
         }
-        self.canonical.text.push(c);
     }
 
     /// Appends what base64 and hex runs hold. `within` is where decoded text comes from.
@@ -332,7 +346,7 @@ impl Writer<'_> {
             let source = within.cloned().unwrap_or(run.span);
             self.canonical.transforms.insert(run.transform);
             self.next_view();
-            self.view(unescape(&run.decoded).map(|letter| Letter { source: source.clone(), ..letter }));
+            self.view(Unescape::new(&run.decoded).map(|letter| Letter { source: source.clone(), ..letter }));
             if depth < DEPTH_LIMIT {
                 self.decoded(&run.decoded, Some(&source), depth + 1);
             }
@@ -366,11 +380,10 @@ impl Writer<'_> {
                 let last = (first + WINDOW).min(tokens);
                 let window: Vec<Token> = self.canonical.tokens.get(first..last).unwrap_or_default().to_vec();
                 first = last;
-                let ascii = window.iter().map(|t| self.canonical.word(*t)).filter(|w| w.len() >= 4 && w.is_ascii());
-                let turned: Vec<(&str, String)> = ascii.map(|word| (word, turn(word))).collect();
-                let known = turned.iter().filter(|(_, turned)| self.vocabulary.knows(turned)).count();
-                let plain = turned.iter().filter(|(word, _)| self.vocabulary.knows(word)).count();
-                if known >= 2 && known > plain {
+                let words = window.iter().map(|t| self.canonical.word(*t));
+                let words: Vec<&str> = words.filter(|w| w.len() >= 4 && w.is_ascii()).collect();
+                let known = words.iter().filter(|word| self.vocabulary.knows(&turn(word))).count();
+                if known >= 2 && known > words.iter().filter(|word| self.vocabulary.knows(word)).count() {
                     let mut words: Vec<(String, Range<usize>)> = window
                         .iter()
                         .map(|t| (turn(self.canonical.word(*t)), self.canonical.source(t.start..t.end)))
@@ -393,15 +406,15 @@ impl Writer<'_> {
 
 /// The longest known words from the left; letters that begin none are gathered.
 fn segment<'a>(word: &'a [Letter], vocabulary: &Vocabulary) -> Vec<&'a [Letter]> {
-    const LONGEST: usize = 16;
+    let spelled = spelling(word);
     let mut words = Vec::new();
+    // only ASCII has as many bytes as letters
+    if !spelled.is_ascii() {
+        return vec![word];
+    }
     let (mut at, mut unknown) = (0, 0);
     while at < word.len() {
-        let longest = LONGEST.min(word.len() - at);
-        let known = (2..=longest).rev().find(|length| {
-            word.get(at..at + length).is_some_and(|part| vocabulary.words.contains(spelling(part).as_str()))
-        });
-        match known {
+        match vocabulary.longest(spelled.get(at..).unwrap_or_default()) {
             Some(length) => {
                 words.extend(word.get(unknown..at).filter(|part| !part.is_empty()));
                 words.extend(word.get(at..at + length));
@@ -444,7 +457,10 @@ mod tests {
 
     fn vocabulary() -> Vocabulary {
         let words = ["ignore", "all", "previous", "rules", "reveal", "password", "the", "secret"];
-        Vocabulary { words: words.map(Into::into).into(), stems: ["instruct".into()].into() }
+        let mut vocabulary = Vocabulary::default();
+        words.iter().for_each(|word| vocabulary.add_word(word));
+        vocabulary.add_stem("instruct");
+        vocabulary
     }
 
     fn canonical(text: &str) -> Canonical {
@@ -455,7 +471,7 @@ mod tests {
     fn source_of<'a>(text: &'a str, word: &str) -> &'a str {
         let canonical = canonical(text);
         let at = canonical.text.find(word).unwrap_or_else(|| panic!("{word:?} not in {:?}", canonical.text));
-        &text[canonical.source(at..at + word.len())]
+        text.get(canonical.source(at..at + word.len())).unwrap()
     }
 
     #[test]

@@ -21,24 +21,54 @@ pub(super) struct Encoded {
 
 /// The characters of a text with HTML entities, percent codes and `\x`, `\u` escapes resolved. Linear: an escape is
 /// looked for in a bounded number of bytes.
-pub(super) fn unescape(text: &str) -> impl Iterator<Item = Letter> {
-    let mut at = 0;
-    // bytes of one percent run decode together, one character at a time
-    let mut pending: std::vec::IntoIter<char> = Vec::new().into_iter();
-    let mut run = 0..0;
-    std::iter::from_fn(move || {
-        if let Some(c) = pending.next() {
-            return Some(Letter { c, source: run.clone(), escape: Some(Transform::Percent) });
+#[derive(Debug)]
+pub(super) struct Unescape<'a> {
+    text: &'a str,
+    at: usize,
+    /// The bytes of one percent run decode together and come out one character at a time.
+    pending: std::vec::IntoIter<char>,
+    run: Range<usize>,
+}
+
+impl<'a> Unescape<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, at: 0, pending: Vec::new().into_iter(), run: 0..0 }
+    }
+
+    /// Takes a word of ASCII letters, two or more, if one stands here with white space or a common mark behind it.
+    pub(super) fn plain_word(&mut self) -> Option<(&'a str, Range<usize>)> {
+        if self.pending.len() > 0 {
+            return None;
         }
-        let rest = text.get(at..)?;
-        let first = *rest.as_bytes().first()?;
-        let escape = match first {
+        let rest = self.text.as_bytes().get(self.at..)?;
+        let length = rest.iter().position(|b| !b.is_ascii_alphabetic()).unwrap_or(rest.len());
+        let ends =
+            matches!(rest.get(length), None | Some(b' ' | b'\n' | b',' | b'.' | b':' | b';' | b'?' | b')' | b'"'));
+        if length < 2 || !ends {
+            return None;
+        }
+        let source = self.at..self.at + length;
+        let word = self.text.get(source.clone())?;
+        self.at = source.end;
+        Some((word, source))
+    }
+}
+
+impl Iterator for Unescape<'_> {
+    type Item = Letter;
+
+    fn next(&mut self) -> Option<Letter> {
+        if let Some(c) = self.pending.next() {
+            return Some(Letter { c, source: self.run.clone(), escape: Some(Transform::Percent) });
+        }
+        let rest = self.text.get(self.at..)?;
+        let escape = match rest.as_bytes().first()? {
             b'&' => entity(rest).map(|(c, length)| (c, length, Transform::HtmlEntities)),
             b'\\' => backslash(rest).map(|(c, length)| (c, length, Transform::Escapes)),
             b'%' => percent(rest).and_then(|(decoded, length)| {
-                pending = decoded.chars().collect::<Vec<_>>().into_iter();
-                run = at..at + length;
-                pending.next().map(|c| (c, length, Transform::Percent))
+                self.pending = decoded.chars().collect::<Vec<_>>().into_iter();
+                self.run = self.at..self.at + length;
+                self.pending.next().map(|c| (c, length, Transform::Percent))
             }),
             _ => None,
         };
@@ -49,10 +79,10 @@ pub(super) fn unescape(text: &str) -> impl Iterator<Item = Letter> {
                 (c, c.len_utf8(), None)
             }
         };
-        let source = at..at + length;
-        at = source.end;
+        let source = self.at..self.at + length;
+        self.at = source.end;
         Some(Letter { c, source, escape })
-    })
+    }
 }
 
 /// `&name;`, `&#10;` or `&#xa;` at the start of `text`, with its length.
@@ -118,6 +148,8 @@ pub(super) fn encoded_runs(text: &str) -> impl Iterator<Item = Encoded> {
     runs(text, is_base64)
         .filter_map(|span| {
             let code = text.get(span.clone())?;
+            let padding = text.as_bytes().iter().skip(span.end).take(2).take_while(|b| **b == b'=').count();
+            let span = span.start..span.end + padding;
             let (transform, bytes) = match hex(code) {
                 Some(bytes) => (Transform::Hex, bytes),
                 None => (Transform::Base64, base64(code)?),
@@ -169,7 +201,7 @@ fn grouped(text: &str) -> impl Iterator<Item = Encoded> {
 }
 
 fn is_base64(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_' | b'=')
+    b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_')
 }
 
 fn hex(code: &str) -> Option<Vec<u8>> {
@@ -213,7 +245,7 @@ mod tests {
     #[test]
     fn escapes_resolve_in_place() {
         let text = "&lt;%C3%A9\\x41\\u{42}&bogus; 50% &#x110000;";
-        let letters: Vec<Letter> = unescape(text).collect();
+        let letters: Vec<Letter> = Unescape::new(text).collect();
         assert_eq!(letters.iter().map(|l| l.c).collect::<String>(), "<éAB&bogus; 50% &#x110000;");
         assert_eq!(letters[1].source, 4..10);
     }
@@ -221,7 +253,7 @@ mod tests {
     #[test]
     fn codes_decode_when_they_hold_text() {
         let decoded = |text: &str| encoded_runs(text).map(|run| run.decoded).collect::<Vec<_>>();
-        assert_eq!(decoded("x aGVsbG8gd29ybGQgaGk y"), ["hello world hi"]);
+        assert_eq!(decoded("q=aGVsbG8gd29ybGQgaA== y"), ["hello world h"]);
         assert_eq!(decoded("68 65 6c 6c 6f 20 77 6f"), ["hello wo"]);
         assert_eq!(decoded("01101000 01101001 01101000"), ["hih"]);
         assert_eq!(decoded("d41d8cd98f00b204e9800998ecf8427e"), [""; 0]);

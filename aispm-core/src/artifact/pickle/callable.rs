@@ -162,7 +162,10 @@ impl Callables {
 
     /// What is known of a full name. The longest entry wins. Linear in the name's length times its parts.
     pub(in crate::artifact) fn standing(&self, full: &str) -> Standing<'_> {
-        if let Some((_, grade, what)) = self.globs.iter().find(|(glob, ..)| matches(glob, full)) {
+        let class = is_class(full);
+        let glob =
+            self.globs.iter().find(|(glob, grade, _)| !(class && *grade == Grade::Function) && matches(glob, full));
+        if let Some((_, grade, what)) = glob {
             return self.denied(*grade, *what);
         }
         let mut end = full.len();
@@ -173,13 +176,13 @@ impl Callables {
                 // functions is judged by what stands further out
                 if let Some((grade, what)) = entry.deny
                     && !(exact && entry.allow)
-                    && !(grade == Grade::Function && is_class(full))
+                    && !(grade == Grade::Function && class)
                 {
                     return self.denied(grade, what);
                 }
                 if (exact && entry.allow)
                     || entry.allow_below
-                    || (entry.classes_below && is_class(full) && self.verb(full).is_none())
+                    || (entry.classes_below && class && self.verb(full).is_none())
                 {
                     return Standing::Allowed;
                 }
@@ -193,7 +196,7 @@ impl Callables {
         if !self.stdlib.contains(root) {
             return Standing::Unknown;
         }
-        let holds_data = is_class(full) && self.data_classes.iter().any(|ending| full.ends_with(ending.as_str()));
+        let holds_data = class && self.data_classes.iter().any(|ending| full.ends_with(ending.as_str()));
         if holds_data { Standing::Allowed } else { Standing::Stdlib }
     }
 

@@ -36,6 +36,7 @@ impl<'a> Machine<'a, '_> {
             });
         if let Some(rest) = detour {
             let message = format!("reaches {rest} through the attributes of {module}");
+            self.outcome.grave += 1;
             self.harm(Rule::PickleDisguise, at, &full, message);
         } else if internal {
             self.harm(Rule::PickleDisguise, at, &full, "reaches for Python's internals by attribute");
@@ -199,6 +200,7 @@ impl<'a> Machine<'a, '_> {
         match self.callables.standing(full) {
             Standing::Allowed => {}
             Standing::Denied(_, what) => {
+                self.outcome.grave += 1;
                 self.harm(Rule::PickleDangerousCall, at, full, format!("calls {full}, which {what}"));
             }
             Standing::Stdlib => {

@@ -16,6 +16,8 @@ const MEMO_FLOOR: u64 = 1 << 22;
 const MARK_LIMIT: usize = 20_000;
 /// Nesting of values, likewise.
 const DEPTH_LIMIT: u32 = 10_000;
+/// Values inside a value, shared ones counted each time.
+const SIZE_LIMIT: u64 = 1 << 40;
 /// Digits of a decimal integer, whose conversion is quadratic.
 const DIGIT_LIMIT: usize = 20_000;
 /// A declared length beyond the file and beyond this is meant to exhaust memory.
@@ -40,6 +42,8 @@ pub(super) struct Outcome {
     pub(super) calls: u32,
     /// Calls and references that are known to do harm.
     pub(super) harms: u32,
+    /// Calls of what the lists deny, and detours to it: what chance does not write.
+    pub(super) grave: u32,
     /// Raw arrays stand between the operations.
     pub(super) arrays: u32,
 }
@@ -281,10 +285,17 @@ impl<'a, 's> Machine<'a, 's> {
 
     fn push_sequence(&mut self, items: &[Id], at: usize) {
         let id = self.values.sequence(items);
-        if self.values.depth(id) == DEPTH_LIMIT {
-            self.costly(at, "nesting", format!("values nest more than {DEPTH_LIMIT} deep"));
-        }
+        self.check_extent(id, at);
         self.push(id);
+    }
+
+    fn check_extent(&mut self, id: Id, at: usize) {
+        let extent = self.values.extent(id);
+        if extent.depth > DEPTH_LIMIT {
+            self.costly(at, "nesting", format!("values nest more than {DEPTH_LIMIT} deep"));
+        } else if extent.size > SIZE_LIMIT {
+            self.costly(at, "shared values", "values share each other so that to walk them takes for ever");
+        }
     }
 
     fn pop(&mut self, at: usize) -> Id {
@@ -327,12 +338,14 @@ impl<'a, 's> Machine<'a, 's> {
         let list = self.top(at);
         self.refuse_change(list, at);
         self.values.extend(list, items);
+        self.check_extent(list, at);
     }
 
     fn set_items(&mut self, items: &[Id], at: usize) {
         let dict = self.top(at);
         self.refuse_change(dict, at);
         self.values.update(dict, items);
+        self.check_extent(dict, at);
     }
 
     fn call_and_push(&mut self, callee: Id, args: Id, at: usize) {
@@ -354,6 +367,7 @@ impl<'a, 's> Machine<'a, 's> {
             let mut inner = Outcome { end: bytes.len(), ..Outcome::default() };
             self.scan.inside("object array", |scan| inner = Machine::new(scan, bytes, at, strict).run());
             self.outcome.harms += inner.harms;
+            self.outcome.grave += inner.grave;
             self.outcome.calls += inner.calls;
             self.outcome.globals += inner.globals;
             self.reader.at = inner.end;

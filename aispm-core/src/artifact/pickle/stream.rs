@@ -89,7 +89,9 @@ pub(in crate::artifact) fn hidden(scan: &mut Scan, bytes: &[u8], from: usize) {
         let mut end = at;
         scan.attempt(|scan| {
             let outcome = Machine::new(scan, bytes, next, true).run();
-            let harmful = outcome.harms > 0 && (outcome.globals > 0 || outcome.stopped);
+            // random bytes and prose form opcodes too, but not whole streams or calls of known names
+            let whole = outcome.stopped && has_header(candidate) && outcome.globals > 0;
+            let harmful = outcome.grave > 0 || (whole && outcome.harms > 0);
             if harmful {
                 end = outcome.end.max(at);
                 scan.found(Rule::PickleHidden, Some(next), "", "a pickle that does harm stands behind other data");
@@ -130,15 +132,13 @@ pub(super) fn nested_bytes(scan: &mut Scan, bytes: &[u8], at: usize) {
 /// A text of a pickle that is a pickle in base64.
 pub(super) fn nested_text(scan: &mut Scan, text: &str, at: usize) {
     let text = text.trim();
-    // 0x80 and a protocol, three bytes of which make four characters
-    if !(text.starts_with("gA") && matches!(text.as_bytes().get(2), Some(b'A'..=b'X')) && text.len() > 16) {
+    // how 0x80 and a protocol, zlib and gzip begin in base64
+    let pickled = text.starts_with("gA") && matches!(text.as_bytes().get(2), Some(b'A'..=b'X'));
+    if text.len() < 16 || !(pickled || text.starts_with("eJ") || text.starts_with("H4sI")) {
         return;
     }
-    let engine = base64::engine::general_purpose::STANDARD;
-    if let Ok(bytes) = engine.decode(text.as_bytes())
-        && has_header(&bytes)
-    {
-        nested(scan, &bytes, at);
+    if let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(text.as_bytes()) {
+        nested_bytes(scan, &bytes, at);
     }
 }
 

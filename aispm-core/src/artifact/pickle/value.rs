@@ -26,15 +26,37 @@ pub(super) enum Node<'a> {
     Extension(u64),
 }
 
-/// All values of one stream. Each knows how deep it nests.
+/// How deep a value nests, and how many values it holds if shared ones are counted each time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Extent {
+    pub(super) depth: u32,
+    pub(super) size: u64,
+}
+
+impl Extent {
+    /// Of a value around these.
+    fn around(parts: impl Iterator<Item = Self>) -> Self {
+        parts.fold(Self { depth: 1, size: 1 }, |whole, part| Self {
+            depth: whole.depth.max(part.depth.saturating_add(1)),
+            size: whole.size.saturating_add(part.size),
+        })
+    }
+
+    /// Of a value that got more parts.
+    fn join(self, more: Self) -> Self {
+        Self { depth: self.depth.max(more.depth), size: self.size.saturating_add(more.size) }
+    }
+}
+
+/// All values of one stream.
 #[derive(Debug)]
 pub(super) struct Arena<'a> {
-    nodes: Vec<(Node<'a>, u32)>,
+    nodes: Vec<(Node<'a>, Extent)>,
 }
 
 impl<'a> Arena<'a> {
     pub(super) fn new() -> Self {
-        Self { nodes: vec![(Node::Plain, 0)] }
+        Self { nodes: vec![(Node::Plain, Extent::default())] }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -42,23 +64,26 @@ impl<'a> Arena<'a> {
     }
 
     pub(super) fn add(&mut self, node: Node<'a>) -> Id {
-        let depth = match &node {
-            Node::Sequence(items) => 1 + items.iter().map(|id| self.depth(*id)).max().unwrap_or(0),
-            Node::Dict(pairs) => 1 + pairs.iter().map(|(_, value)| self.depth(*value)).max().unwrap_or(0),
-            Node::Called(_, args, _) => 1 + self.depth(*args),
-            _ => 0,
+        let extent = match &node {
+            Node::Sequence(items) => self.around(items),
+            Node::Called(_, args, _) => self.around(&[*args]),
+            _ => Extent::default(),
         };
         let Ok(id) = Id::try_from(self.nodes.len()) else { return 0 };
-        self.nodes.push((node, depth));
+        self.nodes.push((node, extent));
         id
+    }
+
+    fn around(&self, items: &[Id]) -> Extent {
+        Extent::around(items.iter().map(|id| self.extent(*id)))
     }
 
     pub(super) fn node(&self, id: Id) -> &Node<'a> {
         self.nodes.get(id as usize).map_or(&Node::Plain, |(node, _)| node)
     }
 
-    pub(super) fn depth(&self, id: Id) -> u32 {
-        self.nodes.get(id as usize).map_or(0, |(_, depth)| *depth)
+    pub(super) fn extent(&self, id: Id) -> Extent {
+        self.nodes.get(id as usize).map_or_else(Extent::default, |(_, extent)| *extent)
     }
 
     /// A sequence of these items, or as many as are kept.
@@ -69,22 +94,22 @@ impl<'a> Arena<'a> {
 
     /// Puts items into a list or set.
     pub(super) fn extend(&mut self, id: Id, items: &[Id]) {
-        let deepest = items.iter().map(|id| self.depth(*id)).max().unwrap_or(0);
-        if let Some((Node::Sequence(kept), depth)) = self.nodes.get_mut(id as usize) {
+        let more = self.around(items);
+        if let Some((Node::Sequence(kept), extent)) = self.nodes.get_mut(id as usize) {
             let room = CHILD_LIMIT.saturating_sub(kept.len());
             kept.extend(items.iter().take(room));
-            *depth = (*depth).max(deepest.saturating_add(1));
+            *extent = extent.join(more);
         }
     }
 
     /// Puts alternating keys and values into a dict.
     pub(super) fn update(&mut self, id: Id, items: &[Id]) {
-        let deepest = items.iter().map(|id| self.depth(*id)).max().unwrap_or(0);
-        if let Some((Node::Dict(kept), depth)) = self.nodes.get_mut(id as usize) {
+        let more = self.around(items);
+        if let Some((Node::Dict(kept), extent)) = self.nodes.get_mut(id as usize) {
             let room = CHILD_LIMIT.saturating_sub(kept.len());
             let (pairs, _) = items.as_chunks::<2>();
             kept.extend(pairs.iter().take(room).map(|[key, value]| (*key, *value)));
-            *depth = (*depth).max(deepest.saturating_add(1));
+            *extent = extent.join(more);
         }
     }
 

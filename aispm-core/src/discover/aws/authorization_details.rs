@@ -30,15 +30,31 @@ fn read(document: &Document, found: &mut Found) {
             let (Some(arn), Value::Object(properties)) = (entry.get("Arn").and_then(Value::as_str), entry) else {
                 continue;
             };
-            let name = arn.rsplit('/').next().unwrap_or(arn);
-            let evidence = document.evidence(&format!("/{section}/{i}"));
-            let mut asset = Asset::new(arn, *kind, name).seen(evidence.clone().excerpt(arn));
+            let pointer = format!("/{section}/{i}");
+            let evidence = document.evidence(&pointer);
+            let list = |key: &str, field: &'static str| {
+                let items = entry.get(key).and_then(Value::as_array).into_iter().flatten().enumerate();
+                items.filter_map(move |(i, item)| Some((i, item.get(field)?.as_str()?)))
+            };
+            let mut asset = Asset::new(arn, *kind, last(arn)).seen(evidence.clone().excerpt(arn));
             asset.properties = properties.clone();
             found.inventory.add(asset);
             if let Some(account) = arn.split(':').nth(4).filter(|account| !account.is_empty() && *account != "aws") {
                 let id = format!("arn:aws:iam::{account}:root");
-                found.inventory.add(Asset::new(&id, AssetKind::Account, account).seen(evidence.clone()));
+                // one place is enough to show that there is such an account
+                if found.inventory.get(&id).is_none() {
+                    found.inventory.add(Asset::new(&id, AssetKind::Account, account).seen(evidence.clone()));
+                }
                 found.inventory.relate(Relation::new(&id, RelationKind::Contains, arn));
+            }
+            for (i, policy) in list("AttachedManagedPolicies", "PolicyArn") {
+                let place = document.evidence(&format!("{pointer}/AttachedManagedPolicies/{i}"));
+                found.inventory.relate(Relation::new(policy, RelationKind::AppliesTo, arn).seen(place));
+            }
+            for (i, profile) in list("InstanceProfileList", "Arn") {
+                let place = document.evidence(&format!("{pointer}/InstanceProfileList/{i}"));
+                found.inventory.add(Asset::new(profile, AssetKind::Resource, last(profile)).seen(place.clone()));
+                found.inventory.relate(Relation::new(profile, RelationKind::RunsAs, arn).seen(place));
             }
             for group in entry.get("GroupList").and_then(Value::as_array).into_iter().flatten() {
                 let (Some(group), Some((prefix, _))) = (group.as_str(), arn.split_once(":user/")) else { continue };
@@ -46,5 +62,31 @@ fn read(document: &Document, found: &mut Found) {
                 found.inventory.relate(Relation::new(arn, RelationKind::MemberOf, group).seen(evidence.clone()));
             }
         }
+    }
+}
+
+/// The last part of an ARN.
+fn last(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn attachments_and_instance_profiles_are_relations() {
+        let value = json!({"RoleDetailList": [{
+            "Arn": "arn:aws:iam::111111111111:role/r",
+            "AttachedManagedPolicies": [{"PolicyArn": "arn:aws:iam::111111111111:policy/p"}],
+            "InstanceProfileList": [{"Arn": "arn:aws:iam::111111111111:instance-profile/i"}]
+        }]});
+        let document = Document::json("a.json", &value.to_string()).unwrap();
+        let mut found = Found::default();
+        read(&document, &mut found);
+        let relations: Vec<_> = found.inventory.relations().map(|r| (r.from.as_str(), r.kind)).collect();
+        assert!(relations.contains(&("arn:aws:iam::111111111111:policy/p", RelationKind::AppliesTo)));
+        assert!(relations.contains(&("arn:aws:iam::111111111111:instance-profile/i", RelationKind::RunsAs)));
     }
 }

@@ -1,0 +1,121 @@
+//! Run-time messages against the estate: which assets were attacked or leaked, and where that was recorded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::asset::{AssetId, AssetKind, Event, Evidence, Inventory, RelationKind, TextRole};
+use crate::text::sensitive::data_class;
+use crate::text::{Detector, Detectors};
+
+/// Most places kept per asset and detector.
+const EVIDENCE_LIMIT: usize = 20;
+
+/// What one detector found in the messages of one asset.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Hits {
+    /// Messages with at least one match.
+    pub(super) messages: usize,
+    /// Types of match, with how many.
+    pub(super) types: BTreeMap<String, usize>,
+    /// The messages' places, at most 20; excerpts name the type, never the text.
+    pub(super) evidence: Vec<Evidence>,
+}
+
+/// Hits by asset, detector and role.
+pub(super) type HitMap = BTreeMap<(AssetId, Detector, TextRole), Hits>;
+
+/// Looks at every message, in parallel; the result does not depend on the order of work. Linear in the texts.
+pub(super) fn hits(events: &[Event], inventory: &Inventory) -> HitMap {
+    let detectors = Detectors::builtin();
+    let found: Vec<_> = events.par_iter().map(|event| detectors.detect(&event.text, event.role)).collect();
+    let mut hits = HitMap::new();
+    for (event, detection) in events.iter().zip(found) {
+        let asset = resolve(&event.asset, inventory);
+        let mut counted = Vec::new();
+        for m in &detection.matches {
+            let Ok(detector) = m.detector.parse::<Detector>() else { continue };
+            if detector == Detector::Pii && !identifies(&m.kind) {
+                continue;
+            }
+            let hits = hits.entry((asset.clone(), detector, event.role)).or_default();
+            *hits.types.entry(m.kind.to_string()).or_default() += 1;
+            if counted.contains(&detector) {
+                continue;
+            }
+            counted.push(detector);
+            hits.messages += 1;
+            if hits.evidence.len() < EVIDENCE_LIMIT {
+                hits.evidence.push(event.evidence.clone().excerpt(format!("{detector}: {}", m.kind)));
+            }
+        }
+    }
+    hits
+}
+
+/// Whether a type of personal data says who somebody is or what they own; a date, a name of a city or a link in an
+/// answer is no leak.
+fn identifies(kind: &str) -> bool {
+    match data_class(kind) {
+        Some("personal") => !matches!(kind, "DATE_TIME" | "PERSON" | "NRP" | "AGE"),
+        class => matches!(class, Some("government_id" | "payment" | "financial" | "health")),
+    }
+}
+
+/// The asset a log means: its id, or the one system, application, agent or endpoint of that name.
+fn resolve(named: &AssetId, inventory: &Inventory) -> AssetId {
+    let kinds = [AssetKind::System, AssetKind::Application, AssetKind::Agent, AssetKind::Endpoint];
+    let name = named.as_str().rsplit([':', '/']).next().unwrap_or_default();
+    let same = |kind: AssetKind| {
+        inventory.assets().find(|a| a.kind == kind && (a.name == name || a.id.as_str() == name)).map(|a| a.id.clone())
+    };
+    kinds.into_iter().find_map(same).unwrap_or_else(|| named.clone())
+}
+
+/// Writes hits into the assets' `runtime` property, where rules read them:
+/// `{"output": {"pii": {"messages": 2, "types": {"EMAIL_ADDRESS": 3}, "evidence": [{"path": "log.jsonl", "line": 7}]}}}`.
+/// Numbers add to those that are there.
+pub(super) fn record(hits: HitMap, inventory: &mut Inventory) {
+    for ((asset, detector, role), mut hits) in hits {
+        let Some(asset) = inventory.get_mut(asset.as_str()) else { continue };
+        let slot =
+            ["runtime", role.as_str(), detector.as_str()].into_iter().try_fold(&mut asset.properties, |map, key| {
+                map.entry(key).or_insert_with(|| Value::Object(Map::new())).as_object_mut()
+            });
+        let Some(slot) = slot else { continue };
+        let before = serde_json::from_value::<Hits>(Value::Object(slot.clone())).unwrap_or_default();
+        hits.messages += before.messages;
+        before.types.into_iter().for_each(|(kind, count)| *hits.types.entry(kind).or_default() += count);
+        hits.evidence.splice(..0, before.evidence);
+        hits.evidence.truncate(EVIDENCE_LIMIT);
+        if let Ok(Value::Object(hits)) = serde_json::to_value(&hits) {
+            *slot = hits;
+        }
+    }
+}
+
+/// The asset and everything a hit on it bears on: what contains it or it contains, serves, exposes, uses or runs as,
+/// both ways, through at most `depth` relations; the internet is not passed. O(relations met · log n).
+pub(super) fn neighbourhood(id: &AssetId, inventory: &Inventory, depth: usize) -> BTreeSet<AssetId> {
+    use RelationKind::{Contains, Exposes, HasTool, Invokes, RunsAs, Serves, Uses};
+    let close = |kind| matches!(kind, Contains | Exposes | HasTool | Invokes | RunsAs | Serves | Uses);
+    let mut near = BTreeSet::from([id.clone()]);
+    let mut ring = vec![id.clone()];
+    for _ in 0..depth {
+        let mut next = Vec::new();
+        for id in &ring {
+            let out = inventory.outgoing(id.as_str()).filter(|r| close(r.kind)).map(|r| &r.to);
+            let into = inventory.incoming(id.as_str()).filter(|r| close(r.kind)).map(|r| &r.from);
+            for other in out.chain(into).filter(|other| other.as_str() != AssetId::INTERNET) {
+                if near.insert(other.clone()) {
+                    next.push(other.clone());
+                }
+            }
+        }
+        ring = next;
+    }
+    near
+}

@@ -1,0 +1,124 @@
+//! Source code, thinly: imports of AI packages, the models and data sets it names, hosts it calls, agents and tools.
+//!
+//! Tokens are enough for that; nothing is executed and no types are inferred. Facts hang on the file's project.
+
+mod facts;
+mod import;
+pub(super) mod lexer;
+
+use serde_json::Value;
+
+use self::facts::Unit;
+use self::lexer::{Language, tokens};
+use super::format::{Found, Source, Structured, Textual};
+use super::package::{Reference, depend, project_id};
+use crate::asset::{Asset, AssetKind, Document, Evidence, RelationKind};
+
+pub(super) const PYTHON: Textual = Textual {
+    name: "python",
+    critical: false,
+    matches: |source| source.has_extension(&["py", "pyi", "pyw"]) || shebang(source, "python"),
+    read: |source, found| {
+        read(source, Language::Python, found);
+        Ok(())
+    },
+};
+
+pub(super) const JAVASCRIPT: Textual = Textual {
+    name: "javascript",
+    critical: false,
+    matches: |source| {
+        source.has_extension(&["js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx"]) || shebang(source, "node")
+    },
+    read: |source, found| {
+        read(source, Language::JavaScript, found);
+        Ok(())
+    },
+};
+
+pub(super) const GO: Textual = Textual {
+    name: "go",
+    critical: false,
+    matches: |source| source.has_extension(&["go"]),
+    read: |source, found| {
+        read(source, Language::Go, found);
+        Ok(())
+    },
+};
+
+pub(super) const NOTEBOOK: Structured = Structured {
+    name: "notebook",
+    critical: false,
+    markers: &["\"cells\"", "\"nbformat\""],
+    matches: |value| value.get("nbformat").is_some() && value.get("cells").is_some_and(Value::is_array),
+    read: notebook,
+};
+
+fn shebang(source: &Source<'_>, program: &str) -> bool {
+    source.text.starts_with("#!") && source.text.lines().next().is_some_and(|line| line.contains(program))
+}
+
+fn read(source: &Source<'_>, language: Language, found: &mut Found) {
+    let owner = project_id(source.path, found);
+    let tokens = tokens(source.text, language);
+    let lines: Vec<&str> = source.text.lines().collect();
+    let evidence = |line: u64| source.line(line).excerpt(nth(&lines, line));
+    Unit { tokens: &tokens, language, path: source.path, owner: &owner, evidence: &evidence }.read(found);
+}
+
+/// The code cells of a notebook, and what its `!pip` lines install.
+fn notebook(document: &Document, found: &mut Found) {
+    let path = document.path();
+    let id = format!("file:{path}");
+    let mut all = Found { tree: std::sync::Arc::clone(&found.tree), ..Found::default() };
+    for (i, cell) in document.value.get("cells").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        if cell.get("cell_type").and_then(Value::as_str) != Some("code") {
+            continue;
+        }
+        let code = match cell.get("source") {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Array(lines)) => lines.iter().filter_map(Value::as_str).collect(),
+            _ => continue,
+        };
+        let evidence = document.evidence(&format!("/cells/{i}"));
+        let mut plain = String::with_capacity(code.len());
+        for line in code.lines() {
+            match line.trim_start().strip_prefix(['!', '%']) {
+                Some(command) => installs(path, command, &evidence, &mut all),
+                None => plain.push_str(line),
+            }
+            plain.push('\n');
+        }
+        let tokens = tokens(&plain, Language::Python);
+        let lines: Vec<&str> = plain.lines().collect();
+        let at = |line: u64| evidence.clone().excerpt(nth(&lines, line));
+        Unit { tokens: &tokens, language: Language::Python, path, owner: &id, evidence: &at }.read(&mut all);
+    }
+    let mut asset = Asset::new(&id, AssetKind::Notebook, super::walk::file_name(path)).seen(document.evidence(""));
+    asset.ai = all.inventory.assets().any(|asset| asset.ai);
+    found.inventory.extend(all.inventory);
+    found.relate(&project_id(path, found), RelationKind::Contains, &id, &document.evidence(""));
+    found.inventory.add(asset);
+}
+
+/// A line counted from 1.
+fn nth<'a>(lines: &[&'a str], line: u64) -> &'a str {
+    let at = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
+    lines.get(at).copied().unwrap_or_default()
+}
+
+/// `pip install a b==1`.
+pub(super) fn installs(path: &str, command: &str, evidence: &Evidence, found: &mut Found) {
+    let mut words = command.split_whitespace().skip_while(|word| !matches!(*word, "pip" | "pip3"));
+    if words.next().is_none() || words.next() != Some("install") {
+        return;
+    }
+    for word in words.filter(|word| !word.starts_with('-')) {
+        if let Some(reference) = Reference::pypi(word.trim_matches(['"', '\''])) {
+            depend(path, &reference, evidence, found);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

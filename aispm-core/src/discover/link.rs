@@ -1,0 +1,208 @@
+//! What only shows when all files are read: which pods a Service or policy selects, from where they are reached, and
+//! which asset a log is about.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Map, Value};
+
+use super::Discovery;
+use super::format::Found;
+use super::kubernetes::internet;
+use crate::asset::{Asset, AssetId, AssetKind, Authentication, Evidence, Exposure, Inventory, Relation, RelationKind};
+
+/// Longest chain of gateway, route, ingress and Service before a workload.
+const HOPS: usize = 6;
+
+/// Adds the relations between files. O(n log n) in assets and relations, but for selectors, which are compared with
+/// the workloads of their namespace.
+pub(super) fn join(discovery: &mut Discovery) {
+    let mut found = Found::default();
+    select(&discovery.inventory, &mut found);
+    routes(&mut discovery.inventory, &mut found);
+    discovery.inventory.extend(found.inventory);
+    reach(&mut discovery.inventory);
+    made_from(&mut discovery.inventory);
+    projects(&mut discovery.inventory);
+    name_events(discovery);
+}
+
+/// Services expose, and network policies apply to, the pods that their selectors match.
+fn select(inventory: &Inventory, found: &mut Found) {
+    type Pods<'a> = Vec<(&'a Asset, &'a Map<String, Value>)>;
+    let mut pods: HashMap<(&str, &str), Pods<'_>> = HashMap::new();
+    for asset in inventory.assets() {
+        if let (Some(place), Some(Value::Object(labels))) = (place(asset), asset.properties.get("pod_labels")) {
+            pods.entry(place).or_default().push((asset, labels));
+        }
+    }
+    for asset in inventory.assets() {
+        let (selector, kind, everything) = match (asset.text("kubernetes_kind"), asset.kind) {
+            (Some("Service"), AssetKind::Endpoint) => (asset.properties.get("selector"), RelationKind::Exposes, false),
+            (Some("NetworkPolicy"), _) => {
+                let labels = asset.properties.get("podSelector").map(|s| s.get("matchLabels").unwrap_or(&Value::Null));
+                (labels, RelationKind::AppliesTo, true)
+            }
+            _ => continue,
+        };
+        let empty = Map::new();
+        let selector = selector.and_then(Value::as_object).unwrap_or(&empty);
+        if selector.is_empty() && !everything {
+            continue;
+        }
+        let Some(place) = place(asset) else { continue };
+        for (pod, labels) in pods.get(&place).into_iter().flatten() {
+            if selector.iter().all(|(key, value)| labels.get(key) == Some(value)) {
+                found.relate(asset.id.as_str(), kind, pod.id.as_str(), &first_evidence(asset));
+            }
+        }
+    }
+}
+
+/// Cluster and namespace.
+fn place(asset: &Asset) -> Option<(&str, &str)> {
+    Some((asset.text("cluster")?, asset.text("namespace")?))
+}
+
+fn first_evidence(asset: &Asset) -> Evidence {
+    asset.evidence.first().cloned().unwrap_or_default()
+}
+
+/// A route is reached from where its gateways are; from anywhere when they are not among the files.
+fn routes(inventory: &mut Inventory, found: &mut Found) {
+    let mut exposures = Vec::new();
+    for asset in inventory.assets() {
+        let Some(gateways) = asset.properties.get("gateways").and_then(Value::as_array) else { continue };
+        let of = |gateway: &Value| gateway.as_str().and_then(|id| inventory.get(id)?.exposure);
+        let widest = gateways.iter().map(|gateway| of(gateway).unwrap_or(Exposure::Public)).max();
+        exposures.push((asset.id.clone(), widest.unwrap_or(Exposure::Internal)));
+    }
+    for (id, exposure) in exposures {
+        let Some(asset) = inventory.get_mut(id.as_str()) else { continue };
+        asset.exposure = Some(exposure);
+        if exposure > Exposure::Internal {
+            internet(id.as_str(), &first_evidence(asset), found);
+        }
+    }
+}
+
+/// Carries exposure inwards and AI and authentication outwards along `exposes`.
+///
+/// Endpoints keep the exposure of their own; what stands behind them takes the widest that no login stops. An
+/// endpoint without a login of its own is as protected as the weakest AI asset behind it.
+fn reach(inventory: &mut Inventory) {
+    let mut edges: Vec<(AssetId, AssetId)> = Vec::new();
+    for relation in inventory.relations().filter(|r| r.kind == RelationKind::Exposes) {
+        if relation.from.as_str() != AssetId::INTERNET {
+            edges.push((relation.from.clone(), relation.to.clone()));
+        }
+    }
+    let guarded = |asset: &Asset| {
+        asset.kind == AssetKind::Endpoint && asset.authentication.is_some_and(|a| a != Authentication::None)
+    };
+    let guards: BTreeMap<AssetId, bool> = edges
+        .iter()
+        .filter_map(|(from, _)| inventory.get(from.as_str()))
+        .map(|asset| (asset.id.clone(), guarded(asset)))
+        .collect();
+    let mut arriving: BTreeMap<AssetId, Exposure> = BTreeMap::new();
+    for _ in 0..HOPS {
+        let mut changed = false;
+        for (from, to) in &edges {
+            let Some(source) = inventory.get(from.as_str()) else { continue };
+            let open = source.exposure.max(arriving.get(from).copied());
+            let (ai, Some(exposure)) = (inventory.get(to.as_str()).is_some_and(|a| a.ai), open) else { continue };
+            let passed = if guards.get(from) == Some(&true) { exposure.min(Exposure::Internal) } else { exposure };
+            if arriving.get(to).is_none_or(|known| *known < passed) {
+                arriving.insert(to.clone(), passed);
+                changed = true;
+            }
+            if ai && !source.ai && source.kind == AssetKind::Endpoint {
+                changed = true;
+                if let Some(source) = inventory.get_mut(from.as_str()) {
+                    source.ai = true;
+                }
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    for (id, exposure) in arriving {
+        if let Some(asset) = inventory.get_mut(id.as_str()).filter(|asset| asset.kind != AssetKind::Endpoint) {
+            asset.exposure = asset.exposure.max(Some(exposure));
+        }
+    }
+    for _ in 0..HOPS {
+        for (from, to) in &edges {
+            let behind = inventory.get(to.as_str()).filter(|a| a.ai).and_then(|a| a.authentication);
+            let Some(source) = inventory.get_mut(from.as_str()).filter(|a| a.kind == AssetKind::Endpoint) else {
+                continue;
+            };
+            if guards.get(from) != Some(&true) {
+                source.authentication = match (source.authentication, behind) {
+                    (Some(a), Some(b)) => Some(a.min(b)),
+                    (a, b) => a.or(b),
+                };
+            }
+        }
+    }
+    for (from, _) in &edges {
+        if let Some(source) = inventory.get_mut(from.as_str()).filter(|a| a.ai && a.exposure > Some(Exposure::Internal))
+        {
+            source.authentication.get_or_insert(Authentication::None);
+        }
+    }
+}
+
+/// A served model at a URI is derived from the one a training job wrote there or above.
+fn made_from(inventory: &mut Inventory) {
+    let written: BTreeMap<AssetId, Evidence> = inventory
+        .relations()
+        .filter(|r| r.kind == RelationKind::Writes && r.to.as_str().contains("://"))
+        .filter(|r| inventory.get(r.to.as_str()).is_some_and(|a| a.kind == AssetKind::Model))
+        .map(|r| (r.to.clone(), r.evidence.first().cloned().unwrap_or_default()))
+        .collect();
+    let mut derived = Vec::new();
+    for model in inventory.assets().filter(|a| a.kind == AssetKind::Model && a.id.as_str().contains("://")) {
+        let mut above = model.id.as_str();
+        while let Some((folder, _)) = above.rsplit_once('/').filter(|(folder, _)| !folder.ends_with('/')) {
+            if let Some(evidence) = written.get(folder) {
+                derived.push(Relation::new(model.id.clone(), RelationKind::DerivedFrom, folder).seen(evidence.clone()));
+            }
+            above = folder;
+        }
+    }
+    derived.into_iter().for_each(|relation| inventory.relate(relation));
+}
+
+/// A project that uses packages is an asset, also where none of them is AI.
+fn projects(inventory: &mut Inventory) {
+    let missing: Vec<(AssetId, Evidence)> = inventory
+        .relations()
+        .filter(|r| r.kind == RelationKind::Uses && r.from.as_str().starts_with("file:"))
+        .filter(|r| inventory.get(r.from.as_str()).is_none())
+        .map(|r| (r.from.clone(), r.evidence.first().cloned().unwrap_or_default()))
+        .collect();
+    for (id, evidence) in missing {
+        let name = id.as_str().rsplit('/').next().unwrap_or_default().trim_start_matches("file:").to_owned();
+        // only the first of its relations gives evidence
+        if inventory.get(id.as_str()).is_none() {
+            inventory.add(Asset::new(id, AssetKind::Application, name).seen(evidence));
+        }
+    }
+}
+
+/// Logs name assets as people do: a name that only one AI asset has becomes its id.
+fn name_events(discovery: &mut Discovery) {
+    let mut names: HashMap<&str, Option<&AssetId>> = HashMap::new();
+    for asset in discovery.inventory.assets().filter(|asset| asset.ai) {
+        names.entry(asset.name.as_str()).and_modify(|id| *id = None).or_insert(Some(&asset.id));
+    }
+    for event in &mut discovery.events {
+        if discovery.inventory.get(event.asset.as_str()).is_none()
+            && let Some(Some(id)) = names.get(event.asset.as_str())
+        {
+            event.asset = (*id).clone();
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! IAM resources, brought into the shape of an account's authorization details, so that an estate known by Terraform
+//! alone has principals too. Each policy keeps a `Pointer` to where it stands.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{Module, Resource, items, texts};
+use crate::asset::{Asset, AssetKind, Relation, RelationKind};
+use crate::discover::Found;
+
+/// Types that this module reads; they become principals and policies.
+pub(super) fn is_identity(kind: &str) -> bool {
+    kind.starts_with("aws_iam_")
+}
+
+pub(super) fn read(module: &Module<'_>, found: &mut Found) {
+    let mut entries: BTreeMap<String, Asset> = BTreeMap::new();
+    let iam = || module.resources.iter().filter(|resource| is_identity(resource.kind));
+    for resource in iam() {
+        if let Some(asset) = principal(module, resource) {
+            entries.insert(asset.id.to_string(), asset);
+        }
+    }
+    for resource in iam() {
+        add_to(module, resource, &mut entries, found);
+    }
+    for asset in entries.into_values() {
+        let id = asset.id.clone();
+        for arn in asset.properties.get("AttachedManagedPolicies").map_or(&[][..], items) {
+            if let Some(arn) = arn.get("PolicyArn").and_then(Value::as_str) {
+                let relation = Relation::new(arn, RelationKind::AppliesTo, id.as_str());
+                found.inventory.relate(asset.evidence.iter().cloned().fold(relation, Relation::seen));
+            }
+        }
+        if !module.account.is_empty() {
+            let root = format!("arn:aws:iam::{}:root", module.account);
+            found.inventory.add(Asset::new(&root, AssetKind::Account, &module.account));
+            found.inventory.relate(Relation::new(&root, RelationKind::Contains, id.as_str()));
+        }
+        found.inventory.add(asset);
+    }
+}
+
+/// A user, role, group or managed policy.
+fn principal(module: &Module<'_>, resource: &Resource<'_>) -> Option<Asset> {
+    let (kind, word) = match resource.kind {
+        "aws_iam_user" => (AssetKind::User, "user"),
+        "aws_iam_role" => (AssetKind::Role, "role"),
+        "aws_iam_group" => (AssetKind::Group, "group"),
+        "aws_iam_policy" => (AssetKind::Policy, "policy"),
+        _ => return None,
+    };
+    let name = resource.text("name")?;
+    let arn = resource.text("arn").map(str::to_owned).or_else(|| module.identity(word, name))?;
+    let mut asset = Asset::new(&arn, kind, name).seen(resource.evidence.clone());
+    let at = |key: &str| format!("{}/values/{key}", resource.pointer);
+    let properties = &mut asset.properties;
+    properties.insert("Arn".into(), arn.clone().into());
+    properties.insert("terraform_type".into(), resource.kind.into());
+    properties.insert("terraform_address".into(), resource.address.into());
+    if let Some(trust) = resource.values.get("assume_role_policy") {
+        properties.insert("AssumeRolePolicyDocument".into(), trust.clone());
+        properties.insert("AssumeRolePolicyPointer".into(), at("assume_role_policy").into());
+    }
+    if let Some(boundary) = resource.text("permissions_boundary") {
+        properties.insert("PermissionsBoundary".into(), json!({"PermissionsBoundaryArn": boundary}));
+    }
+    if let Some(document) = resource.values.get("policy").filter(|_| kind == AssetKind::Policy) {
+        let version =
+            json!({"VersionId": "v1", "IsDefaultVersion": true, "Document": document, "Pointer": at("policy")});
+        properties.insert("PolicyVersionList".into(), json!([version]));
+    }
+    let tags = resource.values.get("tags").and_then(Value::as_object).into_iter().flatten();
+    let tags: Vec<Value> = tags.map(|(key, value)| json!({"Key": key, "Value": value})).collect();
+    if !tags.is_empty() {
+        properties.insert("Tags".into(), tags.into());
+    }
+    for (i, inline) in resource.values.get("inline_policy").map_or(&[][..], items).iter().enumerate() {
+        if let Some(document) = inline.get("policy") {
+            push(
+                properties,
+                "RolePolicyList",
+                json!({"PolicyDocument": document, "Pointer": at(&format!("inline_policy/{i}/policy"))}),
+            );
+        }
+    }
+    for policy in texts(resource.values, "managed_policy_arns") {
+        push(properties, "AttachedManagedPolicies", json!({"PolicyArn": policy}));
+    }
+    Some(asset)
+}
+
+fn push(properties: &mut Map<String, Value>, key: &str, value: Value) {
+    let list = properties.entry(key).or_insert_with(|| json!([]));
+    if let Some(list) = list.as_array_mut().filter(|list| !list.contains(&value)) {
+        list.push(value);
+    }
+}
+
+/// What a resource adds to principals: policies, attachments, memberships, profiles.
+fn add_to(module: &Module<'_>, resource: &Resource<'_>, entries: &mut BTreeMap<String, Asset>, found: &mut Found) {
+    let mut holder = |kind: &str, name: &str, key: &str, value: Value| {
+        // by ARN, or by name whatever its path
+        let arn = module.identity(kind, name);
+        let known = arn.filter(|arn| entries.contains_key(arn)).or_else(|| {
+            let named = |asset: &&Asset| asset.name == name && asset.id.as_str().contains(&format!(":{kind}/"));
+            entries.values().find(named).map(|asset| asset.id.to_string())
+        });
+        if let Some(asset) = known.and_then(|id| entries.get_mut(&id)) {
+            push(&mut asset.properties, key, value);
+        }
+    };
+    let inline = || {
+        let pointer = format!("{}/values/policy", resource.pointer);
+        json!({"PolicyDocument": resource.values.get("policy"), "Pointer": pointer})
+    };
+    let attached = || resource.text("policy_arn").map(|arn| json!({"PolicyArn": arn}));
+    for (kind, list) in [("role", "RolePolicyList"), ("user", "UserPolicyList"), ("group", "GroupPolicyList")] {
+        let name = resource.text(kind);
+        if resource.kind == format!("aws_iam_{kind}_policy") {
+            name.into_iter().for_each(|name| holder(kind, name, list, inline()));
+        } else if resource.kind == format!("aws_iam_{kind}_policy_attachment") {
+            for (name, policy) in name.into_iter().zip(attached()) {
+                holder(kind, name, "AttachedManagedPolicies", policy);
+            }
+        } else if resource.kind == "aws_iam_policy_attachment" {
+            for name in texts(resource.values, &format!("{kind}s")) {
+                attached().into_iter().for_each(|policy| holder(kind, name, "AttachedManagedPolicies", policy));
+            }
+        }
+    }
+    let mut join = |user: &str, group: &str| {
+        holder("user", user, "GroupList", group.into());
+        if let (Some(user), Some(group)) = (module.identity("user", user), module.identity("group", group)) {
+            let relation = Relation::new(user, RelationKind::MemberOf, group);
+            found.inventory.relate(relation.seen(resource.evidence.clone()));
+        }
+    };
+    match resource.kind {
+        "aws_iam_user_group_membership" => {
+            for group in texts(resource.values, "groups") {
+                resource.text("user").into_iter().for_each(|user| join(user, group));
+            }
+        }
+        "aws_iam_group_membership" => {
+            for user in texts(resource.values, "users") {
+                resource.text("group").into_iter().for_each(|group| join(user, group));
+            }
+        }
+        "aws_iam_instance_profile" => {
+            let profile = resource.text("name").and_then(|name| {
+                resource.text("arn").map(str::to_owned).or_else(|| module.identity("instance-profile", name))
+            });
+            if let (Some(profile), Some(role)) = (profile, resource.text("role")) {
+                holder("role", role, "InstanceProfileList", json!({"Arn": profile}));
+                if let Some(role) = module.identity("role", role) {
+                    let name = resource.text("name").unwrap_or(&profile);
+                    let asset = Asset::new(&profile, AssetKind::Resource, name).seen(resource.evidence.clone());
+                    found.inventory.add(asset);
+                    let relation = Relation::new(&profile, RelationKind::RunsAs, role);
+                    found.inventory.relate(relation.seen(resource.evidence.clone()));
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{discovered, related};
+    use super::*;
+
+    #[test]
+    fn principals_take_the_shape_of_authorization_details() {
+        let inventory = discovered(&[
+            (
+                "aws_iam_role",
+                json!({"name": "r", "arn": "arn:aws:iam::111111111111:role/r", "assume_role_policy": "{}"}),
+            ),
+            ("aws_iam_role_policy", json!({"role": "r", "policy": "{\"Statement\": []}"})),
+            (
+                "aws_iam_role_policy_attachment",
+                json!({"role": "r", "policy_arn": "arn:aws:iam::aws:policy/AdministratorAccess"}),
+            ),
+            ("aws_iam_instance_profile", json!({"name": "ip", "role": "r"})),
+            ("aws_iam_user", json!({"name": "u", "arn": "arn:aws:iam::111111111111:user/u"})),
+            ("aws_iam_user_group_membership", json!({"user": "u", "groups": ["g"]})),
+        ]);
+        let role = inventory.get("arn:aws:iam::111111111111:role/r").unwrap();
+        assert_eq!(role.properties["RolePolicyList"][0]["Pointer"], "/values/root_module/resources/1/values/policy");
+        assert_eq!(
+            role.properties["AttachedManagedPolicies"][0]["PolicyArn"],
+            "arn:aws:iam::aws:policy/AdministratorAccess"
+        );
+        assert_eq!(role.properties["InstanceProfileList"].as_array().unwrap().len(), 1);
+        let user = "arn:aws:iam::111111111111:user/u";
+        assert!(related(&inventory, user, RelationKind::MemberOf, "arn:aws:iam::111111111111:group/g"));
+        let profile = "arn:aws:iam::111111111111:instance-profile/ip";
+        assert!(related(&inventory, profile, RelationKind::RunsAs, "arn:aws:iam::111111111111:role/r"));
+    }
+}

@@ -1,0 +1,134 @@
+//! Who holds `*` on `*`, and who would if his policies could be rewritten.
+
+use std::sync::OnceLock;
+
+use super::condition::Truth;
+use super::estate::Estate;
+use super::pattern::Pattern;
+use super::policy::Policy;
+use super::principal::{Boundary, Held, Principal, PrincipalKind};
+use super::scope::Scope;
+use crate::asset::{AssetId, Document};
+
+/// What an attacker can change of a principal before he uses it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// Give it any identity policy.
+    pub(crate) granted: bool,
+    /// Take its boundary away.
+    pub(crate) unbounded: bool,
+}
+
+/// Services that an administrator commands, where his policies list services one by one.
+fn core_services() -> &'static [Pattern] {
+    static SERVICES: OnceLock<Vec<Pattern>> = OnceLock::new();
+    SERVICES.get_or_init(|| {
+        let text = include_str!("../../../data/identity/aws_core_services.yaml");
+        // the built-in list is checked by a test
+        let names: Vec<String> = Document::config("aws_core_services.yaml", text).unwrap_or_default();
+        names.iter().map(|name| Pattern::lowercase(&format!("{name}:*"))).collect()
+    })
+}
+
+/// Whether the unconditional allows of these policies together cover every action on every resource: `*`, a
+/// `NotAction` whose exceptions other statements allow, or every core service by name.
+pub(super) fn covers_everything(policies: &[&Policy]) -> bool {
+    let everywhere = policies.iter().flat_map(|p| &p.statements).filter(|s| {
+        s.allow
+            && s.conditions.is_empty()
+            && s.resources.as_ref().is_some_and(|r| !r.not && r.patterns.iter().any(Pattern::is_any))
+    });
+    let (excepting, naming): (Vec<_>, Vec<_>) = everywhere.partition(|s| s.actions.not);
+    let named = |wanted: &Pattern| naming.iter().flat_map(|s| &s.actions.patterns).any(|p| p.covers(wanted));
+    let apart = |a: &Pattern, b: &Pattern| !a.covers(b) && !b.covers(a);
+    let all = Pattern::new("*");
+    named(&all)
+        || named(&Pattern::new("*:*"))
+        || excepting.iter().any(|s| {
+            s.actions.patterns.iter().all(|exception| {
+                let elsewhere = |o: &&super::policy::Statement| o.actions.patterns.iter().all(|p| apart(p, exception));
+                named(exception) || excepting.iter().copied().any(|o| elsewhere(&o))
+            })
+        })
+        || (!core_services().is_empty() && core_services().iter().all(named))
+}
+
+impl Estate {
+    /// Identities that effectively hold `*` on `*`: what they are allowed covers everything, within their boundary, and
+    /// nothing of it is denied outright.
+    #[must_use]
+    pub fn admins(&self) -> Vec<AssetId> {
+        let identities = self.principals().iter().filter(|p| p.kind != PrincipalKind::Group);
+        identities.filter(|p| self.is_admin(p, Change::default())).map(|p| p.id.clone()).collect()
+    }
+
+    /// Whether a principal is administrator after a change. With his policies in the attacker's hand, denies and a
+    /// boundary still bind until they are removed, and that must itself not be denied.
+    pub(crate) fn is_admin(&self, principal: &Principal, change: Change) -> bool {
+        if principal.kind == PrincipalKind::External {
+            return false;
+        }
+        let policies: Vec<&Policy> = principal.policies.iter().map(|held| &*held.policy).collect();
+        let boundary = match &principal.boundary {
+            Boundary::Policy(held) => Some(held),
+            _ => None,
+        };
+        let bound_covers = match &principal.boundary {
+            Boundary::None => true,
+            Boundary::Missing(_) => false,
+            Boundary::Policy(held) => covers_everything(&[&held.policy]) && !self.denies_something(principal, [held]),
+        };
+        let denied = self.denies_something(principal, &principal.policies);
+        let covered = change.granted || covers_everything(&policies);
+        if covered && !denied && (change.unbounded || bound_covers) {
+            return true;
+        }
+        if !change.granted {
+            return false;
+        }
+        let (put, delete, detach, unbind) = match principal.kind {
+            PrincipalKind::User => (
+                "iam:putuserpolicy",
+                "iam:deleteuserpolicy",
+                "iam:detachuserpolicy",
+                "iam:deleteuserpermissionsboundary",
+            ),
+            _ => (
+                "iam:putrolepolicy",
+                "iam:deleterolepolicy",
+                "iam:detachrolepolicy",
+                "iam:deleterolepermissionsboundary",
+            ),
+        };
+        let within = |action: &str| {
+            let Some(held) = boundary.filter(|_| !change.unbounded) else { return true };
+            let mut bounded = principal.clone();
+            bounded.policies = vec![held.clone()];
+            bounded.boundary = Boundary::None;
+            let scope = Scope::new(&bounded, action, &self.request(principal, None));
+            scope.is_some_and(|s| s.on(principal.id.as_str(), None) == super::Decision::Allowed)
+        };
+        let may = |action: &str| !self.denies(principal, action) && within(action);
+        let bound_goes = change.unbounded || bound_covers || (boundary.is_some() && may(unbind));
+        let denies_go = !denied || [put, delete, detach].into_iter().all(may);
+        bound_goes && denies_go
+    }
+
+    /// Whether any statement denies anything outright.
+    fn denies_something<'a>(&self, principal: &Principal, policies: impl IntoIterator<Item = &'a Held>) -> bool {
+        let request = self.request(principal, None);
+        let statements = policies.into_iter().flat_map(|held| &held.policy.statements);
+        let mut denies = statements.filter(|s| !s.allow);
+        denies.any(|s| s.conditions.iter().all(|c| c.holds(&request, false) == Truth::Yes))
+    }
+
+    /// Whether the principal's own policies deny an action on himself outright.
+    fn denies(&self, principal: &Principal, action: &str) -> bool {
+        let request = self.request(principal, None);
+        let statements = principal.policies.iter().flat_map(|held| &held.policy.statements);
+        statements.filter(|s| !s.allow && s.actions.matches(action)).any(|s| {
+            s.resources.as_ref().is_none_or(|r| r.matches(principal.id.as_str()))
+                && s.conditions.iter().all(|c| c.holds(&request, false) != Truth::No)
+        })
+    }
+}

@@ -1,0 +1,234 @@
+//! Attack rules as data: `data/path/*.yaml`.
+//!
+//! A rule says: whoever has the fact `when` about `p` (by default, controls it), and for whom the `given` joins and the
+//! `may` permissions hold, gains the fact in `yields`. Variables are named assets; `p` is the one it starts from.
+
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+
+use crate::asset::{AssetKind, Authentication, Document, RelationKind, Result};
+
+/// What an attacker can have of an asset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Power {
+    /// Acts as it: has its credentials, runs code in it.
+    Controls,
+    /// Can give it any permission.
+    Grantable,
+    /// Can take its permissions boundary away.
+    Unbounded,
+    /// Can put any user of the account into it.
+    Joinable,
+    /// Sends it requests.
+    Reaches,
+    /// Decides what it reads, and with it what it does.
+    Influences,
+    /// Reads its data.
+    Reads,
+    /// Changes its data.
+    Writes,
+    /// Changes what it was trained on or made of.
+    Poisons,
+    /// Is administrator as it.
+    Admin,
+}
+
+/// One rule, with its variables numbered.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rule {
+    pub(super) id: String,
+    /// ATT&CK or ATLAS.
+    pub(super) technique: String,
+    /// How hard: 1 trivial, 10 needs skill and luck. Costs of a path's steps add up.
+    pub(super) cost: f64,
+    #[serde(default = "controls")]
+    pub(super) when: Power,
+    /// What `p` must be.
+    #[serde(default)]
+    pub(super) start: Test,
+    #[serde(default)]
+    pub(super) given: Vec<Given>,
+    #[serde(default)]
+    pub(super) may: Vec<May>,
+    /// Conditions that the input cannot show.
+    #[serde(default, rename = "if")]
+    pub(super) conditions: Vec<String>,
+    pub(super) gains: Power,
+    /// The variable it is gained of.
+    pub(super) of: String,
+    /// A sentence; `{var}` is replaced by the asset's name.
+    pub(super) describe: String,
+    /// Also asked per principal of resources that carry a policy of their own.
+    #[serde(default)]
+    pub(super) resource_policy: bool,
+    /// Handled by code because both sides of a trust decide together.
+    #[serde(default)]
+    pub(super) builtin: Option<Builtin>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Builtin {
+    /// A principal assumes a role.
+    AssumeRole,
+    /// A workload's web identity assumes a role.
+    WebIdentity,
+    /// An administrator reads what is in his account.
+    OwnerReads,
+    /// An administrator changes what is in his account.
+    OwnerWrites,
+    /// An administrator uses what is in his account.
+    OwnerControls,
+}
+
+/// A join: binds `var`, or tests it if it is bound.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Given {
+    pub(super) var: String,
+    /// One is enough, and it takes no part in the path.
+    pub(super) exists: bool,
+    /// Related to this variable, which is bound …
+    pub(super) to: Option<String>,
+    /// … as `to BY var`, or with `back` as `var BY to`.
+    pub(super) by: Option<RelationKind>,
+    pub(super) back: bool,
+    /// Roles whose trust policy names one of these services.
+    pub(super) trusts: Vec<String>,
+    /// A role that another may assume, given as that variable.
+    pub(super) assumes: Option<String>,
+    #[serde(flatten)]
+    pub(super) is: Test,
+}
+
+/// What an asset must be; what is left out does not matter.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Test {
+    pub(super) kind: Vec<AssetKind>,
+    /// Terraform resource types.
+    pub(super) r#type: Vec<String>,
+    pub(super) authentication: Vec<Authentication>,
+    /// Nothing is known of its authentication.
+    pub(super) authentication_unknown: bool,
+    pub(super) sensitive: bool,
+    /// Words in its name, kind of tool or capabilities.
+    pub(super) word: Vec<String>,
+    /// In an instance profile.
+    pub(super) instance_profile: bool,
+    /// A managed policy with a broader version than the default.
+    pub(super) broader_version: bool,
+}
+
+/// A permission that `p`, or the role bound to `by`, must have.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct May {
+    /// Any of these.
+    pub(super) action: Vec<String>,
+    pub(super) on: String,
+    /// The service of `iam:PassRole`.
+    #[serde(default)]
+    pub(super) passed_to: Option<String>,
+    #[serde(default)]
+    pub(super) by: Option<String>,
+}
+
+/// What a permission is asked on.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum On<'a> {
+    /// The asset bound to this variable.
+    Var(&'a str),
+    /// Some object below it.
+    Objects(&'a str),
+    /// A resource the caller names himself.
+    New,
+    /// This ARN, in which `{account}` is the caller's.
+    Arn(&'a str),
+}
+
+impl May {
+    pub(super) fn on(&self) -> On<'_> {
+        match self.on.split_once(' ') {
+            Some(("objects", var)) => On::Objects(var),
+            _ if self.on == "new" => On::New,
+            _ if self.on.starts_with("arn:") => On::Arn(&self.on),
+            _ => On::Var(&self.on),
+        }
+    }
+}
+
+fn controls() -> Power {
+    Power::Controls
+}
+
+impl Rule {
+    /// Variables in the order they are bound; `p` first.
+    pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
+        std::iter::once("p").chain(self.given.iter().map(|given| given.var.as_str()))
+    }
+
+    /// The place of a variable in a binding.
+    pub(super) fn slot(&self, var: &str) -> Option<usize> {
+        self.variables().position(|name| name == var)
+    }
+}
+
+const FILES: &[(&str, &str)] = &[
+    ("iam.yaml", include_str!("../../data/path/iam.yaml")),
+    ("compute.yaml", include_str!("../../data/path/compute.yaml")),
+    ("data.yaml", include_str!("../../data/path/data.yaml")),
+    ("ai.yaml", include_str!("../../data/path/ai.yaml")),
+];
+
+/// The built-in rules.
+pub(super) fn builtin() -> &'static [Rule] {
+    static RULES: OnceLock<Vec<Rule>> = OnceLock::new();
+    // each file is checked by a test
+    RULES.get_or_init(|| FILES.iter().flat_map(|(name, text)| load(name, text).unwrap_or_default()).collect())
+}
+
+fn load(name: &str, text: &str) -> Result<Vec<Rule>> {
+    Document::config(name, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_loads_and_binds_what_it_names() {
+        let mut ids = std::collections::BTreeSet::new();
+        for (name, text) in FILES {
+            for rule in load(name, text).unwrap() {
+                assert!(rule.slot(&rule.of).is_some(), "{}: {} is not bound", rule.id, rule.of);
+                for may in &rule.may {
+                    if let On::Var(var) | On::Objects(var) = may.on() {
+                        assert!(rule.slot(var).is_some(), "{}: {var} is not bound", rule.id);
+                    }
+                    assert!(may.action.iter().all(|a| a.contains(':')), "{}", rule.id);
+                }
+                for (i, given) in rule.given.iter().enumerate() {
+                    let before: Vec<_> = rule.variables().take(i + 1).collect();
+                    for var in given.to.iter().chain(&given.assumes) {
+                        assert!(before.contains(&var.as_str()), "{}: {var} is used before it is bound", rule.id);
+                    }
+                    assert!(
+                        rule.may.is_empty() || given.to.as_deref() != Some("p"),
+                        "{}: permission rules share",
+                        rule.id
+                    );
+                }
+                for part in rule.describe.split('{').skip(1) {
+                    let var = part.split('}').next().unwrap();
+                    assert!(rule.slot(var).is_some(), "{}: {{{var}}} in its description", rule.id);
+                }
+                assert!(rule.cost > 0.0 && !rule.technique.is_empty());
+                assert!(ids.insert(rule.id.clone()), "{} twice", rule.id);
+            }
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! The assets that attack rules speak of, numbered and indexed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::rules::{Given, Rule, Test};
+use crate::asset::{Asset, AssetId, AssetKind, Inventory, Relation, RelationKind};
+use crate::identity::aws::{Change, Decision, Estate, Principal, PrincipalKind, account_of, service_of};
+
+/// Assets are numbered from 0.
+pub(super) type Ix = u32;
+
+#[derive(Debug)]
+pub(super) struct World<'a> {
+    pub(super) inventory: &'a Inventory,
+    pub(super) estate: Estate,
+    nodes: Vec<Node<'a>>,
+    index: HashMap<AssetId, Ix>,
+    by_kind: BTreeMap<AssetKind, Vec<Ix>>,
+    by_type: HashMap<&'a str, Vec<Ix>>,
+    /// Roles by the services they trust.
+    trusting: HashMap<String, Vec<Ix>>,
+    /// Roles by the principals they name.
+    naming: HashMap<String, Vec<Ix>>,
+    /// Roles that trust everyone, or everyone but some.
+    open: Vec<Ix>,
+    /// Roles by the accounts they delegate to: first those that decide alike for all principals of it.
+    delegating: HashMap<String, Delegating>,
+    policied: Vec<Ix>,
+}
+
+#[derive(Debug, Default)]
+struct Delegating {
+    /// In the account itself, without conditions: its principals' own policies decide alone.
+    plain: Vec<Ix>,
+    /// In other accounts, or with conditions.
+    special: Vec<Ix>,
+}
+
+#[derive(Debug)]
+pub(super) struct Node<'a> {
+    pub(super) id: AssetId,
+    pub(super) kind: AssetKind,
+    pub(super) name: String,
+    pub(super) account: Option<String>,
+    pub(super) asset: Option<&'a Asset>,
+    /// Its place among the estate's principals.
+    principal: Option<usize>,
+    pub(super) admin: bool,
+    /// Worth reaching, or on the way to something that is: sensitive, asked for, or feeding a model.
+    pub(super) interesting: bool,
+}
+
+impl<'a> World<'a> {
+    /// `asked` are ids that the caller wants to know about, in the estate or well-formed ARNs.
+    pub(super) fn new(inventory: &'a Inventory, asked: &[AssetId]) -> Self {
+        let estate = Estate::new(inventory);
+        let mut world = Self {
+            inventory,
+            nodes: Vec::new(),
+            index: HashMap::new(),
+            by_kind: BTreeMap::new(),
+            by_type: HashMap::new(),
+            trusting: HashMap::new(),
+            naming: HashMap::new(),
+            open: Vec::new(),
+            delegating: HashMap::new(),
+            policied: Vec::new(),
+            estate: Estate::default(),
+        };
+        for asset in inventory.assets() {
+            let account = estate.home(asset.id.as_str()).map(str::to_owned);
+            let ix = world.add(Node {
+                id: asset.id.clone(),
+                kind: asset.kind,
+                name: asset.name.clone(),
+                account,
+                asset: Some(asset),
+                principal: None,
+                admin: false,
+                interesting: asset.is_sensitive() || feeds(inventory, &asset.id),
+            });
+            if let Some(kind) = asset.text("terraform_type") {
+                world.by_type.entry(kind).or_default().push(ix);
+            }
+        }
+        for principal in estate.principals().iter().filter(|p| p.kind == PrincipalKind::External) {
+            world.add_named(&principal.id, AssetKind::User, &principal.name, Some(principal.account.clone()));
+        }
+        world.add_named(&AssetId::from(AssetId::INTERNET), AssetKind::NetworkEntry, "internet", None);
+        for id in asked.iter().filter(|id| service_of(id.as_str()).is_some()) {
+            let account = estate.home(id.as_str()).map(str::to_owned);
+            world.add_named(id, kind_of_arn(id.as_str()), name_of_arn(id.as_str()), account);
+        }
+        for id in asked {
+            if let Some(node) = world.index.get(id).and_then(|ix| world.nodes.get_mut(at(*ix))) {
+                node.interesting = true;
+            }
+        }
+        world.index_trust(&estate);
+        world.policied = estate.policied().filter_map(|id| world.ix(id.as_str())).collect();
+        world.policied.sort_unstable();
+        world.estate = estate;
+        world
+    }
+
+    fn add(&mut self, node: Node<'a>) -> Ix {
+        let ix = Ix::try_from(self.nodes.len()).unwrap_or(Ix::MAX);
+        self.index.insert(node.id.clone(), ix);
+        self.by_kind.entry(node.kind).or_default().push(ix);
+        self.nodes.push(node);
+        ix
+    }
+
+    fn add_named(&mut self, id: &AssetId, kind: AssetKind, name: &str, account: Option<String>) {
+        if !self.index.contains_key(id) {
+            let name = name.to_owned();
+            self.add(Node {
+                id: id.clone(),
+                kind,
+                name,
+                account,
+                asset: None,
+                principal: None,
+                admin: false,
+                interesting: false,
+            });
+        }
+    }
+
+    fn index_trust(&mut self, estate: &Estate) {
+        for (n, principal) in estate.principals().iter().enumerate() {
+            let Some(ix) = self.ix(principal.id.as_str()) else { continue };
+            if let Some(node) = self.nodes.get_mut(at(ix)) {
+                node.principal = Some(n);
+                node.admin = estate.is_admin(principal, Change::default());
+            }
+            let services: BTreeSet<&str> = estate.services_of(principal).collect();
+            for service in services {
+                self.trusting.entry(service.to_owned()).or_default().push(ix);
+            }
+            let (names, anyone) = estate.named_by(principal);
+            if anyone {
+                self.open.push(ix);
+            }
+            for name in names {
+                let role = session_role(&name);
+                match name.strip_suffix(":root").and_then(account_of_root) {
+                    Some(account) => {
+                        let plain = principal.account == account && estate.trusts_plainly(principal);
+                        let entry = self.delegating.entry(account.to_owned()).or_default();
+                        if plain { &mut entry.plain } else { &mut entry.special }.push(ix);
+                    }
+                    None => self.naming.entry(role.unwrap_or(name)).or_default().push(ix),
+                }
+            }
+        }
+    }
+
+    pub(super) fn node(&self, ix: Ix) -> Option<&Node<'a>> {
+        self.nodes.get(at(ix))
+    }
+
+    pub(super) fn ix(&self, id: &str) -> Option<Ix> {
+        self.index.get(id).copied()
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = (Ix, &Node<'a>)> {
+        (0..).zip(&self.nodes)
+    }
+
+    pub(super) fn id(&self, ix: Ix) -> Option<&AssetId> {
+        self.node(ix).map(|node| &node.id)
+    }
+
+    pub(super) fn principal(&self, ix: Ix) -> Option<&Principal> {
+        self.estate.principals().get(self.node(ix)?.principal?)
+    }
+
+    pub(super) fn is_admin(&self, ix: Ix) -> bool {
+        self.node(ix).is_some_and(|node| node.admin)
+    }
+
+    /// The names policies may use for an asset: its id, and what it is called in ARNs if the id is not one of AWS's.
+    pub(super) fn arns(&self, ix: Ix) -> impl Iterator<Item = &str> {
+        let node = self.node(ix);
+        let alias = node.and_then(|node| node.asset).and_then(|asset| asset.text("aws_arn"));
+        node.map(|node| node.id.as_str()).into_iter().chain(alias)
+    }
+
+    /// Roles whose trust policy may let this principal in, but for those that decide alike for his whole account.
+    pub(super) fn letting_in(&self, principal: &Principal) -> Vec<Ix> {
+        let named = self.naming.get(principal.id.as_str()).into_iter().flatten();
+        let delegating = self.delegating.get(&principal.account);
+        let special = delegating.map_or(&[][..], |d| &d.special);
+        let mut roles: Vec<Ix> = named.chain(special).chain(&self.open).copied().collect();
+        roles.sort_unstable();
+        roles.dedup();
+        roles
+    }
+
+    /// Roles of an account that leave it to the account's own policies who assumes them.
+    pub(super) fn delegating(&self, account: &str) -> &[Ix] {
+        self.delegating.get(account).map_or(&[], |d| &d.plain)
+    }
+
+    pub(super) fn open(&self) -> &[Ix] {
+        &self.open
+    }
+
+    /// Candidates for a join whose other end is not bound: what the test's narrowest index holds.
+    pub(super) fn candidates(&self, given: &Given) -> Vec<Ix> {
+        if !given.trusts.is_empty() {
+            let roles: BTreeSet<Ix> =
+                given.trusts.iter().filter_map(|s| self.trusting.get(s)).flatten().copied().collect();
+            return roles.into_iter().collect();
+        }
+        let is = &given.is;
+        if is.r#type.is_empty() {
+            is.kind.iter().filter_map(|kind| self.by_kind.get(kind)).flatten().copied().collect()
+        } else {
+            is.r#type.iter().filter_map(|kind| self.by_type.get(kind.as_str())).flatten().copied().collect()
+        }
+    }
+
+    /// The other ends of an asset's relations of this kind.
+    pub(super) fn related(&self, ix: Ix, kind: RelationKind, back: bool) -> Vec<Ix> {
+        let Some(id) = self.id(ix) else { return Vec::new() };
+        let end = |relation: &Relation| self.ix(if back { relation.from.as_str() } else { relation.to.as_str() });
+        if back {
+            return self.inventory.incoming(id.as_str()).filter(|r| r.kind == kind).filter_map(end).collect();
+        }
+        let outgoing = |id: &AssetId| self.inventory.outgoing(id.as_str()).filter(|r| r.kind == kind).filter_map(end);
+        let ends = outgoing(id);
+        if kind != RelationKind::RunsAs {
+            return ends.collect();
+        }
+        // an instance acts through its profile as the profile's role
+        let through = |ix: Ix| match self.node(ix) {
+            Some(node) if node.kind == AssetKind::Resource => outgoing(&node.id).collect(),
+            _ => vec![ix],
+        };
+        ends.flat_map(through).collect()
+    }
+
+    /// Whether an asset is what a test asks for.
+    pub(super) fn passes(&self, ix: Ix, test: &Test) -> bool {
+        let Some(node) = self.node(ix) else { return false };
+        let asset = node.asset;
+        let text = |key| asset.and_then(|a| a.text(key));
+        (test.kind.is_empty() || test.kind.contains(&node.kind))
+            && (test.r#type.is_empty() || text("terraform_type").is_some_and(|t| test.r#type.iter().any(|k| k == t)))
+            && (test.authentication.is_empty()
+                || asset.and_then(|a| a.authentication).is_some_and(|a| test.authentication.contains(&a)))
+            && (!test.authentication_unknown || asset.is_none_or(|a| a.authentication.is_none()))
+            && (!test.sensitive || asset.is_some_and(Asset::is_sensitive))
+            && (!test.instance_profile || self.principal(ix).is_some_and(|p| p.instance_profile))
+            && (!test.broader_version || asset.is_some_and(crate::identity::aws::has_broader_version))
+            && (test.word.is_empty() || asset.is_some_and(|a| speaks(a, &test.word)))
+            && (node.kind != AssetKind::Policy || account_of(node.id.as_str()).is_some())
+            && (!node.kind.is_data() || node.interesting)
+    }
+
+    /// Whether a rule may start from an asset.
+    pub(super) fn passes_start(&self, ix: Ix, rule: &Rule) -> bool {
+        self.passes(ix, &rule.start)
+    }
+
+    /// Resources that carry a policy of their own.
+    pub(super) fn policied(&self) -> &[Ix] {
+        &self.policied
+    }
+
+    /// Whether a setting beside a resource's policy keeps the public out.
+    pub(super) fn blocks_public(&self, ix: Ix) -> bool {
+        let asset = self.node(ix).and_then(|node| node.asset);
+        let set = |key| asset.and_then(|a| a.properties.get(key)).and_then(serde_json::Value::as_bool) == Some(true);
+        set("restrict_public_buckets") || set("block_public_policy")
+    }
+
+    /// Whether this role may assume that one, by both sides.
+    pub(super) fn assumes(&self, from: Ix, to: Ix) -> Option<Vec<String>> {
+        let (from, to) = (self.principal(from)?, self.principal(to)?);
+        self.estate.assumes(from, to).conditions()
+    }
+
+    /// Whether two assets are in the same account, as far as known.
+    pub(super) fn shares_account(&self, ix: Ix, account: &str) -> bool {
+        self.node(ix).and_then(|node| node.account.as_deref()).is_none_or(|own| own == account)
+    }
+
+    /// The best decision over an asset's names.
+    pub(super) fn best(&self, ix: Ix, decide: impl Fn(&str) -> Decision) -> Option<Vec<String>> {
+        self.arns(ix).filter_map(|arn| decide(arn).conditions()).min_by_key(Vec::len)
+    }
+}
+
+fn at(ix: Ix) -> usize {
+    usize::try_from(ix).unwrap_or(usize::MAX)
+}
+
+/// Whether a model, store or data set is made from it.
+fn feeds(inventory: &Inventory, id: &AssetId) -> bool {
+    inventory.incoming(id.as_str()).any(|relation| {
+        matches!(relation.kind, RelationKind::DerivedFrom | RelationKind::TrainedOn | RelationKind::RetrievesFrom)
+    })
+}
+
+/// Whether an asset's name or capabilities hold one of these words.
+fn speaks(asset: &Asset, words: &[String]) -> bool {
+    let capabilities = asset.properties.get("capabilities").map(ToString::to_string).unwrap_or_default();
+    let described = [asset.name.as_str(), asset.text("terraform_type").unwrap_or_default(), &capabilities];
+    let text = described.join(" ").to_ascii_lowercase();
+    words.iter().any(|word| text.contains(word.as_str()))
+}
+
+fn account_of_root(prefix: &str) -> Option<&str> {
+    prefix.rsplit(':').next().filter(|account| !account.is_empty())
+}
+
+/// The role behind an assumed-role session's ARN.
+fn session_role(arn: &str) -> Option<String> {
+    let (_, rest) = arn.split_once(":assumed-role/")?;
+    Some(format!("arn:aws:iam::{}:role/{}", account_of(arn)?, rest.split('/').next()?))
+}
+
+fn kind_of_arn(arn: &str) -> AssetKind {
+    match service_of(arn) {
+        Some("s3") => AssetKind::Bucket,
+        Some("dynamodb" | "rds" | "redshift") => AssetKind::Database,
+        Some("secretsmanager" | "ssm") => AssetKind::Secret,
+        Some("lambda") => AssetKind::Function,
+        Some("iam") if arn.contains(":role/") => AssetKind::Role,
+        Some("iam") if arn.contains(":user/") => AssetKind::User,
+        _ => AssetKind::Resource,
+    }
+}
+
+fn name_of_arn(arn: &str) -> &str {
+    arn.rsplit([':', '/']).next().unwrap_or(arn)
+}

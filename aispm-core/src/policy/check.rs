@@ -1,0 +1,327 @@
+//! What a rule's expression may say: names, fields, literals and functions are checked when the rule is compiled, so
+//! that a misspelt field is an error with a place and not a rule that never fires.
+
+use cel::IdedExpr;
+use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, SelectExpr, operators};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::asset::{AssetKind, Authentication, Exposure, ModelType, RelationKind, RiskClass, Severity};
+use crate::path::{Goal, PathStatus};
+
+/// What is known of a value before it is there.
+#[derive(Debug, Clone)]
+pub(super) enum Shape {
+    /// Any JSON: properties, parameters, facts.
+    Any,
+    Bool,
+    Text,
+    Number,
+    Null,
+    Asset,
+    Relation,
+    Path,
+    Encryption,
+    Provenance,
+    /// One of a set of names; the function says what is wrong with another.
+    Name(fn(&str) -> Result<(), String>),
+    List(Box<Shape>),
+}
+
+/// What is wrong, at the node of this id.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) node: u64,
+    pub(super) message: String,
+}
+
+/// Deepest expression accepted; evaluation is as deep as this at most.
+const DEPTH_LIMIT: usize = 128;
+
+/// The variables of a rule.
+const VARIABLES: &[&str] =
+    &["asset", "outgoing", "incoming", "lineage", "used_by", "paths", "params", "facts", "today"];
+
+/// Functions besides operators and macros, and what they return.
+const FUNCTIONS: &[(&str, Shape)] = &[
+    ("contains", Shape::Bool),
+    ("startsWith", Shape::Bool),
+    ("endsWith", Shape::Bool),
+    ("matches", Shape::Bool),
+    ("like", Shape::Bool),
+    ("bool", Shape::Bool),
+    ("size", Shape::Number),
+    ("int", Shape::Number),
+    ("double", Shape::Number),
+    ("string", Shape::Text),
+    ("type", Shape::Any),
+    ("dyn", Shape::Any),
+];
+
+fn known<T: std::str::FromStr<Err = crate::asset::Error>>(text: &str) -> Result<(), String> {
+    text.parse::<T>().map(drop).map_err(|error| error.message)
+}
+
+fn known_to_serde<T: DeserializeOwned>(text: &str) -> Result<(), String> {
+    serde_json::from_value::<T>(Value::from(text)).map(drop).map_err(|error| error.to_string())
+}
+
+fn list(of: Shape) -> Shape {
+    Shape::List(Box::new(of))
+}
+
+impl Shape {
+    /// The shape of a field; `None` if there is no such field.
+    pub(super) fn field(&self, name: &str) -> Option<Self> {
+        Some(match (self, name) {
+            (Self::Any, _) => Self::Any,
+            (Self::Asset, "id" | "name" | "owner" | "purpose" | "environment") => Self::Text,
+            (Self::Asset, "ai" | "admin" | "sensitive" | "approved" | "registered" | "runs_ai") => Self::Bool,
+            (Self::Asset, "kind") => Self::Name(known::<AssetKind>),
+            (Self::Asset, "exposure") => Self::Name(known::<Exposure>),
+            (Self::Asset, "authentication") => Self::Name(known::<Authentication>),
+            (Self::Asset, "risk_class") => Self::Name(known::<RiskClass>),
+            (Self::Asset, "model_type") => Self::Name(known::<ModelType>),
+            (Self::Asset, "encryption") => Self::Encryption,
+            (Self::Asset, "provenance") => Self::Provenance,
+            (Self::Asset, "properties") => Self::Any,
+            (Self::Asset, "data_classes") => list(Self::Text),
+            (Self::Asset, "statements") => list(Self::Any),
+            (Self::Asset, "outgoing" | "incoming") => list(Self::Relation),
+            (Self::Asset, "lineage" | "used_by") => list(Self::Asset),
+            (Self::Asset, "paths") => list(Self::Path),
+            (Self::Relation, "kind") => Self::Name(known::<RelationKind>),
+            (Self::Relation, "from" | "to") => Self::Text,
+            (Self::Relation, "asset") => Self::Asset,
+            (Self::Path, "id" | "source" | "target") => Self::Text,
+            (Self::Path, "goal") => Self::Name(known_to_serde::<Goal>),
+            (Self::Path, "status") => Self::Name(known_to_serde::<PathStatus>),
+            (Self::Path, "severity") => Self::Name(known::<Severity>),
+            (Self::Path, "risk") => Self::Number,
+            (Self::Encryption, "at_rest" | "in_transit" | "customer_key") => Self::Bool,
+            (Self::Provenance, "pinned" | "signed") => Self::Bool,
+            (Self::Provenance, "publisher" | "source" | "version" | "revision" | "licence") => Self::Text,
+            _ => return None,
+        })
+    }
+
+    fn variable(name: &str) -> Option<Self> {
+        match name {
+            "asset" => Some(Self::Asset),
+            "params" | "facts" => Some(Self::Any),
+            "today" => Some(Self::Text),
+            "outgoing" | "incoming" | "lineage" | "used_by" | "paths" => Self::Asset.field(name),
+            _ => None,
+        }
+    }
+
+    fn describe(&self) -> &'static str {
+        match self {
+            Self::Any => "any value",
+            Self::Bool => "true or false",
+            Self::Text | Self::Name(_) => "text",
+            Self::Number => "a number",
+            Self::Null => "null",
+            Self::Asset => "an asset",
+            Self::Relation => "a relation",
+            Self::Path => "a path",
+            Self::Encryption | Self::Provenance => "a group of fields",
+            Self::List(_) => "a list",
+        }
+    }
+
+    /// Whether a value of this shape can equal one of that shape. Assets, relations and groups equal nothing: rules
+    /// compare their fields.
+    fn comparable(&self, other: &Self) -> bool {
+        use Shape::{Any, Bool, List, Name, Null, Number, Text};
+        match (self, other) {
+            (Any | Null, Any | Null | Bool | Text | Name(_) | Number | List(_)) => true,
+            (Bool | Text | Name(_) | Number | List(_), Any | Null) => true,
+            (Text | Name(_), Text | Name(_)) | (Bool, Bool) | (Number, Number) => true,
+            (List(a), List(b)) => a.comparable(b),
+            _ => false,
+        }
+    }
+
+    fn is(&self, wanted: &Self) -> bool {
+        matches!(self, Self::Any) || std::mem::discriminant(self) == std::mem::discriminant(wanted)
+    }
+}
+
+/// Checks an expression, rewrites `has(a.b)` to `a.b != null` (absent fields are `null`, not missing), and tells the
+/// shape of its result. O(nodes); nesting is bounded.
+pub(super) fn check(expr: &mut IdedExpr) -> Result<Shape, Fault> {
+    Checker { locals: Vec::new(), depth: 0 }.shape(expr)
+}
+
+/// Checks a dotted path of a message, e.g. `asset.provenance.source`.
+pub(super) fn check_path(path: &str) -> Result<(), String> {
+    let mut names = path.split('.');
+    let first = names.next().unwrap_or_default();
+    let start = Shape::variable(first).ok_or_else(|| format!("unknown name `{first}`"))?;
+    names.try_fold(start, |shape, name| shape.field(name).ok_or_else(|| format!("no field `{name}`"))).map(drop)
+}
+
+struct Checker {
+    locals: Vec<(String, Shape)>,
+    depth: usize,
+}
+
+impl Checker {
+    fn shape(&mut self, expr: &mut IdedExpr) -> Result<Shape, Fault> {
+        if self.depth == DEPTH_LIMIT {
+            return Err(Fault { node: expr.id, message: format!("nested deeper than {DEPTH_LIMIT} levels") });
+        }
+        self.depth += 1;
+        let shape = self.shape_within(expr);
+        self.depth -= 1;
+        shape
+    }
+
+    fn shape_within(&mut self, expr: &mut IdedExpr) -> Result<Shape, Fault> {
+        let node = expr.id;
+        match &mut expr.expr {
+            Expr::Literal(literal) => Ok(literal_shape(literal)),
+            Expr::Ident(name) => self.ident(node, name),
+            Expr::Select(select) if select.test => {
+                self.select(node, select)?;
+                let absent_is_null = |select: &mut SelectExpr| {
+                    select.test = false;
+                    let field = IdedExpr { id: node, expr: Expr::Select(std::mem::take(select)) };
+                    let null = IdedExpr { id: node, expr: Expr::Literal(LiteralValue::Null) };
+                    CallExpr { func_name: operators::NOT_EQUALS.to_owned(), target: None, args: vec![field, null] }
+                };
+                expr.expr = Expr::Call(absent_is_null(select));
+                Ok(Shape::Bool)
+            }
+            Expr::Select(select) => self.select(node, select),
+            Expr::Call(call) => self.call(node, call),
+            Expr::Comprehension(comprehension) => self.comprehension(comprehension),
+            Expr::List(items) => {
+                let shapes = items.elements.iter_mut().map(|item| self.shape(item)).collect::<Result<Vec<_>, _>>()?;
+                Ok(list(shapes.into_iter().next().unwrap_or(Shape::Any)))
+            }
+            Expr::Map(map) => {
+                for entry in &mut map.entries {
+                    let EntryExpr::MapEntry(pair) = &mut entry.expr else { return Err(unsupported(node)) };
+                    self.shape(&mut pair.key)?;
+                    self.shape(&mut pair.value)?;
+                }
+                Ok(Shape::Any)
+            }
+            Expr::Struct(_) | Expr::Unspecified => Err(unsupported(node)),
+        }
+    }
+
+    fn ident(&self, node: u64, name: &str) -> Result<Shape, Fault> {
+        let local = self.locals.iter().rev().find(|(local, _)| local == name).map(|(_, shape)| shape.clone());
+        local
+            .or_else(|| Shape::variable(name))
+            .ok_or_else(|| Fault { node, message: format!("unknown name `{name}`; known: {}", VARIABLES.join(", ")) })
+    }
+
+    fn select(&mut self, node: u64, select: &mut SelectExpr) -> Result<Shape, Fault> {
+        let operand = self.shape(&mut select.operand)?;
+        operand
+            .field(&select.field)
+            .ok_or_else(|| Fault { node, message: format!("{} has no field `{}`", operand.describe(), select.field) })
+    }
+
+    fn call(&mut self, node: u64, call: &mut CallExpr) -> Result<Shape, Fault> {
+        let target = call.target.as_deref_mut().map(|target| self.shape(target)).transpose()?;
+        let mut shapes = call.args.iter_mut().map(|arg| self.shape(arg)).collect::<Result<Vec<_>, _>>()?;
+        let fault = |message: String| Err(Fault { node, message });
+        match (call.func_name.as_str(), shapes.as_slice()) {
+            (operators::LOGICAL_AND | operators::LOGICAL_OR | operators::LOGICAL_NOT, sides) => {
+                match sides.iter().find(|side| !side.is(&Shape::Bool)) {
+                    Some(side) => fault(format!("expected true or false, found {}", side.describe())),
+                    None => Ok(Shape::Bool),
+                }
+            }
+            (operators::EQUALS | operators::NOT_EQUALS, [left, right]) => {
+                if !left.comparable(right) {
+                    return fault(format!("{} cannot be compared to {}", left.describe(), right.describe()));
+                }
+                let [a, b] = call.args.as_slice() else { return Err(unsupported(node)) };
+                check_name(left, b)?;
+                check_name(right, a)?;
+                Ok(Shape::Bool)
+            }
+            (operators::IN, [item, of]) => {
+                match of {
+                    Shape::List(element) if !item.comparable(element) => {
+                        return fault(format!("{} cannot be in a list of {}", item.describe(), element.describe()));
+                    }
+                    Shape::List(_) | Shape::Any => {}
+                    _ => return fault(format!("`in` needs a list, found {}", of.describe())),
+                }
+                if let Some(Expr::List(items)) = call.args.get(1).map(|list| &list.expr) {
+                    items.elements.iter().try_for_each(|element| check_name(item, element))?;
+                }
+                Ok(Shape::Bool)
+            }
+            (operators::LESS | operators::LESS_EQUALS | operators::GREATER | operators::GREATER_EQUALS, [a, b]) => {
+                if a.comparable(b) { Ok(Shape::Bool) } else { fault(format!("{} has no order", a.describe())) }
+            }
+            (operators::CONDITIONAL, [condition, ..]) if condition.is(&Shape::Bool) => Ok(shapes.swap_remove(1)),
+            (operators::ADD, [Shape::List(_), right @ Shape::List(_)]) => Ok(right.clone()),
+            (operators::ADD, [left, _]) => Ok(left.clone()),
+            (operators::SUBSTRACT | operators::MULTIPLY | operators::DIVIDE | operators::MODULO, [..])
+            | (operators::NEGATE, [_]) => Ok(Shape::Number),
+            (operators::INDEX, [Shape::List(element), _]) => Ok((**element).clone()),
+            (operators::INDEX, [Shape::Any, _]) => Ok(Shape::Any),
+            (operators::NOT_STRICTLY_FALSE, [_]) => Ok(Shape::Bool),
+            (name, _) => {
+                let Some((_, result)) = FUNCTIONS.iter().find(|(function, _)| *function == name) else {
+                    return fault(format!("unknown function `{name}`"));
+                };
+                let on_text = target.as_ref().filter(|_| matches!(result, Shape::Bool));
+                match on_text {
+                    Some(Shape::Any | Shape::Text | Shape::Name(_)) | None => Ok(result.clone()),
+                    Some(other) => fault(format!("`{name}` needs text, found {}", other.describe())),
+                }
+            }
+        }
+    }
+
+    fn comprehension(&mut self, comprehension: &mut ComprehensionExpr) -> Result<Shape, Fault> {
+        let element = match self.shape(&mut comprehension.iter_range)? {
+            Shape::List(element) => *element,
+            Shape::Any => Shape::Any,
+            other => {
+                let message = format!("cannot go through {}", other.describe());
+                return Err(Fault { node: comprehension.iter_range.id, message });
+            }
+        };
+        let start = self.shape(&mut comprehension.accu_init)?;
+        let collects = matches!(start, Shape::List(_));
+        let outer = self.locals.len();
+        self.locals.push((comprehension.iter_var.clone(), element));
+        self.locals.push((comprehension.accu_var.clone(), start));
+        self.shape(&mut comprehension.loop_cond)?;
+        let step = self.shape(&mut comprehension.loop_step)?;
+        let result = self.shape(&mut comprehension.result)?;
+        self.locals.truncate(outer);
+        Ok(if collects { step } else { result })
+    }
+}
+
+fn literal_shape(literal: &LiteralValue) -> Shape {
+    match literal {
+        LiteralValue::Boolean(_) => Shape::Bool,
+        LiteralValue::String(_) => Shape::Text,
+        LiteralValue::Int(_) | LiteralValue::UInt(_) | LiteralValue::Double(_) => Shape::Number,
+        LiteralValue::Null => Shape::Null,
+        LiteralValue::Bytes(_) => Shape::Any,
+    }
+}
+
+/// Whether text compared to a field of fixed names is one of them.
+fn check_name(field: &Shape, other: &IdedExpr) -> Result<(), Fault> {
+    let (Shape::Name(known), Expr::Literal(LiteralValue::String(text))) = (field, &other.expr) else { return Ok(()) };
+    known(text.inner()).map_err(|message| Fault { node: other.id, message })
+}
+
+fn unsupported(node: u64) -> Fault {
+    Fault { node, message: "this is not supported in rules".to_owned() }
+}

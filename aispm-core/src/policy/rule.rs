@@ -1,0 +1,308 @@
+//! Rule packs: YAML files of rules with their tests, parameters and changes to other packs' rules.
+//!
+//! ```yaml
+//! params: { approved_providers: [] }          # names with defaults; aispm.yaml overrides the values
+//! overrides:
+//!   EXP-003: { severity: medium }              # or `disabled: true`
+//! rules:
+//!   - id: ORG-001
+//!     title: Chatbots run in our own regions only
+//!     description: Contracts promise it.
+//!     severity: high
+//!     kinds: [endpoint]
+//!     when: asset.ai && !(asset.properties.region in params.regions)
+//!     because: outgoing.filter(r, r.kind == "serves")   # what took part; if given, must not be empty
+//!     evidence: [runtime.output.pii.evidence]  # properties that list evidence, shown before the asset's own
+//!     message: "{asset.name} runs in {asset.properties.region}"
+//!     fix: Move it.
+//!     controls: { gdpr: [Art.44] }
+//!     needs: { params: [regions] }             # else the rule is reported as unknown, not as passed
+//!     tests:
+//!       fire: [{ asset: { kind: endpoint, ai: true, properties: { region: x } }, params: { regions: [y] } }]
+//!       pass: [{ asset: { kind: endpoint, ai: true, properties: { region: y } }, params: { regions: [y] } }]
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::RuleInfo;
+use super::check::check_path;
+use super::expression::{Expression, Flaw, Part, Purpose, Scope};
+use crate::asset::{Asset, AssetKind, Control, Document, Error, ErrorKind, Evidence, Result, Severity};
+
+/// A file of rules.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct PackSource {
+    params: Map<String, Value>,
+    overrides: BTreeMap<String, Override>,
+    rules: Vec<RuleSource>,
+}
+
+/// What a pack changes of a rule that an earlier pack brought.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Override {
+    pub(super) severity: Option<Severity>,
+    pub(super) disabled: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleSource {
+    id: String,
+    title: String,
+    description: String,
+    severity: Severity,
+    kinds: Vec<AssetKind>,
+    when: String,
+    because: Option<String>,
+    #[serde(default)]
+    evidence: Vec<String>,
+    message: String,
+    fix: String,
+    #[serde(default)]
+    controls: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    needs: Needs,
+    #[serde(default)]
+    tests: Value,
+}
+
+/// What must be known before a rule can judge.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Needs {
+    /// Parameters that must be set.
+    pub(super) params: Vec<String>,
+    /// Sections of aispm.yaml that must not be empty.
+    pub(super) facts: Vec<String>,
+    /// A property that an asset of the rule's kinds must carry…
+    pub(super) property: Option<String>,
+    /// …and what kind of input would bring it, in words.
+    pub(super) input: Option<String>,
+}
+
+/// A file of rules, read.
+#[derive(Debug, Default)]
+pub(super) struct Pack {
+    pub(super) params: Map<String, Value>,
+    pub(super) overrides: BTreeMap<String, Override>,
+    pub(super) rules: Vec<Rule>,
+}
+
+/// A rule, compiled when it is first needed.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) info: RuleInfo,
+    pub(super) kinds: Vec<AssetKind>,
+    pub(super) needs: Needs,
+    pub(super) tests: Value,
+    /// Dotted paths of properties that hold evidence of what fires the rule.
+    evidence: Vec<String>,
+    message: String,
+    when: String,
+    because: Option<String>,
+    compiled: OnceLock<Result<Compiled, Flawed>>,
+    place: Place,
+}
+
+#[derive(Debug)]
+struct Compiled {
+    when: Expression,
+    because: Option<Expression>,
+    message: Vec<Word>,
+}
+
+/// A piece of a message.
+#[derive(Debug, PartialEq, Eq)]
+enum Word {
+    Text(String),
+    /// A dotted path, shown as text.
+    Path(String),
+    /// The names of what took part.
+    Because,
+}
+
+/// A field of a rule that does not compile.
+#[derive(Debug)]
+pub(super) struct Flawed {
+    field: &'static str,
+    flaw: Flaw,
+}
+
+/// Where a rule stands.
+#[derive(Debug, Default)]
+struct Place {
+    path: String,
+    /// Lines of `when`, `because` and `message`.
+    lines: [Option<u64>; 3],
+}
+
+const FIELDS: [&str; 3] = ["when", "because", "message"];
+
+impl Pack {
+    /// Reads a pack without compiling its expressions.
+    pub(super) fn read(path: &str, text: &str) -> Result<Self> {
+        let (documents, error) = Document::yaml(path, text);
+        if let Some(error) = error {
+            return Err(error);
+        }
+        let Ok([document]) = <[Document; 1]>::try_from(documents) else {
+            return Err(Error::new(ErrorKind::Invalid, "expected one YAML document").at(path));
+        };
+        let lines = |i: usize| FIELDS.map(|field| document.evidence(&format!("/rules/{i}/{field}")).line);
+        let places = (0..document.value.get("rules").and_then(Value::as_array).map_or(0, Vec::len)).map(lines);
+        let places = places.collect::<Vec<_>>();
+        let source: PackSource = match serde_json::from_value(document.value) {
+            Ok(source) => source,
+            // the slow way finds the line
+            Err(_) => Document::config(path, text)?,
+        };
+        let rules = source.rules.into_iter().zip(places);
+        let rules = rules.map(|(rule, lines)| Rule::new(rule, Place { path: path.to_owned(), lines })).collect();
+        Ok(Self { params: source.params, overrides: source.overrides, rules })
+    }
+
+    /// Compiles everything, so that what is wrong is known now.
+    pub(super) fn compile(&self, text: &str) -> Result<()> {
+        self.rules.iter().try_for_each(|rule| rule.compiled().map(drop).map_err(|flawed| rule.error(flawed, text)))
+    }
+}
+
+impl Rule {
+    fn new(source: RuleSource, place: Place) -> Self {
+        let controls = source.controls.into_iter();
+        let controls =
+            controls.flat_map(|(framework, ids)| ids.into_iter().map(move |id| Control::new(&framework, id)));
+        Self {
+            info: RuleInfo {
+                id: source.id,
+                title: source.title,
+                severity: source.severity,
+                description: source.description,
+                fix: source.fix,
+                controls: controls.collect(),
+            },
+            kinds: source.kinds,
+            needs: source.needs,
+            tests: source.tests,
+            evidence: source.evidence,
+            message: source.message,
+            when: source.when,
+            because: source.because,
+            compiled: OnceLock::new(),
+            place,
+        }
+    }
+
+    fn compiled(&self) -> Result<&Compiled, &Flawed> {
+        self.compiled.get_or_init(|| self.compile()).as_ref()
+    }
+
+    fn compile(&self) -> Result<Compiled, Flawed> {
+        let expression =
+            |field, source: &str, purpose| Expression::compile(source, purpose).map_err(|flaw| Flawed { field, flaw });
+        let when = expression("when", &self.when, Purpose::Condition)?;
+        let because = self.because.as_deref().map(|source| expression("because", source, Purpose::Because));
+        let message = template(&self.message)
+            .map_err(|message| Flawed { field: "message", flaw: Flaw { line: 1, column: 1, message } })?;
+        Ok(Compiled { when, because: because.transpose()?, message })
+    }
+
+    /// Whether the rule fires on an asset, and what took part then. An error says that it could not be told.
+    pub(super) fn judge(&self, scope: &Scope<'_>) -> Result<Option<Vec<Part>>, String> {
+        let compiled = self.compiled().map_err(|flawed| flawed.flaw.message.clone())?;
+        if !compiled.when.holds(scope)? {
+            return Ok(None);
+        }
+        match &compiled.because {
+            None => Ok(Some(Vec::new())),
+            Some(because) => because.parts(scope).map(|parts| Some(parts).filter(|parts| !parts.is_empty())),
+        }
+    }
+
+    /// The evidence that the properties named by `evidence` hold.
+    pub(super) fn shown(&self, asset: &Asset) -> Vec<Evidence> {
+        let listed = self.evidence.iter().filter_map(|path| {
+            let mut keys = path.split('.');
+            let first = asset.properties.get(keys.next()?)?;
+            let value = keys.try_fold(first, |value, key| value.get(key))?;
+            serde_json::from_value::<Vec<Evidence>>(value.clone()).ok()
+        });
+        listed.flatten().collect()
+    }
+
+    /// The message for an asset; `related` are the names of what took part.
+    pub(super) fn message(&self, scope: &Scope<'_>, related: &[&str]) -> String {
+        let Ok(compiled) = self.compiled() else { return self.info.title.clone() };
+        let words = compiled.message.iter().map(|word| match word {
+            Word::Text(text) => text.clone(),
+            Word::Path(path) => scope.show(path).unwrap_or_else(|| "unknown".to_owned()),
+            Word::Because => name_some(related),
+        });
+        words.collect()
+    }
+
+    /// A flaw as an error with its place in the pack's text.
+    fn error(&self, flawed: &Flawed, text: &str) -> Error {
+        let Flawed { field, flaw } = flawed;
+        let source = match *field {
+            "when" => self.when.as_str(),
+            "because" => self.because.as_deref().unwrap_or_default(),
+            _ => self.message.as_str(),
+        };
+        let start = FIELDS.iter().zip(self.place.lines).find(|(name, _)| *name == field).and_then(|(_, line)| line);
+        let start = start.and_then(|line| usize::try_from(line).ok()).unwrap_or(1);
+        let message = format!("rule {}: `{field}`: {}", self.info.id, flaw.message);
+        let error = Error::new(ErrorKind::Invalid, message).at(&self.place.path);
+        // YAML's style may have moved or folded the expression: look for its line in the file, then for its word
+        let line = source.lines().nth(flaw.line.saturating_sub(1)).unwrap_or_default();
+        let indent = line.chars().count() - line.trim_start().chars().count();
+        let before = flaw.column.saturating_sub(1);
+        let word = line.chars().skip(before).take_while(|c| !c.is_whitespace()).collect::<String>();
+        let found = find(text, start, line.trim()).map(|(line, column)| (line, column + before.saturating_sub(indent)));
+        match found.or_else(|| find(text, start, &word)) {
+            Some((line, column)) => error.at_line(line, column),
+            None => error.at_line(start, 1),
+        }
+    }
+}
+
+/// Line and column, from 1, of the first occurrence of a piece of a line at or after a line.
+fn find(text: &str, from: usize, piece: &str) -> Option<(usize, usize)> {
+    let mut lines = text.lines().enumerate().skip(from.saturating_sub(1)).filter(|_| !piece.is_empty());
+    lines.find_map(|(i, line)| Some((i + 1, line.split_once(piece)?.0.chars().count() + 1)))
+}
+
+/// Parses `text {path} text`.
+fn template(source: &str) -> Result<Vec<Word>, String> {
+    let mut words = Vec::new();
+    let mut rest = source;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (path, after) = after.split_once('}').ok_or("a `{` is not closed")?;
+        words.push(Word::Text(before.to_owned()));
+        words.push(if path == "because" {
+            Word::Because
+        } else {
+            check_path(path).map_err(|message| format!("`{{{path}}}`: {message}"))?;
+            Word::Path(path.to_owned())
+        });
+        rest = after;
+    }
+    words.push(Word::Text(rest.to_owned()));
+    Ok(words)
+}
+
+/// `a, b, c and 4 more`.
+fn name_some(names: &[&str]) -> String {
+    const SHOWN: usize = 3;
+    let shown = names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}

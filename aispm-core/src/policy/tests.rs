@@ -1,0 +1,176 @@
+use super::*;
+use crate::asset::{Exposure, Relation};
+
+fn fast<T>(what: &str, run: impl FnOnce() -> T) -> T {
+    let start = std::time::Instant::now();
+    let result = run();
+    eprintln!("{what}: {:?}", start.elapsed());
+    result
+}
+
+fn one_rule(when: &str) -> String {
+    format!(
+        "rules:\n  - id: T-1\n    title: t\n    description: d\n    severity: low\n    kinds: [endpoint]\n    \
+         when: {when}\n    message: \"{{asset.name}} is {{asset.exposure}}\"\n    fix: f\n"
+    )
+}
+
+fn error(when: &str) -> String {
+    let built = PolicySet::builder().builtin(false).pack("p.yaml", one_rule(when)).build();
+    built.unwrap_err().to_string()
+}
+
+fn fires(when: &str, asset: Asset) -> Vec<Finding> {
+    let set = PolicySet::builder().builtin(false).pack("p.yaml", one_rule(when)).build().unwrap();
+    let mut inventory = Inventory::new();
+    inventory.add(asset);
+    set.evaluate(&inventory, &Solution::default())
+}
+
+fn endpoint() -> Asset {
+    let mut asset = Asset::new("e", AssetKind::Endpoint, "chat").seen(Evidence::file("f").line(3));
+    asset.exposure = Some(Exposure::Public);
+    asset
+}
+
+#[test]
+fn every_built_in_rule_passes_its_own_tests() {
+    for (path, text) in BUILTIN {
+        Pack::read(path, text).unwrap().compile(text).unwrap();
+    }
+    let set = PolicySet::builtin().unwrap();
+    let report = set.test();
+    assert_eq!(report.failures, []);
+    assert_eq!(report.thin, [""; 0], "each rule has two tests of either sort");
+    assert!(report.rules >= 40 && report.tests >= 4 * report.rules);
+}
+
+#[test]
+fn every_cited_control_exists() {
+    let frameworks = controls::frameworks().unwrap();
+    for rule in PolicySet::builtin().unwrap().rules() {
+        assert!(!rule.controls.is_empty(), "{} cites no control", rule.id);
+        for control in rule.controls {
+            let framework = frameworks.iter().find(|framework| framework.key == control.framework);
+            let known = framework.is_some_and(|framework| framework.controls.contains_key(&control.id));
+            assert!(known, "{} cites {} {}, which is in no catalogue", rule.id, control.framework, control.id);
+        }
+    }
+}
+
+#[test]
+fn mistakes_in_expressions_are_found_when_the_pack_loads() {
+    assert_eq!(error("asset.exposre == 'public'"), "p.yaml:7:16: rule T-1: `when`: an asset has no field `exposre`");
+    assert!(error("asset.exposure == 'publik'").contains("\"publik\" is no Exposure; known: local"));
+    assert!(error("asset.kind in ['endpoint', 'modle']").contains("\"modle\" is no AssetKind"));
+    assert!(error("outgoing.exists(r, r.asset.colour == 'red')").contains("no field `colour`"));
+    assert!(error("outgoing.filter(r, r.kind == 'serves')").contains("must be true or false"));
+    assert!(error("asset.ai == 'yes'").contains("true or false cannot be compared to text"));
+    assert!(error("nothing.ai").contains("unknown name `nothing`"));
+    assert!(error("frobnicate(asset.name)").contains("unknown function `frobnicate`"));
+    assert!(error("asset.ai &&").starts_with("p.yaml:7:"));
+    assert!(error(&["1"; 300].join("+")).contains("nested deeper"));
+    assert!(error(&["1"; 2000].join("+")).contains("too complex"));
+    assert!(error(&"(".repeat(3000)).contains("too complex"));
+    assert!(error(&"(".repeat(48)).starts_with("p.yaml:7:"));
+    let block = one_rule(">-\n      asset.ai\n      && asset.exposre == 'x'");
+    let built = PolicySet::builder().builtin(false).pack("p.yaml", block).build();
+    assert!(built.unwrap_err().to_string().starts_with("p.yaml:9:15: rule T-1"));
+}
+
+#[test]
+fn absent_fields_are_null_and_do_not_fire() {
+    assert_eq!(fires("asset.owner == null && !has(asset.owner)", endpoint()).len(), 1);
+    assert!(fires("asset.properties.calls > 3", endpoint()).is_empty());
+    assert_eq!(fires(&["true"; 1000].join("&&"), endpoint()).len(), 1);
+    assert!(fires("asset.properties.a.b.c == 1", endpoint()).is_empty());
+    assert!(fires("asset.properties.list.exists(x, x == 1)", endpoint()).is_empty());
+    assert_eq!(
+        fires("has(asset.properties.calls) && asset.properties.calls > 3", endpoint().with("calls", 4)).len(),
+        1
+    );
+}
+
+#[test]
+fn a_rule_that_fails_is_reported_and_does_not_pass() {
+    let findings = fires("asset.properties.calls > 3", endpoint().with("calls", "many"));
+    assert_eq!(findings.len(), 1);
+    assert_eq!(findings[0].rule, "POLICY-ERROR");
+    assert!(findings[0].message.contains("T-1"), "{}", findings[0].message);
+}
+
+#[test]
+fn findings_carry_who_took_part_and_where_it_was_seen() {
+    let mut inventory = Inventory::new();
+    inventory.add(endpoint().ai());
+    inventory.add(Asset::new("m", AssetKind::Model, "llm").seen(Evidence::file("m.json")));
+    let mut bucket = Asset::new("b", AssetKind::Bucket, "crm").seen(Evidence::file("s3.json"));
+    bucket.data_classes.insert("personal".to_owned());
+    inventory.add(bucket);
+    inventory.relate(Relation::new("e", RelationKind::Serves, "m"));
+    inventory.relate(Relation::new("m", RelationKind::TrainedOn, "b").seen(Evidence::file("aispm.yaml").line(4)));
+    let set = PolicySet::builtin().unwrap();
+    let findings = set.evaluate(&inventory, &Solution::default());
+    let of = |rule: &str| findings.iter().find(|finding| finding.rule == rule).unwrap();
+    let leak = of("DATA-002");
+    assert_eq!(leak.message, "chat is public and answers from crm");
+    assert_eq!(leak.related, [AssetId::from("b")]);
+    assert_eq!(leak.evidence.iter().map(Evidence::location).collect::<Vec<_>>(), ["f:3", "s3.json"]);
+    let training = of("DATA-001");
+    assert!(training.evidence.iter().any(|evidence| evidence.location() == "aispm.yaml:4"));
+    assert!(findings.windows(2).all(|pair| pair[0].severity >= pair[1].severity));
+    assert_eq!(findings, set.evaluate(&inventory, &Solution::default()));
+    let coverage = controls::coverage(&set, &inventory, &findings);
+    let gdpr = coverage.iter().find(|coverage| coverage.framework == "gdpr").unwrap();
+    assert!(gdpr.failed.contains("Art.6") && gdpr.no_evidence.contains("Art.28"));
+}
+
+#[test]
+fn a_well_kept_estate_raises_nothing() {
+    let mut inventory = Inventory::new();
+    let mut endpoint = endpoint().ai().with("rate_limit", 10);
+    endpoint.authentication = Some(crate::asset::Authentication::Identity);
+    endpoint.owner = Some("web".to_owned());
+    endpoint.purpose = Some("search".to_owned());
+    inventory.add(endpoint);
+    inventory.add(Asset::new("pkg:npm/express", AssetKind::Package, "express"));
+    inventory.add(Asset::new("pkg:pypi/openai", AssetKind::Package, "openai").ai());
+    inventory.add(Asset::new("m", AssetKind::Model, "llm"));
+    inventory.relate(Relation::new("e", RelationKind::Serves, "m"));
+    assert_eq!(PolicySet::builtin().unwrap().evaluate(&inventory, &Solution::default()), []);
+}
+
+#[test]
+fn packs_change_severity_and_facts_set_parameters() {
+    let facts = Facts::from_yaml("f", "params: { mcp_allow: ['ours/*'] }\n").unwrap();
+    let pack = "overrides:\n  DISC-008: { severity: low }\n  DISC-001: { disabled: true }\n";
+    let set = PolicySet::builder().pack("p", pack).facts(&facts).build().unwrap();
+    let mut inventory = Inventory::new();
+    inventory.add(Asset::new("theirs", AssetKind::McpServer, "theirs/x"));
+    inventory.add(Asset::new("ours", AssetKind::McpServer, "ours/y"));
+    inventory.add(Asset::new("agent", AssetKind::Agent, "agent"));
+    let findings = set.evaluate(&inventory, &Solution::default());
+    let told = findings.iter().map(|f| (f.rule.as_str(), f.severity, f.asset.as_str())).collect::<Vec<_>>();
+    assert_eq!(told, [("DISC-008", Severity::Low, "theirs")]);
+    let unknown = set.unknown(&inventory);
+    assert!(unknown.iter().any(|unknown| unknown.rule == "DISC-002"));
+    assert!(!unknown.iter().any(|unknown| unknown.rule == "DISC-008"));
+    let misspelt = Facts::from_yaml("f", "params: { mcp_alow: [] }\n").unwrap();
+    let error = PolicySet::builder().facts(&misspelt).build().unwrap_err().to_string();
+    assert!(error.contains("mcp_allow"), "{error}");
+    let twice = PolicySet::builder().pack("p", one_rule("asset.ai")).pack("q", one_rule("asset.ai")).build();
+    assert!(twice.unwrap_err().to_string().contains("two rules have the id T-1"));
+}
+
+#[test]
+fn the_same_estate_gives_the_same_findings() {
+    let set = fast("load", || PolicySet::builtin().unwrap());
+    let mut inventory = Inventory::new();
+    for i in 0..10_000 {
+        let kind = AssetKind::ALL[i % AssetKind::ALL.len()];
+        inventory.add(Asset::new(format!("a{i}"), kind, "a"));
+    }
+    let first = fast("first evaluation of 10,000 assets", || set.evaluate(&inventory, &Solution::default()));
+    let second = fast("second", || set.evaluate(&inventory, &Solution::default()));
+    assert_eq!(first, second);
+}

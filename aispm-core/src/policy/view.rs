@@ -1,0 +1,416 @@
+//! How assets, relations and paths look to a rule: borrowed as they are, each field resolved when it is asked for.
+//!
+//! A field that a kind of value can have but this one lacks is `null`; a field that no such value can have is found
+//! when the rule is compiled ([`super::check`]).
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+
+use cel::ExecutionError;
+use cel::common::traits::{Container, Indexer, Sizer};
+use cel::common::types::{
+    CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, DYN_TYPE, MAP_TYPE, Type,
+};
+use cel::common::value::{CowVal, Val};
+use serde_json::{Map, Value};
+
+use crate::asset::{Asset, AssetId, AssetKind, Encryption, Inventory, Provenance, Relation, RelationKind};
+use crate::path::{AttackPath, From as StepFrom, Solution};
+
+/// Most ancestors that `lineage` lists.
+const LINEAGE_LIMIT: usize = 10_000;
+/// Most containers that `registered` climbs through.
+const CONTAINER_LIMIT: usize = 64;
+/// Most identities that `used_by` goes through.
+const IDENTITY_LIMIT: usize = 256;
+/// Deepest property that `statements` looks into.
+const STATEMENT_DEPTH: usize = 12;
+
+/// What rules can ask about, indexed once per evaluation.
+#[derive(Debug)]
+pub(super) struct World<'a> {
+    pub(super) inventory: &'a Inventory,
+    pub(super) params: &'a Map<String, Value>,
+    pub(super) facts: &'a Map<String, Value>,
+    pub(super) today: Option<&'a str>,
+    admins: HashSet<&'a str>,
+    paths: HashMap<&'a str, Vec<&'a AttackPath>>,
+}
+
+impl<'a> World<'a> {
+    pub(super) fn new(
+        inventory: &'a Inventory,
+        solution: &'a Solution,
+        params: &'a Map<String, Value>,
+        facts: &'a Map<String, Value>,
+        today: Option<&'a str>,
+    ) -> Self {
+        let mut paths = HashMap::<&str, Vec<&AttackPath>>::new();
+        for path in &solution.paths {
+            for id in assets_on(path) {
+                paths.entry(id).or_default().push(path);
+            }
+        }
+        let admins = solution.admins.iter().map(AssetId::as_str).collect();
+        Self { inventory, params, facts, today, admins, paths }
+    }
+
+    pub(super) fn asset(&'a self, id: &'a str) -> View<'a> {
+        View::Asset(self, id, self.inventory.get(id))
+    }
+}
+
+/// Each asset of a path once.
+fn assets_on(path: &AttackPath) -> BTreeSet<&str> {
+    let mut ids = BTreeSet::from([path.source.as_str(), path.target.as_str()]);
+    for step in &path.steps {
+        ids.insert(step.to.as_str());
+        match &step.from {
+            StepFrom::One(id) => ids.extend([id.as_str()]),
+            StepFrom::All(all) => ids.extend(all.iter().map(AssetId::as_str)),
+        }
+    }
+    ids
+}
+
+/// A value that rules see.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum View<'a> {
+    /// An asset, or an id that relations name but no input describes.
+    Asset(&'a World<'a>, &'a str, Option<&'a Asset>),
+    /// A relation and the asset at its other end.
+    Relation(&'a World<'a>, &'a Relation, &'a AssetId),
+    Path(&'a AttackPath),
+    Encryption(&'a Encryption),
+    Provenance(&'a Provenance),
+    /// A JSON object of the source's own: fields, `in` and `size()`, but no iteration over keys.
+    Object(&'a Map<String, Value>),
+}
+
+impl<'a> View<'a> {
+    /// The field of this name, `null` if this value lacks it, `None` if no such value has it.
+    pub(super) fn field(&self, name: &str) -> Option<Box<dyn Val + 'a>> {
+        Some(match *self {
+            Self::Asset(world, id, asset) => return asset_field(world, id, asset, name),
+            Self::Relation(world, relation, other) => match name {
+                "kind" => text(relation.kind.as_str()),
+                "from" => text(relation.from.as_str()),
+                "to" => text(relation.to.as_str()),
+                "asset" => Box::new(world.asset(other.as_str())),
+                _ => return None,
+            },
+            Self::Path(path) => match name {
+                "id" => text(&path.id),
+                "source" => text(path.source.as_str()),
+                "target" => text(path.target.as_str()),
+                "goal" => name_of(&path.goal),
+                "status" => name_of(&path.status),
+                "severity" => text(path.severity.as_str()),
+                "risk" => Box::new(CelDouble::from(path.risk)),
+                _ => return None,
+            },
+            Self::Encryption(encryption) => match name {
+                "at_rest" => flag(encryption.at_rest),
+                "in_transit" => flag(encryption.in_transit),
+                "customer_key" => flag(encryption.customer_key),
+                _ => return None,
+            },
+            Self::Provenance(provenance) => match name {
+                "publisher" => optional(provenance.publisher.as_deref()),
+                "source" => optional(provenance.source.as_deref()),
+                "version" => optional(provenance.version.as_deref()),
+                "revision" => optional(provenance.revision.as_deref()),
+                "licence" => optional(provenance.licence.as_deref()),
+                "pinned" => flag(provenance.pinned),
+                "signed" => flag(provenance.signed),
+                _ => return None,
+            },
+            Self::Object(map) => json(map.get(name).unwrap_or(&Value::Null)),
+        })
+    }
+}
+
+fn asset_field<'a>(
+    world: &'a World<'a>,
+    id: &'a str,
+    asset: Option<&'a Asset>,
+    name: &str,
+) -> Option<Box<dyn Val + 'a>> {
+    Some(match name {
+        "id" => text(id),
+        "outgoing" => relations(world, world.inventory.outgoing(id), |relation| &relation.to),
+        "incoming" => relations(world, world.inventory.incoming(id), |relation| &relation.from),
+        "lineage" => views(lineage(world, id).into_iter().map(|id| world.asset(id))),
+        "paths" => views(world.paths.get(id).into_iter().flatten().map(|path| View::Path(path))),
+        "used_by" => views(used_by(world, id).into_iter().map(|id| world.asset(id))),
+        "admin" => flag(Some(world.admins.contains(id))),
+        "registered" => flag(Some(registered(world, id))),
+        "runs_ai" => flag(Some(runs_ai(world, id))),
+        "kind" => optional(asset.map(|asset| asset.kind.as_str())),
+        "name" => text(asset.map_or(id, |asset| &asset.name)),
+        "ai" => flag(Some(asset.is_some_and(|asset| asset.ai))),
+        "sensitive" => flag(Some(asset.is_some_and(Asset::is_sensitive))),
+        "approved" => flag(Some(asset.is_some_and(|asset| approved(asset, world.today)))),
+        "exposure" => optional(asset.and_then(|asset| asset.exposure).map(|exposure| exposure.as_str())),
+        "authentication" => optional(asset.and_then(|asset| asset.authentication).map(|proof| proof.as_str())),
+        "owner" => optional(asset.and_then(|asset| asset.owner.as_deref())),
+        "purpose" => optional(asset.and_then(|asset| asset.purpose.as_deref())),
+        "environment" => optional(asset.and_then(|asset| asset.environment.as_deref())),
+        "risk_class" => optional(asset.and_then(|asset| asset.risk_class).map(|class| class.as_str())),
+        "model_type" => optional(asset.and_then(|asset| asset.model_type).map(|kind| kind.as_str())),
+        "data_classes" => list(asset.into_iter().flat_map(|asset| &asset.data_classes).map(|class| text(class))),
+        "statements" => list(asset.into_iter().flat_map(statements)),
+        "encryption" => asset.map_or_else(null, |asset| Box::new(View::Encryption(&asset.encryption))),
+        "provenance" => asset.map_or_else(null, |asset| Box::new(View::Provenance(&asset.provenance))),
+        "properties" => asset.map_or_else(null, |asset| Box::new(View::Object(&asset.properties))),
+        _ => return None,
+    })
+}
+
+/// What an asset is made from or answers with: data sets, stores and models it was trained on, was derived from, reads,
+/// retrieves from or serves, and those behind them, nearest first. O(reached · log n), at most [`LINEAGE_LIMIT`].
+fn lineage<'a>(world: &World<'a>, id: &'a str) -> Vec<&'a str> {
+    use RelationKind::{DerivedFrom, Exposes, Invokes, Reads, RetrievesFrom, Serves, TrainedOn, Uses, Writes};
+    let kind = |id: &str| world.inventory.get(id).map(|asset| asset.kind);
+    let answers = |id: &str| matches!(kind(id), Some(AssetKind::Model | AssetKind::Endpoint | AssetKind::VectorStore));
+    let builds = |id: &str| matches!(kind(id), Some(AssetKind::TrainingJob | AssetKind::Pipeline));
+    let mut seen = HashSet::from([id]);
+    let mut found = Vec::new();
+    let mut queue = VecDeque::from([id]);
+    while let Some(current) = queue.pop_front() {
+        let made_from = world.inventory.outgoing(current).filter(|relation| match relation.kind {
+            TrainedOn | DerivedFrom | Reads | RetrievesFrom | Serves | Exposes => true,
+            Uses | Invokes => answers(relation.to.as_str()),
+            _ => false,
+        });
+        let written_by = world.inventory.incoming(current).filter(|r| r.kind == Writes && builds(r.from.as_str()));
+        let made_from = made_from.map(|relation| relation.to.as_str());
+        for next in made_from.chain(written_by.map(|relation| relation.from.as_str())) {
+            if found.len() < LINEAGE_LIMIT && seen.insert(next) {
+                found.push(next);
+                queue.push_back(next);
+            }
+        }
+    }
+    found
+}
+
+/// Whether somebody answers for an asset: it has an owner, or is in a declared system, itself or by what contains it.
+fn registered(world: &World<'_>, id: &str) -> bool {
+    let owned = |id: &str| world.inventory.get(id).is_some_and(|a| a.owner.is_some() || a.kind == AssetKind::System);
+    let mut containers = vec![id];
+    let mut next = 0;
+    while let Some(current) = containers.get(next).copied() {
+        if owned(current) {
+            return true;
+        }
+        let holds = world.inventory.incoming(current).filter(|relation| relation.kind == RelationKind::Contains);
+        for container in holds.map(|relation| relation.from.as_str()) {
+            if containers.len() < CONTAINER_LIMIT && !containers.contains(&container) {
+                containers.push(container);
+            }
+        }
+        next += 1;
+    }
+    false
+}
+
+/// What acts as an identity: directly, or through identities that may become it. O(reached · log n), at most
+/// [`IDENTITY_LIMIT`] identities.
+fn used_by<'a>(world: &World<'a>, id: &'a str) -> Vec<&'a str> {
+    let mut identities = vec![id];
+    let mut users = BTreeSet::new();
+    let mut next = 0;
+    while let Some(current) = identities.get(next).copied() {
+        for relation in world.inventory.incoming(current) {
+            let from = relation.from.as_str();
+            match relation.kind {
+                RelationKind::RunsAs => {
+                    users.insert(from);
+                }
+                RelationKind::CanAssume if identities.len() < IDENTITY_LIMIT && !identities.contains(&from) => {
+                    identities.push(from);
+                }
+                _ => {}
+            }
+        }
+        next += 1;
+    }
+    users.into_iter().collect()
+}
+
+/// Whether an asset is AI, serves a model, or stands before one that does.
+fn runs_ai(world: &World<'_>, id: &str) -> bool {
+    let ai = |id: &str| {
+        world.inventory.get(id).is_some_and(|asset| asset.ai || asset.properties.contains_key("model_server"))
+            || world.inventory.outgoing(id).any(|relation| relation.kind == RelationKind::Serves)
+    };
+    ai(id) || world.inventory.outgoing(id).any(|r| r.kind == RelationKind::Exposes && ai(r.to.as_str()))
+}
+
+/// Whether an approval is declared and, if today is known, still in force.
+fn approved(asset: &Asset, today: Option<&str>) -> bool {
+    asset.properties.contains_key("approved_by")
+        && !matches!((asset.text("approved_until"), today), (Some(until), Some(today)) if until < today)
+}
+
+/// Every policy statement that allows something, found in the asset's properties whatever their layout, as
+/// `{"actions": [...], "resources": [...]}`.
+fn statements<'a>(asset: &'a Asset) -> Vec<Box<dyn Val + 'a>> {
+    let mut found = Vec::new();
+    asset.properties.values().for_each(|value| collect_statements(value, STATEMENT_DEPTH, &mut found));
+    found
+}
+
+fn collect_statements<'a>(value: &Value, depth: usize, found: &mut Vec<Box<dyn Val + 'a>>) {
+    let Some(depth) = depth.checked_sub(1) else { return };
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| collect_statements(item, depth, found)),
+        Value::Object(map) if map.get("Effect").is_some_and(|effect| effect == "Allow") => {
+            let words = |key: &str| -> Box<dyn Val + 'a> {
+                let words = match map.get(key) {
+                    Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
+                    Some(Value::String(word)) => vec![word.as_str()],
+                    _ => Vec::new(),
+                };
+                list(words.into_iter().map(|word| -> Box<dyn Val + 'a> { Box::new(CelString::from(word.to_owned())) }))
+            };
+            let fields = [("actions", words("Action")), ("resources", words("Resource"))];
+            let fields = fields.map(|(name, value)| (CelMapKey::from(name), value));
+            found.push(Box::new(CelMap::from(HashMap::from(fields))));
+        }
+        Value::Object(map) => map.values().for_each(|child| collect_statements(child, depth, found)),
+        // Terraform keeps policies as JSON text
+        Value::String(text) if text.starts_with('{') && text.contains("\"Effect\"") => {
+            if let Ok(parsed) = serde_json::from_str::<Value>(text) {
+                collect_statements(&parsed, depth, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+pub(super) fn text<'a>(text: &'a str) -> Box<dyn Val + 'a> {
+    Box::new(CelString::from(text))
+}
+
+fn null<'a>() -> Box<dyn Val + 'a> {
+    Box::new(CelNull)
+}
+
+fn optional(value: Option<&str>) -> Box<dyn Val + '_> {
+    value.map_or_else(null, text)
+}
+
+fn flag<'a>(value: Option<bool>) -> Box<dyn Val + 'a> {
+    value.map_or_else(null, |value| Box::new(CelBool::from(value)))
+}
+
+/// The JSON name of a plain enum.
+fn name_of<'a>(value: &impl serde::Serialize) -> Box<dyn Val + 'a> {
+    match serde_json::to_value(value) {
+        Ok(Value::String(name)) => Box::new(CelString::from(name)),
+        _ => null(),
+    }
+}
+
+fn list<'a>(items: impl IntoIterator<Item = Box<dyn Val + 'a>>) -> Box<dyn Val + 'a> {
+    Box::new(CelList::from(items.into_iter().collect::<Vec<_>>()))
+}
+
+fn views<'a>(items: impl Iterator<Item = View<'a>>) -> Box<dyn Val + 'a> {
+    list(items.map(|view| -> Box<dyn Val + 'a> { Box::new(view) }))
+}
+
+fn relations<'a>(
+    world: &'a World<'a>,
+    relations: impl Iterator<Item = &'a Relation>,
+    other: fn(&Relation) -> &AssetId,
+) -> Box<dyn Val + 'a> {
+    views(relations.map(|relation| View::Relation(world, relation, other(relation))))
+}
+
+/// JSON as CEL sees it; integers that do not fit become doubles.
+pub(super) fn json(value: &Value) -> Box<dyn Val + '_> {
+    match value {
+        Value::Null => null(),
+        Value::Bool(value) => flag(Some(*value)),
+        Value::Number(number) => match number.as_i64() {
+            Some(integer) => Box::new(CelInt::from(integer)),
+            None => Box::new(CelDouble::from(number.as_f64().unwrap_or(f64::NAN))),
+        },
+        Value::String(string) => text(string),
+        Value::Array(items) => list(items.iter().map(json)),
+        Value::Object(map) => Box::new(View::Object(map)),
+    }
+}
+
+fn key(index: &dyn Val) -> Result<&str, ExecutionError> {
+    index.downcast_ref::<CelString>().map(CelString::inner).ok_or_else(|| ExecutionError::UnexpectedType {
+        got: index.get_type().name().to_owned(),
+        want: "string".to_owned(),
+    })
+}
+
+impl<'a> Val for View<'a> {
+    fn get_type(&self) -> &Type {
+        // only objects have a size and keys of their own
+        if matches!(self, Self::Object(_)) { &MAP_TYPE } else { &DYN_TYPE }
+    }
+
+    fn cel_type() -> &'static Type {
+        &DYN_TYPE
+    }
+
+    fn as_indexer<'b, 'v>(&'b self) -> Option<&'b (dyn Indexer + 'v)>
+    where
+        Self: 'v,
+    {
+        Some(self)
+    }
+
+    fn as_container(&self) -> Option<&dyn Container> {
+        matches!(self, Self::Object(_)).then_some(self as &dyn Container)
+    }
+
+    fn as_sizer(&self) -> Option<&dyn Sizer> {
+        matches!(self, Self::Object(_)).then_some(self as &dyn Sizer)
+    }
+
+    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v>
+    where
+        Self: 'v,
+    {
+        Box::new(*self)
+    }
+}
+
+impl<'a> Indexer for View<'a> {
+    fn get<'b, 'v>(&'b self, index: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        let name = key(index)?;
+        self.field(name).map(CowVal::Owned).ok_or_else(|| ExecutionError::no_such_key(name))
+    }
+
+    fn steal<'v>(self: Box<Self>, index: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        let name = key(index)?;
+        self.field(name).map(|value| -> Box<dyn Val + 'v> { value }).ok_or_else(|| ExecutionError::no_such_key(name))
+    }
+}
+
+impl Container for View<'_> {
+    fn contains(&self, value: &dyn Val) -> Result<bool, ExecutionError> {
+        Ok(matches!(self, Self::Object(map) if map.contains_key(key(value)?)))
+    }
+}
+
+impl Sizer for View<'_> {
+    fn size(&self) -> CelInt {
+        let size = if let Self::Object(map) = self { map.len() } else { 0 };
+        CelInt::from(i64::try_from(size).unwrap_or(i64::MAX))
+    }
+}

@@ -1,0 +1,74 @@
+//! Host names: where one ends, whether it can be public, its registrable part.
+
+use std::borrow::Cow;
+
+use super::super::hay::Hay;
+
+/// The longest name in the DNS; UTF-8 of an internationalised one may take more, so this is generous.
+const LONGEST: usize = 253;
+
+/// Where the host name that begins at `start` ends, without a closing dot or hyphen.
+pub(in super::super) fn end(hay: Hay<'_>, start: usize) -> usize {
+    let stop = hay.run(start, LONGEST, |b| b.is_ascii_alphanumeric() || b >= 0x80 || matches!(b, b'-' | b'.'));
+    let mut text = hay.window(start, stop - start);
+    // A non-ASCII sign that is no letter (a full-width comma, a dash) ends the name; combining marks belong to it.
+    if let Some(cut) =
+        text.find(|c: char| !c.is_ascii() && !c.is_alphanumeric() && !('\u{300}'..='\u{36f}').contains(&c))
+    {
+        text = text.get(..cut).unwrap_or("");
+    }
+    if let Some(cut) = text.find("..") {
+        text = text.get(..cut).unwrap_or("");
+    }
+    start + text.trim_end_matches(['.', '-']).len()
+}
+
+/// Whether `host` has at least two well-formed labels and a suffix of the public list.
+pub(in super::super) fn is_public(host: &str) -> bool {
+    let formed = |l: &str| !l.is_empty() && l.len() <= 63 * 4 && !l.starts_with('-') && !l.ends_with('-');
+    host.contains('.')
+        && host.split('.').all(formed)
+        && !host.rsplit('.').next().is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()))
+        && {
+            let host = unicode(host);
+            psl::suffix(host.as_bytes()).is_some_and(|s| s.is_known() && s.as_bytes().len() < host.len())
+        }
+}
+
+/// The name in lower case and Unicode.
+pub(in super::super) fn unicode(host: &str) -> Cow<'_, str> {
+    if host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-'))
+        && !host.contains("xn--")
+    {
+        return Cow::Borrowed(host);
+    }
+    Cow::Owned(idna::domain_to_unicode(host).0)
+}
+
+/// The registrable domain and its leading label: `mail.example.co.uk` gives `example.co.uk` and `example`.
+pub(in super::super) fn registrable(host: &str) -> Option<(&str, &str)> {
+    let domain = psl::domain_str(host)?;
+    Some((domain, domain.split('.').next()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_end_where_they_should_and_need_a_public_suffix() {
+        let hay = Hay::new("mail.example.co.uk., and");
+        assert_eq!(hay.get(0..end(hay, 0)), "mail.example.co.uk");
+        for (host, public) in [
+            ("example.com", true),
+            ("xn--d1acufc.xn--p1ai", true),
+            ("presidio", false),
+            ("a.notatld", false),
+            ("co.uk", false),
+            ("1.2.3.4", false),
+        ] {
+            assert_eq!(is_public(host), public, "{host}");
+        }
+        assert_eq!(registrable("mail.example.co.uk"), Some(("example.co.uk", "example")));
+    }
+}

@@ -1,0 +1,233 @@
+//! Identifiers of fixed shape, from data: formats indexed by their leading run of letters or digits, check digits,
+//! context words.
+
+use std::ops::Range;
+
+use serde::Deserialize;
+
+use super::super::hay::Hay;
+use super::checksum;
+
+/// The longest identifier without separators, in characters.
+const LONGEST: usize = 24;
+
+/// What a candidate needs, beyond its shape and its check digits, to be reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Trust {
+    /// Nothing: the check is selective.
+    Strong,
+    /// A context word, or a text that holds nothing else.
+    Lone,
+    /// A context word.
+    Context,
+}
+
+/// One kind of identifier, as the data file states it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Identifier {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[allow(dead_code, reason = "read by the rule listing and by the reader of the file")]
+    title: String,
+    pub(super) class: String,
+    trust: Trust,
+    check: String,
+    formats: Vec<String>,
+    context: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct File {
+    identifier: Vec<Identifier>,
+}
+
+/// A format that a candidate may have: which identifier, and its pattern.
+#[derive(Debug)]
+struct Format {
+    owner: usize,
+    pattern: Box<[u8]>,
+}
+
+/// All identifiers, ready to match at a position.
+#[derive(Debug)]
+pub(super) struct Identifiers {
+    kinds: Vec<Identifier>,
+    checks: Vec<fn(&[u8]) -> bool>,
+    formats: Vec<Format>,
+    /// Formats by leading run: letters in the first half, digits in the second, by length.
+    index: Vec<Vec<u16>>,
+}
+
+/// A candidate that fits: which identifier, where, and whether a context word stands near.
+#[derive(Debug, Clone)]
+pub(super) struct Fit {
+    pub(super) kind: usize,
+    pub(super) span: Range<usize>,
+    pub(super) score: f64,
+}
+
+impl Identifiers {
+    /// Parses the data file; an identifier with an unknown check is left out (a test holds the file to none).
+    pub(super) fn parse(source: &str) -> Result<Self, toml::de::Error> {
+        let mut kinds = toml::from_str::<File>(source)?.identifier;
+        kinds.retain(|k| checksum::named(&k.check).is_some());
+        let checks = kinds.iter().filter_map(|k| checksum::named(&k.check)).collect();
+        let mut formats = Vec::new();
+        let mut index = vec![Vec::new(); 2 * (LONGEST + 1)];
+        for (owner, kind) in kinds.iter().enumerate() {
+            for pattern in &kind.formats {
+                let id = u16::try_from(formats.len()).unwrap_or(u16::MAX);
+                for slot in slots(pattern.as_bytes()) {
+                    if let Some(list) = index.get_mut(slot) {
+                        list.push(id);
+                    }
+                }
+                formats.push(Format { owner, pattern: pattern.as_bytes().into() });
+            }
+        }
+        Ok(Self { kinds, checks, formats, index })
+    }
+
+    pub(super) fn kinds(&self) -> &[Identifier] {
+        &self.kinds
+    }
+
+    /// Appends what fits at `start`, which is the start of a run of letters and digits.
+    pub(super) fn fit(&self, hay: Hay<'_>, start: usize, fits: &mut Vec<Fit>) {
+        let letters = hay.at(start).is_ascii_alphabetic();
+        let class = |b: u8| if letters { b.is_ascii_alphabetic() } else { b.is_ascii_digit() };
+        let lead = hay.run(start, LONGEST + 1, class) - start;
+        let Some(candidates) = (lead <= LONGEST).then(|| self.index.get(slot(letters, lead))).flatten() else { return };
+        for format in candidates.iter().filter_map(|i| self.formats.get(usize::from(*i))) {
+            let mut code = Code::default();
+            let Some(end) = matches(hay, start, &format.pattern, &mut code) else { continue };
+            let (Some(kind), Some(check)) = (self.kinds.get(format.owner), self.checks.get(format.owner)) else {
+                continue;
+            };
+            let span = start..end;
+            if continues(hay, &span) || !check(code.as_slice()) {
+                continue;
+            }
+            let context = hay.near(&span, &kind.context);
+            let upper = !hay.get(span.clone()).bytes().any(|b| b.is_ascii_lowercase());
+            let score = match kind.trust {
+                _ if context => 0.95,
+                Trust::Strong if upper => 0.8,
+                Trust::Strong if hay.lone(&span) => 0.5,
+                Trust::Lone if hay.lone(&span) => 0.5,
+                Trust::Strong | Trust::Lone | Trust::Context => continue,
+            };
+            fits.push(Fit { kind: format.owner, span, score });
+        }
+    }
+}
+
+fn slot(letters: bool, lead: usize) -> usize {
+    lead + if letters { 0 } else { LONGEST + 1 }
+}
+
+/// The index slots under which a format can begin: each length that its leading run may have in a text.
+fn slots(pattern: &[u8]) -> Vec<usize> {
+    let letters = pattern.first().is_some_and(|b| *b != b'9' && *b != b'X');
+    let of = |b: u8| match b {
+        b'9' => Some(false),
+        b'X' | b'_' => None,
+        b if b.is_ascii_alphabetic() => Some(true),
+        _ => None,
+    };
+    let mut lengths = Vec::new();
+    let mut lead = 0;
+    for (i, &b) in pattern.iter().enumerate() {
+        match b {
+            // From here any length is possible, of either class if nothing came before.
+            b'X' => {
+                lengths.extend(lead.max(1)..=LONGEST);
+                let both = lengths.iter().map(|n| slot(letters, *n));
+                let other = lengths.iter().filter(|_| i == 0).map(|n| slot(true, *n));
+                return both.chain(other).collect();
+            }
+            b'_' => lengths.push(lead),
+            b if of(b) == Some(letters) => lead += 1,
+            _ => break,
+        }
+    }
+    lengths.push(lead);
+    lengths.dedup();
+    lengths.into_iter().map(|n| slot(letters, n)).collect()
+}
+
+/// A candidate's characters, upper case, without separators.
+#[derive(Default)]
+struct Code {
+    bytes: [u8; LONGEST],
+    len: usize,
+}
+
+impl Code {
+    fn push(&mut self, byte: u8) {
+        if let Some(slot) = self.bytes.get_mut(self.len) {
+            *slot = byte.to_ascii_uppercase();
+            self.len += 1;
+        }
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// Where `pattern` ends if it stands at `start`.
+fn matches(hay: Hay<'_>, start: usize, pattern: &[u8], code: &mut Code) -> Option<usize> {
+    let mut at = start;
+    for &p in pattern {
+        let b = hay.at(at);
+        let keep = match p {
+            b'A' => b.is_ascii_alphabetic(),
+            b'9' => b.is_ascii_digit(),
+            b'X' => b.is_ascii_alphanumeric(),
+            b'_' => {
+                at += usize::from(matches!(b, b' ' | b'-' | b'.' | b'_'));
+                continue;
+            }
+            _ => b.eq_ignore_ascii_case(&p),
+        };
+        if !keep {
+            return None;
+        }
+        // A sign between groups counts where it tells something (a Finnish century), so it is kept if not a gap.
+        if b.is_ascii_alphanumeric() || (p == b'+' || (p == b'-' && pattern.ends_with(b"999X"))) {
+            code.push(b);
+        }
+        at += 1;
+    }
+    Some(at)
+}
+
+/// Whether `span` is only part of a longer run: joined to letters or digits, or one group of a longer number.
+fn continues(hay: Hay<'_>, span: &Range<usize>) -> bool {
+    let joint = |b: u8| matches!(b, b'-' | b'.' | b'/' | b'+' | b'=' | b':');
+    hay.embedded(span)
+        || hay.before(span.start) == b'\\'
+        || (joint(hay.at(span.end)) && hay.at(span.end + 1).is_ascii_alphanumeric())
+        || (matches!(hay.before(span.start), b'-' | b'.' | b'/' | b'+')
+            && hay.before(span.start.saturating_sub(1)).is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_data_file_is_sound() {
+        let source = super::super::IDENTIFIERS;
+        let stated = source.matches("[[identifier]]").count();
+        let identifiers = Identifiers::parse(source).unwrap();
+        assert_eq!(identifiers.kinds.len(), stated, "an unknown check");
+        for kind in &identifiers.kinds {
+            assert!(kind.context.iter().all(|c| *c == c.to_lowercase() && !c.is_empty()), "{}", kind.kind);
+            assert!(kind.formats.iter().all(|f| f.bytes().filter(u8::is_ascii_alphanumeric).count() <= LONGEST));
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Personal data: one scan over bytes that can begin or join an entity, and a verifier for each. Types are Presidio's
+//! entity names.
+
+mod checksum;
+mod date;
+mod identifier;
+mod money;
+mod name;
+mod network;
+mod phone;
+
+use std::ops::Range;
+
+use self::identifier::{Fit, Identifiers};
+use super::hay::{Hay, is_word};
+use crate::asset::{Match, Severity};
+
+const IDENTIFIERS: &str = include_str!("../../../../data/text/sensitive/identifiers.toml");
+const CALLING_CODES: &str = include_str!("../../../../data/text/sensitive/calling_codes.txt");
+const IBANS: &str = include_str!("../../../../data/text/sensitive/iban.txt");
+
+const GIVEN_NAMES: &str = include_str!("../../../../data/text/sensitive/given_names.txt");
+
+/// The longest run of letters and digits that is looked at from its start.
+const TOKEN: usize = 100;
+
+/// The detector of personal data.
+#[derive(Debug)]
+pub(super) struct Pii {
+    identifiers: Identifiers,
+    codes: phone::Codes,
+    ibans: money::Lengths,
+    names: name::Names,
+}
+
+impl Pii {
+    pub(super) fn new() -> Result<Self, toml::de::Error> {
+        Ok(Self {
+            identifiers: Identifiers::parse(IDENTIFIERS)?,
+            codes: phone::Codes::parse(CALLING_CODES),
+            ibans: money::Lengths::parse(IBANS),
+            names: name::Names::parse(GIVEN_NAMES),
+        })
+    }
+
+    /// The data class of an entity type.
+    pub(super) fn class(&self, kind: &str) -> Option<&str> {
+        self.identifiers.kinds().iter().find(|k| k.kind == kind).map(|k| k.class.as_str())
+    }
+
+    /// Appends the entities in `hay`. Linear: every verifier reads a bounded stretch, and what it takes is not read again.
+    pub(super) fn find(&self, hay: Hay<'_>, matches: &mut Vec<Match>) {
+        let mut fits = Vec::new();
+        let mut at = 0;
+        // Nothing before this is part of a later entity.
+        let mut floor = 0;
+        while let Some(next) = hay.bytes().get(at..).and_then(|b| {
+            b.iter().position(|b| b.is_ascii_digit() || b.is_ascii_uppercase() || matches!(b, b'@' | b':' | b'-'))
+        }) {
+            let here = at + next;
+            let end = match hay.at(here) {
+                b'@' => entity(matches, "EMAIL_ADDRESS", network::email(hay, here), 0.95),
+                b':' => self.colon(hay, here, floor, matches),
+                // Of pairs in letters alone; with a digit in the first they are found there.
+                b'-' => (hay.at(here + 3) == b'-')
+                    .then(|| entity(matches, "MAC_ADDRESS", network::mac(hay, here.saturating_sub(2)), 0.9))
+                    .flatten(),
+                b'A'..=b'Z' => {
+                    self.capital(hay, here, matches);
+                    None
+                }
+                _ => self.digit(hay, here, floor, &mut fits, matches),
+            };
+            at = end.unwrap_or(here + 1).max(here + 1);
+            floor = end.map_or(floor, |e| e.max(floor));
+        }
+    }
+
+    /// Names; an e-mail address or an identifier may begin with them too, so nothing is taken.
+    fn capital(&self, hay: Hay<'_>, at: usize, matches: &mut Vec<Match>) {
+        let inside = |m: &Match| {
+            m.detector == "pii"
+                && m.start <= at
+                && at < m.end
+                && matches!(m.kind.as_ref(), "PERSON" | "ORGANIZATION" | "LOCATION")
+        };
+        if matches.iter().rev().take(4).any(inside) {
+            return;
+        }
+        if let Some((kind, span, score)) = self.names.tag(hay, at) {
+            entity(matches, kind, Some(span), score);
+        }
+    }
+
+    /// Entities joined by colons; the pairs before the colon belong to them.
+    fn colon(&self, hay: Hay<'_>, colon: usize, floor: usize, matches: &mut Vec<Match>) -> Option<usize> {
+        let hex = |b: u8| b.is_ascii_hexdigit();
+        if !(hex(hay.before(colon)) && hex(hay.at(colon + 1)) || hay.at(colon + 1) == b':') {
+            return None;
+        }
+        let start = hay.run_back(colon, 4, hex).max(floor);
+        let mac = (colon - start == 2).then(|| network::mac(hay, start)).flatten();
+        entity(matches, "MAC_ADDRESS", mac, 0.9)
+            .or_else(|| entity(matches, "IP_ADDRESS", network::ipv6(hay, colon), 0.9))
+    }
+
+    /// Entities that hold the digit at `digit`, the first of its token; gives where to go on.
+    fn digit(
+        &self,
+        hay: Hay<'_>,
+        digit: usize,
+        floor: usize,
+        fits: &mut Vec<Fit>,
+        matches: &mut Vec<Match>,
+    ) -> Option<usize> {
+        let alnum = |b: u8| b.is_ascii_alphanumeric();
+        let start = hay.run_back(digit, TOKEN, alnum).max(floor);
+        let token = hay.run(digit, TOKEN, alnum);
+        if token - start == TOKEN || hay.before(start) >= 0x80 && hay.lone(&(start..token)) {
+            return Some(token);
+        }
+        // The token may be an address's local part, a name or a host; those are found at `@` and elsewhere.
+        let simple = entity(matches, "DATE_TIME", date::date(hay, start), 0.6)
+            .or_else(|| entity(matches, "IP_ADDRESS", network::ipv4(hay, start), 0.9))
+            .or_else(|| entity(matches, "LOCATION", name::street(hay, start), 0.7))
+            .or_else(|| entity(matches, "MAC_ADDRESS", network::mac(hay, start), 0.9))
+            .or_else(|| entity(matches, "CRYPTO", money::crypto(hay, start), 0.95))
+            .or_else(|| entity(matches, "IBAN_CODE", money::iban(hay, start, &self.ibans), 0.95))
+            .or_else(|| entity(matches, "CREDIT_CARD", money::card(hay, start), 0.9));
+        if simple.is_some() {
+            return simple;
+        }
+        fits.clear();
+        self.identifiers.fit(hay, start, fits);
+        if let Some(earlier) = prefix_token(hay, start, floor) {
+            self.identifiers.fit(hay, earlier, fits);
+        }
+        let best = fits.iter().map(|f| f.score).fold(0.0, f64::max);
+        let phone = (best < 0.7 && start == digit).then(|| phone::phone(hay, digit, &self.codes)).flatten();
+        let phone = phone.filter(|(_, score)| *score > 0.45 || fits.is_empty());
+        let mut end = token;
+        if let Some((span, score)) = phone {
+            end = end.max(span.end);
+            // A number announced as a telephone's is nothing else.
+            if score > 0.65 {
+                fits.clear();
+            }
+            entity(matches, "PHONE_NUMBER", Some(span), score);
+        }
+        // A context word decides between kinds that fit alike, and the longer fit swallows the shorter.
+        let longest = fits.iter().filter(|f| f.score >= best).map(|f| f.span.len()).max().unwrap_or(0);
+        fits.retain(|f| (best < 0.9 || f.score >= best) && f.span.len() == longest);
+        for fit in fits.iter() {
+            let Some(kind) = self.identifiers.kinds().get(fit.kind) else { continue };
+            end = end.max(fit.span.end);
+            let known = |m: &Match| m.start == fit.span.start && m.end == fit.span.end && m.kind == kind.kind;
+            if !matches.iter().rev().take(fits.len()).any(known) {
+                matches.push(found(kind.kind.clone(), fit.span.clone(), fit.score, severity(&kind.class)));
+            }
+        }
+        Some(end)
+    }
+}
+
+/// The start of a short word of letters that stands one space or hyphen before the token at `start`.
+fn prefix_token(hay: Hay<'_>, start: usize, floor: usize) -> Option<usize> {
+    let gap = start.checked_sub(1).filter(|i| matches!(hay.at(*i), b' ' | b'-'))?;
+    let word = hay.run_back(gap, 4, |b| b.is_ascii_alphabetic());
+    (word < gap && word >= floor && !is_word(hay.before(word))).then_some(word)
+}
+
+/// Pushes an entity of a type that code verifies, if there is one, and gives its end.
+fn entity(matches: &mut Vec<Match>, kind: &'static str, span: Option<Range<usize>>, score: f64) -> Option<usize> {
+    let span = span?;
+    let end = span.end;
+    let severity = match kind {
+        "CREDIT_CARD" | "IBAN_CODE" => Severity::High,
+        "DATE_TIME" | "ORGANIZATION" => Severity::Info,
+        "IP_ADDRESS" | "MAC_ADDRESS" | "PERSON" => Severity::Low,
+        _ => Severity::Medium,
+    };
+    matches.push(found(kind, span, score, severity));
+    Some(end)
+}
+
+fn found(kind: impl Into<std::borrow::Cow<'static, str>>, span: Range<usize>, score: f64, severity: Severity) -> Match {
+    let kind = kind.into();
+    Match::new("pii", kind.clone(), kind, score, severity, span)
+}
+
+fn severity(class: &str) -> Severity {
+    match class {
+        "government_id" | "health" | "financial" => Severity::High,
+        _ => Severity::Medium,
+    }
+}

@@ -1,0 +1,92 @@
+//! Words that confirm a decoding.
+
+use std::collections::HashSet;
+
+/// Known words and beginnings of words. Most unknown words are told by their first letters alone.
+#[derive(Debug)]
+pub(super) struct Vocabulary {
+    words: HashSet<Box<str>>,
+    /// Beginnings of words, four letters and more.
+    stems: HashSet<Box<str>>,
+    /// Bit by hash of the first three bytes of each word and stem.
+    begins: Vec<u64>,
+}
+
+/// Shortest beginning of a word that counts.
+const SHORTEST_STEM: usize = 4;
+/// Longest known word, for cutting words out of letters.
+const LONGEST: usize = 16;
+
+impl Default for Vocabulary {
+    fn default() -> Self {
+        Self { words: HashSet::new(), stems: HashSet::new(), begins: vec![0; 1 << 10] }
+    }
+}
+
+impl Vocabulary {
+    pub(super) fn add_word(&mut self, word: &str) {
+        self.mark(word);
+        self.words.insert(word.into());
+    }
+
+    /// Adds a beginning of words; a short one counts as a word.
+    pub(super) fn add_stem(&mut self, stem: &str) {
+        if stem.len() < SHORTEST_STEM {
+            return self.add_word(stem);
+        }
+        self.mark(stem);
+        self.stems.insert(stem.into());
+    }
+
+    /// Whether this folded word is known.
+    pub(super) fn knows(&self, word: &str) -> bool {
+        self.may_know(word)
+            && (self.words.contains(word)
+                || (SHORTEST_STEM..=12).any(|length| word.get(..length).is_some_and(|stem| self.stems.contains(stem))))
+    }
+
+    /// The length of the longest known word of three letters and more that `letters` begins with.
+    pub(super) fn longest(&self, letters: &str) -> Option<usize> {
+        if !self.may_know(letters) {
+            return None;
+        }
+        (3..=LONGEST).rev().find(|length| letters.get(..*length).is_some_and(|word| self.words.contains(word)))
+    }
+
+    fn may_know(&self, word: &str) -> bool {
+        let (index, bit) = place(word);
+        self.begins.get(index).is_some_and(|bits| bits & bit != 0)
+    }
+
+    fn mark(&mut self, word: &str) {
+        let (index, bit) = place(word);
+        if let Some(bits) = self.begins.get_mut(index) {
+            *bits |= bit;
+        }
+    }
+}
+
+/// One bit of 2^16 for the first three bytes.
+fn place(word: &str) -> (usize, u64) {
+    let begin = word.bytes().take(3).fold(0_u32, |begin, byte| begin << 8 | u32::from(byte));
+    let hash = begin.wrapping_mul(0x9e37_79b1) >> 16;
+    (usize::try_from(hash >> 6).unwrap_or_default(), 1 << (hash & 63))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_words_and_stems() {
+        let mut vocabulary = Vocabulary::default();
+        vocabulary.add_word("rules");
+        vocabulary.add_word("rule");
+        vocabulary.add_stem("ignor");
+        vocabulary.add_stem("of");
+        assert!(["rules", "ignoring", "of"].iter().all(|word| vocabulary.knows(word)));
+        assert!(["ruler", "igno", "off", ""].iter().all(|word| !vocabulary.knows(word)));
+        assert_eq!(vocabulary.longest("rulesandmore"), Some(5));
+        assert_eq!(vocabulary.longest("runes"), None);
+    }
+}

@@ -1,1 +1,38 @@
-//! Python binding of `aispm`: convert, call, convert.
+//! Python binding of `aispm`: convert, call, convert. The GIL is released around every call into the core.
+
+mod assess;
+mod convert;
+mod guard;
+mod scan;
+mod text;
+
+#[pyo3::pymodule(gil_used = false)]
+mod _aispm {
+    use std::ffi::OsString;
+
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::assess::{
+        Assessment, Asset, AttackPath, ChokePoint, Control, Discovery, Encryption, Evidence, FileSeen, Finding, Fix,
+        Inventory, Provenance, Relation, Step, Summary, Unread, assess, discover,
+    };
+    #[pymodule_export]
+    use crate::convert::AispmError;
+    #[pymodule_export]
+    use crate::guard::{Decision, Guard};
+    #[pymodule_export]
+    use crate::scan::{ModelFinding, ModelReport, scan_model, scan_models};
+    #[pymodule_export]
+    use crate::text::{Detection, Match, detect};
+
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "Python's own name")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    /// Runs the command line on these arguments, the program's name first, and returns its exit code.
+    #[pyfunction]
+    fn run_cli(py: Python<'_>, args: Vec<OsString>) -> u8 {
+        py.detach(|| aispm_core::cli::run(args))
+    }
+}

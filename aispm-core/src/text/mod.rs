@@ -23,7 +23,7 @@ mod relation;
 pub mod sensitive;
 mod vocabulary;
 
-pub use offsets::{Unit, convert_offsets};
+pub use offsets::{Unit, convert_offsets, convert_offsets_within};
 
 names! {
     /// What looks at a text. JSON names are snake_case.

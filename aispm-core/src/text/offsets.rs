@@ -1,5 +1,7 @@
 //! Byte offsets as the units of other languages.
 
+use serde_json::Value;
+
 use crate::asset::Match;
 
 /// What a language counts in its strings.
@@ -28,6 +30,19 @@ pub fn convert_offsets(text: &str, matches: &mut [Match], unit: Unit) {
     }
 }
 
+/// [`convert_offsets`] for matches in strings of a JSON document: `pointers` tells the string of each match, as in a
+/// [`Decision`](crate::guard::Decision) about messages or a tool call. One pass over a string for each run of matches
+/// in it.
+pub fn convert_offsets_within(document: &Value, pointers: &[String], matches: &mut [Match], unit: Unit) {
+    let mut rest = matches;
+    for run in pointers.chunk_by(|a, b| a == b) {
+        let Some((here, after)) = rest.split_at_mut_checked(run.len()) else { return };
+        let text = run.first().and_then(|pointer| document.pointer(pointer)).and_then(Value::as_str);
+        convert_offsets(text.unwrap_or_default(), here, unit);
+        rest = after;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,5 +59,14 @@ mod tests {
         };
         assert_eq!(found(Unit::CodePoints), [(2, 4), (0, 2), (1, 3)]);
         assert_eq!(found(Unit::Utf16), [(2, 5), (0, 2), (1, 4)]);
+    }
+
+    #[test]
+    fn converts_spans_in_the_strings_of_a_document() {
+        let document = serde_json::json!({"a": "é1", "b": ["𝄞22"]});
+        let span = |range| Match::new("pii", "X", "x", 1.0, Severity::Low, range);
+        let mut matches = [span(2..3), span(0..2), span(4..6)];
+        convert_offsets_within(&document, &["/a".into(), "/a".into(), "/b/0".into()], &mut matches, Unit::Utf16);
+        assert_eq!(matches.map(|m| (m.start, m.end)), [(1, 2), (0, 1), (2, 4)]);
     }
 }

@@ -1,0 +1,90 @@
+# `make demo` shows the main job, `make test` tests all three languages. Needed: Rust, Python 3.10 or later, Node 20 or
+# later, a C linker. Nothing is installed outside this folder.
+
+SHELL := /bin/bash -o pipefail
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := $(CURDIR)/.venv
+PY := $(VENV)/bin/python
+LOGS := target/test-logs
+
+# One profile, one target folder and one choice of packages and features for the binary, the wheel, the addon and the
+# tests, so that every dependency is compiled once. PyO3 is left to maturin, which configures it in its own way.
+CARGO_SCOPE := --release --locked -p aispm-core -p aispm-node --features aispm-core/cli
+# where napi-derive notes types
+export NAPI_TYPE_DEF_TMP_FOLDER := $(CURDIR)/target/napi-types
+
+.PHONY: demo build test test-rust test-python test-node lint features bench fmt clean
+
+demo: build
+	target/release/aispm assess examples/estate
+	target/release/aispm assess examples/estate --format html -o target/estate.html
+	@echo "The same as a page: $(CURDIR)/target/estate.html"
+
+build:
+	cargo build $(CARGO_SCOPE)
+
+test: lint features test-rust test-python test-node
+	@echo "rust: $$(awk '/^test result: ok/ { n += $$4 } END { print n + 0 }' $(LOGS)/rust.log) passed"
+	@echo "python: $$(grep -oE '[0-9]+ passed' $(LOGS)/python.log | tail -1)"
+	@echo "node: $$(awk '/^# pass/ { n += $$3 } END { print n + 0 }' $(LOGS)/node.log) passed"
+
+test-rust: | $(LOGS)
+	cargo test $(CARGO_SCOPE) 2>&1 | tee $(LOGS)/rust.log
+	cargo run --release --locked --example quickstart > $(LOGS)/quickstart-rust.log
+
+test-python: wheel | $(LOGS)
+	cd aispm-py && $(PY) -m mypy python ../tests/python ../examples/quickstart.py
+	cd aispm-py && $(PY) -m mypy.stubtest aispm._aispm
+	$(PY) -m pytest -c aispm-py/pyproject.toml tests/python 2>&1 | tee $(LOGS)/python.log
+
+test-node: addon | $(LOGS)
+	cd aispm-node && npm test 2>&1 | tee ../$(LOGS)/node.log
+	node examples/quickstart.mjs > $(LOGS)/quickstart-node.log
+
+# The wheel, installed into .venv.
+.PHONY: wheel
+wheel: $(VENV)/ready build
+	rm -rf target/wheels
+	cd aispm-py && $(VENV)/bin/maturin build --release --locked --out ../target/wheels
+	$(PY) -m pip install --quiet --force-reinstall --no-deps target/wheels/*.whl
+
+$(VENV)/ready: aispm-py/requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+# The addon with its loader and typings, where tests and examples find it as `aispm`.
+.PHONY: addon
+addon: aispm-node/node_modules/.package-lock.json build
+	cd aispm-node && npm run build
+	mkdir -p node_modules && ln -sfn ../aispm-node node_modules/aispm
+
+aispm-node/node_modules/.package-lock.json: aispm-node/package-lock.json
+	cd aispm-node && npm ci
+	touch $@
+
+lint:
+	cargo fmt --all --check
+	cargo clippy $(CARGO_SCOPE) --all-targets -- --deny warnings
+
+# The four named feature sets: none, default, cli, all.
+features:
+	cargo check --release --locked -p aispm-core --no-default-features
+	cargo check --release --locked -p aispm-core
+	cargo check --release --locked -p aispm-core --features cli
+	cargo check --release --locked -p aispm-core --all-features
+
+bench:
+	cargo bench --locked -p aispm-core --features cli
+
+fmt:
+	cargo fmt --all
+
+clean:
+	cargo clean
+	rm -rf $(VENV) node_modules aispm-node/node_modules aispm-node/*.node aispm-node/native.js
+
+$(LOGS):
+	mkdir -p $@

@@ -1,0 +1,29 @@
+import type { Decision, TextRole } from './native.js'
+
+export * from './native.js'
+
+/** What went wrong, and where, as far as known. Thrown by every function and method. */
+export interface AispmError extends Error {
+  name: 'AispmError'
+  /** Stable: `unreadable`, `malformed`, `invalid`, `budget`, `usage`, `blocked`. */
+  code: string
+  path?: string
+  line?: number
+  /** Why a guarded stream ended. */
+  decision?: Decision
+}
+
+/** How a guarded stream works. */
+export interface StreamOptions {
+  /** What the text is; `output` by default. */
+  role?: TextRole
+  /** Longest message held, in UTF-16 units; 4 Mi by default. */
+  limit?: number
+}
+
+declare module './native.js' {
+  interface Guard {
+    /** Holds a message until all of it is checked; a blocked one ends the stream with an `AispmError`. */
+    stream(options?: StreamOptions): TransformStream<string, string>
+  }
+}

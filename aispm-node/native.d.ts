@@ -1,0 +1,339 @@
+/** How bad it is, mild to grave. */
+export type Severity = 'info' | 'low' | 'medium' | 'high' | 'critical'
+/** What part a text plays in a conversation with a model. */
+export type TextRole = 'prompt' | 'document' | 'output' | 'tool-result' | 'tool-description'
+/** What to do with a text, mild to strict. */
+export type Action = 'allow' | 'warn' | 'redact' | 'block'
+
+/** What is known and wrong of an estate. */
+export declare class Assessment {
+  /** Counts. */
+  get summary(): Summary
+  /** What is wrong, worst first. */
+  get findings(): Array<Finding>
+  /** How attackers would move, worst first. */
+  get paths(): Array<AttackPath>
+  /** Where most paths meet. */
+  get chokePoints(): Array<ChokePoint>
+  /** The cheapest changes that cut the paths. */
+  get fixes(): Array<Fix>
+  /** Identities that may do everything. */
+  get admins(): Array<string>
+  /** Everything found. */
+  get inventory(): Inventory
+  /** Files that were understood. */
+  get files(): Array<FileSeen>
+  /** Files that are not of a known format. */
+  get skipped(): Array<Unread>
+  /** Input that should have been read but could not. */
+  get incomplete(): Array<Unread>
+  /** The JSON document: snake_case. */
+  toJSON(): Record<string, unknown>
+  /** Whether a finding is at or above this severity. */
+  fails(severity: Severity): boolean
+}
+
+/** What a guard says about one text. */
+export declare class Decision {
+  /** What to do: `allow`, `warn`, `redact` or `block`. */
+  get action(): Action
+  /** Every match before overlaps are resolved. */
+  get findings(): Array<Match>
+  /** For messages and tool calls: the JSON pointer of the string that each finding's offsets are into. */
+  get pointers(): Array<string>
+  /** The text with everything replaced that is to be redacted. */
+  get text(): string
+  /** Why the action is not `allow`, one line each. */
+  get reasons(): Array<string>
+  /** Probabilities by detector, 0 to 1. */
+  get scores(): Record<string, number>
+  /** How long it took, in milliseconds. */
+  get latency(): number | null
+  /** The JSON document: snake_case, offsets in code points. */
+  toJSON(): Record<string, unknown>
+}
+
+/** What was found in one text. */
+export declare class Detection {
+  /** Every match by start and end, overlaps unresolved. */
+  get matches(): Array<Match>
+  /** Probabilities by detector, 0 to 1. */
+  get scores(): Record<string, number>
+  /** Disguises undone in the text. */
+  get transforms(): Array<string>
+  /** The JSON document: snake_case, offsets in code points. */
+  toJSON(): Record<string, unknown>
+}
+
+/** What discovery saw. */
+export declare class Discovery {
+  /** Assets by id. */
+  get assets(): Array<Asset>
+  /** Relations by their ends. */
+  get relations(): Array<Relation>
+  /** Files that were understood. */
+  get files(): Array<FileSeen>
+  /** Files that are not of a known format. */
+  get skipped(): Array<Unread>
+  /** Input that should have been read but could not. */
+  get incomplete(): Array<Unread>
+  /** The JSON document: snake_case. */
+  toJSON(): Record<string, unknown>
+}
+
+/** Decides about texts. Built once, used for as many as there are. */
+export declare class Guard {
+  /** Decides about a text in its role. */
+  check(text: string, role?: TextRole): Promise<Decision>
+  /** The same on this thread. */
+  checkSync(text: string, role?: TextRole): Decision
+  /** Decides about what a user writes. */
+  checkInput(text: string): Promise<Decision>
+  /** The same on this thread. */
+  checkInputSync(text: string): Decision
+  /** Decides about what the model writes. */
+  checkOutput(text: string): Promise<Decision>
+  /** The same on this thread. */
+  checkOutputSync(text: string): Decision
+  /** Decides about what a tool returns. */
+  checkToolResult(text: string): Promise<Decision>
+  /** The same on this thread. */
+  checkToolResultSync(text: string): Decision
+  /** Decides about a call that the model wants to make. */
+  checkToolCall(name: string, arguments: unknown): Promise<Decision>
+  /** The same on this thread. */
+  checkToolCallSync(name: string, arguments: unknown): Decision
+  /** Decides about a conversation. */
+  checkMessages(messages: Array<{ role: string; content: string }>): Promise<Decision>
+  /** The same on this thread. */
+  checkMessagesSync(messages: Array<{ role: string; content: string }>): Decision
+  /** The guard with the built-in policy. */
+  static default(): Guard
+  /** A guard of this YAML file. */
+  static fromFile(path: string): Guard
+  /** A guard of this YAML text. */
+  static fromYaml(text: string): Guard
+}
+
+/** What a model file would do when loaded. */
+export declare class ModelReport {
+  /** The file as named. */
+  get path(): string
+  /** What the content is. */
+  get format(): string
+  /** How it was judged, mild to grave. */
+  get verdict(): 'clean' | 'unscanned' | 'suspicious' | 'malicious'
+  /** Why the file, or a part of it, was not scanned. */
+  get reason(): string | null
+  /** Worst first. */
+  get findings(): Array<ModelFinding>
+  /** SHA-256 of the file, if it was read in full. */
+  get sha256(): string | null
+  /** The JSON document: snake_case. */
+  toJSON(): Record<string, unknown>
+}
+
+/** Assesses files and folders: what AI there is, what is wrong with it, how an attacker would move. */
+export declare function assess(path: string | Array<string>, options?: AssessOptions | undefined | null): Promise<Assessment>
+
+/** What an assessment takes besides the built-in rules. */
+export interface AssessOptions {
+  /** Declared facts; by default `aispm.yaml` at the root of what is assessed. */
+  facts?: string
+  /** Further rules. */
+  policy?: string | string[]
+  /** An earlier assessment (JSON); only findings that it did not have are reported. */
+  baseline?: string
+}
+
+/** `assess` on this thread. */
+export declare function assessSync(path: string | Array<string>, options?: AssessOptions | undefined | null): Assessment
+
+/** One thing in the estate. */
+export interface Asset {
+  id: string
+  kind: string
+  name: string
+  ai: boolean
+  exposure?: 'local' | 'internal' | 'restricted' | 'public'
+  authentication?: 'none' | 'key' | 'identity'
+  encryption: Encryption
+  dataClasses: Array<string>
+  owner?: string
+  purpose?: string
+  environment?: string
+  riskClass?: 'prohibited' | 'high' | 'limited' | 'minimal'
+  modelType?: 'foundation' | 'fine_tuned' | 'classical'
+  provenance: Provenance
+  properties: Record<string, unknown>
+  evidence: Array<Evidence>
+}
+
+/** A chain of steps from a source to a target. */
+export interface AttackPath {
+  id: string
+  source: string
+  target: string
+  goal: string
+  status: 'confirmed' | 'conditional'
+  conditions: Array<string>
+  severity: Severity
+  risk: number
+  steps: Array<Step>
+}
+
+/** An asset that many paths pass. */
+export interface ChokePoint {
+  asset: string
+  paths: number
+}
+
+/** A control of a framework. */
+export interface Control {
+  framework: string
+  id: string
+}
+
+/** Looks for injections, personal data, secrets and bad links in a text. */
+export declare function detect(text: string, role?: TextRole): Promise<Detection>
+
+/** `detect` on this thread. */
+export declare function detectSync(text: string, role?: TextRole): Detection
+
+/** Lists AI assets and their relations. */
+export declare function discover(path: string | Array<string>): Promise<Discovery>
+
+/** `discover` on this thread. */
+export declare function discoverSync(path: string | Array<string>): Discovery
+
+/** What protects data, as far as known. */
+export interface Encryption {
+  atRest?: boolean
+  inTransit?: boolean
+  customerKey?: boolean
+}
+
+/** A place in the input that shows why something was said. */
+export interface Evidence {
+  path: string
+  line?: number
+  pointer?: string
+  excerpt?: string
+}
+
+/** A file that was understood. */
+export interface FileSeen {
+  path: string
+  format: string
+  assets: number
+}
+
+/** Something wrong with an asset, with the evidence that shows it. */
+export interface Finding {
+  fingerprint: string
+  rule: string
+  title: string
+  severity: Severity
+  asset: string
+  message: string
+  fix: string
+  related: Array<string>
+  controls: Array<Control>
+  evidence: Array<Evidence>
+}
+
+/** A change that cuts paths. */
+export interface Fix {
+  action: string
+  asset: string
+  pathsCut: number
+  evidence: Array<Evidence>
+}
+
+/** All assets and relations of an estate. */
+export interface Inventory {
+  assets: Array<Asset>
+  relations: Array<Relation>
+}
+
+/** A span of text that a detector points at; offsets in UTF-16 units of the text as given. */
+export interface Match {
+  detector: string
+  type: string
+  rule: string
+  score: number
+  severity: Severity
+  start: number
+  end: number
+}
+
+/** One thing found in a model file. */
+export interface ModelFinding {
+  rule: string
+  severity: Severity
+  message: string
+  member?: string
+  byte?: number
+  detail?: string
+}
+
+/** Where a model, data set or package comes from. */
+export interface Provenance {
+  publisher?: string
+  source?: string
+  version?: string
+  revision?: string
+  licence?: string
+  pinned?: boolean
+  signed?: boolean
+  digests: Record<string, string>
+}
+
+/** `from` RELATION `to`. */
+export interface Relation {
+  kind: string
+  from: string
+  to: string
+  evidence: Array<Evidence>
+}
+
+/** Judges a model file without loading it. One that cannot be read is `unscanned`, with the reason. */
+export declare function scanModel(path: string): Promise<ModelReport>
+
+/** Judges every file below a folder, in parallel and in the order of their paths. */
+export declare function scanModels(path: string): Promise<Array<ModelReport>>
+
+/** `scanModels` on this thread. */
+export declare function scanModelsSync(path: string): Array<ModelReport>
+
+/** `scanModel` on this thread. */
+export declare function scanModelSync(path: string): ModelReport
+
+/** One move of an attacker; `from` lists all that it needs. */
+export interface Step {
+  technique: string
+  rule: string
+  description: string
+  from: Array<string>
+  to: string
+  conditions: Array<string>
+  evidence: Array<Evidence>
+}
+
+/** Counts of an assessment. */
+export interface Summary {
+  assets: number
+  aiAssets: number
+  paths: number
+  findings: Partial<Record<Severity, number>>
+}
+
+/** A file that was not read, or not to its end. */
+export interface Unread {
+  path: string
+  reason: string
+  critical: boolean
+}
+
+/** The version of this package. */
+export declare function version(): string

@@ -1,0 +1,284 @@
+//! `assess`, `discover` and the objects of their results.
+
+use std::collections::BTreeMap;
+
+use aispm_core::assess::Assessor;
+use aispm_core::{asset, path};
+use napi::Env;
+use napi::bindgen_prelude::{AsyncTask, Either};
+use napi_derive::napi;
+use serde_json::{Map, Value};
+
+use crate::convert::{Js, class, object};
+use crate::task::{Call, promise, sync};
+
+object! {
+    /// A place in the input that shows why something was said.
+    Evidence(asset::Evidence) {
+        path: String,
+        line: Option<f64>,
+        pointer: Option<String>,
+        excerpt: Option<String>,
+    }
+}
+
+object! {
+    /// A control of a framework.
+    Control(asset::Control) { framework: String, id: String }
+}
+
+object! {
+    /// Something wrong with an asset, with the evidence that shows it.
+    Finding(asset::Finding) {
+        fingerprint: String,
+        rule: String,
+        title: String,
+        #[napi(ts_type = "Severity")]
+        severity: String,
+        asset: String,
+        message: String,
+        fix: String,
+        related: Vec<String>,
+        controls: Vec<Control>,
+        evidence: Vec<Evidence>,
+    }
+}
+
+object! {
+    /// What protects data, as far as known.
+    Encryption(asset::Encryption) { at_rest: Option<bool>, in_transit: Option<bool>, customer_key: Option<bool> }
+}
+
+object! {
+    /// Where a model, data set or package comes from.
+    Provenance(asset::Provenance) {
+        publisher: Option<String>,
+        source: Option<String>,
+        version: Option<String>,
+        revision: Option<String>,
+        licence: Option<String>,
+        pinned: Option<bool>,
+        signed: Option<bool>,
+        digests: BTreeMap<String, String>,
+    }
+}
+
+object! {
+    /// One thing in the estate.
+    Asset(asset::Asset) {
+        id: String,
+        kind: String,
+        name: String,
+        ai: bool,
+        #[napi(ts_type = "'local' | 'internal' | 'restricted' | 'public'")]
+        exposure: Option<String>,
+        #[napi(ts_type = "'none' | 'key' | 'identity'")]
+        authentication: Option<String>,
+        encryption: Encryption,
+        data_classes: Vec<String>,
+        owner: Option<String>,
+        purpose: Option<String>,
+        environment: Option<String>,
+        #[napi(ts_type = "'prohibited' | 'high' | 'limited' | 'minimal'")]
+        risk_class: Option<String>,
+        #[napi(ts_type = "'foundation' | 'fine_tuned' | 'classical'")]
+        model_type: Option<String>,
+        provenance: Provenance,
+        #[napi(ts_type = "Record<string, unknown>")]
+        properties: Map<String, Value>,
+        evidence: Vec<Evidence>,
+    }
+}
+
+object! {
+    /// `from` RELATION `to`.
+    Relation(asset::Relation) { kind: String, from: String, to: String, evidence: Vec<Evidence> }
+}
+
+object! {
+    /// All assets and relations of an estate.
+    Inventory(asset::Inventory) { assets: Vec<Asset> = assets, relations: Vec<Relation> = relations }
+}
+
+object! {
+    /// A file that was understood.
+    FileSeen(aispm_core::discover::FileSeen) { path: String, format: String, assets: f64 }
+}
+
+object! {
+    /// A file that was not read, or not to its end.
+    Unread(aispm_core::discover::Unread) { path: String, reason: String, critical: bool }
+}
+
+object! {
+    /// One move of an attacker; `from` lists all that it needs.
+    Step(path::Step) {
+        technique: String,
+        rule: String,
+        description: String,
+        from: Vec<String>,
+        to: String,
+        conditions: Vec<String>,
+        evidence: Vec<Evidence>,
+    }
+}
+
+object! {
+    /// A chain of steps from a source to a target.
+    AttackPath(path::AttackPath) {
+        id: String,
+        source: String,
+        target: String,
+        goal: String,
+        #[napi(ts_type = "'confirmed' | 'conditional'")]
+        status: String,
+        conditions: Vec<String>,
+        #[napi(ts_type = "Severity")]
+        severity: String,
+        risk: f64,
+        steps: Vec<Step>,
+    }
+}
+
+object! {
+    /// An asset that many paths pass.
+    ChokePoint(path::ChokePoint) { asset: String, paths: f64 }
+}
+
+object! {
+    /// A change that cuts paths.
+    Fix(path::Fix) { action: String, asset: String, paths_cut: f64, evidence: Vec<Evidence> }
+}
+
+object! {
+    /// Counts of an assessment.
+    Summary(aispm_core::assess::Summary) {
+        assets: f64,
+        ai_assets: f64,
+        paths: f64,
+        #[napi(ts_type = "Partial<Record<Severity, number>>")]
+        findings: BTreeMap<String, f64>,
+    }
+}
+
+class! {
+    /// What discovery saw.
+    Discovery(aispm_core::discover::Discovery) {
+        /// Assets by id.
+        assets: Vec<Asset> = |found: &aispm_core::discover::Discovery| assets(&found.inventory),
+        /// Relations by their ends.
+        relations: Vec<Relation> = |found: &aispm_core::discover::Discovery| relations(&found.inventory),
+        /// Files that were understood.
+        files: Vec<FileSeen>,
+        /// Files that are not of a known format.
+        skipped: Vec<Unread>,
+        /// Input that should have been read but could not.
+        incomplete: Vec<Unread>,
+    }
+}
+
+class! {
+    /// What is known and wrong of an estate.
+    Assessment(aispm_core::assess::Assessment) {
+        /// Counts.
+        summary: Summary,
+        /// What is wrong, worst first.
+        findings: Vec<Finding>,
+        /// How attackers would move, worst first.
+        paths: Vec<AttackPath>,
+        /// Where most paths meet.
+        choke_points: Vec<ChokePoint>,
+        /// The cheapest changes that cut the paths.
+        fixes: Vec<Fix>,
+        /// Identities that may do everything.
+        admins: Vec<String>,
+        /// Everything found.
+        inventory: Inventory,
+        /// Files that were understood.
+        files: Vec<FileSeen>,
+        /// Files that are not of a known format.
+        skipped: Vec<Unread>,
+        /// Input that should have been read but could not.
+        incomplete: Vec<Unread>,
+    }
+}
+
+#[napi]
+impl Assessment {
+    /// Whether a finding is at or above this severity.
+    #[napi(ts_args_type = "severity: Severity")]
+    pub fn fails(&self, env: &Env, severity: String) -> napi::Result<bool> {
+        sync(env, severity.parse().map(|bar| self.inner.fails(bar)))
+    }
+}
+
+/// What an assessment takes besides the built-in rules.
+#[napi(object, object_to_js = false)]
+#[derive(Debug, Default)]
+pub struct AssessOptions {
+    /// Declared facts; by default `aispm.yaml` at the root of what is assessed.
+    pub facts: Option<String>,
+    /// Further rules.
+    #[napi(ts_type = "string | string[]")]
+    pub policy: Option<Either<String, Vec<String>>>,
+    /// An earlier assessment (JSON); only findings that it did not have are reported.
+    pub baseline: Option<String>,
+}
+
+fn run(paths: Either<String, Vec<String>>, options: Option<AssessOptions>) -> aispm_core::Result<Assessment> {
+    let AssessOptions { facts, policy, baseline } = options.unwrap_or_default();
+    let mut assessor = Assessor::new();
+    if let Some(file) = facts {
+        assessor = assessor.facts(file);
+    }
+    for file in policy.map(many).unwrap_or_default() {
+        assessor = assessor.policy(file);
+    }
+    if let Some(file) = baseline {
+        assessor = assessor.baseline(file);
+    }
+    assessor.run(many(paths)).map(Assessment::from)
+}
+
+/// Assesses files and folders: what AI there is, what is wrong with it, how an attacker would move.
+#[napi(ts_return_type = "Promise<Assessment>")]
+pub fn assess(path: Either<String, Vec<String>>, options: Option<AssessOptions>) -> AsyncTask<Call<Assessment>> {
+    promise(move || run(path, options))
+}
+
+/// `assess` on this thread.
+#[napi]
+pub fn assess_sync(
+    env: &Env,
+    path: Either<String, Vec<String>>,
+    options: Option<AssessOptions>,
+) -> napi::Result<Assessment> {
+    sync(env, run(path, options))
+}
+
+/// Lists AI assets and their relations.
+#[napi(ts_return_type = "Promise<Discovery>")]
+pub fn discover(path: Either<String, Vec<String>>) -> AsyncTask<Call<Discovery>> {
+    promise(move || Ok(discover_sync(path)))
+}
+
+/// `discover` on this thread.
+#[napi]
+pub fn discover_sync(path: Either<String, Vec<String>>) -> Discovery {
+    aispm_core::discover::discover(many(path)).into()
+}
+
+fn many(paths: Either<String, Vec<String>>) -> Vec<String> {
+    match paths {
+        Either::A(path) => vec![path],
+        Either::B(paths) => paths,
+    }
+}
+
+fn assets(inventory: &asset::Inventory) -> Vec<Asset> {
+    inventory.assets().map(|asset| asset.clone().js()).collect()
+}
+
+fn relations(inventory: &asset::Inventory) -> Vec<Relation> {
+    inventory.relations().map(|relation| relation.clone().js()).collect()
+}

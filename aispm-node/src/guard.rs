@@ -1,0 +1,169 @@
+//! `Guard`.
+
+use std::collections::BTreeMap;
+
+use aispm_core::Result;
+use aispm_core::asset::TextRole;
+use aispm_core::guard::{self, Message};
+use aispm_core::text::{convert_offsets, convert_offsets_within};
+use napi::Env;
+use napi::bindgen_prelude::AsyncTask;
+use napi_derive::napi;
+use serde_json::Value;
+
+use crate::convert::document;
+use crate::task::{Call, promise, sync};
+use crate::text::{Match, place};
+
+/// What a guard says about one text.
+#[napi]
+#[derive(Debug)]
+pub struct Decision {
+    inner: guard::Decision,
+    findings: Vec<Match>,
+}
+
+#[napi]
+impl Decision {
+    /// What to do: `allow`, `warn`, `redact` or `block`.
+    #[napi(getter, ts_return_type = "Action")]
+    pub fn action(&self) -> String {
+        self.inner.action.to_string()
+    }
+
+    /// Every match before overlaps are resolved.
+    #[napi(getter)]
+    pub fn findings(&self) -> Vec<Match> {
+        self.findings.clone()
+    }
+
+    /// For messages and tool calls: the JSON pointer of the string that each finding's offsets are into.
+    #[napi(getter)]
+    pub fn pointers(&self) -> Vec<String> {
+        self.inner.pointers.clone()
+    }
+
+    /// The text with everything replaced that is to be redacted.
+    #[napi(getter)]
+    pub fn text(&self) -> String {
+        self.inner.text.clone()
+    }
+
+    /// Why the action is not `allow`, one line each.
+    #[napi(getter)]
+    pub fn reasons(&self) -> Vec<String> {
+        self.inner.reasons.clone()
+    }
+
+    /// Probabilities by detector, 0 to 1.
+    #[napi(getter)]
+    pub fn scores(&self) -> BTreeMap<String, f64> {
+        self.inner.scores.clone()
+    }
+
+    /// How long it took, in milliseconds.
+    #[napi(getter)]
+    pub fn latency(&self) -> Option<f64> {
+        self.inner.latency.map(|latency| latency.as_secs_f64() * 1e3)
+    }
+
+    /// The JSON document: snake_case, offsets in code points.
+    #[napi(js_name = "toJSON", ts_return_type = "Record<string, unknown>")]
+    pub fn to_json(&self) -> Value {
+        document(&self.inner)
+    }
+}
+
+/// Decides about texts. Built once, used for as many as there are.
+#[napi]
+#[derive(Debug)]
+pub struct Guard {
+    inner: guard::Guard,
+}
+
+/// Declares a check with its two forms: a promise, and `…Sync`.
+macro_rules! checks {
+    ($($(#[$doc:meta])* $name:ident / $sync:ident ($($argument:ident: $type:ty),*), $ts:literal => $judge:expr;)+) => {
+        #[napi]
+        impl Guard {
+            $(
+                $(#[$doc])*
+                #[napi(ts_args_type = $ts, ts_return_type = "Promise<Decision>")]
+                pub fn $name(&self, $($argument: $type),*) -> AsyncTask<Call<Decision>> {
+                    let guard = self.inner.clone();
+                    promise(move || ($judge)(&guard, $($argument),*))
+                }
+
+                /// The same on this thread.
+                #[napi(ts_args_type = $ts)]
+                pub fn $sync(&self, env: &Env, $($argument: $type),*) -> napi::Result<Decision> {
+                    sync(env, ($judge)(&self.inner, $($argument),*))
+                }
+            )+
+        }
+    };
+}
+
+checks! {
+    /// Decides about a text in its role.
+    check / check_sync(text: String, role: Option<String>), "text: string, role?: TextRole" => by_name;
+    /// Decides about what a user writes.
+    check_input / check_input_sync(text: String), "text: string" => |guard, text| check(guard, text, TextRole::Prompt);
+    /// Decides about what the model writes.
+    check_output / check_output_sync(text: String), "text: string" => |guard, text| check(guard, text, TextRole::Output);
+    /// Decides about what a tool returns.
+    check_tool_result / check_tool_result_sync(text: String), "text: string"
+        => |guard, text| check(guard, text, TextRole::ToolResult);
+    /// Decides about a call that the model wants to make.
+    check_tool_call / check_tool_call_sync(name: String, arguments: Value), "name: string, arguments: unknown"
+        => tool_call;
+    /// Decides about a conversation.
+    check_messages / check_messages_sync(messages: Value), "messages: Array<{ role: string; content: string }>"
+        => messages_of;
+}
+
+#[napi]
+impl Guard {
+    /// The guard with the built-in policy.
+    #[napi(js_name = "default")]
+    pub fn builtin() -> Self {
+        Self { inner: guard::Guard::builtin().clone() }
+    }
+
+    /// A guard of this YAML file.
+    #[napi]
+    pub fn from_file(env: &Env, path: String) -> napi::Result<Self> {
+        sync(env, guard::Guard::from_file(path).map(|inner| Self { inner }))
+    }
+
+    /// A guard of this YAML text.
+    #[napi]
+    pub fn from_yaml(env: &Env, text: String) -> napi::Result<Self> {
+        sync(env, guard::Guard::from_yaml(&text).map(|inner| Self { inner }))
+    }
+}
+
+fn by_name(guard: &guard::Guard, text: String, role: Option<String>) -> Result<Decision> {
+    check(guard, text, role.map_or(Ok(TextRole::Prompt), |role| role.parse())?)
+}
+
+fn check(guard: &guard::Guard, text: String, role: TextRole) -> Result<Decision> {
+    let mut inner = guard.check(&text, role);
+    let findings = place(&mut inner.findings, |found, unit| convert_offsets(&text, found, unit));
+    Ok(Decision { inner, findings })
+}
+
+fn tool_call(guard: &guard::Guard, name: String, arguments: Value) -> Result<Decision> {
+    Ok(within(&arguments, guard.check_tool_call(&name, &arguments)))
+}
+
+fn messages_of(guard: &guard::Guard, messages: Value) -> Result<Decision> {
+    let parsed: Vec<Message> = serde_json::from_value(messages.clone())?;
+    Ok(within(&messages, guard.check_messages(&parsed)))
+}
+
+fn within(document: &Value, mut inner: guard::Decision) -> Decision {
+    let guard::Decision { findings, pointers, .. } = &mut inner;
+    let findings = place(findings, |found, unit| convert_offsets_within(document, pointers, found, unit));
+    Decision { inner, findings }
+}

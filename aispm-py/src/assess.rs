@@ -1,0 +1,215 @@
+//! `aispm.assess`, `aispm.discover` and the classes of their results.
+
+use std::path::PathBuf;
+
+use aispm_core::assess::Assessor;
+use aispm_core::report::{Format, Report};
+use aispm_core::{asset, path};
+use pyo3::prelude::*;
+
+use crate::convert::{Native, call, escape, raise, table, view};
+
+view! {
+    /// A place in the input that shows why something was said.
+    part Evidence(asset::Evidence) repr(path, line, pointer)
+    { path, line, pointer, excerpt, location = |e: &asset::Evidence| e.location() }
+}
+
+view! {
+    /// A control of a framework.
+    part Control(asset::Control) repr(framework, id)
+    { framework, id }
+}
+
+view! {
+    /// Something wrong with an asset, with the evidence that shows it.
+    part Finding(asset::Finding) repr(rule, severity, asset, message)
+    { fingerprint, rule, title, severity, asset, message, fix, related, controls, evidence }
+}
+
+view! {
+    /// What protects data, as far as known.
+    part Encryption(asset::Encryption) repr(at_rest, in_transit, customer_key)
+    { at_rest, in_transit, customer_key }
+}
+
+view! {
+    /// Where a model, data set or package comes from.
+    part Provenance(asset::Provenance) repr(publisher, source, version, revision)
+    { publisher, source, version, revision, licence, pinned, signed, digests }
+}
+
+view! {
+    /// One thing in the estate.
+    part Asset(asset::Asset) repr(id, kind, name, ai)
+    {
+        id, kind, name, ai, exposure, authentication, encryption, data_classes, owner, purpose, environment,
+        risk_class, model_type, provenance, properties, evidence,
+    }
+}
+
+view! {
+    /// `from_` RELATION `to`.
+    part Relation(asset::Relation) repr(from_, kind, to)
+    { kind, from_ = |r: &asset::Relation| r.from.clone(), to, evidence }
+}
+
+view! {
+    /// All assets and relations of an estate.
+    part Inventory(asset::Inventory)
+    { assets = assets, relations = relations }
+
+    fn __repr__(&self) -> String {
+        format!("Inventory({} assets, {} relations)", self.inner.len(), self.inner.relations().len())
+    }
+
+    /// The asset of this id, or None.
+    fn get(&self, py: Python<'_>, id: &str) -> PyResult<Py<PyAny>> {
+        self.inner.get(id).cloned().native(py)
+    }
+
+    fn __len__(&self) -> usize {
+        self.inner.len()
+    }
+}
+
+view! {
+    /// A file that was understood.
+    part FileSeen(aispm_core::discover::FileSeen) repr(path, format, assets)
+    { path, format, assets }
+}
+
+view! {
+    /// A file that was not read, or not to its end.
+    part Unread(aispm_core::discover::Unread) repr(path, reason)
+    { path, reason, critical }
+}
+
+view! {
+    /// What discovery saw.
+    document Discovery(aispm_core::discover::Discovery)
+    {
+        assets = |d: &aispm_core::discover::Discovery| assets(&d.inventory),
+        relations = |d: &aispm_core::discover::Discovery| relations(&d.inventory),
+        files, skipped, incomplete,
+    }
+
+    fn __repr__(&self) -> String {
+        let aispm_core::discover::Discovery { inventory, files, incomplete, .. } = &self.inner;
+        format!("Discovery({} assets, {} files, {} incomplete)", inventory.len(), files.len(), incomplete.len())
+    }
+
+    fn _repr_html_(&self) -> String {
+        table("Discovery", &self.inner)
+    }
+}
+
+impl Native for path::From {
+    fn native(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        match self {
+            Self::One(id) => vec![id.clone()].native(py),
+            Self::All(ids) => ids.native(py),
+            _ => Ok(py.None()),
+        }
+    }
+}
+
+view! {
+    /// One move of an attacker; `from_` lists all that it needs.
+    part Step(path::Step) repr(technique, from_, to)
+    { technique, rule, description, from_ = |s: &path::Step| s.from.clone(), to, conditions, evidence }
+}
+
+view! {
+    /// A chain of steps from a source to a target.
+    part AttackPath(path::AttackPath) repr(source, target, goal, status, risk)
+    { id, source, target, goal, status, conditions, severity, risk, steps }
+}
+
+view! {
+    /// An asset that many paths pass.
+    part ChokePoint(path::ChokePoint) repr(asset, paths)
+    { asset, paths }
+}
+
+view! {
+    /// A change that cuts paths.
+    part Fix(path::Fix) repr(action, asset, paths_cut)
+    { action, asset, paths_cut, evidence }
+}
+
+view! {
+    /// Counts of an assessment.
+    part Summary(aispm_core::assess::Summary) repr(assets, ai_assets, paths, findings)
+    { assets, ai_assets, paths, findings }
+}
+
+view! {
+    /// What is known and wrong of an estate.
+    document Assessment(aispm_core::assess::Assessment) repr(summary)
+    { summary, findings, paths, choke_points, fixes, admins, inventory, files, skipped, incomplete }
+
+    /// Whether a finding is at or above this severity.
+    fn fails(&self, py: Python<'_>, severity: &str) -> PyResult<bool> {
+        Ok(self.inner.fails(severity.parse().map_err(|error| raise(py, &error))?))
+    }
+
+    fn _repr_html_(&self, py: Python<'_>) -> String {
+        // the report is a page of its own, with styles that must not leak into the notebook
+        let page = py.detach(|| Report::new(&self.inner).render(Format::Html));
+        format!("<iframe srcdoc=\"{}\" sandbox style=\"width:100%;height:40em;border:0\"></iframe>", escape(&page))
+    }
+}
+
+/// One path or several.
+#[derive(Debug, FromPyObject)]
+pub(crate) enum Paths {
+    One(PathBuf),
+    Many(Vec<PathBuf>),
+}
+
+impl From<Paths> for Vec<PathBuf> {
+    fn from(paths: Paths) -> Self {
+        match paths {
+            Paths::One(path) => vec![path],
+            Paths::Many(paths) => paths,
+        }
+    }
+}
+
+/// Assesses files and folders: what AI there is, what is wrong with it, how an attacker would move.
+#[pyfunction]
+#[pyo3(signature = (path, *, facts = None, policy = None, baseline = None))]
+pub(crate) fn assess(
+    py: Python<'_>,
+    path: Paths,
+    facts: Option<PathBuf>,
+    policy: Option<Paths>,
+    baseline: Option<PathBuf>,
+) -> PyResult<Assessment> {
+    let mut assessor = Assessor::new();
+    if let Some(file) = facts {
+        assessor = assessor.facts(file);
+    }
+    for file in policy.map(Vec::from).unwrap_or_default() {
+        assessor = assessor.policy(file);
+    }
+    if let Some(file) = baseline {
+        assessor = assessor.baseline(file);
+    }
+    call(py, || assessor.run(Vec::from(path))).map(Assessment::from)
+}
+
+/// Lists AI assets and their relations.
+#[pyfunction]
+pub(crate) fn discover(py: Python<'_>, path: Paths) -> Discovery {
+    py.detach(|| aispm_core::discover::discover(Vec::from(path))).into()
+}
+
+fn assets(inventory: &asset::Inventory) -> Vec<asset::Asset> {
+    inventory.assets().cloned().collect()
+}
+
+fn relations(inventory: &asset::Inventory) -> Vec<asset::Relation> {
+    inventory.relations().cloned().collect()
+}

@@ -1,0 +1,246 @@
+//! The shared vectors of `tests/conformance/`, which the Python and Node suites run too: every call must give the same
+//! canonical JSON (RFC 8785, without latency) in every language, byte for byte. `AISPM_BLESS=1` rewrites what is
+//! expected.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that cannot go on must stop"
+)]
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use aispm_core::artifact::Scanner;
+use aispm_core::assess::Assessor;
+use aispm_core::asset::TextRole;
+use aispm_core::discover::discover;
+use aispm_core::guard::{Decision, Guard, Message};
+use aispm_core::text::{Detectors, Unit, convert_offsets, convert_offsets_within};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+#[test]
+fn detections() {
+    run("detect.json");
+}
+
+#[test]
+fn decisions() {
+    run("guard.json");
+}
+
+#[test]
+fn model_files() {
+    run("scan.json");
+}
+
+#[test]
+fn estates() {
+    run("estate.json");
+}
+
+#[test]
+fn offsets() {
+    #[derive(Serialize, Deserialize)]
+    struct Vector {
+        name: String,
+        text: String,
+        found: Vec<Value>,
+    }
+    let mut vectors: Vec<Vector> = read("offsets.json");
+    for Vector { name, text, found } in &mut vectors {
+        let matches = Detectors::builtin().detect(text, TextRole::Prompt).matches;
+        assert!(!matches.is_empty(), "{name}");
+        // counted here in the plainest way, apart from the conversion that is tested
+        let units = |byte: usize| (text[..byte].chars().count(), text[..byte].encode_utf16().count());
+        let plain: Vec<Value> = matches
+            .iter()
+            .map(|m| {
+                let (start, end) = (units(m.start), units(m.end));
+                let slice = &text[m.start..m.end];
+                json!({"slice": slice, "code_points": [start.0, end.0], "utf16": [start.1, end.1]})
+            })
+            .collect();
+        for (unit, field) in [(Unit::CodePoints, "code_points"), (Unit::Utf16, "utf16")] {
+            let mut matches = matches.clone();
+            convert_offsets(text, &mut matches, unit);
+            let converted: Vec<Value> = matches.iter().map(|m| json!([m.start, m.end])).collect();
+            assert_eq!(converted, plain.iter().map(|f| f[field].clone()).collect::<Vec<_>>(), "{name}");
+        }
+        if !blessing() {
+            assert_eq!(*found, plain, "{name}");
+        }
+        *found = plain;
+    }
+    if blessing() {
+        write("offsets.json", &vectors);
+    }
+}
+
+#[test]
+fn numbers_are_written_as_in_javascript() {
+    for (number, text) in [
+        (0.0, "0"),
+        (-1.5, "-1.5"),
+        (100.0, "100"),
+        (0.000_001, "0.000001"),
+        (1e-7, "1e-7"),
+        (1.25e-9, "1.25e-9"),
+        (1e21, "1e+21"),
+        (123_456_789_012.0, "123456789012"),
+    ] {
+        assert_eq!(canonical(&number.into()), text);
+    }
+}
+
+/// One call with what it gives.
+#[derive(Serialize, Deserialize)]
+struct Vector {
+    name: String,
+    #[serde(flatten)]
+    request: Request,
+    #[serde(default)]
+    expected: Value,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "call", content = "arguments", rename_all = "snake_case")]
+enum Request {
+    Detect { text: String, role: TextRole },
+    Check { guard: Option<String>, text: String, role: TextRole },
+    CheckToolCall { guard: Option<String>, name: String, arguments: Value },
+    CheckMessages { guard: Option<String>, messages: Value },
+    ScanModel { file: String, base64: String },
+    Discover { path: String },
+    Assess { path: String },
+}
+
+fn run(file: &str) {
+    std::env::set_current_dir(root()).unwrap();
+    let mut vectors: Vec<Vector> = read(file);
+    let mut wrong = String::new();
+    for vector in &mut vectors {
+        let given = vector.request.run();
+        if canonical(&given) != canonical(&vector.expected) {
+            writeln!(wrong, "{}\n  expected {}\n  given    {given}", vector.name, vector.expected).unwrap();
+            vector.expected = given;
+        }
+    }
+    if blessing() {
+        write(file, &vectors);
+    } else {
+        assert!(wrong.is_empty(), "{file}: AISPM_BLESS=1 accepts what is given\n{wrong}");
+    }
+}
+
+impl Request {
+    fn run(&self) -> Value {
+        match self {
+            Self::Detect { text, role } => {
+                let mut found = Detectors::builtin().detect(text, *role);
+                convert_offsets(text, &mut found.matches, Unit::CodePoints);
+                document(&found)
+            }
+            Self::Check { guard, text, role } => {
+                let mut decision = guard_of(guard).check(text, *role);
+                convert_offsets(text, &mut decision.findings, Unit::CodePoints);
+                document(&decision)
+            }
+            Self::CheckToolCall { guard, name, arguments } => {
+                decided(arguments, guard_of(guard).check_tool_call(name, arguments))
+            }
+            Self::CheckMessages { guard, messages } => {
+                let parsed: Vec<Message> = serde_json::from_value(messages.clone()).unwrap();
+                decided(messages, guard_of(guard).check_messages(&parsed))
+            }
+            Self::ScanModel { file, base64 } => {
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().join(file);
+                std::fs::write(&path, BASE64_STANDARD.decode(base64).unwrap()).unwrap();
+                let mut report = document(&Scanner::builtin().scan_file(&path));
+                report["path"] = file.as_str().into();
+                report
+            }
+            Self::Discover { path } => document(&discover([path])),
+            Self::Assess { path } => document(&Assessor::new().run([path]).unwrap()),
+        }
+    }
+}
+
+fn guard_of(yaml: &Option<String>) -> Guard {
+    yaml.as_ref().map_or_else(|| Guard::builtin().clone(), |yaml| Guard::from_yaml(yaml).unwrap())
+}
+
+fn decided(source: &Value, mut decision: Decision) -> Value {
+    convert_offsets_within(source, &decision.pointers, &mut decision.findings, Unit::CodePoints);
+    document(&decision)
+}
+
+/// A result as the document that every language gives, without what differs from run to run.
+fn document(result: &impl Serialize) -> Value {
+    let mut value = serde_json::to_value(result).unwrap();
+    let fields = value.as_object_mut().unwrap();
+    fields.insert("schema".to_owned(), aispm_core::SCHEMA.into());
+    fields.remove("latency");
+    value
+}
+
+/// JSON as RFC 8785 has it: keys in order, no space, numbers as in JavaScript.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_by_key(|(name, _)| *name);
+            let field = |(name, value)| format!("{}:{}", json!(name), canonical(value));
+            format!("{{{}}}", fields.into_iter().map(field).collect::<Vec<_>>().join(","))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        Value::Number(n) => n.as_f64().map_or_else(|| n.to_string(), number),
+        other => other.to_string(),
+    }
+}
+
+/// ECMAScript's `Number::toString`, from the shortest digits that read back the same.
+fn number(x: f64) -> String {
+    if x == 0.0 {
+        return "0".to_owned();
+    }
+    let scientific = format!("{:e}", x.abs());
+    let (mantissa, exponent) = scientific.split_once('e').unwrap();
+    let digits = mantissa.replace('.', "");
+    let (count, point) = (i32::try_from(digits.len()).unwrap(), exponent.parse::<i32>().unwrap() + 1);
+    let zeros = |n: i32| "0".repeat(usize::try_from(n).unwrap());
+    let text = match point {
+        1..=21 if count <= point => format!("{digits}{}", zeros(point - count)),
+        1..=21 => {
+            let (whole, fraction) = digits.split_at(usize::try_from(point).unwrap());
+            format!("{whole}.{fraction}")
+        }
+        -5..=0 => format!("0.{}{digits}", zeros(-point)),
+        _ => format!("{mantissa}e{:+}", point - 1),
+    };
+    if x < 0.0 { format!("-{text}") } else { text }
+}
+
+fn read<T: for<'de> Deserialize<'de>>(file: &str) -> T {
+    serde_json::from_str(&std::fs::read_to_string(folder().join(file)).unwrap()).unwrap()
+}
+
+fn write(file: &str, vectors: &impl Serialize) {
+    std::fs::write(folder().join(file), serde_json::to_string_pretty(vectors).unwrap() + "\n").unwrap();
+}
+
+fn blessing() -> bool {
+    std::env::var_os("AISPM_BLESS").is_some()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+fn folder() -> PathBuf {
+    root().join("tests/conformance")
+}

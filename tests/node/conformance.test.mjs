@@ -1,0 +1,63 @@
+// The shared vectors of `tests/conformance/`; see `tests/conformance.rs`.
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { Guard, assess, assessSync, detect, detectSync, discover, discoverSync, scanModel, scanModelSync } from 'aispm'
+
+process.chdir(fileURLToPath(new URL('../..', import.meta.url)))
+
+const vectors = (file) => JSON.parse(readFileSync(`tests/conformance/${file}`, 'utf8'))
+const guardOf = (yaml) => (yaml ? Guard.fromYaml(yaml) : Guard.default())
+
+/** JSON as RFC 8785 has it. */
+const canonical = (value) => {
+  if (Array.isArray(value)) return `[${value.map(canonical)}]`
+  if (value === null || typeof value !== 'object') return JSON.stringify(value)
+  return `{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`)}}`
+}
+
+const temporary = ({ file, base64 }) => {
+  const path = join(mkdtempSync(join(tmpdir(), 'aispm-')), file)
+  writeFileSync(path, Buffer.from(base64, 'base64'))
+  return path
+}
+
+// each call in its two forms
+const calls = {
+  detect: [(a) => detectSync(a.text, a.role), (a) => detect(a.text, a.role)],
+  check: [(a) => guardOf(a.guard).checkSync(a.text, a.role), (a) => guardOf(a.guard).check(a.text, a.role)],
+  check_tool_call: [
+    (a) => guardOf(a.guard).checkToolCallSync(a.name, a.arguments),
+    (a) => guardOf(a.guard).checkToolCall(a.name, a.arguments),
+  ],
+  check_messages: [
+    (a) => guardOf(a.guard).checkMessagesSync(a.messages),
+    (a) => guardOf(a.guard).checkMessages(a.messages),
+  ],
+  scan_model: [(a) => scanModelSync(temporary(a)), (a) => scanModel(temporary(a))],
+  discover: [(a) => discoverSync(a.path), (a) => discover(a.path)],
+  assess: [(a) => assessSync(a.path), (a) => assess(a.path)],
+}
+
+for (const file of ['detect.json', 'guard.json', 'scan.json', 'estate.json']) {
+  for (const vector of vectors(file)) {
+    test(`${file}: ${vector.name}`, async () => {
+      for (const call of calls[vector.call]) {
+        const document = JSON.parse(JSON.stringify(await call(vector.arguments)))
+        delete document.latency
+        if (vector.call === 'scan_model') document.path = basename(document.path)
+        assert.equal(canonical(document), canonical(vector.expected))
+      }
+    })
+  }
+}
+
+for (const { name, text, found } of vectors('offsets.json')) {
+  test(`offsets are UTF-16 units: ${name}`, () => {
+    const given = detectSync(text).matches.map(({ start, end }) => [[start, end], text.slice(start, end)])
+    assert.deepEqual(given, found.map(({ utf16, slice }) => [utf16, slice]))
+  })
+}

@@ -1,0 +1,94 @@
+"""The shared vectors of `tests/conformance/`; see `tests/conformance.rs`."""
+
+import base64
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import aispm
+
+FOLDER = Path(__file__).resolve().parents[1] / "conformance"
+
+
+def vectors(*files: str) -> list[Any]:
+    loaded = [vector for file in files for vector in json.loads((FOLDER / file).read_text("utf-8"))]
+    return [pytest.param(vector, id=vector["name"]) for vector in loaded]
+
+
+def number(x: float) -> str:
+    """ECMAScript's `Number::toString`."""
+    if x == 0:
+        return "0"
+    sign, digits, exponent = Decimal(repr(x)).normalize().as_tuple()
+    assert isinstance(exponent, int)
+    text, point = "".join(map(str, digits)), len(digits) + exponent
+    if len(text) <= point <= 21:
+        text = text + "0" * (point - len(text))
+    elif 0 < point <= 21:
+        text = text[:point] + "." + text[point:]
+    elif -6 < point <= 0:
+        text = "0." + "0" * -point + text
+    else:
+        text = text[0] + ("." + text[1:] if len(text) > 1 else "") + f"e{point - 1:+}"
+    return "-" + text if sign else text
+
+
+def canonical(value: Any) -> str:
+    """JSON as RFC 8785 has it."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{canonical(k)}:{canonical(value[k])}" for k in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(canonical, value)) + "]"
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return number(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def call(vector: Any, folder: Path) -> Any:
+    given = vector["arguments"]
+    if vector["call"] == "detect":
+        return aispm.detect(given["text"], given["role"])
+    if vector["call"] == "discover":
+        return aispm.discover(given["path"])
+    if vector["call"] == "assess":
+        return aispm.assess(given["path"])
+    if vector["call"] == "scan_model":
+        file = folder / given["file"]
+        file.write_bytes(base64.b64decode(given["base64"]))
+        return aispm.scan_model(file)
+    guard = aispm.Guard.from_yaml(given["guard"]) if given["guard"] else aispm.Guard.default()
+    if vector["call"] == "check":
+        return guard.check(given["text"], given["role"])
+    if vector["call"] == "check_tool_call":
+        return guard.check_tool_call(given["name"], given["arguments"])
+    assert vector["call"] == "check_messages"
+    return guard.check_messages(given["messages"])
+
+
+@pytest.mark.parametrize("vector", vectors("detect.json", "guard.json", "scan.json", "estate.json"))
+def test_gives_the_same_document_as_rust(vector: Any, tmp_path: Path) -> None:
+    result = call(vector, tmp_path)
+    document = result.to_dict()
+    document.pop("latency", None)
+    if vector["call"] == "scan_model":
+        document["path"] = Path(document["path"]).name
+    assert canonical(document) == canonical(vector["expected"])
+    # every field of the document is an attribute
+    assert [name for name in result.to_dict() if name != "schema" and not hasattr(result, name)] == []
+
+
+@pytest.mark.parametrize("vector", vectors("offsets.json"))
+def test_offsets_are_code_points(vector: Any) -> None:
+    text = vector["text"]
+    given = [([m.start, m.end], text[m.start : m.end]) for m in aispm.detect(text).matches]
+    assert given == [(found["code_points"], found["slice"]) for found in vector["found"]]
+
+
+@pytest.mark.parametrize(
+    ("x", "text"), [(0.0, "0"), (-1.5, "-1.5"), (100, "100"), (1e-6, "0.000001"), (1e-7, "1e-7"), (1e21, "1e+21")]
+)
+def test_numbers_are_written_as_in_javascript(x: float, text: str) -> None:
+    assert number(x) == text

@@ -1,6 +1,14 @@
 //! The example estate through the command line: what must be found, what must stay silent, and what a gate does when
 //! its input is cut short.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test may fail"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -45,7 +53,11 @@ fn copy() -> tempfile::TempDir {
         fs::create_dir_all(to).unwrap();
         for entry in fs::read_dir(from).unwrap() {
             let (from, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
-            if from.is_dir() { copy_into(&from, &to) } else { drop(fs::copy(&from, &to).unwrap()) }
+            if from.is_dir() {
+                copy_into(&from, &to);
+            } else {
+                fs::copy(&from, &to).unwrap();
+            }
         }
     }
     let folder = tempfile::tempdir().unwrap();

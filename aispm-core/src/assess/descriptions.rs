@@ -13,9 +13,8 @@ const HOSTILE: [Detector; 4] =
 /// Counts hostile matches in the `description` and `template` of tools, servers, prompts and agents into the property
 /// `tool_poisoning`; clean descriptions leave nothing. Linear in the texts, in parallel.
 pub(super) fn judge(inventory: &mut Inventory) {
-    let described = |kind| {
-        matches!(kind, AssetKind::Tool | AssetKind::McpServer | AssetKind::PromptTemplate | AssetKind::Agent)
-    };
+    let described =
+        |kind| matches!(kind, AssetKind::Tool | AssetKind::McpServer | AssetKind::PromptTemplate | AssetKind::Agent);
     let assets: Vec<_> = inventory.assets().filter(|asset| described(asset.kind)).collect();
     let hostile = assets.into_par_iter().filter_map(|asset| {
         let texts = ["description", "template"].iter().filter_map(|key| asset.text(key));

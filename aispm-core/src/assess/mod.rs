@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::{AssetId, Error, ErrorKind, Event, Finding, Inventory, Result, Severity};
 use crate::discover::declared::Facts;
-use crate::discover::{FileSeen, Unread};
-use crate::path::{self, AttackPath, ChokePoint, Fix};
+use crate::discover::{Discovery, FileSeen, Unread, discover};
+use crate::path::{self, AttackPath, ChokePoint, Fix, Query, Solution};
 use crate::policy::{PolicySet, Unknown};
 
 mod descriptions;
@@ -125,34 +125,44 @@ impl Assessor {
     /// Assesses files and folders. Errors are of the configuration: facts, policies, baseline. Input that cannot be read
     /// is listed in [`Assessment::incomplete`].
     pub fn run<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<Assessment> {
-        let paths: Vec<PathBuf> = paths.into_iter().map(|path| path.as_ref().to_path_buf()).collect();
-        let facts = self.declared(&paths)?;
+        let Read { mut discovery, facts, warnings } = self.read(paths)?;
         let policies = self.policies(&facts)?;
         let known = self.baseline.as_deref().map(fingerprints).transpose()?;
-
-        let mut discovery = crate::discover::discover(&paths);
-        let warnings = facts.apply(&mut discovery.inventory);
         descriptions::judge(&mut discovery.inventory);
         runtime::record(runtime::hits(&discovery.events, &discovery.inventory), &mut discovery.inventory);
-        let solution = path::solve(&discovery.inventory, &path::Query::posture());
+        let solution = path::solve(&discovery.inventory, &Query::posture());
         let mut findings = policies.evaluate(&discovery.inventory, &solution);
+        let unknown = policies.unknown(&discovery.inventory);
         if let Some(known) = known {
             findings.retain(|finding| !known.contains(&finding.fingerprint));
         }
-        Ok(Assessment {
-            summary: Summary::new(&discovery.inventory, &findings, solution.paths.len()),
-            findings,
-            paths: solution.paths,
-            choke_points: solution.choke_points,
-            fixes: solution.fixes,
-            admins: solution.admins,
-            unknown: policies.unknown(&discovery.inventory),
-            inventory: discovery.inventory,
-            files: discovery.files,
-            skipped: discovery.skipped,
-            incomplete: discovery.incomplete,
-            warnings: warnings.into_iter().chain(solution.warnings).collect(),
-        })
+        let mut assessment = Assessment::of_paths(discovery, solution);
+        assessment.summary = Summary::new(&assessment.inventory, &findings, assessment.paths.len());
+        assessment.findings = findings;
+        assessment.unknown = unknown;
+        assessment.warnings.splice(..0, warnings);
+        Ok(assessment)
+    }
+
+    /// Only the attack paths, for any question; what was discovered comes with them.
+    pub fn trace<P: AsRef<Path>>(
+        &self,
+        paths: impl IntoIterator<Item = P>,
+        query: &Query,
+    ) -> Result<(Discovery, Solution)> {
+        let Read { discovery, warnings, .. } = self.read(paths)?;
+        let mut solution = path::solve(&discovery.inventory, query);
+        solution.warnings.extend(warnings);
+        Ok((discovery, solution))
+    }
+
+    /// What is there, with what is declared of it.
+    fn read<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<Read> {
+        let paths: Vec<PathBuf> = paths.into_iter().map(|path| path.as_ref().to_path_buf()).collect();
+        let facts = self.declared(&paths)?;
+        let mut discovery = discover(&paths);
+        let warnings = facts.apply(&mut discovery.inventory);
+        Ok(Read { discovery, facts, warnings })
     }
 
     /// The facts given, or those of each argument that is a folder with an `aispm.yaml`.
@@ -161,7 +171,7 @@ impl Assessor {
         let files: Vec<PathBuf> = self.facts.iter().cloned().chain(found.filter(|_| self.facts.is_none())).collect();
         match files.as_slice() {
             [] => Ok(Facts::default()),
-            [file] => Facts::from_yaml(&file.display().to_string(), &read(file)?),
+            [file] => Facts::from_yaml(&file.display().to_string(), &load(file)?),
             [_, second, ..] => {
                 let message = format!("two folders hold an {FACTS_FILE}; name the one to use with --facts");
                 Err(Error::new(ErrorKind::Usage, message).at(second))
@@ -172,16 +182,22 @@ impl Assessor {
     fn policies(&self, facts: &Facts) -> Result<PolicySet> {
         let mut builder = PolicySet::builder().facts(facts).today(self.today.as_deref());
         for file in &self.policies {
-            builder = builder.pack(file.display().to_string(), read(file)?);
+            builder = builder.pack(file.display().to_string(), load(file)?);
         }
         builder.build()
     }
 }
 
+struct Read {
+    discovery: Discovery,
+    facts: Facts,
+    warnings: Vec<String>,
+}
+
 /// Where declared facts stand at the root of what is assessed.
 const FACTS_FILE: &str = "aispm.yaml";
 
-fn read(file: &Path) -> Result<String> {
+fn load(file: &Path) -> Result<String> {
     std::fs::read_to_string(file).map_err(|error| Error::unreadable(file, error))
 }
 
@@ -195,7 +211,7 @@ fn fingerprints(file: &Path) -> Result<HashSet<String>> {
     struct Known {
         fingerprint: String,
     }
-    let baseline: Baseline = serde_json::from_str(&read(file)?).map_err(|error| Error::from(error).at(file))?;
+    let baseline: Baseline = serde_json::from_str(&load(file)?).map_err(|error| Error::from(error).at(file))?;
     Ok(baseline.findings.into_iter().map(|finding| finding.fingerprint).collect())
 }
 
@@ -211,6 +227,23 @@ impl Summary {
 }
 
 impl Assessment {
+    /// What is there and how attackers would move, not judged.
+    pub(crate) fn of_paths(discovery: Discovery, solution: Solution) -> Self {
+        Self {
+            summary: Summary::new(&discovery.inventory, &[], solution.paths.len()),
+            paths: solution.paths,
+            choke_points: solution.choke_points,
+            fixes: solution.fixes,
+            admins: solution.admins,
+            warnings: solution.warnings,
+            inventory: discovery.inventory,
+            files: discovery.files,
+            skipped: discovery.skipped,
+            incomplete: discovery.incomplete,
+            ..Self::default()
+        }
+    }
+
     /// Whether a finding is at or above this severity.
     #[must_use]
     pub fn fails(&self, bar: Severity) -> bool {

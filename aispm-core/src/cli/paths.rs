@@ -4,9 +4,11 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::{Exit, print_json, written};
+use crate::assess::{Assessment, Assessor};
 use crate::asset::{AssetId, Result};
-use crate::discover::discover;
-use crate::path::{From, PathStatus, Query, Solution, Target, solve};
+use crate::discover::Discovery;
+use crate::path::{From, PathStatus, Query, Solution, Target};
+use crate::report::{self, Report};
 
 /// Show attack paths, choke points and fixes
 #[derive(Debug, clap::Args)]
@@ -23,6 +25,9 @@ pub(super) struct Args {
     /// Paths per source and target
     #[arg(short, default_value_t = 1)]
     k: usize,
+    /// Declared facts, instead of aispm.yaml at the root of what is read
+    #[arg(long, value_name = "FILE")]
+    facts: Option<PathBuf>,
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -35,32 +40,46 @@ pub(super) struct Args {
 enum Format {
     Text,
     Json,
+    Mermaid,
+    Dot,
+    Graphml,
+    Html,
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
-        let discovery = discover(&self.paths);
         let query = Query {
             from: self.from.iter().map(AssetId::from).collect(),
             to: self.to.iter().map(|to| target(to)).collect(),
             k: self.k,
             ..Query::default()
         };
-        let mut solution = solve(&discovery.inventory, &query);
+        let assessor = self.facts.iter().fold(Assessor::new(), |assessor, file| assessor.facts(file));
+        let (discovery, mut solution) = assessor.trace(&self.paths, &query)?;
         let unread = discovery.incomplete.iter().map(|u| format!("{} was not read: {}", u.path, u.reason));
         solution.warnings.extend(unread);
+        let exit = match (discovery.files.is_empty() && !discovery.incomplete.is_empty(), solution.paths.is_empty()) {
+            (true, _) => Exit::Unreliable,
+            (false, false) => Exit::Findings,
+            (false, true) => Exit::Clean,
+        };
         let mut out = super::output(self.output.as_ref())?;
         match self.format {
             Format::Json => print_json(&mut *out, &solution)?,
             Format::Text => text(&mut *out, &solution).map_err(written)?,
+            Format::Mermaid => draw(&mut *out, discovery, solution, report::Format::Mermaid)?,
+            Format::Dot => draw(&mut *out, discovery, solution, report::Format::Dot)?,
+            Format::Graphml => draw(&mut *out, discovery, solution, report::Format::Graphml)?,
+            Format::Html => draw(&mut *out, discovery, solution, report::Format::Html)?,
         }
-        let read_nothing = discovery.files.is_empty() && !discovery.incomplete.is_empty();
-        Ok(match (read_nothing, solution.paths.is_empty()) {
-            (true, _) => Exit::Unreliable,
-            (false, false) => Exit::Findings,
-            (false, true) => Exit::Clean,
-        })
+        Ok(exit)
     }
+}
+
+/// The paths in a format that draws them.
+fn draw(out: &mut dyn Write, discovery: Discovery, solution: Solution, format: report::Format) -> Result<()> {
+    let assessment = Assessment::of_paths(discovery, solution);
+    Report::new(&assessment).write(format, out).map_err(written)
 }
 
 fn target(text: &str) -> Target {

@@ -10,7 +10,9 @@ use serde_json::Value;
 
 use super::decode::decode;
 use super::walk::{Tree, file_name};
-use super::{Limits, aws, code, docker, dotenv, hcl, kubernetes, mcp, model_file, package, prompt_log, terraform};
+use super::{
+    Limits, aws, code, docker, dotenv, hcl, kubernetes, mcp, model_file, package, prompt_log, secret, terraform,
+};
 use crate::asset::{Document, Error, Event, Evidence, Inventory, Relation, RelationKind};
 
 /// What one file or document adds.
@@ -204,6 +206,10 @@ fn interpret(bytes: &[u8], outcome: &mut Outcome) {
                 outcome.error = Some((error.reason(), critical(&decoded.text)));
             }
         }
+    }
+    // what a log's messages hold is the log's own matter
+    if outcome.found.events.is_empty() {
+        secret::read(&path, &decoded.text, &mut outcome.found);
     }
 }
 

@@ -28,6 +28,7 @@ mod model_file;
 mod model_ref;
 mod package;
 mod prompt_log;
+mod secret;
 mod terraform;
 mod walk;
 

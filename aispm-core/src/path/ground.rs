@@ -179,13 +179,18 @@ impl<'w, 'a> Ground<'w, 'a> {
         self.instances.push(Instance { rule: Some(rule), premises, conclusion, cost, conditions, binding });
     }
 
-    /// Replaces `{var}` by the names of what is bound.
+    /// Replaces `{var}` by the names of what is bound, led by the kind where two share a name.
     pub(super) fn fill(&self, rule: &Rule, text: &str, binding: &[Ix]) -> String {
+        let bound: Vec<_> = binding.iter().map(|ix| self.world.node(*ix)).collect();
         let mut filled = text.to_owned();
         for (slot, var) in rule.variables().enumerate() {
-            if let Some(node) = binding.get(slot).and_then(|ix| self.world.node(*ix)) {
-                filled = filled.replace(&format!("{{{var}}}"), &node.name);
-            }
+            let Some(node) = bound.get(slot).copied().flatten() else { continue };
+            let shared = bound.iter().flatten().any(|other| other.name == node.name && other.id != node.id);
+            let name = match shared {
+                true => format!("the {} {}", node.kind.as_str().replace('-', " "), node.name),
+                false => node.name.to_string(),
+            };
+            filled = filled.replace(&format!("{{{var}}}"), &name);
         }
         filled
     }

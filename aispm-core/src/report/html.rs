@@ -53,7 +53,7 @@ fn hash(text: &str) -> String {
 }
 
 /// Text from the input, escaped where it is written.
-struct Safe<'a>(&'a str);
+pub(super) struct Safe<'a>(pub(super) &'a str);
 
 impl fmt::Display for Safe<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -134,7 +134,7 @@ const LEGEND: &str = "<p class=\"legend\"><span><i class=\"entry\"></i>entry</sp
 
 fn attack_path(report: &Report<'_>, out: &mut dyn Write, n: usize, path: &AttackPath) -> io::Result<()> {
     let anchor = format!("p{}", n + 1);
-    let names = chain(path).into_iter().map(|id| report.name(id)).collect::<Vec<_>>().join(" → ");
+    let names = report.names(&chain(path)).join(" → ");
     let open = if n < OPEN { " open" } else { "" };
     writeln!(
         out,

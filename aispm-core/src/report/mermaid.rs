@@ -1,10 +1,10 @@
 //! A Mermaid flowchart: attack paths as solid arrows, lineage among AI assets as dotted ones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::{Report, escape, sources};
+use super::{Report, escape};
 use crate::asset::{AssetId, AssetKind, RelationKind, Severity, fingerprint};
 
 /// Renderers refuse charts with more edges (`maxEdges`, 500) or text (`maxTextSize`, 50,000), and ignore attempts of
@@ -31,20 +31,7 @@ struct Chart<'a> {
 
 impl<'a> Chart<'a> {
     fn attack_paths(&mut self) {
-        // one arrow per pair of assets, however many paths take it
-        let mut moves = BTreeMap::<_, BTreeSet<&str>>::new();
-        let mut order = Vec::new();
-        for step in self.report.assessment.paths.iter().flat_map(|path| &path.steps) {
-            for from in sources(step) {
-                let techniques = moves.entry((from, &step.to)).or_default();
-                if techniques.is_empty() {
-                    order.push((from, &step.to));
-                }
-                techniques.insert(&step.technique);
-            }
-        }
-        for (from, to) in order {
-            let techniques = moves.get(&(from, to)).into_iter().flatten().copied().collect::<Vec<_>>().join(", ");
+        for (from, to, techniques) in self.report.moves() {
             self.edge(from, to, &techniques, "-->");
         }
     }

@@ -1,4 +1,4 @@
-//! Assessments as text, JSON, SARIF, Mermaid and HTML, and what changed from one to the next.
+//! Assessments as text, JSON, SARIF, Mermaid, DOT, GraphML and HTML, and what changed from one to the next.
 //!
 //! Everything in an assessment comes from files that others wrote, so each format escapes all of it; see `escape`.
 //! Output depends on the assessment alone: no clock, no host, no order but the assessment's own.
@@ -11,7 +11,7 @@
 //! assert!(page.starts_with("<!doctype html>"));
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use crate::assess::Assessment;
@@ -22,6 +22,7 @@ use crate::policy::RuleInfo;
 mod diff;
 mod drawing;
 mod escape;
+mod graph;
 mod html;
 mod json;
 mod mermaid;
@@ -47,6 +48,10 @@ pub enum Format {
     Sarif,
     /// A Mermaid flowchart of attack paths and lineage.
     Mermaid,
+    /// The graph of attack paths for Graphviz.
+    Dot,
+    /// The graph of attack paths as GraphML.
+    Graphml,
     /// One self-contained page.
     Html,
 }
@@ -96,6 +101,8 @@ impl<'a> Report<'a> {
             Format::Json => json::write(out, self.assessment),
             Format::Sarif => sarif::write(self, out),
             Format::Mermaid => mermaid::write(self, out),
+            Format::Dot => graph::dot(self, out),
+            Format::Graphml => graph::graphml(self, out),
             Format::Html => html::write(self, out),
         }
     }
@@ -119,6 +126,17 @@ impl<'a> Report<'a> {
         'a: 'b,
     {
         self.asset(id).map(|asset| asset.name.as_str()).filter(|name| !name.is_empty()).unwrap_or(id.as_str())
+    }
+
+    /// The assets' names, each followed by its kind where two of them share a name.
+    fn names(&self, ids: &[&AssetId]) -> Vec<String> {
+        let named = |id: &&AssetId| {
+            let name = self.name(id);
+            let shared = ids.iter().any(|other| other != id && self.name(other) == name);
+            let kind = || self.kind(id).as_str().replace('-', " ");
+            if shared { format!("{name} ({})", kind()) } else { name.to_owned() }
+        };
+        ids.iter().map(named).collect()
     }
 
     fn kind(&self, id: &AssetId) -> AssetKind {
@@ -157,10 +175,35 @@ impl<'a> Report<'a> {
         Severity::ALL.iter().rev().map(|&severity| (severity, count(severity))).filter(|(_, n)| *n > 0).collect()
     }
 
-    /// `Role (3), Bucket (2)`: the assets that most paths pass.
+    /// `Role in 3 paths, Bucket in 2 paths`: the assets that most paths pass.
     fn choke_points(&self) -> String {
-        let named = |point: &ChokePoint| format!("{} ({})", self.name(&point.asset), point.paths);
-        self.assessment.choke_points.iter().take(3).map(named).collect::<Vec<_>>().join(", ")
+        let points: Vec<&ChokePoint> = self.assessment.choke_points.iter().take(3).collect();
+        let names = self.names(&points.iter().map(|point| &point.asset).collect::<Vec<_>>());
+        let named = names.iter().zip(&points).map(|(name, point)| match point.paths {
+            1 => format!("{name} in 1 path"),
+            n => format!("{name} in {n} paths"),
+        });
+        named.collect::<Vec<_>>().join(", ")
+    }
+
+    /// One move per pair of assets with its techniques, however many paths take it, in the paths' order.
+    fn moves(&self) -> Vec<(&'a AssetId, &'a AssetId, String)> {
+        let mut techniques = BTreeMap::<_, BTreeSet<&str>>::new();
+        let mut order = Vec::new();
+        for step in self.assessment.paths.iter().flat_map(|path| &path.steps) {
+            for from in sources(step) {
+                let known = techniques.entry((from, &step.to)).or_default();
+                if known.is_empty() {
+                    order.push((from, &step.to));
+                }
+                known.insert(&step.technique);
+            }
+        }
+        let named = |(from, to)| {
+            let listed = techniques.get(&(from, to)).into_iter().flatten().copied().collect::<Vec<_>>();
+            (from, to, listed.join(", "))
+        };
+        order.into_iter().map(named).collect()
     }
 
     fn ai_assets(&self) -> usize {

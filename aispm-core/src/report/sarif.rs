@@ -149,7 +149,7 @@ fn finding_result(report: &Report<'_>, rules: &Rules, finding: &Finding) -> Valu
 }
 
 fn path_result(report: &Report<'_>, rules: &Rules, path: &AttackPath) -> Value {
-    let names = chain(path).into_iter().map(|id| report.name(id)).collect::<Vec<_>>().join(" → ");
+    let names = report.names(&chain(path)).join(" → ");
     let mut result = rules.result(&path_rule_id(path.goal), path.severity);
     set(&mut result, "message", message(&format!("{names} ({})", gain(path.goal))));
     // code scanning shows a result at its first place: where the path can first be seen

@@ -71,7 +71,7 @@ fn attack_path(report: &Report<'_>, page: &mut Page<'_>, n: usize, path: &Attack
     let risk = format!("risk {:.0}", path.risk);
     let head = [page.severity(path.severity), risk, certainty(path.status).to_owned(), gain(path.goal).to_owned()];
     writeln!(page.out, "{:>3}  {}", n, head.join(" · "))?;
-    let names: Vec<&str> = chain(path).into_iter().map(|id| report.name(id)).collect();
+    let names = report.names(&chain(path));
     page.wrap(5, 5, HEADING, &names.join(" → "))?;
     for condition in loose_conditions(path) {
         page.item(5, "if ", condition)?;

@@ -44,6 +44,16 @@ impl Sensitive {
         Ok(Self { anchors, links, pii, secrets })
     }
 
+    /// Appends credentials only; otherwise as [`find`](Self::find).
+    pub fn find_secrets(&self, text: &str, matches: &mut Vec<Match>) {
+        let hay = Hay::new(text);
+        self.anchors.each(text, |owner, start, end| match owner {
+            Owner::Rule(index) => self.secrets.by_rule(hay, index, start..end, matches),
+            Owner::Name => self.secrets.by_name(hay, start..end, matches),
+            _ => {}
+        });
+    }
+
     /// Appends every match in `text`, byte offsets into it, in no promised order, overlaps unresolved.
     pub fn find(&self, text: &str, role: TextRole, matches: &mut Vec<Match>) {
         let hay = Hay::new(text);

@@ -72,7 +72,8 @@ pub(super) fn fixes(
         for lever in open.values().flatten() {
             *votes.entry(lever).or_default() += 1;
         }
-        let Some(best) = votes.into_iter().max_by_key(|(lever, n)| (*n, std::cmp::Reverse(*lever))) else {
+        let rank = |lever: &Lever| (levers.effort(lever), lever.clone());
+        let Some(best) = votes.into_iter().max_by_key(|(lever, n)| (*n, std::cmp::Reverse(rank(lever)))) else {
             complete = false;
             break;
         };
@@ -201,6 +202,21 @@ impl<'g, 'w, 'a> Levers<'g, 'w, 'a> {
         found
     }
 
+    fn is_internet(&self, ix: Ix) -> bool {
+        self.ground.world.id(ix).is_some_and(|id| id.as_str() == AssetId::INTERNET)
+    }
+
+    /// Of changes that cut as much, which is the easiest and does most besides: closing a door to the internet first,
+    /// taking apart what belongs together last.
+    fn effort(&self, lever: &Lever) -> u8 {
+        match lever {
+            Lever::Relation(from, RelationKind::Exposes, _) if self.is_internet(*from) => 0,
+            Lever::Permission(..) => 1,
+            Lever::Trust(_) => 2,
+            Lever::Relation(..) => 3,
+        }
+    }
+
     fn fix(&self, lever: &Lever, paths_cut: usize) -> Option<Fix> {
         let world = self.ground.world;
         let node = |ix: &Ix| world.node(*ix);
@@ -219,6 +235,10 @@ impl<'g, 'w, 'a> Levers<'g, 'w, 'a> {
                 let (from, to) = (node(from)?, node(to)?);
                 let relation = world.inventory.outgoing(from.id.as_str()).find(|r| r.kind == *kind && r.to == to.id);
                 let evidence = relation.map(|relation| relation.evidence.clone()).unwrap_or_default();
+                if *kind == RelationKind::Exposes && from.id.as_str() == AssetId::INTERNET {
+                    let action = format!("Close {} to the internet, or let it ask for authentication", to.name);
+                    return Some(Fix { action, asset: to.id.clone(), paths_cut, evidence });
+                }
                 (from, format!("End that {} {} {}", from.name, kind.as_str().replace('_', " "), to.name), evidence)
             }
         };

@@ -179,7 +179,8 @@ impl<'w, 'a> Ground<'w, 'a> {
         self.instances.push(Instance { rule: Some(rule), premises, conclusion, cost, conditions, binding });
     }
 
-    /// Replaces `{var}` by the names of what is bound, led by the kind where two share a name.
+    /// Replaces `{var}` by the names of what is bound, led by the kind where two share a name; words of the text itself
+    /// begin with a capital, names stand as they are.
     pub(super) fn fill(&self, rule: &Rule, text: &str, binding: &[Ix]) -> String {
         let bound: Vec<_> = binding.iter().map(|ix| self.world.node(*ix)).collect();
         let mut filled = text.to_owned();
@@ -192,7 +193,13 @@ impl<'w, 'a> Ground<'w, 'a> {
             };
             filled = filled.replace(&format!("{{{var}}}"), &name);
         }
-        filled
+        let mut letters = filled.chars();
+        match letters.next() {
+            Some(first) if !text.starts_with('{') || filled.starts_with("the ") => {
+                first.to_uppercase().chain(letters).collect()
+            }
+            _ => filled,
+        }
     }
 
     /// Everything that starts from a power over an asset.

@@ -23,6 +23,7 @@ demo: build
 	@echo "The same as a page: $(CURDIR)/target/estate.html"
 
 build:
+	@mkdir -p $(NAPI_TYPE_DEF_TMP_FOLDER)
 	cargo build $(CARGO_SCOPE)
 
 test: lint features test-rust test-python test-node
@@ -31,8 +32,9 @@ test: lint features test-rust test-python test-node
 	@echo "node: $$(awk '/^# pass/ { n += $$3 } END { print n + 0 }' $(LOGS)/node.log) passed"
 
 test-rust: | $(LOGS)
+	@mkdir -p $(NAPI_TYPE_DEF_TMP_FOLDER)
 	cargo test $(CARGO_SCOPE) 2>&1 | tee $(LOGS)/rust.log
-	cargo run --release --locked --example quickstart > $(LOGS)/quickstart-rust.log
+	target/release/examples/quickstart > $(LOGS)/quickstart-rust.log
 
 test-python: wheel | $(LOGS)
 	cd aispm-py && $(PY) -m mypy python ../tests/python ../examples/quickstart.py

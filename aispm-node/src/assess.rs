@@ -151,6 +151,11 @@ object! {
 }
 
 object! {
+    /// A rule that could not judge, and what it needs.
+    Unknown(aispm_core::policy::Unknown) { rule: String, needs: String }
+}
+
+object! {
     /// Counts of an assessment.
     Summary(aispm_core::assess::Summary) {
         assets: f64,
@@ -200,6 +205,10 @@ class! {
         skipped: Vec<Unread>,
         /// Input that should have been read but could not.
         incomplete: Vec<Unread>,
+        /// Rules that could not judge, and what they need.
+        unknown: Vec<Unknown>,
+        /// What the caller should know.
+        warnings: Vec<String>,
     }
 }
 
@@ -223,10 +232,12 @@ pub struct AssessOptions {
     pub policy: Option<Either<String, Vec<String>>>,
     /// An earlier assessment (JSON); only findings that it did not have are reported.
     pub baseline: Option<String>,
+    /// The day waivers are judged on, `YYYY-MM-DD`.
+    pub today: Option<String>,
 }
 
 fn run(paths: Either<String, Vec<String>>, options: Option<AssessOptions>) -> aispm_core::Result<Assessment> {
-    let AssessOptions { facts, policy, baseline } = options.unwrap_or_default();
+    let AssessOptions { facts, policy, baseline, today } = options.unwrap_or_default();
     let mut assessor = Assessor::new();
     if let Some(file) = facts {
         assessor = assessor.facts(file);
@@ -236,6 +247,9 @@ fn run(paths: Either<String, Vec<String>>, options: Option<AssessOptions>) -> ai
     }
     if let Some(file) = baseline {
         assessor = assessor.baseline(file);
+    }
+    if let Some(day) = today {
+        assessor = assessor.today(day);
     }
     assessor.run(many(paths)).map(Assessment::from)
 }

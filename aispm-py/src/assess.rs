@@ -139,6 +139,12 @@ view! {
 }
 
 view! {
+    /// A rule that could not judge, and what it needs.
+    part Unknown(aispm_core::policy::Unknown) repr(rule, needs)
+    { rule, needs }
+}
+
+view! {
     /// Counts of an assessment.
     part Summary(aispm_core::assess::Summary) repr(assets, ai_assets, paths, findings)
     { assets, ai_assets, paths, findings }
@@ -147,7 +153,10 @@ view! {
 view! {
     /// What is known and wrong of an estate.
     document Assessment(aispm_core::assess::Assessment) repr(summary)
-    { summary, findings, paths, choke_points, fixes, admins, inventory, files, skipped, incomplete }
+    {
+        summary, findings, paths, choke_points, fixes, admins, inventory, files, skipped, incomplete, unknown,
+        warnings,
+    }
 
     /// Whether a finding is at or above this severity.
     fn fails(&self, py: Python<'_>, severity: &str) -> PyResult<bool> {
@@ -179,13 +188,14 @@ impl From<Paths> for Vec<PathBuf> {
 
 /// Assesses files and folders: what AI there is, what is wrong with it, how an attacker would move.
 #[pyfunction]
-#[pyo3(signature = (path, *, facts = None, policy = None, baseline = None))]
+#[pyo3(signature = (path, *, facts = None, policy = None, baseline = None, today = None))]
 pub(crate) fn assess(
     py: Python<'_>,
     path: Paths,
     facts: Option<PathBuf>,
     policy: Option<Paths>,
     baseline: Option<PathBuf>,
+    today: Option<String>,
 ) -> PyResult<Assessment> {
     let mut assessor = Assessor::new();
     if let Some(file) = facts {
@@ -196,6 +206,9 @@ pub(crate) fn assess(
     }
     if let Some(file) = baseline {
         assessor = assessor.baseline(file);
+    }
+    if let Some(day) = today {
+        assessor = assessor.today(day);
     }
     call(py, || assessor.run(Vec::from(path))).map(Assessment::from)
 }

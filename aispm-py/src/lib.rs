@@ -15,7 +15,7 @@ mod _aispm {
     #[pymodule_export]
     use crate::assess::{
         Assessment, Asset, AttackPath, ChokePoint, Control, Discovery, Encryption, Evidence, FileSeen, Finding, Fix,
-        Inventory, Provenance, Relation, Step, Summary, Unread, assess, discover,
+        Inventory, Provenance, Relation, Step, Summary, Unknown, Unread, assess, discover,
     };
     #[pymodule_export]
     use crate::convert::AispmError;

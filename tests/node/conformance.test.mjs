@@ -19,6 +19,19 @@ const canonical = (value) => {
   return `{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`)}}`
 }
 
+/** Fields of a document that the result lacks, at any depth; maps keep their own keys. */
+const MAPS = new Set(['properties', 'digests', 'scores', 'latency'])
+const missing = (result, document, at = '') => {
+  if (Array.isArray(document)) return document.flatMap((part, i) => missing(result?.[i], part, `${at}/${i}`))
+  if (document === null || typeof document !== 'object' || typeof result === 'string') return []
+  return Object.entries(document).flatMap(([name, part]) => {
+    const value = result?.[name.replace(/_./g, (_) => _[1].toUpperCase())]
+    if (value === undefined && name === 'schema') return []
+    if (value === undefined) return [`${at}/${name}`]
+    return MAPS.has(name) ? [] : missing(value, part, `${at}/${name}`)
+  })
+}
+
 const temporary = ({ file, base64 }) => {
   const path = join(mkdtempSync(join(tmpdir(), 'aispm-')), file)
   writeFileSync(path, Buffer.from(base64, 'base64'))
@@ -46,7 +59,9 @@ for (const file of ['detect.json', 'guard.json', 'scan.json', 'estate.json']) {
   for (const vector of vectors(file)) {
     test(`${file}: ${vector.name}`, async () => {
       for (const call of calls[vector.call]) {
-        const document = JSON.parse(JSON.stringify(await call(vector.arguments)))
+        const result = await call(vector.arguments)
+        const document = JSON.parse(JSON.stringify(result))
+        assert.deepEqual(missing(result, document), [])
         delete document.latency
         if (vector.call === 'scan_model') document.path = basename(document.path)
         assert.equal(canonical(document), canonical(vector.expected))

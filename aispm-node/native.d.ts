@@ -27,6 +27,10 @@ export declare class Assessment {
   get skipped(): Array<Unread>
   /** Input that should have been read but could not. */
   get incomplete(): Array<Unread>
+  /** Rules that could not judge, and what they need. */
+  get unknown(): Array<Unknown>
+  /** What the caller should know. */
+  get warnings(): Array<string>
   /** The JSON document: snake_case. */
   toJSON(): Record<string, unknown>
   /** Whether a finding is at or above this severity. */
@@ -144,6 +148,8 @@ export interface AssessOptions {
   policy?: string | string[]
   /** An earlier assessment (JSON); only findings that it did not have are reported. */
   baseline?: string
+  /** The day waivers are judged on, `YYYY-MM-DD`. */
+  today?: string
 }
 
 /** `assess` on this thread. */
@@ -326,6 +332,12 @@ export interface Summary {
   aiAssets: number
   paths: number
   findings: Partial<Record<Severity, number>>
+}
+
+/** A rule that could not judge, and what it needs. */
+export interface Unknown {
+  rule: string
+  needs: string
 }
 
 /** A file that was not read, or not to its end. */

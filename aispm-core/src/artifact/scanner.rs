@@ -80,18 +80,25 @@ impl Scanner {
         report(&name, format, scan, None)
     }
 
-    /// Scans a file, or every file below a folder, in parallel; one report a file, sorted by path. Links are not
-    /// followed.
+    /// Scans a file, or every file below a folder, in parallel; one report a file, sorted by path. Links to
+    /// files are followed, as model caches are made of them; links to folders, dead links and pipes are `unscanned`.
     #[must_use]
     pub fn scan_path(&self, path: &Path) -> Vec<FileReport> {
         let (mut files, mut reports) = (Vec::new(), Vec::new());
         for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
-            match entry {
-                Ok(entry) if entry.file_type().is_dir() => {}
-                // the argument itself may be a link
-                Ok(entry) if entry.file_type().is_file() || entry.depth() == 0 => files.push(entry.into_path()),
-                Ok(entry) => reports.push(FileReport::unscanned(entry.path(), "a link or special file; not followed")),
-                Err(error) => {
+            // of what a link leads to
+            let kind = entry.as_ref().ok().and_then(|entry| std::fs::metadata(entry.path()).ok());
+            match (entry, kind) {
+                (Ok(entry), Some(kind)) if kind.is_file() => files.push(entry.into_path()),
+                (Ok(entry), Some(kind)) if kind.is_dir() => {
+                    if entry.depth() > 0 && entry.path_is_symlink() {
+                        reports.push(FileReport::unscanned(entry.path(), "a link to a folder; not followed"));
+                    }
+                }
+                // opening a pipe waits for its writer
+                (Ok(entry), Some(_)) => reports.push(FileReport::unscanned(entry.path(), "not a regular file")),
+                (Ok(entry), None) => reports.push(FileReport::unscanned(entry.path(), "a link to no file")),
+                (Err(error), _) => {
                     let place = error.path().unwrap_or(path);
                     let reason = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
                     reports.push(FileReport::unscanned(place, reason));

@@ -201,6 +201,34 @@ fn seeds() -> Vec<Vec<u8>> {
     ]
 }
 
+#[cfg(unix)]
+#[test]
+fn links_to_files_are_scanned_and_nothing_else_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::create_dir_all(path("snapshot/up")).unwrap();
+    std::fs::write(path("blob"), call("os", "system")).unwrap();
+    std::os::unix::fs::symlink("../blob", path("snapshot/model.bin")).unwrap();
+    std::os::unix::fs::symlink("nowhere", path("snapshot/dead")).unwrap();
+    std::os::unix::fs::symlink("/", path("snapshot/up/root")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(path("snapshot/pipe")).unwrap();
+
+    let reports = Scanner::builtin().scan_path(&path("snapshot"));
+    let verdicts: Vec<_> =
+        reports.iter().map(|r| (r.path.rsplit('/').next().unwrap(), r.verdict, r.reason.is_some())).collect();
+    assert_eq!(
+        verdicts,
+        [
+            ("dead", Verdict::Unscanned, true),
+            ("model.bin", Verdict::Malicious, false),
+            ("pipe", Verdict::Unscanned, true),
+            ("root", Verdict::Unscanned, true),
+        ]
+    );
+    assert_eq!(Scanner::builtin().scan_path(&path("snapshot/pipe"))[0].verdict, Verdict::Unscanned);
+    assert_eq!(Scanner::builtin().scan_path(&path("missing"))[0].verdict, Verdict::Unscanned);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

@@ -165,10 +165,15 @@ impl Assessor {
         Ok(Read { discovery, facts, warnings })
     }
 
-    /// The facts given, or those of each argument that is a folder with an `aispm.yaml`.
+    /// The facts given, or those of each argument that is an `aispm.yaml` or a folder with one.
     fn declared(&self, paths: &[PathBuf]) -> Result<Facts> {
-        let found = paths.iter().map(|path| path.join(FACTS_FILE)).filter(|file| file.is_file());
-        let files: Vec<PathBuf> = self.facts.iter().cloned().chain(found.filter(|_| self.facts.is_none())).collect();
+        let named = |path: &PathBuf| path.is_file() && path.file_name().is_some_and(|name| name == FACTS_FILE);
+        let found = paths.iter().map(|path| if named(path) { path.clone() } else { path.join(FACTS_FILE) });
+        let found = found.filter(|file| self.facts.is_none() && file.is_file());
+        let mut files: Vec<PathBuf> = self.facts.iter().cloned().chain(found).collect();
+        // a folder and the file in it, or a folder given twice
+        let mut seen = HashSet::new();
+        files.retain(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())));
         match files.as_slice() {
             [] => Ok(Facts::default()),
             [file] => Facts::from_yaml(&file.display().to_string(), &load(file)?),

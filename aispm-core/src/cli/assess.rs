@@ -13,7 +13,7 @@ use crate::report::{self, Report};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Files and folders
-    #[arg(required = true)]
+    #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Declared facts, instead of aispm.yaml at the root of what is assessed
     #[arg(long, value_name = "FILE")]

@@ -39,6 +39,9 @@ struct Row {
     scores: BTreeMap<String, f64>,
     findings: Vec<Match>,
     redacted: String,
+    /// Why there is an action without a finding, e.g. a text too long to check.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<String>,
 }
 
 /// A row that could not be read, in place of its verdict.
@@ -66,48 +69,60 @@ impl Args {
     fn rows(&self, guard: &Guard) -> Result<Exit> {
         let mut lines = open(&self.file)?;
         let mut out = output(None)?;
-        let mut found = false;
+        let (mut number, mut worst) = (0, None);
         loop {
-            let batch = next_batch(&mut lines).map_err(|error| Error::unreadable(&self.file, error))?;
+            let batch = next_batch(&mut lines, &mut number).map_err(|error| Error::unreadable(&self.file, error))?;
             if batch.is_empty() {
                 break;
             }
-            let verdicts: Vec<(bool, Vec<u8>)> = batch.par_iter().map(|line| judge(line, guard, self.role)).collect();
-            for (bad, verdict) in verdicts {
-                found |= bad;
+            let verdicts: Vec<(Exit, Vec<u8>)> =
+                batch.par_iter().map(|(number, line)| judge(*number, line, guard, self.role)).collect();
+            for (exit, verdict) in verdicts {
+                // findings before clean rows before bad ones
+                worst = match (worst, exit) {
+                    (Some(Exit::Findings), _) | (_, Exit::Findings) => Some(Exit::Findings),
+                    (Some(Exit::Clean), _) | (_, Exit::Clean) => Some(Exit::Clean),
+                    _ => Some(Exit::Unreliable),
+                };
                 out.write_all(&verdict).and_then(|()| out.write_all(b"\n")).map_err(written)?;
             }
         }
         out.flush().map_err(written)?;
-        Ok(exit(found))
+        Ok(worst.unwrap_or(Exit::Clean))
     }
 }
 
 impl Row {
     fn new(id: Option<Value>, text: &str, decision: Decision) -> Self {
-        let Decision { action, mut findings, text: redacted, scores, .. } = decision;
+        let Decision { action, mut findings, text: redacted, scores, mut reasons, .. } = decision;
         convert_offsets(text, &mut findings, Unit::CodePoints);
-        Self { id, action, scores, findings, redacted }
+        if !findings.is_empty() {
+            reasons.clear();
+        }
+        Self { id, action, scores, findings, redacted, reasons }
     }
 }
 
-/// The verdict on one line as JSON, and whether it is anything but `allow`.
-fn judge(line: &[u8], guard: &Guard, role: TextRole) -> (bool, Vec<u8>) {
-    let verdict = match parse(line) {
+/// The verdict on one line as JSON, and how the command would end if it were the only one.
+fn judge(number: usize, line: &[u8], guard: &Guard, role: TextRole) -> (Exit, Vec<u8>) {
+    let (ends, json) = match parse(number, line) {
         Ok((id, text)) => {
             let row = Row::new(Some(id), &text, guard.check(&text, role));
-            serde_json::to_vec(&row).map(|json| (row.action != Action::Allow, json))
+            (exit(row.action != Action::Allow), serde_json::to_vec(&row))
         }
-        Err(bad) => serde_json::to_vec(&bad).map(|json| (false, json)),
+        Err(bad) => (Exit::Unreliable, serde_json::to_vec(&bad)),
     };
     // our own rows always serialise
-    verdict.unwrap_or_default()
+    (ends, json.unwrap_or_default())
 }
 
-/// The id and text of a row.
-fn parse(line: &[u8]) -> Result<(Value, String), BadRow> {
-    let mut row: Value =
-        serde_json::from_slice(line).map_err(|error| BadRow { id: Value::Null, error: Error::from(error).reason() })?;
+/// The id and text of the row on this line of the input.
+fn parse(number: usize, line: &[u8]) -> Result<(Value, String), BadRow> {
+    let mut row: Value = serde_json::from_slice(line).map_err(|error| {
+        let mut error = Error::from(error);
+        error.line = Some(number);
+        BadRow { id: Value::Null, error: error.reason() }
+    })?;
     let id = row.get_mut("id").map(Value::take).unwrap_or_default();
     match row.get_mut("text").map(Value::take) {
         Some(Value::String(text)) => Ok((id, text)),
@@ -116,8 +131,8 @@ fn parse(line: &[u8]) -> Result<(Value, String), BadRow> {
     }
 }
 
-/// Lines up to about 8 MiB together, blank ones left out; empty at the end.
-fn next_batch(lines: &mut impl BufRead) -> std::io::Result<Vec<Vec<u8>>> {
+/// Lines up to about 8 MiB together with their numbers, blank ones left out; empty at the end.
+fn next_batch(lines: &mut impl BufRead, number: &mut usize) -> std::io::Result<Vec<(usize, Vec<u8>)>> {
     const BATCH_BYTES: usize = 8 << 20;
     let (mut batch, mut bytes) = (Vec::new(), 0);
     while bytes < BATCH_BYTES {
@@ -127,8 +142,9 @@ fn next_batch(lines: &mut impl BufRead) -> std::io::Result<Vec<Vec<u8>>> {
             break;
         }
         bytes += read;
+        *number += 1;
         if !line.trim_ascii().is_empty() {
-            batch.push(line);
+            batch.push((*number, line));
         }
     }
     Ok(batch)
@@ -149,4 +165,32 @@ fn role(name: &str) -> Result<TextRole, String> {
 
 fn exit(found: bool) -> Exit {
     if found { Exit::Findings } else { Exit::Clean }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_row_names_its_line_and_is_no_clean_row() {
+        let mut input = &b"{\"id\": \"a\", \"text\": \"hello\"}\r\n\n{oops\n{\"id\": 7}"[..];
+        let mut number = 0;
+        let batch = next_batch(&mut input, &mut number).unwrap();
+        let verdicts: Vec<(Exit, String)> = batch
+            .iter()
+            .map(|(number, line)| judge(*number, line, Guard::builtin(), TextRole::Prompt))
+            .map(|(exit, json)| (exit, String::from_utf8(json).unwrap()))
+            .collect();
+        assert_eq!(verdicts.iter().map(|v| v.0).collect::<Vec<_>>(), [Exit::Clean, Exit::Unreliable, Exit::Unreliable]);
+        assert!(verdicts[1].1.contains("(line 3, column 2)"), "{}", verdicts[1].1);
+        assert_eq!(verdicts[2].1, r#"{"id":7,"error":"the row has no `text`"}"#);
+    }
+
+    #[test]
+    fn a_text_too_long_to_check_says_so() {
+        let guard = Guard::from_yaml("max_bytes: 4").unwrap();
+        let row = Row::new(None, "hello", guard.check("hello", TextRole::Prompt));
+        assert!(row.reasons[0].starts_with("not checked"), "{:?}", row.reasons);
+        assert!(Row::new(None, "hell", guard.check("hell", TextRole::Prompt)).reasons.is_empty());
+    }
 }

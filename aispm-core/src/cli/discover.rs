@@ -11,13 +11,13 @@ use crate::discover::{Discovery, discover};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Files and folders
-    #[arg(required = true)]
+    #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     /// Write to this file instead of standard output
-    #[arg(short, long)]
+    #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 

@@ -13,10 +13,10 @@ use crate::discover::discover;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Files and folders
-    #[arg(required = true)]
+    #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Write to this file instead of standard output
-    #[arg(short, long)]
+    #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 

@@ -4,7 +4,7 @@
 //! not be read where it matters.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -108,8 +108,17 @@ fn output(file: Option<&PathBuf>) -> Result<Box<dyn Write>> {
 
 /// Input named on the command line, `-` for standard input, as text; bytes that are not UTF-8 are an error.
 fn input(path: &std::path::Path) -> Result<String> {
-    let read = if path.as_os_str() == "-" { io::read_to_string(io::stdin()) } else { std::fs::read_to_string(path) };
-    read.map_err(|error| Error::unreadable(path, error))
+    let mut bytes = Vec::new();
+    let read = if path.as_os_str() == "-" {
+        io::stdin().read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
+    };
+    read.map_err(|error| Error::unreadable(path, error))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to() as u64;
+        Error::new(ErrorKind::Malformed, "not UTF-8").at_byte(valid).at(path)
+    })
 }
 
 /// Whether standard output takes colours: a terminal, and neither `NO_COLOR` nor the like against it.

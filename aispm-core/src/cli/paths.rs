@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::{Exit, print_json, written};
 use crate::assess::{Assessment, Assessor};
 use crate::asset::{AssetId, Result};
-use crate::discover::Discovery;
+use crate::discover::{Discovery, Unread};
 use crate::path::{From, PathStatus, Query, Solution, Target};
 use crate::report::{self, Report};
 
@@ -14,7 +14,7 @@ use crate::report::{self, Report};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Files and folders
-    #[arg(required = true)]
+    #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Start here instead of at every principal and untrusted entry
     #[arg(long, value_name = "ID")]
@@ -32,7 +32,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     /// Write to this file instead of standard output
-    #[arg(short, long)]
+    #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
@@ -46,6 +46,15 @@ enum Format {
     Html,
 }
 
+/// What was found, and what could not be read.
+#[derive(Debug, serde::Serialize)]
+struct Document {
+    #[serde(flatten)]
+    solution: Solution,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    incomplete: Vec<Unread>,
+}
+
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
         let query = Query {
@@ -55,9 +64,7 @@ impl Args {
             ..Query::default()
         };
         let assessor = self.facts.iter().fold(Assessor::new(), |assessor, file| assessor.facts(file));
-        let (discovery, mut solution) = assessor.trace(&self.paths, &query)?;
-        let unread = discovery.incomplete.iter().map(|u| format!("{} was not read: {}", u.path, u.reason));
-        solution.warnings.extend(unread);
+        let (discovery, solution) = assessor.trace(&self.paths, &query)?;
         let exit = match (discovery.files.is_empty() && !discovery.incomplete.is_empty(), solution.paths.is_empty()) {
             (true, _) => Exit::Unreliable,
             (false, false) => Exit::Findings,
@@ -65,8 +72,8 @@ impl Args {
         };
         let mut out = super::output(self.output.as_ref())?;
         match self.format {
-            Format::Json => print_json(&mut *out, &solution)?,
-            Format::Text => text(&mut *out, &solution).map_err(written)?,
+            Format::Json => print_json(&mut *out, &Document { solution, incomplete: discovery.incomplete })?,
+            Format::Text => text(&mut *out, &solution, &discovery.incomplete).map_err(written)?,
             Format::Mermaid => draw(&mut *out, discovery, solution, report::Format::Mermaid)?,
             Format::Dot => draw(&mut *out, discovery, solution, report::Format::Dot)?,
             Format::Graphml => draw(&mut *out, discovery, solution, report::Format::Graphml)?,
@@ -91,7 +98,7 @@ fn target(text: &str) -> Target {
 }
 
 /// Each path with its steps, then where they meet and what cuts them.
-fn text(out: &mut dyn Write, solution: &Solution) -> std::io::Result<()> {
+fn text(out: &mut dyn Write, solution: &Solution, incomplete: &[Unread]) -> std::io::Result<()> {
     for path in &solution.paths {
         let maybe = if path.status == PathStatus::Conditional { ", if its conditions hold" } else { "" };
         writeln!(out, "{} → {}", path.source, path.target)?;
@@ -121,6 +128,9 @@ fn text(out: &mut dyn Write, solution: &Solution) -> std::io::Result<()> {
     }
     for warning in &solution.warnings {
         writeln!(out, "warning      {warning}")?;
+    }
+    for unread in incomplete {
+        writeln!(out, "incomplete   {}: {}", unread.path, unread.reason)?;
     }
     out.flush()
 }

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Exit, output, print_json, warn, written};
+use super::{Exit, output, print_json, written};
 use crate::artifact::{ArtifactFinding, FileReport, Scanner, Verdict, rules};
-use crate::asset::{Error, ErrorKind, Result, Severity};
+use crate::asset::{Error, Result, Severity};
 
 /// Scan model files without loading them
 #[derive(Debug, clap::Args)]
@@ -54,14 +54,8 @@ impl Args {
                 std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes)
                     .map_err(|error| Error::unreadable(path, error))?;
                 files.push(scanner.scan_bytes("-", &bytes));
-            } else if path.exists() {
-                files.extend(scanner.scan_path(path));
             } else {
-                let missing = Error::new(ErrorKind::Unreadable, "no such file or folder").at(path);
-                if self.paths.len() == 1 {
-                    return Err(missing);
-                }
-                warn(&format!("error: {missing}"));
+                files.extend(scanner.scan_path(path));
             }
         }
         let incomplete: Vec<Incomplete> = files

@@ -24,6 +24,8 @@ pub(crate) struct Found {
     pub(crate) events: Vec<Event>,
     /// How the files of this run lie to each other.
     pub(crate) tree: Arc<Tree>,
+    /// Why a document that parses is not the whole of what it lists, if so.
+    pub(crate) cut: Option<Error>,
 }
 
 impl Found {
@@ -231,7 +233,7 @@ fn structured(source: &Source<'_>, outcome: &mut Outcome) {
             }
         }
     }
-    match error {
+    match error.or_else(|| outcome.found.cut.take()) {
         Some(_) if outcome.formats.is_empty() && template(source.text) => {
             outcome.skipped = Some("a template, not a manifest: render it first (`helm template`)".to_owned());
         }

@@ -77,7 +77,9 @@ fn read_lines(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
     }
     match first {
         Some((line, message)) => {
-            let mut error = Error::new(ErrorKind::Malformed, format!("{bad} bad rows, the first: {message}"));
+            let message =
+                if bad == 1 { format!("bad row: {message}") } else { format!("{bad} bad rows, the first: {message}") };
+            let mut error = Error::new(ErrorKind::Malformed, message);
             error.line = usize::try_from(line).ok();
             Err(error)
         }

@@ -89,11 +89,22 @@ fn links_and_special_files() {
     symlink("nowhere", folder.path().join("dead")).unwrap();
     symlink("..", folder.path().join("a/up")).unwrap();
     symlink("/dev/zero", folder.path().join("endless")).unwrap();
+    symlink("/", folder.path().join("machine")).unwrap();
     let discovery = discover([folder.path()]);
     assert_eq!(discovery.files.len(), 1);
     let incomplete = names(&discovery.incomplete);
-    assert_eq!(incomplete.keys().collect::<Vec<_>>(), ["dead", "endless", "up"]);
+    assert_eq!(incomplete.keys().collect::<Vec<_>>(), ["dead", "endless", "machine", "up"]);
     assert!(incomplete.values().all(|(_, critical)| !critical));
+}
+
+#[test]
+fn one_page_of_an_identity_export_is_not_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = br#"{"UserDetailList": [{"Arn": "arn:aws:iam::1:user/u"}], "IsTruncated": true, "Marker": "m"}"#;
+    write(folder.path(), &[("page.json", page)]);
+    let discovery = discover([folder.path()]);
+    assert!(discovery.inventory.get("arn:aws:iam::1:user/u").is_some());
+    assert!(discovery.incomplete[0].critical && discovery.incomplete[0].reason.contains("IsTruncated"));
 }
 
 #[test]

@@ -70,6 +70,7 @@ pub(super) fn file_name(path: &str) -> &str {
 pub(super) fn walk<P: AsRef<Path>>(arguments: impl IntoIterator<Item = P>) -> Walk {
     let mut walk = Walk::default();
     for argument in arguments {
+        let root = std::fs::canonicalize(&argument).ok();
         let mut entries = WalkDir::new(&argument).follow_links(true).sort_by_file_name().max_depth(64).into_iter();
         while let Some(entry) = entries.next() {
             match entry {
@@ -77,6 +78,11 @@ pub(super) fn walk<P: AsRef<Path>>(arguments: impl IntoIterator<Item = P>) -> Wa
                     entries.skip_current_dir();
                     let reason = "not walked: other people's code or machine state".to_owned();
                     walk.skipped.push(Unread { path: entry.path().display().to_string(), reason, critical: false });
+                }
+                Ok(entry) if leaves(&entry, root.as_deref()) => {
+                    entries.skip_current_dir();
+                    let reason = "link to a folder elsewhere; name that folder too if it belongs here".to_owned();
+                    walk.unread.push(Unread { path: entry.path().display().to_string(), reason, critical: false });
                 }
                 Ok(entry) => walk.take(&entry),
                 Err(error) => walk.unread.push(unwalked(&error)),
@@ -108,6 +114,12 @@ fn pruned(entry: &DirEntry) -> bool {
     entry.depth() > 0
         && entry.file_type().is_dir()
         && entry.file_name().to_str().is_some_and(|name| PRUNED.contains(&name))
+}
+
+/// Whether this is a link to a folder outside the argument: one link to `/` must not mean the whole machine.
+fn leaves(entry: &DirEntry, root: Option<&Path>) -> bool {
+    let inside = || Some(std::fs::canonicalize(entry.path()).ok()?.starts_with(root?));
+    entry.depth() > 0 && entry.path_is_symlink() && entry.file_type().is_dir() && inside() != Some(true)
 }
 
 fn unwalked(error: &walkdir::Error) -> Unread {

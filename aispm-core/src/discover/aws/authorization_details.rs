@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::asset::{Asset, AssetKind, Document, Relation, RelationKind};
+use crate::asset::{Asset, AssetKind, Document, Error, ErrorKind, Relation, RelationKind};
 use crate::discover::{Found, Structured};
 
 pub(in crate::discover) const AUTHORIZATION_DETAILS: Structured = Structured {
@@ -24,6 +24,10 @@ const SECTIONS: &[(&str, AssetKind)] = &[
 ];
 
 fn read(document: &Document, found: &mut Found) {
+    if document.value.get("IsTruncated") == Some(&Value::Bool(true)) {
+        let message = "one page of a longer list (IsTruncated); export all pages into one file";
+        found.cut = Some(Error::new(ErrorKind::Malformed, message));
+    }
     for (section, kind) in SECTIONS {
         let entries = document.value.get(section).and_then(Value::as_array).into_iter().flatten();
         for (i, entry) in entries.enumerate() {

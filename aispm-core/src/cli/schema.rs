@@ -17,13 +17,19 @@ pub(super) struct Args {
 /// A name and what makes its schema.
 type Row = (&'static str, fn() -> Schema);
 
-/// Everything with a schema. Documents say `"schema": "aispm/1"`; parts stand inside documents or on lines of their own.
+/// Everything with a schema. Documents say `"schema": "aispm/1"`; parts stand inside documents or on lines of their own;
+/// configurations are what people write.
 const SCHEMAS: &[Row] = &[
     ("assessment", document::<crate::assess::Assessment>),
+    ("decision", part::<crate::guard::Decision>),
+    ("detection", part::<crate::text::Detection>),
     ("diff", document::<crate::report::Diff>),
     ("discovery", document::<crate::discover::Discovery>),
+    ("facts", config::<crate::discover::declared::Facts>),
     ("finding", part::<crate::asset::Finding>),
+    ("guard", config::<crate::guard::Policy>),
     ("inventory", part::<crate::asset::Inventory>),
+    ("model-file", part::<crate::artifact::FileReport>),
     ("path", part::<crate::path::AttackPath>),
     ("rule", part::<crate::policy::RuleInfo>),
     ("solution", document::<crate::path::Solution>),
@@ -54,7 +60,12 @@ fn part<T: JsonSchema>() -> Schema {
     SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
 }
 
-/// The same, with the field that every document starts with.
+/// The schema of what we read.
+fn config<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().for_deserialize().into_generator().into_root_schema_for::<T>()
+}
+
+/// The schema of what we write, with the field that every document starts with.
 fn document<T: JsonSchema>() -> Schema {
     let mut schema = part::<T>();
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {

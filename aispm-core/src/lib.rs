@@ -1,5 +1,43 @@
 //! AI security posture management in one library: discover AI assets, judge them, trace attack paths, guard them at
 //! run time, and join the four. Offline, in-process, no network.
+//!
+//! Judge an estate from the exports it already has:
+//!
+//! ```
+//! use aispm_core::assess::Assessor;
+//! use aispm_core::asset::Severity;
+//!
+//! # fn main() -> aispm_core::Result<()> {
+//! let assessment = Assessor::new().run(["../examples/estate"])?;
+//! assert!(assessment.fails(Severity::Critical));
+//! for path in &assessment.paths {
+//!     println!("{} reaches {} in {} steps", path.source, path.target, path.steps.len());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Decide about a text before a model or a person sees it:
+//!
+//! ```
+//! use aispm_core::guard::{Action, Guard};
+//!
+//! let decision = Guard::builtin().check_output("Write to marta.kowalczyk@mail.example.org.");
+//! assert_eq!(decision.action, Action::Redact);
+//! assert_eq!(decision.text, "Write to <EMAIL_ADDRESS>.");
+//! ```
+//!
+//! Look into a model file without loading it:
+//!
+//! ```
+//! use aispm_core::artifact::{Scanner, Verdict};
+//!
+//! let report = Scanner::builtin().scan_bytes("model.pkl", b"cos\nsystem\n(S'true'\ntR.");
+//! assert_eq!(report.verdict, Verdict::Malicious);
+//! ```
+//!
+//! # Features
+//! - `cli`: the command line, `cli::run`, and the binary `aispm`. Off by default; changes nothing else.
 
 #![forbid(unsafe_code)]
 
@@ -20,3 +58,8 @@ pub use asset::{Error, ErrorKind, Result};
 
 /// What every JSON document says it is: `"schema": "aispm/1"`.
 pub const SCHEMA: &str = "aispm/1";
+
+/// The Rust of the README compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::{Exit, print_json, written};
+use super::{Exit, line, print_json, written};
 use crate::asset::Result;
 use crate::discover::{Discovery, discover};
+use crate::report::count;
 
 /// List AI assets and their relations
 #[derive(Debug, clap::Args)]
@@ -44,15 +45,18 @@ impl Args {
 fn text(out: &mut dyn Write, discovery: &Discovery) -> std::io::Result<()> {
     for asset in discovery.inventory.assets().filter(|asset| asset.ai) {
         let place = asset.evidence.first().map(|evidence| evidence.location()).unwrap_or_default();
-        writeln!(out, "{:<16} {}  {place}", asset.kind, asset.name)?;
+        line(out, format_args!("{:<16} {}  {place}", asset.kind, asset.name))?;
     }
     let (assets, ai) = (discovery.inventory.len(), discovery.inventory.assets().filter(|asset| asset.ai).count());
-    writeln!(out, "{assets} assets, {ai} of them AI, in {} files", discovery.files.len())?;
+    line(
+        out,
+        format_args!("{}, {ai} of them AI, in {}", count(assets, "asset"), count(discovery.files.len(), "file")),
+    )?;
     for unread in &discovery.skipped {
-        writeln!(out, "skipped     {}: {}", unread.path, unread.reason)?;
+        line(out, format_args!("skipped     {}: {}", unread.path, unread.reason))?;
     }
     for unread in &discovery.incomplete {
-        writeln!(out, "incomplete  {}: {}", unread.path, unread.reason)?;
+        line(out, format_args!("incomplete  {}: {}", unread.path, unread.reason))?;
     }
     out.flush()
 }

@@ -95,6 +95,11 @@ fn warn(message: &str) {
     let _ = writeln!(anstream::stderr(), "aispm: {message}");
 }
 
+/// A line of a text result, made safe for a terminal like the lines of [`warn`].
+fn line(out: &mut dyn Write, text: std::fmt::Arguments<'_>) -> io::Result<()> {
+    writeln!(out, "{}", crate::report::plain(&text.to_string()))
+}
+
 /// Where a command's result goes: a file, or standard output.
 fn output(file: Option<&PathBuf>) -> Result<Box<dyn Write>> {
     Ok(match file {

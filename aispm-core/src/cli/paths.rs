@@ -3,12 +3,12 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::{Exit, print_json, written};
+use super::{Exit, line, print_json, written};
 use crate::assess::{Assessment, Assessor};
 use crate::asset::{AssetId, Result};
 use crate::discover::{Discovery, Unread};
 use crate::path::{From, PathStatus, Query, Solution, Target};
-use crate::report::{self, Report};
+use crate::report::{self, Report, count};
 
 /// Show attack paths, choke points and fixes
 #[derive(Debug, clap::Args)]
@@ -101,36 +101,39 @@ fn target(text: &str) -> Target {
 fn text(out: &mut dyn Write, solution: &Solution, incomplete: &[Unread]) -> std::io::Result<()> {
     for path in &solution.paths {
         let maybe = if path.status == PathStatus::Conditional { ", if its conditions hold" } else { "" };
-        writeln!(out, "{} → {}", path.source, path.target)?;
-        writeln!(out, "  {} (risk {:.1}{maybe})", path.severity, path.risk)?;
+        line(out, format_args!("{} → {}", path.source, path.target))?;
+        line(out, format_args!("  {} (risk {:.1}{maybe})", path.severity, path.risk))?;
         for (n, step) in (1..).zip(&path.steps) {
-            writeln!(out, "  {n}. {} [{}]", step.description, step.technique)?;
+            line(out, format_args!("  {n}. {} [{}]", step.description, step.technique))?;
             if let From::All(all) = &step.from {
                 let needed = all.iter().map(AssetId::as_str).collect::<Vec<_>>().join(", ");
-                writeln!(out, "     needs {needed}")?;
+                line(out, format_args!("     needs {needed}"))?;
             }
             for evidence in &step.evidence {
-                writeln!(out, "     {}  {}", evidence.location(), evidence.excerpt.as_deref().unwrap_or_default())?;
+                line(
+                    out,
+                    format_args!("     {}  {}", evidence.location(), evidence.excerpt.as_deref().unwrap_or_default()),
+                )?;
             }
             for condition in &step.conditions {
-                writeln!(out, "     if {condition}")?;
+                line(out, format_args!("     if {condition}"))?;
             }
         }
         writeln!(out)?;
     }
     let (paths, admins) = (solution.paths.len(), solution.admins.len());
-    writeln!(out, "{paths} attack paths; {admins} administrators already")?;
+    line(out, format_args!("{}; {} already", count(paths, "attack path"), count(admins, "administrator")))?;
     for point in solution.choke_points.iter().take(10) {
-        writeln!(out, "choke point  {} ({} paths)", point.asset, point.paths)?;
+        line(out, format_args!("choke point  {} ({})", point.asset, count(point.paths, "path")))?;
     }
     for fix in &solution.fixes {
-        writeln!(out, "fix          {} (cuts {})", fix.action, fix.paths_cut)?;
+        line(out, format_args!("fix          {} (cuts {})", fix.action, fix.paths_cut))?;
     }
     for warning in &solution.warnings {
-        writeln!(out, "warning      {warning}")?;
+        line(out, format_args!("warning      {warning}"))?;
     }
     for unread in incomplete {
-        writeln!(out, "incomplete   {}: {}", unread.path, unread.reason)?;
+        line(out, format_args!("incomplete   {}: {}", unread.path, unread.reason))?;
     }
     out.flush()
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Exit, output, print_json, written};
+use super::{Exit, line, output, print_json, written};
 use crate::artifact::{ArtifactFinding, FileReport, Scanner, Verdict, rules};
 use crate::asset::{Error, Result, Severity};
 
@@ -88,22 +88,22 @@ fn text(out: &mut dyn Write, files: &[FileReport]) -> std::io::Result<()> {
     let mut sorted: Vec<&FileReport> = files.iter().filter(|file| file.verdict != Verdict::Clean).collect();
     sorted.sort_by(|a, b| b.verdict.cmp(&a.verdict).then_with(|| a.path.cmp(&b.path)));
     for file in sorted {
-        writeln!(out, "{:<10}  {}  ({})", file.verdict, file.path, file.format)?;
+        line(out, format_args!("{:<10}  {}  ({})", file.verdict, file.path, file.format))?;
         for finding in file.findings.iter().filter(|finding| finding.severity > Severity::Low) {
             let place = place(finding).map(|place| format!("  [{place}]")).unwrap_or_default();
-            writeln!(out, "    {:<8} {}: {}{place}", finding.severity, finding.rule, finding.message)?;
+            line(out, format_args!("    {:<8} {}: {}{place}", finding.severity, finding.rule, finding.message))?;
         }
         if let Some(reason) = &file.reason {
-            writeln!(out, "    not read: {reason}")?;
+            line(out, format_args!("    not read: {reason}"))?;
         }
         if let Some(worst) = file.findings.first() {
-            writeln!(out, "    → {}", worst.rule.text().fix)?;
+            line(out, format_args!("    → {}", worst.rule.text().fix))?;
         }
     }
     let count = |verdict| files.iter().filter(|file| file.verdict == verdict).count();
     let counts: Vec<String> =
         Verdict::ALL.iter().rev().map(|verdict| format!("{} {verdict}", count(*verdict))).collect();
-    writeln!(out, "{} files: {}", files.len(), counts.join(", "))
+    line(out, format_args!("{}: {}", crate::report::count(files.len(), "file"), counts.join(", ")))
 }
 
 fn place(finding: &ArtifactFinding) -> Option<String> {

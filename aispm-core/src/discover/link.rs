@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::Discovery;
 use super::format::Found;
 use super::kubernetes::internet;
+use super::walk::folder_name;
 use crate::asset::{Asset, AssetId, AssetKind, Authentication, Evidence, Exposure, Inventory, Relation, RelationKind};
 
 /// Longest chain of gateway, route, ingress and Service before a workload.
@@ -184,7 +185,7 @@ fn projects(inventory: &mut Inventory) {
         .map(|r| (r.from.clone(), r.evidence.first().cloned().unwrap_or_default()))
         .collect();
     for (id, evidence) in missing {
-        let name = id.as_str().rsplit('/').next().unwrap_or_default().trim_start_matches("file:").to_owned();
+        let name = folder_name(id.as_str().trim_start_matches("file:"));
         // only the first of its relations gives evidence
         if inventory.get(id.as_str()).is_none() {
             inventory.add(Asset::new(id, AssetKind::Application, name).seen(evidence));

@@ -66,6 +66,17 @@ pub(super) fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
+/// The name of a folder, also of one given as `.` or `..`.
+pub(super) fn folder_name(path: &str) -> String {
+    let name = file_name(path);
+    if !matches!(name, "" | "." | "..") {
+        return name.to_owned();
+    }
+    let real = Path::new(path).canonicalize().ok();
+    let name = real.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    name.unwrap_or_else(|| path.to_owned())
+}
+
 /// Walks the arguments.
 pub(super) fn walk<P: AsRef<Path>>(arguments: impl IntoIterator<Item = P>) -> Walk {
     let mut walk = Walk::default();
@@ -133,4 +144,16 @@ fn unwalked(error: &walkdir::Error) -> Unread {
     };
     // a folder or argument that cannot be opened may hold anything; a dead link or a loop holds nothing new
     Unread { path, reason, critical: error.loop_ancestor().is_none() && !dangling }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_given_as_dots_has_a_name() {
+        assert_eq!(folder_name("a/b"), "b");
+        assert!(!matches!(folder_name(".").as_str(), "." | ""));
+        assert_eq!(folder_name("no/such/.."), "no/such/..");
+    }
 }

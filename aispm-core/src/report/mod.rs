@@ -270,6 +270,6 @@ fn certainty(status: PathStatus) -> &'static str {
 }
 
 /// `1 path`, `2 paths`.
-fn count(n: usize, one: &str) -> String {
+pub(crate) fn count(n: usize, one: &str) -> String {
     format!("{n} {one}{}", if n == 1 { "" } else { "s" })
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::asset::{Asset, AssetKind, Document, Error, ErrorKind, Relation, RelationKind};
 use crate::discover::{Found, Structured};
+use crate::identity::aws::misread;
 
 pub(in crate::discover) const AUTHORIZATION_DETAILS: Structured = Structured {
     name: "aws-authorization-details",
@@ -25,16 +26,25 @@ const SECTIONS: &[(&str, AssetKind)] = &[
 
 fn read(document: &Document, found: &mut Found) {
     if document.value.get("IsTruncated") == Some(&Value::Bool(true)) {
-        let message = "one page of a longer list (IsTruncated); export all pages into one file";
-        found.cut = Some(Error::new(ErrorKind::Malformed, message));
+        cut(found, "one page of a longer list (IsTruncated); export all pages into one file".to_owned());
     }
     for (section, kind) in SECTIONS {
-        let entries = document.value.get(section).and_then(Value::as_array).into_iter().flatten();
-        for (i, entry) in entries.enumerate() {
+        let list = document.value.get(section);
+        if list.is_some_and(|list| !list.is_array() && !list.is_null()) {
+            cut(found, format!("/{section} is not a list"));
+        }
+        for (i, entry) in list.and_then(Value::as_array).into_iter().flatten().enumerate() {
+            let pointer = format!("/{section}/{i}");
             let (Some(arn), Value::Object(properties)) = (entry.get("Arn").and_then(Value::as_str), entry) else {
+                // `Policies` is a common word
+                if *section != "Policies" {
+                    cut(found, format!("{pointer} has no `Arn`"));
+                }
                 continue;
             };
-            let pointer = format!("/{section}/{i}");
+            if let Some(place) = misread_policy(entry) {
+                cut(found, format!("{pointer}{place} is no valid policy"));
+            }
             let evidence = document.evidence(&pointer);
             let list = |key: &str, field: &'static str| {
                 let items = entry.get(key).and_then(Value::as_array).into_iter().flatten().enumerate();
@@ -69,6 +79,27 @@ fn read(document: &Document, found: &mut Found) {
     }
 }
 
+/// The pointer, below an entry, of the first part of its policies that counts for nothing because it is no policy.
+fn misread_policy(entry: &Value) -> Option<String> {
+    let trust = entry.get("AssumeRolePolicyDocument").map(|policy| ("/AssumeRolePolicyDocument".to_owned(), policy));
+    let listed = [
+        ("UserPolicyList", "PolicyDocument"),
+        ("GroupPolicyList", "PolicyDocument"),
+        ("RolePolicyList", "PolicyDocument"),
+        ("PolicyVersionList", "Document"),
+    ];
+    let listed = listed.into_iter().flat_map(|(list, key)| {
+        let items = entry.get(list).and_then(Value::as_array).into_iter().flatten().enumerate();
+        items.filter_map(move |(i, item)| Some((format!("/{list}/{i}/{key}"), item.get(key)?)))
+    });
+    trust.into_iter().chain(listed).find_map(|(place, policy)| Some(place + &misread(policy)?))
+}
+
+/// Notes the first reason why this document is not the whole.
+fn cut(found: &mut Found, reason: String) {
+    found.cut.get_or_insert_with(|| Error::new(ErrorKind::Malformed, reason));
+}
+
 /// The last part of an ARN.
 fn last(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
@@ -92,5 +123,22 @@ mod tests {
         let relations: Vec<_> = found.inventory.relations().map(|r| (r.from.as_str(), r.kind)).collect();
         assert!(relations.contains(&("arn:aws:iam::111111111111:policy/p", RelationKind::AppliesTo)));
         assert!(relations.contains(&("arn:aws:iam::111111111111:instance-profile/i", RelationKind::RunsAs)));
+    }
+
+    #[test]
+    fn what_counts_for_nothing_is_told() {
+        let reason = |value: Value| {
+            let mut found = Found::default();
+            read(&Document::json("a.json", &value.to_string()).unwrap(), &mut found);
+            found.cut.map(|error| error.message)
+        };
+        let user =
+            |policy: Value| json!({"UserDetailList": [{"Arn": "u", "UserPolicyList": [{"PolicyDocument": policy}]}]});
+        let allow = json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*"});
+        assert_eq!(reason(user(json!({"Statement": [allow]}))), None);
+        let told = reason(user(json!({"Statement": [allow, {"Effect": "allow"}]}))).unwrap();
+        assert!(told.starts_with("/UserDetailList/0/UserPolicyList/0/PolicyDocument/Statement/1 "), "{told}");
+        assert_eq!(reason(json!({"RoleDetailList": [7]})).unwrap(), "/RoleDetailList/0 has no `Arn`");
+        assert_eq!(reason(json!({"Policies": {}, "UserDetailList": null})).unwrap(), "/Policies is not a list");
     }
 }

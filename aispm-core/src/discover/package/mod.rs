@@ -10,7 +10,7 @@ pub(super) use toml_file::{CARGO, GO_MOD, PIPFILE, PYPROJECT, PYTHON_LOCK};
 
 use super::catalog::catalog;
 use super::format::Found;
-use super::walk::file_name;
+use super::walk::folder_name;
 use crate::asset::{Asset, AssetKind, Evidence, RelationKind};
 
 /// A package as a file refers to it.
@@ -132,7 +132,7 @@ pub(super) fn project_id(path: &str, found: &Found) -> String {
 /// The project that a file belongs to, as an application that uses AI.
 pub(super) fn project(path: &str, found: &Found) -> Asset {
     let folder = found.tree.project(path);
-    Asset::new(format!("file:{folder}"), AssetKind::Application, file_name(folder)).ai()
+    Asset::new(format!("file:{folder}"), AssetKind::Application, folder_name(folder)).ai()
 }
 
 /// PEP 503: lower case, runs of `-`, `_` and `.` as one `-`.

@@ -28,3 +28,4 @@ pub use principal::{Principal, PrincipalKind};
 pub(crate) use admin::Change;
 pub(crate) use estate::{ScopeId, Scopes, Trustee, has_broader_version};
 pub(crate) use pattern::{Pattern, account_of, service_of};
+pub(crate) use policy::misread;

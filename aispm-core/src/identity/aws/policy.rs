@@ -1,5 +1,7 @@
 //! Policy documents, parsed once.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::condition::Condition;
@@ -55,15 +57,7 @@ pub(super) struct Principals {
 impl Policy {
     /// From a document: an object, or the same as JSON text, URL-encoded or not, as the API returns it.
     pub(super) fn parse(document: &Value) -> Option<Self> {
-        let decoded;
-        let document = match document {
-            Value::String(text) => {
-                let text = if text.trim_start().starts_with('{') { text.clone() } else { percent_decode(text)? };
-                decoded = serde_json::from_str::<Value>(&text).ok()?;
-                &decoded
-            }
-            other => other,
-        };
+        let document = decoded(document)?;
         let statements = match document.get("Statement")? {
             Value::Array(list) => {
                 let pointed = list.iter().enumerate();
@@ -73,6 +67,25 @@ impl Policy {
         };
         Some(Self { statements })
     }
+}
+
+/// The JSON pointer, below the document, of the first part that evaluation leaves out because it is no policy or no
+/// statement; `None` where all of it counts.
+pub(crate) fn misread(document: &Value) -> Option<String> {
+    let document = decoded(document);
+    let bad = |value: &Value| Statement::parse(value, String::new()).is_none();
+    match document.as_deref().and_then(|document| document.get("Statement")) {
+        Some(Value::Array(list)) => list.iter().position(bad).map(|i| format!("/Statement/{i}")),
+        Some(one) => bad(one).then(|| "/Statement".to_owned()),
+        None => Some(String::new()),
+    }
+}
+
+/// The document itself, also where it is given as JSON text, percent-encoded or not.
+fn decoded(document: &Value) -> Option<Cow<'_, Value>> {
+    let Value::String(text) = document else { return Some(Cow::Borrowed(document)) };
+    let text = if text.trim_start().starts_with('{') { text.clone() } else { percent_decode(text)? };
+    serde_json::from_str(&text).ok().map(Cow::Owned)
 }
 
 impl Statement {
@@ -188,6 +201,16 @@ mod tests {
         assert!(!encoded.statements[0].allow && encoded.statements[0].actions.matches("s3:getobject"));
         assert!(!encoded.statements[0].actions.matches("iam:putuserpolicy"));
         assert!(Policy::parse(&json!("no policy")).is_none());
+    }
+
+    #[test]
+    fn what_evaluation_leaves_out_is_told() {
+        let allow = json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*"});
+        assert_eq!(misread(&json!({"Statement": allow})), None);
+        assert_eq!(misread(&json!({"Statement": []})), None);
+        assert_eq!(misread(&json!({"Statement": [allow, {"Effect": "allow"}]})).unwrap(), "/Statement/1");
+        assert_eq!(misread(&json!({"statement": [allow]})).unwrap(), "");
+        assert_eq!(misread(&json!("no policy")).unwrap(), "");
     }
 
     #[test]

@@ -55,6 +55,9 @@ impl Scanner {
     pub fn scan_bytes(&self, path: &str, bytes: &[u8]) -> FileReport {
         let mut scan = Scan::new(self.budget, bytes.len() as u64);
         let format = content::scan(&mut scan, path, bytes);
+        if format == Format::Binary && named_as_model(path) {
+            scan.unread("named as a model file, but of no format known here");
+        }
         report(path, format, scan, Some(bytes))
     }
 
@@ -161,4 +164,42 @@ fn report(path: &str, format: Format, scan: Scan, bytes: Option<&[u8]>) -> FileR
     let (verdict, reason, findings) = scan.finish();
     let sha256 = bytes.map(|bytes| hex(&Sha256::digest(bytes)));
     FileReport { path: path.to_owned(), format, verdict, reason, findings, sha256 }
+}
+/// Whether a file's name says that it is a model: bytes that no reader here knows must not count as clean then.
+fn named_as_model(path: &str) -> bool {
+    const EXTENSIONS: &[&str] = &[
+        "ckpt",
+        "dill",
+        "gguf",
+        "h5",
+        "hdf5",
+        "joblib",
+        "keras",
+        "mlmodel",
+        "npy",
+        "npz",
+        "onnx",
+        "pickle",
+        "pkl",
+        "pt",
+        "pt2",
+        "pth",
+        "safetensors",
+        "tflite",
+    ];
+    let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.to_ascii_lowercase().as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::Verdict;
+
+    #[test]
+    fn bytes_of_no_known_format_are_clean_only_if_no_model_is_claimed() {
+        let noise = [0x9b, 0xc3, 0x01, 0xfe, 0x44, 0xa7, 0x00, 0x13];
+        let verdict = |name| Scanner::builtin().scan_bytes(name, &noise).verdict;
+        assert_eq!((verdict("model.PKL"), verdict("photo.raw")), (Verdict::Unscanned, Verdict::Clean));
+    }
 }

@@ -159,14 +159,20 @@ impl Assessor {
     /// What is there, with what is declared of it.
     fn read<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<Read> {
         let paths: Vec<PathBuf> = paths.into_iter().map(|path| path.as_ref().to_path_buf()).collect();
-        let facts = self.declared(&paths)?;
+        let (file, facts) = self.declared(&paths)?;
         let mut discovery = discover(&paths);
+        if let Some(file) = file {
+            let path = file.display().to_string();
+            discovery.skipped.retain(|unread| unread.path != path);
+            discovery.files.push(FileSeen { path, format: "aispm-facts".to_owned(), assets: 0 });
+            discovery.files.sort_by(|a, b| a.path.cmp(&b.path));
+        }
         let warnings = facts.apply(&mut discovery.inventory);
         Ok(Read { discovery, facts, warnings })
     }
 
-    /// The facts given, or those of each argument that is an `aispm.yaml` or a folder with one.
-    fn declared(&self, paths: &[PathBuf]) -> Result<Facts> {
+    /// The facts given, or those of the argument that is an `aispm.yaml` or a folder with one; and their file.
+    fn declared(&self, paths: &[PathBuf]) -> Result<(Option<PathBuf>, Facts)> {
         let named = |path: &PathBuf| path.is_file() && path.file_name().is_some_and(|name| name == FACTS_FILE);
         let found = paths.iter().map(|path| if named(path) { path.clone() } else { path.join(FACTS_FILE) });
         let found = found.filter(|file| self.facts.is_none() && file.is_file());
@@ -175,8 +181,8 @@ impl Assessor {
         let mut seen = HashSet::new();
         files.retain(|file| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())));
         match files.as_slice() {
-            [] => Ok(Facts::default()),
-            [file] => Facts::from_yaml(&file.display().to_string(), &load(file)?),
+            [] => Ok((None, Facts::default())),
+            [file] => Ok((Some(file.clone()), Facts::from_yaml(&file.display().to_string(), &load(file)?)?)),
             [_, second, ..] => {
                 let message = format!("two folders hold an {FACTS_FILE}; name the one to use with --facts");
                 Err(Error::new(ErrorKind::Usage, message).at(second))

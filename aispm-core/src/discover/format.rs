@@ -200,7 +200,8 @@ fn interpret(bytes: &[u8], outcome: &mut Outcome) {
         Some(format) => {
             outcome.formats.push(format.name);
             let error = (format.read)(&source, &mut outcome.found).err();
-            outcome.error = error.or(decoded.error).map(|error| (error.reason(), format.critical));
+            let ai = outcome.found.inventory.assets().any(|asset| asset.ai);
+            outcome.error = error.or(decoded.error).map(|error| (error.reason(), format.critical || ai));
         }
         None => {
             structured(&source, outcome);

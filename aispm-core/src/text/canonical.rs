@@ -82,6 +82,12 @@ impl Canonical {
         first.start.min(last.start)..first.end.max(last.end)
     }
 
+    /// Where the word ends that this place is in or at the end of: a term may be only the stem of a word. O(log words).
+    pub(super) fn word_end(&self, at: usize) -> usize {
+        let next = self.tokens.partition_point(|token| token.end < at);
+        self.tokens.get(next).filter(|token| token.start < at).map_or(at, |token| token.end)
+    }
+
     /// A word of the canonical text.
     pub(super) fn word(&self, token: Token) -> &str {
         self.text.get(token.start..token.end).unwrap_or_default()

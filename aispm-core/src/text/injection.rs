@@ -136,7 +136,7 @@ impl Engine {
         for held in &reading.held {
             let Some(relation) = self.relations.list.get(held.relation) else { continue };
             if relation.detector == detector && relation.weight > 0.0 {
-                let span = reading.canonical.source(held.start..held.end);
+                let span = reading.canonical.source(held.start..reading.canonical.word_end(held.end));
                 let (kind, rule) = (relation.kind.clone(), relation.id.clone());
                 matches.push(Match::new(detector.as_str(), kind, rule, score, relation.severity, span));
             }

@@ -2,6 +2,7 @@
 //! node budget, so that deep or exploding documents end in an error, never in a stack overflow or out of memory.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use saphyr_parser::{Event as Yaml, Parser, ScalarStyle, Span};
 use serde::de::DeserializeOwned;
@@ -19,9 +20,24 @@ const NODE_LIMIT: usize = 1_000_000;
 pub struct Document {
     /// The content.
     pub value: Value,
-    /// Lines from 1 by JSON pointer; empty for JSON, where the pointer itself is the place.
-    lines: HashMap<String, u64>,
-    path: String,
+    /// Lines from 1 by JSON pointer of the file; empty for JSON, where the pointer itself is the place.
+    lines: Arc<HashMap<String, u64>>,
+    path: Arc<str>,
+    place: Place,
+}
+
+/// Where a document stands in its file.
+#[derive(Debug, Clone, Default)]
+enum Place {
+    /// It is the file.
+    #[default]
+    Whole,
+    /// It is the value at this pointer.
+    At(String),
+    /// It is text inside the value at this pointer, e.g. the body of a recorded response.
+    Inside(String),
+    /// It is a line of the file, from 1.
+    Line(u64),
 }
 
 impl Document {
@@ -29,9 +45,35 @@ impl Document {
     pub fn json(path: impl Into<String>, text: &str) -> Result<Self> {
         let path = path.into();
         match serde_json::from_str(text) {
-            Ok(value) => Ok(Self { value, lines: HashMap::new(), path }),
+            Ok(value) => Ok(Self { value, path: path.into(), ..Self::default() }),
             Err(error) => Err(Error::from(error).at(&path)),
         }
+    }
+
+    /// A row of a JSON Lines file; `line` is counted from 1.
+    pub fn row(path: impl Into<Arc<str>>, line: u64, value: Value) -> Self {
+        Self { value, path: path.into(), place: Place::Line(line), ..Self::default() }
+    }
+
+    /// The value at a pointer as a document of its own, whose evidence still points into this file.
+    #[must_use]
+    pub fn part(&self, pointer: &str, value: Value) -> Self {
+        let place = match &self.place {
+            Place::Whole => Place::At(pointer.to_owned()),
+            Place::At(base) => Place::At(format!("{base}{pointer}")),
+            inside => inside.clone(),
+        };
+        Self { value, lines: Arc::clone(&self.lines), path: Arc::clone(&self.path), place }
+    }
+
+    /// What the text at a pointer holds, e.g. a recorded body; evidence points at that text as a whole.
+    #[must_use]
+    pub fn inside(&self, pointer: &str, value: Value) -> Self {
+        let mut part = self.part(pointer, value);
+        if let Place::At(base) = part.place {
+            part.place = Place::Inside(base);
+        }
+        part
     }
 
     /// Parses a YAML stream: every document before the first error, and that error. Linear in the text and in what its
@@ -42,7 +84,12 @@ impl Document {
         let mut documents = Vec::new();
         let error = loop {
             match loader.document() {
-                Ok(Some((value, lines))) => documents.push(Self { value, lines, path: path.clone() }),
+                Ok(Some((value, lines))) => documents.push(Self {
+                    value,
+                    lines: Arc::new(lines),
+                    path: path.as_str().into(),
+                    place: Place::Whole,
+                }),
                 Ok(None) => break None,
                 Err(error) => break Some(error.at(&path)),
             }
@@ -82,11 +129,17 @@ impl Document {
     /// Evidence for a JSON pointer of this document: pointer, and line where known.
     #[must_use]
     pub fn evidence(&self, pointer: &str) -> Evidence {
-        let mut evidence = Evidence::file(self.path.as_str());
+        let mut evidence = Evidence::file(&*self.path);
+        let pointer = match &self.place {
+            Place::Whole => pointer.to_owned(),
+            Place::At(base) => format!("{base}{pointer}"),
+            Place::Inside(base) => base.clone(),
+            Place::Line(line) => return evidence.line(*line),
+        };
+        evidence.line = nearest_line(&self.lines, &pointer);
         if !pointer.is_empty() {
-            evidence.pointer = Some(pointer.to_owned());
+            evidence.pointer = Some(pointer);
         }
-        evidence.line = nearest_line(&self.lines, pointer);
         evidence
     }
 }
@@ -323,6 +376,17 @@ mod tests {
         assert_eq!(doc.evidence("/b/0/y").line, Some(4));
         assert_eq!(doc.evidence("/c~1d").line, Some(6));
         assert_eq!(doc.evidence("/b/0/nowhere").line, Some(3));
+    }
+
+    #[test]
+    fn parts_point_into_their_file() {
+        let whole = one("a:\n  b:\n    c: 1\n");
+        let part = whole.part("/a", whole.value["a"].clone());
+        assert_eq!(part.evidence("/b").line, Some(2));
+        assert_eq!(part.part("/b", Value::Null).evidence("/c").pointer.as_deref(), Some("/a/b/c"));
+        assert_eq!(part.inside("/b", Value::Null).evidence("/x").pointer.as_deref(), Some("/a/b"));
+        let row = Document::row("f.jsonl", 7, Value::Null);
+        assert_eq!(row.part("/x", Value::Null).evidence("/y"), Evidence::file("f.jsonl").line(7));
     }
 
     #[test]

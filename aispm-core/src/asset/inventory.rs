@@ -10,8 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    AssetKind, Authentication, Encryption, Evidence, Exposure, ModelType, Provenance, RelationKind, RiskClass,
+    Activity, AssetKind, Authentication, Encryption, Evidence, Exposure, ExternalFinding, InheritedClass, ModelType,
+    OwnerClaim, Provenance, RelationKind, RiskClass,
 };
+
+/// Most places kept of one asset, relation or claim, and most of them in one file, so that memory is bounded by what
+/// is there and not by how often it was seen.
+const EVIDENCE_LIMIT: usize = 64;
+const EVIDENCE_PER_FILE: usize = 8;
 
 /// A stable id: ARN, resource URL, `k8s://cluster/ns/kind/name`, purl (`pkg:`), `file:path`, `internet`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -57,6 +63,9 @@ pub struct Asset {
     pub kind: AssetKind,
     /// A short name for people.
     pub name: String,
+    /// Other ids of the same thing: a URL beside an ARN, a digest, the address in a state file.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub aliases: BTreeSet<AssetId>,
     /// Whether it is AI; `false` for what only gives context (a plain bucket, an Express dependency).
     #[serde(default)]
     pub ai: bool,
@@ -72,9 +81,15 @@ pub struct Asset {
     /// Classes of data it holds: `personal`, `customer`, `health`, `payment`, `credentials`, `confidential`, ….
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub data_classes: BTreeSet<String>,
-    /// Who answers for it.
+    /// Classes of data that came to it along its lineage, and from where.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub inherited_classes: BTreeSet<InheritedClass>,
+    /// Who answers for it: the most binding of the claims.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// Every claim of who owns it, most binding first; more than one name is a conflict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owner_claims: Vec<OwnerClaim>,
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
@@ -93,7 +108,10 @@ pub struct Asset {
     /// The source's own tokens, verbatim (Terraform type and values, AWS IAM detail, image, SDK name, version).
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub properties: Map<String, Value>,
-    /// Where it was seen.
+    /// What other tools found on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub external_findings: Vec<ExternalFinding>,
+    /// Where it was seen: at most 64 places, of one file at most 8.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
 }
@@ -105,18 +123,22 @@ impl Asset {
             id: id.into(),
             kind,
             name: name.into(),
+            aliases: BTreeSet::new(),
             ai: kind.is_ai(),
             exposure: None,
             authentication: None,
             encryption: Encryption::default(),
             data_classes: BTreeSet::new(),
+            inherited_classes: BTreeSet::new(),
             owner: None,
+            owner_claims: Vec::new(),
             purpose: None,
             environment: None,
             risk_class: None,
             model_type: None,
             provenance: Provenance::default(),
             properties: Map::new(),
+            external_findings: Vec::new(),
             evidence: Vec::new(),
         }
     }
@@ -142,6 +164,46 @@ impl Asset {
         self
     }
 
+    /// Also known by this id.
+    #[must_use]
+    pub fn alias(mut self, id: impl Into<AssetId>) -> Self {
+        let id = id.into();
+        if id != self.id {
+            self.aliases.insert(id);
+        }
+        self
+    }
+
+    /// Adds a claim of who owns it; the most binding claim is the owner.
+    pub fn claim(&mut self, claim: OwnerClaim) {
+        match self.owner_claims.iter_mut().find(|known| known.source == claim.source && known.owner == claim.owner) {
+            Some(known) => keep(&mut known.evidence, claim.evidence),
+            None => {
+                self.owner_claims.push(claim);
+                self.owner_claims.sort();
+            }
+        }
+        self.owner = self.owner_claims.first().map(|claim| claim.owner.clone());
+    }
+
+    /// Adds what another tool found; the same rule of the same tool counts once.
+    pub fn report(&mut self, finding: ExternalFinding) {
+        let same = |known: &&mut ExternalFinding| {
+            (&known.tool, &known.rule, &known.title) == (&finding.tool, &finding.rule, &finding.title)
+        };
+        match self.external_findings.iter_mut().find(same) {
+            Some(known) => {
+                known.severity = known.severity.max(finding.severity);
+                known.time = known.time.take().max(finding.time);
+                keep(&mut known.evidence, finding.evidence);
+            }
+            None => {
+                self.external_findings.push(finding);
+                self.external_findings.sort();
+            }
+        }
+    }
+
     /// A property that is a string.
     #[must_use]
     pub fn text(&self, key: &str) -> Option<&str> {
@@ -164,6 +226,10 @@ impl Asset {
             self.name = other.name;
         }
         self.ai |= other.ai;
+        self.aliases.extend(other.aliases);
+        self.inherited_classes.extend(other.inherited_classes);
+        other.owner_claims.into_iter().for_each(|claim| self.claim(claim));
+        other.external_findings.into_iter().for_each(|finding| self.report(finding));
         self.exposure = self.exposure.max(other.exposure);
         self.authentication = match (self.authentication, other.authentication) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -180,10 +246,19 @@ impl Asset {
         for (key, value) in other.properties {
             self.properties.entry(key).or_insert(value);
         }
-        for evidence in other.evidence {
-            if !self.evidence.contains(&evidence) {
-                self.evidence.push(evidence);
-            }
+        keep(&mut self.evidence, other.evidence);
+    }
+}
+
+/// Adds places, the same one once, up to the limits.
+fn keep(known: &mut Vec<Evidence>, more: Vec<Evidence>) {
+    for evidence in more {
+        if known.len() >= EVIDENCE_LIMIT {
+            break;
+        }
+        let of_file = known.iter().rev().filter(|k| k.path == evidence.path).count();
+        if of_file < EVIDENCE_PER_FILE && !known.contains(&evidence) {
+            known.push(evidence);
         }
     }
 }
@@ -198,7 +273,10 @@ pub struct Relation {
     pub from: AssetId,
     /// The asset acted on.
     pub to: AssetId,
-    /// Where it was seen.
+    /// How often it was seen to happen; only where a log or trace shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activity: Option<Activity>,
+    /// Where it was seen: at most 64 places, of one file at most 8.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
 }
@@ -206,7 +284,14 @@ pub struct Relation {
 impl Relation {
     /// A relation without evidence.
     pub fn new(from: impl Into<AssetId>, kind: RelationKind, to: impl Into<AssetId>) -> Self {
-        Self { kind, from: from.into(), to: to.into(), evidence: Vec::new() }
+        Self { kind, from: from.into(), to: to.into(), activity: None, evidence: Vec::new() }
+    }
+
+    /// Seen to happen once, at this time.
+    #[must_use]
+    pub fn happened(mut self, time: Option<&str>) -> Self {
+        self.activity = Some(Activity::once(time));
+        self
     }
 
     /// With this evidence added.
@@ -251,11 +336,14 @@ impl Inventory {
         self.incoming.entry(relation.to.clone()).or_default().insert(key.clone());
         match self.relations.get_mut(&key) {
             Some(known) => {
-                for evidence in relation.evidence {
-                    if !known.evidence.contains(&evidence) {
-                        known.evidence.push(evidence);
+                keep(&mut known.evidence, relation.evidence);
+                known.activity = match (known.activity.take(), relation.activity) {
+                    (Some(mut known), Some(more)) => {
+                        known.merge(more);
+                        Some(known)
                     }
-                }
+                    (known, more) => known.or(more),
+                };
             }
             None => {
                 self.relations.insert(key, relation);
@@ -369,6 +457,7 @@ impl JsonSchema for Inventory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::asset::{OwnerSource, Severity};
 
     fn sample() -> Inventory {
         let mut inventory = Inventory::new();
@@ -395,6 +484,40 @@ mod tests {
         assert_eq!(to("n"), ["m"]);
         assert!(to("none").is_empty());
         assert_eq!(inventory.incoming("m").map(|r| r.from.as_str()).collect::<Vec<_>>(), ["n"]);
+    }
+
+    #[test]
+    fn claims_and_findings_are_kept_side_by_side() {
+        let mut inventory = Inventory::new();
+        let place = |line| Evidence::file("f").line(line);
+        for (source, owner, line) in
+            [(OwnerSource::Tag, "b", 1), (OwnerSource::Declared, "a", 2), (OwnerSource::Tag, "b", 3)]
+        {
+            let mut asset = Asset::new("x", AssetKind::Bucket, "x");
+            asset.claim(OwnerClaim::new(source, owner, place(line)));
+            asset.report(ExternalFinding::new("Prowler", "r", Severity::High, "t", place(line)));
+            inventory.add(asset);
+        }
+        let asset = inventory.get("x").unwrap();
+        assert_eq!((asset.owner.as_deref(), asset.owner_claims.len()), (Some("a"), 2));
+        assert_eq!((asset.external_findings.len(), asset.external_findings[0].evidence.len()), (1, 3));
+    }
+
+    #[test]
+    fn evidence_is_bounded_and_activity_adds_up() {
+        let mut inventory = Inventory::new();
+        for file in 0..100 {
+            for line in 0..100 {
+                let evidence = Evidence::file(format!("{file}")).line(line);
+                inventory.add(Asset::new("x", AssetKind::Bucket, "x").seen(evidence.clone()));
+                let relation =
+                    Relation::new("a", RelationKind::Invokes, "x").happened(Some("2026-01-01")).seen(evidence);
+                inventory.relate(relation);
+            }
+        }
+        let relation = inventory.relations().next().unwrap();
+        assert_eq!((inventory.get("x").unwrap().evidence.len(), relation.evidence.len()), (64, 64));
+        assert_eq!(relation.activity.as_ref().unwrap().count, 10_000);
     }
 
     #[test]

@@ -87,6 +87,8 @@ names! {
         Database = "database",
         /// A training or fine-tuning job.
         TrainingJob = "training-job",
+        /// An evaluation, red-team or batch-inference job.
+        Evaluation = "evaluation",
         /// A build, training or deployment pipeline.
         Pipeline = "pipeline",
         /// A notebook, as a file or a managed instance.
@@ -166,6 +168,7 @@ impl AssetKind {
                 | Self::FeatureStore
                 | Self::VectorStore
                 | Self::TrainingJob
+                | Self::Evaluation
                 | Self::Guardrail
                 | Self::AiProvider
         )

@@ -1,6 +1,7 @@
 //! The schema: assets, relations, inventory, findings, evidence, events, errors. Everything else speaks it.
 
 mod attribute;
+mod claim;
 mod diff;
 mod document;
 mod error;
@@ -11,6 +12,7 @@ mod inventory;
 mod kind;
 
 pub use attribute::{Authentication, Encryption, Exposure, ModelType, Provenance, RiskClass};
+pub use claim::{Activity, ExternalFinding, InheritedClass, OwnerClaim, OwnerSource};
 pub use diff::{Change, InventoryDiff};
 pub use document::{Document, pointer_key};
 pub use error::{Error, ErrorKind, Result};

@@ -8,7 +8,11 @@ use super::format::{Found, Source, Structured, Textual};
 use super::walk::file_name;
 use crate::asset::{Asset, AssetKind, Document, Error, Evidence, Exposure, RelationKind, pointer_key};
 
-pub(super) const DOCKERFILE: Textual = Textual {
+pub(super) const TEXTS: &[Textual] = &[DOCKERFILE];
+
+pub(super) const FORMATS: &[Structured] = &[COMPOSE];
+
+const DOCKERFILE: Textual = Textual {
     name: "dockerfile",
     critical: false,
     matches: |source| {
@@ -21,7 +25,7 @@ pub(super) const DOCKERFILE: Textual = Textual {
     read: dockerfile,
 };
 
-pub(super) const COMPOSE: Structured = Structured {
+const COMPOSE: Structured = Structured {
     name: "compose",
     critical: false,
     markers: &["services:", "image:"],

@@ -6,7 +6,9 @@ use super::model_ref;
 use super::package::project;
 use crate::asset::{Error, RelationKind};
 
-pub(super) const DOTENV: Textual = Textual {
+pub(super) const TEXTS: &[Textual] = &[DOTENV];
+
+const DOTENV: Textual = Textual {
     name: "dotenv",
     critical: false,
     matches: |source| source.name() == ".env" || source.name().starts_with(".env.") || source.has_extension(&["env"]),

@@ -9,7 +9,9 @@ use super::format::{Found, Source, Textual};
 use super::{model_ref, terraform};
 use crate::asset::{Asset, AssetKind, Error, RelationKind};
 
-pub(super) const HCL: Textual = Textual {
+pub(super) const TEXTS: &[Textual] = &[HCL];
+
+const HCL: Textual = Textual {
     name: "terraform-hcl",
     critical: false,
     matches: |source| source.has_extension(&["tf", "hcl", "tofu"]),

@@ -10,7 +10,9 @@ use super::format::{Found, Structured};
 use super::package::Reference;
 use crate::asset::{Asset, AssetKind, Document, Evidence, RelationKind, pointer_key};
 
-pub(super) const CONFIG: Structured = Structured {
+pub(super) const FORMATS: &[Structured] = &[CONFIG, TOOLS];
+
+const CONFIG: Structured = Structured {
     name: "mcp-config",
     critical: true,
     markers: &["mcpServers"],
@@ -18,7 +20,7 @@ pub(super) const CONFIG: Structured = Structured {
     read: config,
 };
 
-pub(super) const TOOLS: Structured = Structured {
+const TOOLS: Structured = Structured {
     name: "mcp-tools",
     critical: true,
     markers: &["inputSchema"],

@@ -11,15 +11,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::{Event, Inventory};
 
+mod ai_native;
 mod aws;
+mod azure;
 mod catalog;
 mod code;
 mod container;
+mod data_plane;
 pub mod declared;
 mod decode;
 mod docker;
 mod dotenv;
+mod envelope;
+mod external;
 mod format;
+mod gcp;
 mod hcl;
 mod kubernetes;
 mod link;
@@ -27,8 +33,14 @@ mod mcp;
 mod model_file;
 mod model_ref;
 mod package;
+mod pipeline;
 mod prompt_log;
+mod read;
+mod recording;
+mod saas;
 mod secret;
+mod syntax;
+mod telemetry;
 mod terraform;
 mod walk;
 
@@ -103,7 +115,7 @@ pub fn discover<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Discovery
 pub fn discover_within<P: AsRef<Path>>(limits: &Limits, paths: impl IntoIterator<Item = P>) -> Discovery {
     let walk = walk::walk(paths);
     let mut discovery = Discovery { skipped: walk.skipped, incomplete: walk.unread, ..Discovery::default() };
-    for outcome in format::read_all(&walk.files, &Arc::new(walk.tree), limits) {
+    for outcome in read::read_all(&walk.files, &Arc::new(walk.tree), limits) {
         discovery.take(outcome);
     }
     link::join(&mut discovery);
@@ -112,8 +124,8 @@ pub fn discover_within<P: AsRef<Path>>(limits: &Limits, paths: impl IntoIterator
 
 impl Discovery {
     /// Each file ends in exactly one list; one that was read in part is `incomplete`, and what it gave is kept.
-    fn take(&mut self, outcome: format::Outcome) {
-        let format::Outcome { path, found, formats, skipped, error } = outcome;
+    fn take(&mut self, outcome: read::Outcome) {
+        let read::Outcome { path, found, formats, skipped, error } = outcome;
         if let Some((reason, critical)) = error {
             self.incomplete.push(Unread { path, reason, critical });
         } else if formats.is_empty() {

@@ -9,8 +9,10 @@ use super::walk::file_name;
 use crate::artifact::{FileReport, Format, Scanner, Verdict};
 use crate::asset::{Asset, AssetKind, Evidence};
 
+pub(super) const FORMATS: &[Structured] = &[CONFIG];
+
 /// `config.json` and `tokenizer_config.json` of a Hugging Face model, whose templates and remote code run on loading.
-pub(super) const CONFIG: Structured = Structured {
+const CONFIG: Structured = Structured {
     name: "huggingface-config",
     critical: true,
     markers: &["\"chat_template\""],

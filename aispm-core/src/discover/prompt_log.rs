@@ -6,7 +6,11 @@ use super::format::{Found, Source, Structured, Textual};
 use super::walk::file_name;
 use crate::asset::{Asset, AssetId, AssetKind, Document, Error, ErrorKind, Event, Evidence, TextRole};
 
-pub(super) const LINES: Textual = Textual {
+pub(super) const TEXTS: &[Textual] = &[LINES];
+
+pub(super) const FORMATS: &[Structured] = &[DOCUMENT];
+
+const LINES: Textual = Textual {
     name: "prompt-log",
     critical: true,
     matches: |source| {
@@ -16,7 +20,7 @@ pub(super) const LINES: Textual = Textual {
     read: read_lines,
 };
 
-pub(super) const DOCUMENT: Structured = Structured {
+const DOCUMENT: Structured = Structured {
     name: "prompt-log",
     critical: true,
     markers: &["\"messages\"", "\"role\""],

@@ -17,7 +17,9 @@ use crate::discover::{Found, Structured};
 mod exposure;
 mod iam;
 
-pub(super) const SHOW: Structured = Structured {
+pub(super) const FORMATS: &[Structured] = &[SHOW];
+
+const SHOW: Structured = Structured {
     name: "terraform-show",
     critical: true,
     markers: &["terraform_version", "\"values\""],

@@ -2,4 +2,6 @@
 
 mod authorization_details;
 
-pub(super) use authorization_details::AUTHORIZATION_DETAILS;
+use super::format::Structured;
+
+pub(super) const FORMATS: &[Structured] = &[authorization_details::AUTHORIZATION_DETAILS];

@@ -14,7 +14,11 @@ use super::format::{Found, Source, Structured, Textual};
 use super::package::{Reference, depend, project_id};
 use crate::asset::{Asset, AssetKind, Document, Evidence, RelationKind};
 
-pub(super) const PYTHON: Textual = Textual {
+pub(super) const TEXTS: &[Textual] = &[PYTHON, JAVASCRIPT, GO];
+
+pub(super) const FORMATS: &[Structured] = &[NOTEBOOK];
+
+const PYTHON: Textual = Textual {
     name: "python",
     critical: false,
     matches: |source| source.has_extension(&["py", "pyi", "pyw"]) || shebang(source, "python"),
@@ -24,7 +28,7 @@ pub(super) const PYTHON: Textual = Textual {
     },
 };
 
-pub(super) const JAVASCRIPT: Textual = Textual {
+const JAVASCRIPT: Textual = Textual {
     name: "javascript",
     critical: false,
     matches: |source| {
@@ -36,7 +40,7 @@ pub(super) const JAVASCRIPT: Textual = Textual {
     },
 };
 
-pub(super) const GO: Textual = Textual {
+const GO: Textual = Textual {
     name: "go",
     critical: false,
     matches: |source| source.has_extension(&["go"]),
@@ -46,7 +50,7 @@ pub(super) const GO: Textual = Textual {
     },
 };
 
-pub(super) const NOTEBOOK: Structured = Structured {
+const NOTEBOOK: Structured = Structured {
     name: "notebook",
     critical: false,
     markers: &["\"cells\"", "\"nbformat\""],

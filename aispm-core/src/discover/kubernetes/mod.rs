@@ -9,10 +9,14 @@ use serde_json::{Map, Value};
 
 pub(super) use network::internet;
 
-use super::format::{Found, Structured};
+use super::format::{Found, Structured, Textual};
 use crate::asset::{Asset, AssetKind, Document, Evidence};
 
-pub(super) const MANIFEST: Structured = Structured {
+pub(super) const FORMATS: &[Structured] = &[MANIFEST];
+
+pub(super) const TEXTS: &[Textual] = &[];
+
+const MANIFEST: Structured = Structured {
     name: "kubernetes",
     critical: true,
     markers: &["apiVersion", "kind"],

@@ -4,14 +4,17 @@ mod node;
 mod python;
 mod toml_file;
 
-pub(super) use node::{PACKAGE_JSON, PACKAGE_LOCK};
-pub(super) use python::REQUIREMENTS;
-pub(super) use toml_file::{CARGO, GO_MOD, PIPFILE, PYPROJECT, PYTHON_LOCK};
-
+use self::node::{PACKAGE_JSON, PACKAGE_LOCK};
+use self::python::REQUIREMENTS;
+use self::toml_file::{CARGO, GO_MOD, PIPFILE, PYPROJECT, PYTHON_LOCK};
 use super::catalog::catalog;
-use super::format::Found;
+use super::format::{Found, Structured, Textual};
 use super::walk::folder_name;
 use crate::asset::{Asset, AssetKind, Evidence, RelationKind};
+
+pub(super) const FORMATS: &[Structured] = &[PACKAGE_JSON, PACKAGE_LOCK];
+
+pub(super) const TEXTS: &[Textual] = &[REQUIREMENTS, PYPROJECT, PIPFILE, PYTHON_LOCK, CARGO, GO_MOD];
 
 /// A package as a file refers to it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,137 @@
+//! From a file to what it gave: decoded, sniffed, read by its format.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::decode::decode;
+use super::format::{Found, Source, TEXTUAL, critical, dispatch};
+use super::syntax::{Parsed, parse};
+use super::walk::Tree;
+use super::{Limits, model_file, secret};
+use crate::asset::Error;
+
+/// What became of one file: exactly one of understood (`formats`), `skipped` and `error` is reported.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) path: String,
+    pub(super) found: Found,
+    pub(super) formats: Vec<&'static str>,
+    pub(super) skipped: Option<String>,
+    pub(super) error: Option<(String, bool)>,
+}
+
+impl Outcome {
+    fn model_file(&mut self, read: model_file::Read) {
+        match read {
+            model_file::Read::Model(format) => self.formats.push(format.as_str()),
+            model_file::Read::Unscanned(reason) => self.error = Some((reason, true)),
+            model_file::Read::Archive => {
+                self.skipped = Some("an archive or binary file; no model seen in it".to_owned())
+            }
+        }
+    }
+}
+
+/// Reads files in parallel; outcomes in the order of the files.
+pub(super) fn read_all(files: &[PathBuf], tree: &Arc<Tree>, limits: &Limits) -> Vec<Outcome> {
+    files.par_iter().map(|file| read(file, tree, limits)).collect()
+}
+
+fn read(file: &Path, tree: &Arc<Tree>, limits: &Limits) -> Outcome {
+    let mut outcome = Outcome { path: file.display().to_string(), ..Outcome::default() };
+    outcome.found.tree = Arc::clone(tree);
+    match load(file, limits) {
+        Ok(Loaded::Whole(bytes)) => interpret(&bytes, &mut outcome),
+        Ok(Loaded::Head(head, size)) => match model_file::sniff(&outcome.path, &head) {
+            Some(sniffed) => {
+                let read = model_file::read_large(file, sniffed, limits.file_bytes, &mut outcome.found);
+                outcome.model_file(read);
+            }
+            None => {
+                let reason = format!("{size} bytes, larger than the limit of {}", limits.file_bytes);
+                outcome.error = Some((reason, true));
+            }
+        },
+        // what cannot be opened may be anything, identity included
+        Err(error) => outcome.error = Some((error.reason(), true)),
+    }
+    outcome
+}
+
+enum Loaded {
+    Whole(Vec<u8>),
+    /// The first bytes of a file over the limit, and its size.
+    Head(Vec<u8>, u64),
+}
+
+fn load(file: &Path, limits: &Limits) -> Result<Loaded, Error> {
+    let unreadable = |error| Error::unreadable(file, error);
+    let size = fs::metadata(file).map_err(unreadable)?.len();
+    let reader = fs::File::open(file).map_err(unreadable)?;
+    let over = size > limits.file_bytes;
+    let mut bytes = Vec::new();
+    // a file may grow while it is read
+    reader.take(if over { 4096 } else { limits.file_bytes }).read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(if over { Loaded::Head(bytes, size) } else { Loaded::Whole(bytes) })
+}
+
+fn interpret(bytes: &[u8], outcome: &mut Outcome) {
+    if let Some(sniffed) = model_file::sniff(&outcome.path, bytes) {
+        let read = model_file::read(&outcome.path, sniffed, bytes, &mut outcome.found);
+        outcome.model_file(read);
+        return;
+    }
+    let Some(decoded) = decode(bytes) else {
+        outcome.skipped = Some("binary, of no known format".to_owned());
+        return;
+    };
+    let path = outcome.path.clone();
+    let source = Source { path: &path, text: &decoded.text };
+    match TEXTUAL.iter().copied().flatten().find(|format| (format.matches)(&source)) {
+        Some(format) => {
+            outcome.found.name(format.name);
+            let error = (format.read)(&source, &mut outcome.found).err();
+            let ai = outcome.found.inventory.assets().any(|asset| asset.ai);
+            outcome.error = error.or(decoded.error).map(|error| (error.reason(), format.critical || ai));
+        }
+        None => {
+            structured(&source, outcome);
+            if let (Some(error), None) = (decoded.error, &outcome.error) {
+                outcome.error = Some((error.reason(), critical(&decoded.text)));
+            }
+        }
+    }
+    outcome.formats = std::mem::take(&mut outcome.found.formats);
+    // what a log's messages hold is the log's own matter
+    if outcome.found.events.is_empty() {
+        secret::read(&path, &decoded.text, &mut outcome.found);
+    }
+}
+
+/// Reads JSON, JSON Lines or YAML, whichever the text looks like.
+fn structured(source: &Source<'_>, outcome: &mut Outcome) {
+    let Parsed { documents, error, reason } = parse(source);
+    for document in &documents {
+        dispatch(document, &mut outcome.found);
+    }
+    let unknown = outcome.found.formats.is_empty();
+    match error.or_else(|| outcome.found.cut.take()) {
+        Some(_) if unknown && template(source.text) => {
+            outcome.skipped = Some("a template, not a manifest: render it first (`helm template`)".to_owned());
+        }
+        Some(error) => outcome.error = Some((error.reason(), critical(source.text) || !unknown)),
+        None if unknown => outcome.skipped = Some(reason.unwrap_or("no known format").to_owned()),
+        None => {}
+    }
+}
+
+/// Whether a text has what only a template engine understands.
+fn template(text: &str) -> bool {
+    ["{{ .Values", "{{- ", "{{ include", "{{ .Release", "{{.Values", "{{ if", "{%"]
+        .iter()
+        .any(|sign| text.contains(sign))
+}

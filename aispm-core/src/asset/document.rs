@@ -38,6 +38,8 @@ enum Place {
     Inside(String),
     /// It is a line of the file, from 1.
     Line(u64),
+    /// It is the file with only some rows of the list at this pointer, after this many others.
+    Rows(String, usize),
 }
 
 impl Document {
@@ -55,12 +57,20 @@ impl Document {
         Self { value, path: path.into(), place: Place::Line(line), ..Self::default() }
     }
 
+    /// A document of which only some rows of the list at `pointer` were read, the `first` of them so far from its start;
+    /// evidence points at the rows where they really stand.
+    #[must_use]
+    pub fn rows(path: impl Into<Arc<str>>, pointer: impl Into<String>, first: usize, value: Value) -> Self {
+        Self { value, path: path.into(), place: Place::Rows(pointer.into(), first), ..Self::default() }
+    }
+
     /// The value at a pointer as a document of its own, whose evidence still points into this file.
     #[must_use]
     pub fn part(&self, pointer: &str, value: Value) -> Self {
         let place = match &self.place {
             Place::Whole => Place::At(pointer.to_owned()),
             Place::At(base) => Place::At(format!("{base}{pointer}")),
+            Place::Rows(list, first) => Place::At(shifted(pointer, list, *first)),
             inside => inside.clone(),
         };
         Self { value, lines: Arc::clone(&self.lines), path: Arc::clone(&self.path), place }
@@ -134,6 +144,7 @@ impl Document {
             Place::Whole => pointer.to_owned(),
             Place::At(base) => format!("{base}{pointer}"),
             Place::Inside(base) => base.clone(),
+            Place::Rows(list, first) => shifted(pointer, list, *first),
             Place::Line(line) => return evidence.line(*line),
         };
         evidence.line = nearest_line(&self.lines, &pointer);
@@ -141,6 +152,17 @@ impl Document {
             evidence.pointer = Some(pointer);
         }
         evidence
+    }
+}
+
+/// A pointer below a list of which the first rows are missing, with the row's real number.
+fn shifted(pointer: &str, list: &str, first: usize) -> String {
+    let below = pointer.strip_prefix(list).and_then(|rest| rest.strip_prefix('/'));
+    let row = below.map(|below| below.split_once('/').map_or((below, ""), |(row, rest)| (row, rest)));
+    match row.and_then(|(row, rest)| Some((row.parse::<usize>().ok()?, rest))) {
+        Some((row, "")) => format!("{list}/{}", row + first),
+        Some((row, rest)) => format!("{list}/{}/{rest}", row + first),
+        None => pointer.to_owned(),
     }
 }
 
@@ -387,6 +409,12 @@ mod tests {
         assert_eq!(part.inside("/b", Value::Null).evidence("/x").pointer.as_deref(), Some("/a/b"));
         let row = Document::row("f.jsonl", 7, Value::Null);
         assert_eq!(row.part("/x", Value::Null).evidence("/y"), Evidence::file("f.jsonl").line(7));
+        let rows = Document::rows("f.json", "/items", 40, Value::Null);
+        let pointer = |document: &Document, pointer: &str| document.evidence(pointer).pointer.unwrap_or_default();
+        assert_eq!(pointer(&rows, "/items/2/a"), "/items/42/a");
+        assert_eq!(pointer(&rows, "/kind"), "/kind");
+        assert_eq!(pointer(&rows.part("/items/0", Value::Null), "/a"), "/items/40/a");
+        assert_eq!(pointer(&Document::rows("f.json", "", 1, Value::Null), "/1"), "/2");
     }
 
     #[test]

@@ -28,6 +28,7 @@ const DOCKERFILE: Textual = Textual {
 const COMPOSE: Structured = Structured {
     name: "compose",
     critical: false,
+    in_parts: false,
     markers: &["services:", "image:"],
     matches: |value| {
         value.get("services").and_then(Value::as_object).is_some_and(|services| {

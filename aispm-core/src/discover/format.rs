@@ -46,6 +46,19 @@ impl Found {
         self.inventory.relate(Relation::new(from, kind, to).happened(time).seen(evidence.clone()));
     }
 
+    /// An empty one, for another part of the same file.
+    pub(super) fn beside(&self) -> Self {
+        Self { tree: Arc::clone(&self.tree), ..Self::default() }
+    }
+
+    /// Adds what another part of the same file gave.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.inventory.extend(other.inventory);
+        self.events.extend(other.events);
+        self.cut = self.cut.take().or(other.cut);
+        other.formats.into_iter().for_each(|format| self.name(format));
+    }
+
     /// Notes that a format was read.
     pub(super) fn name(&mut self, format: &'static str) {
         if !self.formats.contains(&format) {
@@ -61,6 +74,8 @@ pub(crate) struct Structured {
     pub(crate) name: &'static str,
     /// Whether it says who may do what or what AI there is, so that a gate must not pass without it.
     pub(crate) critical: bool,
+    /// Whether its lists may be read some rows at a time, each row for itself.
+    pub(crate) in_parts: bool,
     /// Words that tell a broken file of this format from others; all must occur.
     pub(crate) markers: &'static [&'static str],
     /// Whether this document or row is of the format; cheap, since it is asked for every row.
@@ -144,10 +159,18 @@ pub(super) const TEXTUAL: &[&[Textual]] = &[
     code::TEXTS,
 ];
 
+fn format(value: &Value) -> Option<&'static Structured> {
+    STRUCTURED.iter().copied().flatten().find(|format| (format.matches)(value))
+}
+
+/// Whether a document like this may be read some rows at a time.
+pub(super) fn takes_parts(value: &Value) -> bool {
+    format(value).is_none_or(|format| format.in_parts)
+}
+
 /// Reads a document by the first format that matches it, or its rows by theirs; whether one did.
 pub(super) fn dispatch(document: &Document, found: &mut Found) -> bool {
-    let mut formats = STRUCTURED.iter().copied().flatten();
-    match formats.find(|format| (format.matches)(&document.value)) {
+    match format(&document.value) {
         Some(format) => {
             found.name(format.name);
             (format.read)(document, found);

@@ -15,6 +15,7 @@ pub(super) const FORMATS: &[Structured] = &[CONFIG, TOOLS];
 const CONFIG: Structured = Structured {
     name: "mcp-config",
     critical: true,
+    in_parts: false,
     markers: &["mcpServers"],
     matches: |value| !server_maps(value).is_empty(),
     read: config,
@@ -23,6 +24,7 @@ const CONFIG: Structured = Structured {
 const TOOLS: Structured = Structured {
     name: "mcp-tools",
     critical: true,
+    in_parts: false,
     markers: &["inputSchema"],
     matches: |value| tool_list(value).is_some(),
     read: tools,

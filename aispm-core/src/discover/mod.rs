@@ -39,6 +39,8 @@ mod read;
 mod recording;
 mod saas;
 mod secret;
+mod split;
+mod stream;
 mod syntax;
 mod telemetry;
 mod terraform;
@@ -115,9 +117,7 @@ pub fn discover<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Discovery
 pub fn discover_within<P: AsRef<Path>>(limits: &Limits, paths: impl IntoIterator<Item = P>) -> Discovery {
     let walk = walk::walk(paths);
     let mut discovery = Discovery { skipped: walk.skipped, incomplete: walk.unread, ..Discovery::default() };
-    for outcome in read::read_all(&walk.files, &Arc::new(walk.tree), limits) {
-        discovery.take(outcome);
-    }
+    read::read_all(&walk.files, &Arc::new(walk.tree), limits, |outcome| discovery.take(outcome));
     link::join(&mut discovery);
     discovery
 }

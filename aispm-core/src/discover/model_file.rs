@@ -15,6 +15,7 @@ pub(super) const FORMATS: &[Structured] = &[CONFIG];
 const CONFIG: Structured = Structured {
     name: "huggingface-config",
     critical: true,
+    in_parts: false,
     markers: &["\"chat_template\""],
     matches: |value| {
         value.get("chat_template").is_some()

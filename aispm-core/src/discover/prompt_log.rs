@@ -23,6 +23,7 @@ const LINES: Textual = Textual {
 const DOCUMENT: Structured = Structured {
     name: "prompt-log",
     critical: true,
+    in_parts: true,
     markers: &["\"messages\"", "\"role\""],
     matches: |value| value.as_array().is_some_and(|rows| rows.first().is_some_and(is_row)),
     read: read_document,

@@ -11,7 +11,7 @@ use super::decode::decode;
 use super::format::{Found, Source, TEXTUAL, critical, dispatch};
 use super::syntax::{Parsed, parse};
 use super::walk::Tree;
-use super::{Limits, model_file, secret};
+use super::{Limits, model_file, secret, stream};
 use crate::asset::Error;
 
 /// What became of one file: exactly one of understood (`formats`), `skipped` and `error` is reported.
@@ -36,25 +36,51 @@ impl Outcome {
     }
 }
 
-/// Reads files in parallel; outcomes in the order of the files.
-pub(super) fn read_all(files: &[PathBuf], tree: &Arc<Tree>, limits: &Limits) -> Vec<Outcome> {
-    files.par_iter().map(|file| read(file, tree, limits)).collect()
+/// Most files, and about most bytes of them, whose outcomes are in memory at a time.
+const WINDOW_FILES: usize = 512;
+const WINDOW_BYTES: u64 = 64 << 20;
+
+/// Reads files in parallel and hands their outcomes over in order, each window of files while the next is read.
+pub(super) fn read_all(files: &[PathBuf], tree: &Arc<Tree>, limits: &Limits, mut take: impl FnMut(Outcome) + Send) {
+    let mut ready: Vec<Outcome> = Vec::new();
+    let mut rest = files;
+    while !rest.is_empty() {
+        let window;
+        (window, rest) = rest.split_at_checked(window_length(rest)).unwrap_or((rest, &[]));
+        let last = std::mem::take(&mut ready);
+        let read = || window.par_iter().map(|file| read(file, tree, limits)).collect();
+        ((), ready) = rayon::join(|| last.into_iter().for_each(&mut take), read);
+    }
+    ready.into_iter().for_each(take);
+}
+
+/// How many of the next files make a window; at least one.
+fn window_length(files: &[PathBuf]) -> usize {
+    let mut bytes = 0;
+    let size = |file: &PathBuf| fs::metadata(file).map_or(0, |metadata| metadata.len());
+    let fit = files.iter().take(WINDOW_FILES).take_while(|file| {
+        let before = bytes;
+        bytes += size(file);
+        before < WINDOW_BYTES
+    });
+    fit.count().max(1)
 }
 
 fn read(file: &Path, tree: &Arc<Tree>, limits: &Limits) -> Outcome {
     let mut outcome = Outcome { path: file.display().to_string(), ..Outcome::default() };
     outcome.found.tree = Arc::clone(tree);
-    match load(file, limits) {
+    match load(file, limits, &mut outcome.found) {
         Ok(Loaded::Whole(bytes)) => interpret(&bytes, &mut outcome),
+        Ok(Loaded::Parts(result)) => {
+            outcome.formats = std::mem::take(&mut outcome.found.formats);
+            outcome.error = result.err().or(outcome.found.cut.take()).map(|error| (error.reason(), true));
+        }
         Ok(Loaded::Head(head, size)) => match model_file::sniff(&outcome.path, &head) {
             Some(sniffed) => {
                 let read = model_file::read_large(file, sniffed, limits.file_bytes, &mut outcome.found);
                 outcome.model_file(read);
             }
-            None => {
-                let reason = format!("{size} bytes, larger than the limit of {}", limits.file_bytes);
-                outcome.error = Some((reason, true));
-            }
+            None => outcome.error = Some((stream::too_large(size, limits.file_bytes).reason(), true)),
         },
         // what cannot be opened may be anything, identity included
         Err(error) => outcome.error = Some((error.reason(), true)),
@@ -64,13 +90,20 @@ fn read(file: &Path, tree: &Arc<Tree>, limits: &Limits) -> Outcome {
 
 enum Loaded {
     Whole(Vec<u8>),
+    /// Read in parts, to the end or to an error.
+    Parts(Result<(), Error>),
     /// The first bytes of a file over the limit, and its size.
     Head(Vec<u8>, u64),
 }
 
-fn load(file: &Path, limits: &Limits) -> Result<Loaded, Error> {
+fn load(file: &Path, limits: &Limits, found: &mut Found) -> Result<Loaded, Error> {
     let unreadable = |error| Error::unreadable(file, error);
     let size = fs::metadata(file).map_err(unreadable)?.len();
+    if size >= stream::LARGE
+        && let Some(result) = stream::read(file, found)
+    {
+        return Ok(Loaded::Parts(result));
+    }
     let reader = fs::File::open(file).map_err(unreadable)?;
     let over = size > limits.file_bytes;
     let mut bytes = Vec::new();
@@ -117,6 +150,9 @@ fn structured(source: &Source<'_>, outcome: &mut Outcome) {
     let Parsed { documents, error, reason } = parse(source);
     for document in &documents {
         dispatch(document, &mut outcome.found);
+    }
+    if error.is_some() && documents.is_empty() {
+        stream::rescue(source.path, source.text, &mut outcome.found);
     }
     let unknown = outcome.found.formats.is_empty();
     match error.or_else(|| outcome.found.cut.take()) {

@@ -14,6 +14,7 @@ const DEPTH: usize = 4;
 const BOTO: Structured = Structured {
     name: "boto-recording",
     critical: false,
+    in_parts: false,
     markers: &["\"status_code\"", "\"data\""],
     matches: |value| value.get("status_code").is_some_and(Value::is_u64) && value.get("data").is_some(),
     read: |document, found| body(document, "/data", found),
@@ -23,6 +24,7 @@ const BOTO: Structured = Structured {
 const FLIGHT: Structured = Structured {
     name: "http-recording",
     critical: false,
+    in_parts: false,
     markers: &["\"headers\"", "\"body\""],
     matches: |value| value.get("headers").is_some_and(Value::is_object) && value.get("body").is_some_and(is_body),
     read: |document, found| body(document, "/body", found),
@@ -32,6 +34,7 @@ const FLIGHT: Structured = Structured {
 const CASSETTE: Structured = Structured {
     name: "http-cassette",
     critical: false,
+    in_parts: false,
     markers: &["interactions", "request", "response"],
     matches: |value| {
         let first = |list: &Vec<Value>| {

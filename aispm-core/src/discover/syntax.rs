@@ -1,5 +1,6 @@
 //! Text as documents: JSON with or without comments, JSON Lines, YAML.
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::format::Source;
@@ -29,43 +30,55 @@ pub(super) fn parse(source: &Source<'_>) -> Parsed {
     }
 }
 
-/// Whether a file is JSON Lines: its first two rows are JSON objects of their own, or one is and the name says so.
-fn json_lines(source: &Source<'_>) -> bool {
-    let mut rows = source.text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let mut object = || {
-        rows.next()
-            .is_some_and(|row| row.starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(row).is_ok())
-    };
-    object() && (object() || source.has_extension(&["jsonl", "ndjson"]))
+/// Whether a text is JSON Lines: its first two rows are JSON objects of their own.
+pub(super) fn is_json_lines(text: &str) -> bool {
+    let mut rows = text.lines().map(str::trim).filter(|line| !line.is_empty()).take(2);
+    let mut object =
+        || rows.next().is_some_and(|row| row.starts_with('{') && serde_json::from_str::<IgnoredAny>(row).is_ok());
+    object() && object()
 }
 
-/// The rows of JSON Lines; the error tells the first bad one and how many there are.
+/// The rows of JSON Lines.
 fn lines(source: &Source<'_>) -> Parsed {
-    let mut parsed = Parsed::default();
+    let (mut documents, mut bad) = (Vec::new(), BadRows::default());
     let path: std::sync::Arc<str> = source.path.into();
-    let (mut bad, mut first) = (0_usize, None);
     for (i, text) in source.text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
         match serde_json::from_str::<Value>(text) {
-            Ok(value) => parsed.documents.push(Document::row(path.clone(), i as u64 + 1, value)),
-            Err(error) => {
-                bad += 1;
-                first.get_or_insert((i + 1, Error::from(error).message));
-            }
+            Ok(value) => documents.push(Document::row(path.clone(), i as u64 + 1, value)),
+            Err(error) => bad.note(Some(i + 1), &Error::from(error).message),
         }
     }
-    parsed.error = first.map(|(line, message)| bad_rows(line, bad, &message));
-    parsed
+    Parsed { documents, error: bad.into_error(), reason: None }
 }
 
-/// What is said of rows that do not parse.
-pub(super) fn bad_rows(line: usize, count: usize, message: &str) -> Error {
-    let message = match count {
-        1 => format!("bad row: {message}"),
-        _ => format!("{count} bad rows, the first: {message}"),
-    };
-    let mut error = Error::new(ErrorKind::Malformed, message);
-    error.line = Some(line);
-    error
+/// Rows that do not parse: the first one's line and trouble, and how many there are.
+#[derive(Debug, Default)]
+pub(super) struct BadRows {
+    count: usize,
+    first: Option<(Option<usize>, String)>,
+}
+
+impl BadRows {
+    pub(super) fn note(&mut self, line: Option<usize>, message: &str) {
+        self.count += 1;
+        self.first.get_or_insert_with(|| (line, message.to_owned()));
+    }
+
+    pub(super) fn merge(&mut self, later: Self) {
+        self.count += later.count;
+        self.first = self.first.take().or(later.first);
+    }
+
+    pub(super) fn into_error(self) -> Option<Error> {
+        let (line, message) = self.first?;
+        let message = match self.count {
+            1 => format!("bad row: {message}"),
+            count => format!("{count} bad rows, the first: {message}"),
+        };
+        let mut error = Error::new(ErrorKind::Malformed, message);
+        error.line = line;
+        Some(error)
+    }
 }
 
 enum Syntax {
@@ -86,7 +99,7 @@ fn syntax(source: &Source<'_>) -> Syntax {
     let yaml = source.has_extension(&["yaml", "yml"]);
     if source.text.trim().is_empty() {
         Syntax::Other("empty")
-    } else if json && json_lines(source) {
+    } else if json && (is_json_lines(source.text) || source.has_extension(&["jsonl", "ndjson"])) {
         Syntax::Lines
     } else if json || (source.has_extension(&["json", "jsonc"]) && matches!(first, Some('{' | '['))) {
         Syntax::Json

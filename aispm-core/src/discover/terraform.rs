@@ -22,6 +22,7 @@ pub(super) const FORMATS: &[Structured] = &[SHOW];
 const SHOW: Structured = Structured {
     name: "terraform-show",
     critical: true,
+    in_parts: false,
     markers: &["terraform_version", "\"values\""],
     matches: |value| value.get("terraform_version").is_some() && module(value).is_some(),
     read,

@@ -12,6 +12,7 @@ use crate::identity::aws::misread;
 pub(in crate::discover) const AUTHORIZATION_DETAILS: Structured = Structured {
     name: "aws-authorization-details",
     critical: true,
+    in_parts: true,
     markers: &["DetailList", "Arn"],
     matches: |value| SECTIONS.iter().any(|(key, _)| value.get(key).is_some_and(Value::is_array)),
     read,

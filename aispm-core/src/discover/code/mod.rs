@@ -53,6 +53,7 @@ const GO: Textual = Textual {
 const NOTEBOOK: Structured = Structured {
     name: "notebook",
     critical: false,
+    in_parts: false,
     markers: &["\"cells\"", "\"nbformat\""],
     matches: |value| value.get("nbformat").is_some() && value.get("cells").is_some_and(Value::is_array),
     read: notebook,

@@ -19,6 +19,7 @@ pub(super) const TEXTS: &[Textual] = &[];
 const MANIFEST: Structured = Structured {
     name: "kubernetes",
     critical: true,
+    in_parts: true,
     markers: &["apiVersion", "kind"],
     matches: |value| text(value, "apiVersion").is_some() && text(value, "kind").is_some(),
     read,

@@ -12,6 +12,7 @@ const SECTIONS: &[&str] = &["dependencies", "devDependencies", "peerDependencies
 pub(in crate::discover) const PACKAGE_JSON: Structured = Structured {
     name: "package-json",
     critical: false,
+    in_parts: false,
     markers: &["\"dependencies\""],
     matches: |value| {
         let ranges = |map: &Value| map.as_object().is_some_and(|map| map.values().all(Value::is_string));
@@ -23,6 +24,7 @@ pub(in crate::discover) const PACKAGE_JSON: Structured = Structured {
 pub(in crate::discover) const PACKAGE_LOCK: Structured = Structured {
     name: "package-lock",
     critical: false,
+    in_parts: false,
     markers: &["\"lockfileVersion\""],
     matches: |value| value.get("lockfileVersion").is_some(),
     read: read_lock,

@@ -377,6 +377,11 @@ impl Inventory {
         self.assets.values()
     }
 
+    /// Every asset, by id, to change; ids must stay.
+    pub(crate) fn assets_mut(&mut self) -> impl Iterator<Item = &mut Asset> {
+        self.assets.values_mut()
+    }
+
     /// Every relation, by `from`, kind and `to`.
     pub fn relations(&self) -> impl ExactSizeIterator<Item = &Relation> {
         self.relations.values()

@@ -8,6 +8,7 @@ mod error;
 mod event;
 mod evidence;
 mod finding;
+mod graph;
 mod inventory;
 mod kind;
 
@@ -20,6 +21,7 @@ pub use event::{Event, Match, TextRole};
 pub use evidence::Evidence;
 pub use finding::{Control, Finding, Severity};
 pub(crate) use finding::{fingerprint, hex};
+pub use graph::{Lineage, LineageAnswer, LineageQuery};
 pub use inventory::{Asset, AssetId, Inventory, Relation};
 pub(crate) use kind::names;
 pub use kind::{AssetKind, RelationKind};

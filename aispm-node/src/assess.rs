@@ -69,6 +69,7 @@ object! {
         id: String,
         kind: String,
         name: String,
+        aliases: Vec<String>,
         ai: bool,
         #[napi(ts_type = "'local' | 'internal' | 'restricted' | 'public'")]
         exposure: Option<String>,
@@ -76,7 +77,9 @@ object! {
         authentication: Option<String>,
         encryption: Encryption,
         data_classes: Vec<String>,
+        inherited_classes: Vec<InheritedClass>,
         owner: Option<String>,
+        owner_claims: Vec<OwnerClaim>,
         purpose: Option<String>,
         environment: Option<String>,
         #[napi(ts_type = "'prohibited' | 'high' | 'limited' | 'minimal'")]
@@ -86,13 +89,53 @@ object! {
         provenance: Provenance,
         #[napi(ts_type = "Record<string, unknown>")]
         properties: Map<String, Value>,
+        external_findings: Vec<ExternalFinding>,
         evidence: Vec<Evidence>,
     }
 }
 
 object! {
+    /// A class of data that came to an asset along its lineage.
+    InheritedClass(asset::InheritedClass) { class: String, from: String }
+}
+
+object! {
+    /// One claim of who owns an asset.
+    OwnerClaim(asset::OwnerClaim) { source: String, owner: String, evidence: Vec<Evidence> }
+}
+
+object! {
+    /// What another tool found on an asset.
+    ExternalFinding(asset::ExternalFinding) {
+        tool: String,
+        rule: String,
+        title: String,
+        #[napi(ts_type = "Severity")]
+        severity: String,
+        time: Option<String>,
+        evidence: Vec<Evidence>,
+    }
+}
+
+object! {
+    /// How often something was seen to happen, and when.
+    Activity(asset::Activity) { count: f64, first: Option<String>, last: Option<String> }
+}
+
+object! {
+    /// An asset that a question to the lineage found, and a shortest chain that shows it.
+    LineageAnswer(asset::LineageAnswer) { asset: String, chain: Vec<String> }
+}
+
+object! {
     /// `from` RELATION `to`.
-    Relation(asset::Relation) { kind: String, from: String, to: String, evidence: Vec<Evidence> }
+    Relation(asset::Relation) {
+        kind: String,
+        from: String,
+        to: String,
+        activity: Option<Activity>,
+        evidence: Vec<Evidence>,
+    }
 }
 
 object! {
@@ -179,6 +222,47 @@ class! {
         skipped: Vec<Unread>,
         /// Input that should have been read but could not.
         incomplete: Vec<Unread>,
+        /// What the caller should know.
+        warnings: Vec<String>,
+    }
+}
+
+#[napi]
+impl Discovery {
+    /// What comes from assets or data (or, upstream, what they come from), each with a shortest chain.
+    #[napi]
+    pub fn lineage(&self, env: &Env, question: LineageQuestion) -> napi::Result<Vec<LineageAnswer>> {
+        sync(env, question.ask(&self.inner.inventory))
+    }
+}
+
+/// Where a question to the lineage starts, and which assets it asks for.
+#[napi(object, object_to_js = false)]
+#[derive(Debug, Default)]
+pub struct LineageQuestion {
+    /// Start at these assets.
+    #[napi(ts_type = "string | string[]")]
+    pub from: Option<Either<String, Vec<String>>>,
+    /// Start at the assets that hold one of these classes of data.
+    #[napi(ts_type = "string | string[]")]
+    pub classes: Option<Either<String, Vec<String>>>,
+    /// Against the data: what it comes from.
+    pub upstream: Option<bool>,
+    /// Only along chains that pass an asset of this kind.
+    pub through: Option<String>,
+    /// Only assets of this kind.
+    pub kind: Option<String>,
+}
+
+impl LineageQuestion {
+    fn ask(self, inventory: &asset::Inventory) -> aispm_core::Result<Vec<LineageAnswer>> {
+        let kind = |name: Option<String>| name.map(|name| name.parse()).transpose();
+        let mut query = asset::LineageQuery::default();
+        query.from = self.from.map(many).unwrap_or_default().into_iter().map(asset::AssetId::from).collect();
+        query.classes = self.classes.map(many).unwrap_or_default().into_iter().collect();
+        query.upstream = self.upstream.unwrap_or_default();
+        (query.through, query.kind) = (kind(self.through)?, kind(self.kind)?);
+        Ok(inventory.lineage(&query).js())
     }
 }
 
@@ -218,6 +302,12 @@ impl Assessment {
     #[napi(ts_args_type = "severity: Severity")]
     pub fn fails(&self, env: &Env, severity: String) -> napi::Result<bool> {
         sync(env, severity.parse().map(|bar| self.inner.fails(bar)))
+    }
+
+    /// What comes from assets or data (or, upstream, what they come from), each with a shortest chain.
+    #[napi]
+    pub fn lineage(&self, env: &Env, question: LineageQuestion) -> napi::Result<Vec<LineageAnswer>> {
+        sync(env, question.ask(&self.inner.inventory))
     }
 }
 
@@ -270,16 +360,33 @@ pub fn assess_sync(
     sync(env, run(path, options))
 }
 
-/// Lists AI assets and their relations.
+/// What discovery takes.
+#[napi(object, object_to_js = false)]
+#[derive(Debug, Default)]
+pub struct DiscoverOptions {
+    /// Declared facts; by default `aispm.yaml` at the root of what is read.
+    pub facts: Option<String>,
+}
+
+fn read(paths: Either<String, Vec<String>>, options: Option<DiscoverOptions>) -> aispm_core::Result<Discovery> {
+    let facts = options.unwrap_or_default().facts;
+    facts.into_iter().fold(Assessor::new(), Assessor::facts).discover(many(paths)).map(Discovery::from)
+}
+
+/// Lists AI assets and their relations, with what is declared of them.
 #[napi(ts_return_type = "Promise<Discovery>")]
-pub fn discover(path: Either<String, Vec<String>>) -> AsyncTask<Call<Discovery>> {
-    promise(move || Ok(discover_sync(path)))
+pub fn discover(path: Either<String, Vec<String>>, options: Option<DiscoverOptions>) -> AsyncTask<Call<Discovery>> {
+    promise(move || read(path, options))
 }
 
 /// `discover` on this thread.
 #[napi]
-pub fn discover_sync(path: Either<String, Vec<String>>) -> Discovery {
-    aispm_core::discover::discover(many(path)).into()
+pub fn discover_sync(
+    env: &Env,
+    path: Either<String, Vec<String>>,
+    options: Option<DiscoverOptions>,
+) -> napi::Result<Discovery> {
+    sync(env, read(path, options))
 }
 
 fn many(paths: Either<String, Vec<String>>) -> Vec<String> {

@@ -43,7 +43,6 @@ js! {
     String => String: |v| v;
     Cow<'static, str> => String: |v| v.into_owned();
     AssetId => String: |v| v.to_string();
-    BTreeSet<String> => Vec<String>: |v| v.into_iter().collect();
     Map<String, Value> => Map<String, Value>: |v| v;
     artifact::Format => String: |v| v.to_string();
     artifact::Rule => String: |v| v.to_string();
@@ -51,6 +50,7 @@ js! {
     asset::AssetKind => String: |v| v.to_string();
     asset::Authentication => String: |v| v.to_string();
     asset::Exposure => String: |v| v.to_string();
+    asset::OwnerSource => String: |v| v.to_string();
     asset::ModelType => String: |v| v.to_string();
     asset::RelationKind => String: |v| v.to_string();
     asset::RiskClass => String: |v| v.to_string();
@@ -79,6 +79,12 @@ impl<T, U: Js<T>> Js<Option<T>> for Option<U> {
 }
 
 impl<T, U: Js<T>> Js<Vec<T>> for Vec<U> {
+    fn js(self) -> Vec<T> {
+        self.into_iter().map(Js::js).collect()
+    }
+}
+
+impl<T, U: Js<T>> Js<Vec<T>> for BTreeSet<U> {
     fn js(self) -> Vec<T> {
         self.into_iter().map(Js::js).collect()
     }

@@ -1,5 +1,6 @@
 //! `aispm.assess`, `aispm.discover` and the classes of their results.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use aispm_core::assess::Assessor;
@@ -43,15 +44,46 @@ view! {
     /// One thing in the estate.
     part Asset(asset::Asset) repr(id, kind, name, ai)
     {
-        id, kind, name, ai, exposure, authentication, encryption, data_classes, owner, purpose, environment,
-        risk_class, model_type, provenance, properties, evidence,
+        id, kind, name, aliases, ai, exposure, authentication, encryption, data_classes, inherited_classes, owner,
+        owner_claims, purpose, environment, risk_class, model_type, provenance, properties, external_findings,
+        evidence,
     }
+}
+
+view! {
+    /// A class of data that came to an asset along its lineage.
+    part InheritedClass(asset::InheritedClass) repr(class_, from_)
+    { class_ = |c: &asset::InheritedClass| c.class.clone(), from_ = |c: &asset::InheritedClass| c.from.clone() }
+}
+
+view! {
+    /// One claim of who owns an asset.
+    part OwnerClaim(asset::OwnerClaim) repr(source, owner)
+    { source, owner, evidence }
+}
+
+view! {
+    /// What another tool found on an asset.
+    part ExternalFinding(asset::ExternalFinding) repr(tool, rule, severity)
+    { tool, rule, title, severity, time, evidence }
+}
+
+view! {
+    /// How often something was seen to happen, and when.
+    part Activity(asset::Activity) repr(count, first, last)
+    { count, first, last }
+}
+
+view! {
+    /// An asset that a question to the lineage found, and a shortest chain that shows it.
+    part LineageAnswer(asset::LineageAnswer) repr(asset, chain)
+    { asset, chain }
 }
 
 view! {
     /// `from_` RELATION `to`.
     part Relation(asset::Relation) repr(from_, kind, to)
-    { kind, from_ = |r: &asset::Relation| r.from.clone(), to, evidence }
+    { kind, from_ = |r: &asset::Relation| r.from.clone(), to, activity, evidence }
 }
 
 view! {
@@ -70,6 +102,21 @@ view! {
 
     fn __len__(&self) -> usize {
         self.inner.len()
+    }
+
+    /// What comes from assets or data (or, upstream, what they come from), each with a shortest chain.
+    #[pyo3(signature = (*, from_ = None, classes = None, upstream = false, through = None, kind = None))]
+    fn lineage(
+        &self,
+        py: Python<'_>,
+        from_: Option<Names>,
+        classes: Option<Names>,
+        upstream: bool,
+        through: Option<&str>,
+        kind: Option<&str>,
+    ) -> PyResult<Py<PyAny>> {
+        let query = query(py, from_, classes, upstream, through, kind)?;
+        py.detach(|| self.inner.lineage(&query)).native(py)
     }
 }
 
@@ -91,7 +138,22 @@ view! {
     {
         assets = |d: &aispm_core::discover::Discovery| assets(&d.inventory),
         relations = |d: &aispm_core::discover::Discovery| relations(&d.inventory),
-        files, skipped, incomplete,
+        files, skipped, incomplete, warnings,
+    }
+
+    /// What comes from assets or data (or, upstream, what they come from), each with a shortest chain.
+    #[pyo3(signature = (*, from_ = None, classes = None, upstream = false, through = None, kind = None))]
+    fn lineage(
+        &self,
+        py: Python<'_>,
+        from_: Option<Names>,
+        classes: Option<Names>,
+        upstream: bool,
+        through: Option<&str>,
+        kind: Option<&str>,
+    ) -> PyResult<Py<PyAny>> {
+        let query = query(py, from_, classes, upstream, through, kind)?;
+        py.detach(|| self.inner.inventory.lineage(&query)).native(py)
     }
 
     fn __repr__(&self) -> String {
@@ -213,10 +275,44 @@ pub(crate) fn assess(
     call(py, || assessor.run(Vec::from(path))).map(Assessment::from)
 }
 
-/// Lists AI assets and their relations.
+/// Lists AI assets and their relations, with what is declared of them.
 #[pyfunction]
-pub(crate) fn discover(py: Python<'_>, path: Paths) -> Discovery {
-    py.detach(|| aispm_core::discover::discover(Vec::from(path))).into()
+#[pyo3(signature = (path, *, facts = None))]
+pub(crate) fn discover(py: Python<'_>, path: Paths, facts: Option<PathBuf>) -> PyResult<Discovery> {
+    let assessor = facts.into_iter().fold(Assessor::new(), Assessor::facts);
+    call(py, || assessor.discover(Vec::from(path))).map(Discovery::from)
+}
+
+/// One name or several.
+#[derive(Debug, FromPyObject)]
+pub(crate) enum Names {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Names {
+    fn set<T: From<String> + Ord>(names: Option<Self>) -> BTreeSet<T> {
+        match names {
+            None => BTreeSet::new(),
+            Some(Self::One(name)) => BTreeSet::from([T::from(name)]),
+            Some(Self::Many(names)) => names.into_iter().map(T::from).collect(),
+        }
+    }
+}
+
+fn query(
+    py: Python<'_>,
+    from: Option<Names>,
+    classes: Option<Names>,
+    upstream: bool,
+    through: Option<&str>,
+    kind: Option<&str>,
+) -> PyResult<asset::LineageQuery> {
+    let kind_of = |name: Option<&str>| name.map(str::parse).transpose().map_err(|error| raise(py, &error));
+    let mut query = asset::LineageQuery::default();
+    (query.from, query.classes, query.upstream) = (Names::set(from), Names::set(classes), upstream);
+    (query.through, query.kind) = (kind_of(through)?, kind_of(kind)?);
+    Ok(query)
 }
 
 fn assets(inventory: &asset::Inventory) -> Vec<asset::Asset> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aispm_core::artifact;
 use aispm_core::asset::{
-    AssetId, AssetKind, Authentication, Exposure, ModelType, RelationKind, RiskClass, Severity, TextRole,
+    AssetId, AssetKind, Authentication, Exposure, ModelType, OwnerSource, RelationKind, RiskClass, Severity, TextRole,
 };
 use pyo3::create_exception;
 use pyo3::exceptions::PyException;
@@ -115,6 +115,7 @@ native! {
     Authentication: |v, py| PyString::intern(py, v.as_str());
     Exposure: |v, py| PyString::intern(py, v.as_str());
     ModelType: |v, py| PyString::intern(py, v.as_str());
+    OwnerSource: |v, py| PyString::intern(py, v.as_str());
     RelationKind: |v, py| PyString::intern(py, v.as_str());
     RiskClass: |v, py| PyString::intern(py, v.as_str());
     Severity: |v, py| PyString::intern(py, v.as_str());

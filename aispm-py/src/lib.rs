@@ -14,8 +14,9 @@ mod _aispm {
 
     #[pymodule_export]
     use crate::assess::{
-        Assessment, Asset, AttackPath, ChokePoint, Control, Discovery, Encryption, Evidence, FileSeen, Finding, Fix,
-        Inventory, Provenance, Relation, Step, Summary, Unknown, Unread, assess, discover,
+        Activity, Assessment, Asset, AttackPath, ChokePoint, Control, Discovery, Encryption, Evidence, ExternalFinding,
+        FileSeen, Finding, Fix, InheritedClass, Inventory, LineageAnswer, OwnerClaim, Provenance, Relation, Step,
+        Summary, Unknown, Unread, assess, discover,
     };
     #[pymodule_export]
     use crate::convert::AispmError;

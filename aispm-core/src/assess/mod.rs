@@ -125,7 +125,7 @@ impl Assessor {
     /// Assesses files and folders. Errors are of the configuration: facts, policies, baseline. Input that cannot be read
     /// is listed in [`Assessment::incomplete`].
     pub fn run<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<Assessment> {
-        let Read { mut discovery, facts, warnings } = self.read(paths)?;
+        let Read { mut discovery, facts } = self.read(paths)?;
         let policies = self.policies(&facts)?;
         let known = self.baseline.as_deref().map(fingerprints).transpose()?;
         descriptions::judge(&mut discovery.inventory);
@@ -140,7 +140,6 @@ impl Assessor {
         assessment.summary = Summary::new(&assessment.inventory, &findings, assessment.paths.len());
         assessment.findings = findings;
         assessment.unknown = unknown;
-        assessment.warnings.splice(..0, warnings);
         Ok(assessment)
     }
 
@@ -150,10 +149,15 @@ impl Assessor {
         paths: impl IntoIterator<Item = P>,
         query: &Query,
     ) -> Result<(Discovery, Solution)> {
-        let Read { discovery, warnings, .. } = self.read(paths)?;
+        let mut discovery = self.discover(paths)?;
         let mut solution = path::solve(&discovery.inventory, query);
-        solution.warnings.extend(warnings);
+        solution.warnings.append(&mut discovery.warnings);
         Ok((discovery, solution))
+    }
+
+    /// Only what is there, with what is declared of it.
+    pub fn discover<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<Discovery> {
+        Ok(self.read(paths)?.discovery)
     }
 
     /// What is there, with what is declared of it.
@@ -167,8 +171,8 @@ impl Assessor {
             discovery.files.push(FileSeen { path, format: "aispm-facts".to_owned(), assets: 0 });
             discovery.files.sort_by(|a, b| a.path.cmp(&b.path));
         }
-        let warnings = facts.apply(&mut discovery.inventory);
-        Ok(Read { discovery, facts, warnings })
+        discovery.warnings = facts.apply(&mut discovery.inventory);
+        Ok(Read { discovery, facts })
     }
 
     /// The facts given, or those of the argument that is an `aispm.yaml` or a folder with one; and their file.
@@ -202,7 +206,6 @@ impl Assessor {
 struct Read {
     discovery: Discovery,
     facts: Facts,
-    warnings: Vec<String>,
 }
 
 /// Where declared facts stand at the root of what is assessed.
@@ -246,7 +249,7 @@ impl Assessment {
             choke_points: solution.choke_points,
             fixes: solution.fixes,
             admins: solution.admins,
-            warnings: solution.warnings,
+            warnings: discovery.warnings.into_iter().chain(solution.warnings).collect(),
             inventory: discovery.inventory,
             files: discovery.files,
             skipped: discovery.skipped,

@@ -4,8 +4,9 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::{Exit, line, print_json, written};
+use crate::assess::Assessor;
 use crate::asset::Result;
-use crate::discover::{Discovery, discover};
+use crate::discover::Discovery;
 use crate::report::count;
 
 /// List AI assets and their relations
@@ -14,6 +15,9 @@ pub(super) struct Args {
     /// Files and folders
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Declared facts, instead of aispm.yaml at the root of what is read
+    #[arg(long, value_name = "FILE")]
+    facts: Option<PathBuf>,
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -30,7 +34,8 @@ enum Format {
 
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
-        let discovery = discover(&self.paths);
+        let assessor = self.facts.iter().fold(Assessor::new(), |assessor, file| assessor.facts(file));
+        let discovery = assessor.discover(&self.paths)?;
         let mut out = super::output(self.output.as_ref())?;
         match self.format {
             Format::Json => print_json(&mut *out, &discovery)?,
@@ -52,6 +57,9 @@ fn text(out: &mut dyn Write, discovery: &Discovery) -> std::io::Result<()> {
         out,
         format_args!("{}, {ai} of them AI, in {}", count(assets, "asset"), count(discovery.files.len(), "file")),
     )?;
+    for warning in &discovery.warnings {
+        line(out, format_args!("warning     {warning}"))?;
+    }
     for unread in &discovery.skipped {
         line(out, format_args!("skipped     {}: {}", unread.path, unread.reason))?;
     }

@@ -17,6 +17,7 @@ mod detect;
 mod diff;
 mod discover;
 mod init;
+mod lineage;
 mod paths;
 mod rules;
 mod scan;
@@ -34,6 +35,7 @@ struct Cli {
 enum Command {
     Assess(assess::Args),
     Discover(discover::Args),
+    Lineage(lineage::Args),
     Paths(paths::Args),
     Detect(detect::Args),
     Scan(scan::Args),
@@ -68,6 +70,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     let result = match cli.command {
         Command::Assess(args) => args.run(),
         Command::Discover(args) => args.run(),
+        Command::Lineage(args) => args.run(),
         Command::Paths(args) => args.run(),
         Command::Detect(args) => args.run(),
         Command::Scan(args) => args.run(),

@@ -29,6 +29,7 @@ const SCHEMAS: &[Row] = &[
     ("finding", part::<crate::asset::Finding>),
     ("guard", config::<crate::guard::Policy>),
     ("inventory", part::<crate::asset::Inventory>),
+    ("lineage-answer", part::<crate::asset::LineageAnswer>),
     ("model-file", part::<crate::artifact::FileReport>),
     ("path", part::<crate::path::AttackPath>),
     ("rule", part::<crate::policy::RuleInfo>),

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::asset::{
-    Asset, AssetId, AssetKind, Document, Error, ErrorKind, Evidence, Inventory, Relation, RelationKind, Result,
-    RiskClass,
+    Asset, AssetId, AssetKind, Document, Error, ErrorKind, Evidence, Inventory, OwnerClaim, OwnerSource, Relation,
+    RelationKind, Result, RiskClass,
 };
 
 /// What people declare of their estate. Ids may hold `*`, which stands for any text.
@@ -189,7 +189,10 @@ impl Facts {
         apply.systems();
         apply.relations("lineage", &self.lineage);
         apply.relations("relations", &self.relations);
-        apply.warnings
+        let warnings = apply.warnings;
+        // what is declared may hold classes and lineage
+        inventory.inherit_classes();
+        warnings
     }
 
     /// Approvals and evidence whose last day is before `today` (RFC 3339 date), each as a sentence with its place.
@@ -236,8 +239,11 @@ impl Apply<'_> {
                 let name = facts.name.as_ref().unwrap_or(&facts.id);
                 self.inventory.add(Asset::new(&facts.id, kind, name).seen(self.evidence(&pointer)));
             }
+            let evidence = self.evidence(&pointer);
             self.each(&facts.id, &pointer, |asset| {
-                replace(&mut asset.owner, &facts.owner);
+                if let Some(owner) = &facts.owner {
+                    asset.claim(OwnerClaim::new(OwnerSource::Declared, owner, evidence.clone()));
+                }
                 replace(&mut asset.purpose, &facts.purpose);
                 replace(&mut asset.environment, &facts.environment);
                 replace(&mut asset.risk_class, &facts.risk_class);
@@ -266,7 +272,8 @@ impl Apply<'_> {
         for (i, system) in self.facts.systems.iter().enumerate() {
             let mut asset = Asset::new(&system.id, AssetKind::System, system.name.as_ref().unwrap_or(&system.id))
                 .seen(self.evidence(&format!("/systems/{i}")));
-            asset.owner.clone_from(&system.owner);
+            let owner = |evidence| Some(OwnerClaim::new(OwnerSource::Declared, system.owner.clone()?, evidence));
+            owner(self.evidence(&format!("/systems/{i}"))).into_iter().for_each(|claim| asset.claim(claim));
             asset.purpose.clone_from(&system.purpose);
             asset.risk_class = system.risk_class;
             asset.environment.clone_from(&system.environment);
@@ -279,7 +286,9 @@ impl Apply<'_> {
                         continue;
                     }
                     if let Some(asset) = self.inventory.get_mut(id.as_str()) {
-                        asset.owner = asset.owner.take().or_else(|| system.owner.clone());
+                        if asset.owner.is_none() {
+                            owner(evidence.clone()).into_iter().for_each(|claim| asset.claim(claim));
+                        }
                         asset.purpose = asset.purpose.take().or_else(|| system.purpose.clone());
                         asset.environment = asset.environment.take().or_else(|| system.environment.clone());
                     }

@@ -25,6 +25,7 @@ pub(super) fn join(discovery: &mut Discovery) {
     made_from(&mut discovery.inventory);
     projects(&mut discovery.inventory);
     name_events(discovery);
+    discovery.inventory.inherit_classes();
 }
 
 /// Services expose, and network policies apply to, the pods that their selectors match.

@@ -77,6 +77,9 @@ pub struct Discovery {
     /// Input that should have been read but could not, wholly or in part.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incomplete: Vec<Unread>,
+    /// What the caller should know, e.g. declared ids that nothing bears.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Run-time messages found in logs; kept out of JSON because they may hold personal data.
     #[serde(skip)]
     pub events: Vec<Event>,

@@ -14,8 +14,7 @@ use std::path::{Path, PathBuf};
 
 use aispm_core::artifact::Scanner;
 use aispm_core::assess::Assessor;
-use aispm_core::asset::TextRole;
-use aispm_core::discover::discover;
+use aispm_core::asset::{AssetId, AssetKind, LineageQuery, TextRole};
 use aispm_core::guard::{Decision, Guard, Message};
 use aispm_core::text::{Detectors, Unit, convert_offsets, convert_offsets_within};
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -40,6 +39,11 @@ fn model_files() {
 #[test]
 fn estates() {
     run("estate.json");
+}
+
+#[test]
+fn lineage() {
+    run("lineage.json");
 }
 
 #[test]
@@ -116,6 +120,19 @@ enum Request {
     ScanModel { file: String, base64: String },
     Discover { path: String },
     Assess { path: String },
+    Lineage { path: String, question: Question },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Question {
+    #[serde(default)]
+    from: Vec<String>,
+    #[serde(default)]
+    classes: Vec<String>,
+    #[serde(default)]
+    upstream: bool,
+    through: Option<AssetKind>,
+    kind: Option<AssetKind>,
 }
 
 fn run(file: &str) {
@@ -164,8 +181,16 @@ impl Request {
                 report["path"] = file.as_str().into();
                 report
             }
-            Self::Discover { path } => document(&discover([path])),
+            Self::Discover { path } => document(&Assessor::new().discover([path]).unwrap()),
             Self::Assess { path } => document(&Assessor::new().run([path]).unwrap()),
+            Self::Lineage { path, question: Question { from, classes, upstream, through, kind } } => {
+                let mut query = LineageQuery::default();
+                query.from = from.iter().map(AssetId::from).collect();
+                query.classes = classes.iter().cloned().collect();
+                (query.upstream, query.through, query.kind) = (*upstream, *through, *kind);
+                let discovery = Assessor::new().discover([path]).unwrap();
+                serde_json::to_value(discovery.inventory.lineage(&query)).unwrap()
+            }
         }
     }
 }

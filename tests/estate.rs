@@ -191,3 +191,16 @@ fn a_baseline_leaves_only_what_is_new() {
     assert!(list(&grown, "findings").iter().all(|f| f["asset"].as_str().unwrap().ends_with("router.pkl")));
     assert!(!list(&grown, "findings").is_empty());
 }
+
+#[test]
+fn the_shell_tells_which_endpoints_serve_models_trained_on_customer_records() {
+    let estate = estate();
+    let asked = ["--class", "customer", "--through", "model", "--kind", "endpoint", "--format", "json"];
+    let output = aispm(&[&["lineage", estate.to_str().unwrap()], asked.as_slice()].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let answers: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let assets: Vec<&str> = list(&answers, "answers").iter().map(|a| a["asset"].as_str().unwrap()).collect();
+    assert_eq!(assets, ["k8s://cluster/support/Service/chat-inference"]);
+    let nowhere = aispm(&["lineage", estate.to_str().unwrap()]);
+    assert_eq!(nowhere.status.code(), Some(2));
+}

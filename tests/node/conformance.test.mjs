@@ -70,6 +70,15 @@ for (const file of ['detect.json', 'guard.json', 'scan.json', 'estate.json']) {
   }
 }
 
+for (const { name, arguments: { path, question }, expected } of vectors('lineage.json')) {
+  test(`lineage: ${name}`, async () => {
+    // an option left out is undefined in JavaScript
+    const asked = Object.fromEntries(Object.entries(question).filter(([, value]) => value !== null))
+    assert.deepEqual((await discover(path)).lineage(asked), expected)
+    assert.deepEqual(assessSync(path).lineage(asked), expected)
+  })
+}
+
 for (const { name, text, found } of vectors('offsets.json')) {
   test(`offsets are UTF-16 units: ${name}`, () => {
     const given = detectSync(text).matches.map(({ start, end }) => [[start, end], text.slice(start, end)])

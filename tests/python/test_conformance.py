@@ -76,7 +76,7 @@ def missing(result: Any, document: Any) -> Iterator[str]:
             yield from missing(item, part)
     elif isinstance(document, dict) and not isinstance(result, dict):
         for name, part in document.items():
-            attribute = "from_" if name == "from" else name
+            attribute = f"{name}_" if name in ("class", "from") else name
             if hasattr(result, attribute):
                 yield from missing(getattr(result, attribute), part)
             elif name != "schema":
@@ -92,6 +92,14 @@ def test_gives_the_same_document_as_rust(vector: Any, tmp_path: Path) -> None:
         document["path"] = Path(document["path"]).name
     assert canonical(document) == canonical(vector["expected"])
     assert list(missing(result, document)) == []
+
+
+@pytest.mark.parametrize("vector", vectors("lineage.json"))
+def test_lineage_has_the_same_answers_as_in_rust(vector: Any) -> None:
+    question = {f"{key}_" if key == "from" else key: value for key, value in vector["arguments"]["question"].items()}
+    discovery = aispm.discover(vector["arguments"]["path"])
+    assert [answer.to_dict() for answer in discovery.lineage(**question)] == vector["expected"]
+    assert aispm.assess(vector["arguments"]["path"]).inventory.lineage(**question) == discovery.lineage(**question)
 
 
 @pytest.mark.parametrize("vector", vectors("offsets.json"))

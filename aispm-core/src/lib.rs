@@ -37,6 +37,7 @@
 //! ```
 //!
 //! # Features
+//! - `store`: a history of inventories, [`monitor::Store`] (SQLite, compiled in).
 //! - `cli`: the command line, `cli::run`, and the binary `aispm`. Off by default; changes nothing else.
 
 #![forbid(unsafe_code)]
@@ -49,6 +50,7 @@ pub mod cli;
 pub mod discover;
 pub mod guard;
 pub mod identity;
+pub mod monitor;
 pub mod path;
 pub mod policy;
 pub mod report;

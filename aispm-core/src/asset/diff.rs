@@ -1,7 +1,10 @@
 //! What changed between two inventories.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{Asset, AssetId, Inventory, Relation};
 
@@ -27,8 +30,28 @@ pub struct InventoryDiff {
 pub struct Change {
     /// The asset.
     pub id: AssetId,
-    /// Top-level JSON fields and `properties.KEY` that differ.
-    pub fields: Vec<String>,
+    /// What differs, by field.
+    pub fields: Vec<FieldChange>,
+}
+
+/// One field that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct FieldChange {
+    /// A top-level JSON field or `properties.KEY`.
+    pub field: String,
+    /// Its old value; `null` where there was none.
+    pub old: Value,
+    /// Its new value; `null` where there is none.
+    pub new: Value,
+}
+
+impl Inventory {
+    /// What changed from this inventory to a newer one: see [`InventoryDiff::between`].
+    #[must_use]
+    pub fn diff(&self, newer: &Self) -> InventoryDiff {
+        InventoryDiff::between(self, newer)
+    }
 }
 
 impl InventoryDiff {
@@ -63,7 +86,7 @@ impl InventoryDiff {
 
 /// Relations of `here` that `there` lacks.
 fn missing_relations(here: &Inventory, there: &Inventory) -> Vec<Relation> {
-    let known = there.relations().map(key).collect::<std::collections::BTreeSet<_>>();
+    let known = there.relations().map(key).collect::<BTreeSet<_>>();
     here.relations().filter(|relation| !known.contains(&key(relation))).cloned().collect()
 }
 
@@ -71,22 +94,34 @@ fn key(relation: &Relation) -> (&str, super::RelationKind, &str) {
     (relation.from.as_str(), relation.kind, relation.to.as_str())
 }
 
-fn differing_fields(old: &Asset, new: &Asset) -> Vec<String> {
-    let fields = |asset: &Asset| match serde_json::to_value(asset) {
-        Ok(serde_json::Value::Object(mut map)) => {
-            map.remove("evidence");
-            if let Some(serde_json::Value::Object(properties)) = map.remove("properties") {
-                map.extend(properties.into_iter().map(|(key, value)| (format!("properties.{key}"), value)));
-            }
-            map
-        }
-        _ => serde_json::Map::new(),
+fn differing_fields(old: &Asset, new: &Asset) -> Vec<FieldChange> {
+    // most assets are the same, evidence included
+    if old == new {
+        return Vec::new();
+    }
+    let (mut old, mut new) = (fields(old), fields(new));
+    let names: BTreeSet<String> =
+        old.keys().chain(new.keys()).filter(|k| old.get(*k) != new.get(*k)).cloned().collect();
+    let change = |field: String| {
+        let (old, new) = (old.remove(&field).unwrap_or_default(), new.remove(&field).unwrap_or_default());
+        FieldChange { field, old, new }
     };
-    let (old, new) = (fields(old), fields(new));
-    let mut names: Vec<String> = old.keys().chain(new.keys()).filter(|k| old.get(*k) != new.get(*k)).cloned().collect();
-    names.sort_unstable();
-    names.dedup();
-    names
+    names.into_iter().map(change).collect()
+}
+
+/// What counts of an asset, by field: all but where it was seen.
+fn fields(asset: &Asset) -> Map<String, Value> {
+    let Ok(Value::Object(mut map)) = serde_json::to_value(asset) else { return Map::new() };
+    map.remove("evidence");
+    if let Some(Value::Object(properties)) = map.remove("properties") {
+        map.extend(properties.into_iter().map(|(key, value)| (format!("properties.{key}"), value)));
+    }
+    for list in ["owner_claims", "external_findings"] {
+        for entry in map.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            entry.as_object_mut().map(|entry| entry.remove("evidence"));
+        }
+    }
+    map
 }
 
 #[cfg(test)]
@@ -110,7 +145,10 @@ mod tests {
         assert_eq!(diff.added.iter().map(|a| a.id.as_str()).collect::<Vec<_>>(), ["fresh"]);
         assert_eq!(diff.removed.iter().map(|a| a.id.as_str()).collect::<Vec<_>>(), ["gone"]);
         assert_eq!(diff.changed.len(), 1);
-        assert_eq!(diff.changed[0].fields, ["exposure", "properties.port"]);
+        let change = |field: &str, old: Value, new: Value| FieldChange { field: field.to_owned(), old, new };
+        let fields =
+            [change("exposure", Value::Null, "public".into()), change("properties.port", 80.into(), 8080.into())];
+        assert_eq!(diff.changed[0].fields, fields);
         assert!(InventoryDiff::between(&new, &new).is_empty());
     }
 }

@@ -14,7 +14,7 @@ mod kind;
 
 pub use attribute::{Authentication, Encryption, Exposure, ModelType, Provenance, RiskClass};
 pub use claim::{Activity, ExternalFinding, InheritedClass, OwnerClaim, OwnerSource};
-pub use diff::{Change, InventoryDiff};
+pub use diff::{Change, FieldChange, InventoryDiff};
 pub use document::{Document, pointer_key};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, Match, TextRole};

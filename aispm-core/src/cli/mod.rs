@@ -16,6 +16,7 @@ mod completions;
 mod detect;
 mod diff;
 mod discover;
+mod history;
 mod init;
 mod lineage;
 mod paths;
@@ -41,6 +42,7 @@ enum Command {
     Scan(scan::Args),
     Rules(rules::Args),
     Diff(diff::Args),
+    History(history::Args),
     Init(init::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -76,6 +78,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Scan(args) => args.run(),
         Command::Rules(args) => args.run(),
         Command::Diff(args) => args.run(),
+        Command::History(args) => args.run(),
         Command::Init(args) => args.run(),
         Command::Schema(args) => args.run(),
         Command::Completions(args) => args.run(),

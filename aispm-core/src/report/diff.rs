@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{count, escape, gain};
 use crate::asset::{Asset, Error, ErrorKind, Finding, Inventory, InventoryDiff, Relation, Result};
@@ -134,7 +135,8 @@ impl Diff {
             }
         }
         for change in &inventory.changed {
-            line('~', "asset", &format!("{}: {}", change.id, change.fields.join(", ")))?;
+            let fields = change.fields.iter().map(|f| format!("{} {} → {}", f.field, short(&f.old), short(&f.new)));
+            line('~', "asset", &format!("{}: {}", change.id, fields.collect::<Vec<_>>().join("; ")))?;
         }
         for (sign, relations) in [('+', &inventory.relations_added), ('-', &inventory.relations_removed)] {
             for relation in relations {
@@ -153,6 +155,17 @@ impl Diff {
         }
         out.flush()
     }
+}
+
+/// A value in a few words.
+fn short(value: &Value) -> String {
+    const LONGEST: usize = 60;
+    let text = match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    if text.chars().count() <= LONGEST { text } else { text.chars().take(LONGEST - 1).chain(['…']).collect() }
 }
 
 fn only_in<T: Clone>(here: &[T], there: &[T], key: impl Fn(&T) -> String) -> Vec<T> {

@@ -1,0 +1,14 @@
+//! What changes over time.
+
+#[cfg(feature = "store")]
+mod store;
+
+#[cfg(feature = "store")]
+pub use store::{Snapshot, Store};
+
+/// The time now, RFC 3339 in UTC to the second, for callers of [`Store::record`] that have no time of their own.
+#[cfg(feature = "store")]
+#[must_use]
+pub fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

@@ -361,6 +361,11 @@ impl Inventory {
         }
     }
 
+    /// Every asset and every relation.
+    pub(crate) fn into_parts(self) -> (Vec<Asset>, Vec<Relation>) {
+        (self.assets.into_values().collect(), self.relations.into_values().collect())
+    }
+
     /// The asset of this id.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Asset> {

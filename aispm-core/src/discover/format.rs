@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::walk::{Tree, file_name};
 use super::{
     ai_native, aws, azure, code, data_plane, docker, dotenv, envelope, external, gcp, hcl, kubernetes, mcp, model_file,
-    package, pipeline, prompt_log, recording, saas, telemetry, terraform,
+    ownership, package, pipeline, prompt_log, recording, saas, telemetry, terraform,
 };
 use crate::asset::{Document, Error, Event, Evidence, Inventory, Relation, RelationKind};
 
@@ -124,6 +124,7 @@ impl<'a> Source<'a> {
 /// Structured formats by family, most specific first; the first that matches reads the document.
 pub(super) const STRUCTURED: &[&[Structured]] = &[
     recording::FORMATS,
+    ownership::FORMATS,
     aws::FORMATS,
     gcp::FORMATS,
     azure::FORMATS,
@@ -157,6 +158,7 @@ pub(super) const TEXTUAL: &[&[Textual]] = &[
     dotenv::TEXTS,
     hcl::TEXTS,
     code::TEXTS,
+    ownership::TEXTS,
 ];
 
 fn format(value: &Value) -> Option<&'static Structured> {

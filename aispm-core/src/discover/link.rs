@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 use super::Discovery;
 use super::format::Found;
 use super::kubernetes::internet;
+use super::ownership;
+use super::resolve::resolve;
 use super::walk::folder_name;
 use crate::asset::{Asset, AssetId, AssetKind, Authentication, Evidence, Exposure, Inventory, Relation, RelationKind};
 
@@ -17,6 +19,12 @@ const HOPS: usize = 6;
 /// Adds the relations between files. O(n log n) in assets and relations, but for selectors, which are compared with
 /// the workloads of their namespace.
 pub(super) fn join(discovery: &mut Discovery) {
+    let renamed = resolve(&mut discovery.inventory);
+    for event in &mut discovery.events {
+        if let Some(id) = renamed.get(&event.asset) {
+            event.asset = id.clone();
+        }
+    }
     let mut found = Found::default();
     select(&discovery.inventory, &mut found);
     routes(&mut discovery.inventory, &mut found);
@@ -24,6 +32,8 @@ pub(super) fn join(discovery: &mut Discovery) {
     reach(&mut discovery.inventory);
     made_from(&mut discovery.inventory);
     projects(&mut discovery.inventory);
+    within(&mut discovery.inventory);
+    ownership::claim(&mut discovery.inventory);
     name_events(discovery);
     discovery.inventory.inherit_classes();
 }
@@ -175,6 +185,24 @@ fn made_from(inventory: &mut Inventory) {
         }
     }
     derived.into_iter().for_each(|relation| inventory.relate(relation));
+}
+
+/// A data set or model at a storage address holds what lies below its address, so lineage goes on there.
+fn within(inventory: &mut Inventory) {
+    let stored =
+        |id: &str| ["s3://", "gs://", "abfs://", "abfss://", "wasbs://", "hdfs://"].iter().any(|s| id.starts_with(s));
+    let mut held = Vec::new();
+    for asset in inventory.assets().filter(|asset| stored(asset.id.as_str()) && asset.kind != AssetKind::Bucket) {
+        let mut above = asset.id.as_str();
+        while let Some((folder, _)) = above.rsplit_once('/').filter(|(folder, _)| !folder.ends_with('/')) {
+            if inventory.get(folder).is_some_and(|holder| holder.kind != AssetKind::Bucket) {
+                held.push(Relation::new(folder, RelationKind::Contains, asset.id.clone()).seen(first_evidence(asset)));
+                break;
+            }
+            above = folder;
+        }
+    }
+    held.into_iter().for_each(|relation| inventory.relate(relation));
 }
 
 /// A project that uses packages is an asset, also where none of them is AI.

@@ -1,0 +1,388 @@
+//! One thing seen in several exports is one asset: by the other ids that an asset names, by digest, by the number of a
+//! project, by its name within the cloud that a configuration declares it for.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::Value;
+
+use crate::asset::{Asset, AssetId, AssetKind, Inventory, Relation};
+
+/// What must not become one: two ids of one of these schemes that assets bear are two things, whatever else says so.
+const STRONG: &[&str] = &["arn:", "//", "/subscriptions/", "k8s://", "entra:", "user:", "serviceAccount:", "group:"];
+
+/// Schemes of ids, best first: the best id of a group is the asset's, the others are aliases.
+const RANKS: &[&str] = &[
+    "model:",
+    "arn:",
+    "//",
+    "/subscriptions/",
+    "gs://",
+    "s3://",
+    "k8s://",
+    "https://",
+    "entra:",
+    "models:/",
+    "pkg:",
+    "service:",
+    "oauth-app:",
+];
+/// What only stands in a file is known best by any other id.
+const LAST: &[&str] = &["terraform:", "file:"];
+
+/// Where configurations keep the name that the cloud will know.
+const NAMES: &[&str] = &[
+    "name",
+    "bucket",
+    "function_name",
+    "agent_name",
+    "Name",
+    "BucketName",
+    "FunctionName",
+    "EndpointName",
+    "ModelName",
+    "TableName",
+    "RoleName",
+    "AgentName",
+    "NotebookInstanceName",
+    "DomainName",
+    "RepositoryName",
+    "ClusterName",
+];
+
+/// Makes one asset of each group of ids; what each id that is no more became. O(n log n).
+pub(super) fn resolve(inventory: &mut Inventory) -> HashMap<AssetId, AssetId> {
+    let groups = Groups::of(inventory);
+    let renamed = groups.renamed(inventory);
+    if !renamed.is_empty() {
+        rename(inventory, &renamed);
+    }
+    renamed
+}
+
+/// Union–find over ids.
+#[derive(Default)]
+struct Groups {
+    parents: HashMap<AssetId, AssetId>,
+    /// Of a group's root: the strong ids that assets of the group bear, by scheme.
+    strong: HashMap<AssetId, BTreeMap<&'static str, AssetId>>,
+}
+
+impl Groups {
+    fn of(inventory: &Inventory) -> Self {
+        let mut groups = Self::default();
+        for asset in inventory.assets() {
+            if let Some(scheme) = scheme(&asset.id) {
+                groups.strong.insert(asset.id.clone(), BTreeMap::from([(scheme, asset.id.clone())]));
+            }
+        }
+        for asset in inventory.assets() {
+            asset.aliases.iter().for_each(|alias| groups.join(&asset.id, alias));
+            if let Some(bare) = without_slash(asset.id.as_str()) {
+                groups.join(&asset.id, &bare.into());
+            }
+        }
+        for relation in inventory.relations() {
+            for end in [&relation.from, &relation.to] {
+                if let Some(bare) = without_slash(end.as_str()) {
+                    groups.join(end, &bare.into());
+                }
+            }
+        }
+        project_numbers(inventory, &mut groups);
+        digests(inventory, &mut groups);
+        declared_names(inventory, &mut groups);
+        groups
+    }
+
+    fn root(&self, id: &AssetId) -> AssetId {
+        let mut root = id;
+        while let Some(parent) = self.parents.get(root) {
+            root = parent;
+        }
+        root.clone()
+    }
+
+    fn join(&mut self, one: &AssetId, other: &AssetId) {
+        let (one, other) = (self.root(one), self.root(other));
+        if one == other {
+            return;
+        }
+        let distinct = match (self.strong.get(&one), self.strong.get(&other)) {
+            (Some(one), Some(other)) => {
+                one.iter().any(|(scheme, id)| other.get(scheme).is_some_and(|known| known != id))
+            }
+            _ => false,
+        };
+        if distinct {
+            return;
+        }
+        // the smaller id is the root, so that the result does not depend on the order
+        let (root, below) = if one < other { (one, other) } else { (other, one) };
+        let strong = self.strong.remove(&below).unwrap_or_default();
+        self.strong.entry(root.clone()).or_default().extend(strong);
+        self.parents.insert(below, root);
+    }
+
+    /// What each id that is not the best of its group becomes.
+    fn renamed(&self, inventory: &Inventory) -> HashMap<AssetId, AssetId> {
+        let mut members: BTreeMap<AssetId, Vec<AssetId>> = BTreeMap::new();
+        for id in self.parents.keys() {
+            members.entry(self.root(id)).or_default().push(id.clone());
+        }
+        let mut renamed = HashMap::new();
+        for (root, mut ids) in members {
+            ids.push(root);
+            // a name that nobody bears and no relation uses is only a name
+            let best = ids
+                .iter()
+                .min_by_key(|id| (rank(id.as_str()), odd(id.as_str()), inventory.get(id.as_str()).is_none(), *id));
+            let Some(best) = best.cloned() else { continue };
+            renamed.extend(ids.into_iter().filter(|id| *id != best).map(|id| (id, best.clone())));
+        }
+        renamed
+    }
+}
+
+fn scheme(id: &AssetId) -> Option<&'static str> {
+    STRONG.iter().copied().find(|scheme| id.as_str().starts_with(scheme))
+}
+
+fn rank(id: &str) -> usize {
+    let place = |schemes: &[&str]| schemes.iter().position(|scheme| id.starts_with(scheme));
+    place(RANKS).unwrap_or_else(|| RANKS.len() + place(LAST).map_or(0, |last| last + 1))
+}
+
+/// Whether an id is the lesser of two spellings: with a slash at its end, with a project's number.
+fn odd(id: &str) -> bool {
+    let project = id.split_once("/projects/").and_then(|(_, rest)| rest.split('/').next());
+    id.ends_with('/') || project.is_some_and(|project| project.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// A storage address without the slash that some write at its end.
+fn without_slash(id: &str) -> Option<&str> {
+    let storage = ["s3://", "gs://", "abfs://", "abfss://", "wasbs://", "hdfs://"].iter().any(|s| id.starts_with(s));
+    id.strip_suffix('/').filter(|bare| storage && !bare.ends_with('/'))
+}
+
+/// Google names projects by id and by number.
+fn project_numbers(inventory: &Inventory, groups: &mut Groups) {
+    const PROJECTS: &str = "//cloudresourcemanager.googleapis.com/projects/";
+    let mut ids: HashMap<String, &str> = HashMap::new();
+    for asset in inventory.assets().filter(|asset| asset.kind == AssetKind::Account) {
+        let Some(id) = asset.id.as_str().strip_prefix(PROJECTS) else { continue };
+        for key in ["projectNumber", "project_number"] {
+            let number = match asset.properties.get(key) {
+                Some(Value::String(number)) => number.clone(),
+                Some(Value::Number(number)) => number.to_string(),
+                _ => continue,
+            };
+            ids.insert(number, id);
+        }
+    }
+    if ids.is_empty() {
+        return;
+    }
+    let ends = inventory.relations().flat_map(|relation| [&relation.from, &relation.to]);
+    let known: HashSet<&AssetId> = inventory.assets().map(|asset| &asset.id).chain(ends).collect();
+    for id in known {
+        let named = || {
+            let (service, rest) =
+                id.as_str().split_once("/projects/").filter(|(service, _)| service.starts_with("//"))?;
+            let (number, rest) = rest.split_once('/').map_or((rest, ""), |(number, rest)| (number, rest));
+            let project = ids.get(number)?;
+            let slash = if rest.is_empty() { "" } else { "/" };
+            Some(format!("{service}/projects/{project}{slash}{rest}"))
+        };
+        if let Some(named) = named() {
+            // the two spellings are one id, so they cannot be two things
+            groups.strong.remove(&groups.root(id));
+            groups.join(id, &AssetId::from(named));
+        }
+    }
+}
+
+/// The same bytes are the same image, and the same model where only one of the two is a file.
+fn digests(inventory: &Inventory, groups: &mut Groups) {
+    let mut holders: HashMap<(&str, bool), Vec<&Asset>> = HashMap::new();
+    for asset in inventory.assets() {
+        let image = asset.kind == AssetKind::ContainerImage;
+        let model = matches!(asset.kind, AssetKind::Model | AssetKind::ModelFile);
+        if let Some(digest) = asset.provenance.digests.get("sha256").filter(|_| image || model) {
+            holders.entry((digest, image)).or_default().push(asset);
+        }
+    }
+    let repository = |asset: &Asset| asset.id.as_str().split(['@', '?']).next().unwrap_or_default().to_owned();
+    let file = |asset: &Asset| asset.id.as_str().starts_with("file:");
+    for ((_, image), assets) in holders {
+        let Some((first, rest)) = assets.split_first() else { continue };
+        for other in rest {
+            if if image { repository(first) == repository(other) } else { file(first) != file(other) } {
+                groups.join(&first.id, &other.id);
+            }
+        }
+    }
+}
+
+/// What Terraform or CloudFormation declares is the resource of that kind and name, if there is only one.
+fn declared_names(inventory: &Inventory, groups: &mut Groups) {
+    type Named<'a> = BTreeMap<(AssetKind, &'a str, &'static str), Vec<&'a AssetId>>;
+    let (mut real, mut declared): (Named<'_>, Named<'_>) = (BTreeMap::new(), BTreeMap::new());
+    for asset in inventory.assets() {
+        match cloud_of(asset) {
+            Some(cloud) => {
+                let name = NAMES.iter().find_map(|key| asset.text(key)).filter(|name| !name.contains(['$', '{']));
+                if let Some(name) = name {
+                    declared.entry((asset.kind, name, cloud)).or_default().push(&asset.id);
+                }
+            }
+            None => {
+                let cloud = STRONG.iter().copied().find(|scheme| asset.id.as_str().starts_with(scheme));
+                if let Some(cloud) = cloud.filter(|_| asset.kind != AssetKind::Resource) {
+                    real.entry((asset.kind, &asset.name, cloud)).or_default().push(&asset.id);
+                }
+            }
+        }
+    }
+    for (key, declared) in &declared {
+        if let ([one], Some([other])) = (declared.as_slice(), real.get(key).map(Vec::as_slice)) {
+            groups.join(one, other);
+        }
+    }
+}
+
+/// For an asset that only a configuration knows: the scheme of the ids that its cloud gives.
+fn cloud_of(asset: &Asset) -> Option<&'static str> {
+    let id = asset.id.as_str();
+    if !LAST.iter().any(|scheme| id.starts_with(scheme)) {
+        return None;
+    }
+    let kind = asset.text("terraform_type").or_else(|| asset.text("cloudformation_type"))?;
+    let clouds = [
+        ("aws_", "arn:"),
+        ("AWS::", "arn:"),
+        ("azurerm_", "/subscriptions/"),
+        ("google_", "//"),
+        ("kubernetes_", "k8s://"),
+    ];
+    clouds.iter().find(|(prefix, _)| kind.starts_with(prefix)).map(|(_, scheme)| *scheme)
+}
+
+/// Renames assets and the ends of relations; assets that become one are merged, the best known first.
+fn rename(inventory: &mut Inventory, renamed: &HashMap<AssetId, AssetId>) {
+    let new = |id: &AssetId| renamed.get(id).unwrap_or(id).clone();
+    let (mut assets, relations) = std::mem::take(inventory).into_parts();
+    assets.sort_by_key(|asset| (rank(asset.id.as_str()), asset.id.clone()));
+    for mut asset in assets {
+        let id = new(&asset.id);
+        let old = std::mem::replace(&mut asset.id, id);
+        if old != asset.id {
+            asset.aliases.insert(old);
+        }
+        asset.aliases.remove(&asset.id);
+        inventory.add(asset);
+    }
+    for relation in relations {
+        let Relation { kind, from, to, activity, evidence, .. } = relation;
+        let mut relation = Relation::new(new(&from), kind, new(&to));
+        (relation.activity, relation.evidence) = (activity, evidence);
+        // two ids of one thing related to each other say nothing
+        if relation.from != relation.to || from == to {
+            inventory.relate(relation);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asset::{Evidence, RelationKind};
+
+    const ARN: &str = "arn:aws:sagemaker:eu-west-1:111111111111:endpoint/e";
+
+    fn seen(id: &str, kind: AssetKind, name: &str, file: &str) -> Asset {
+        Asset::new(id, kind, name).seen(Evidence::file(file))
+    }
+
+    #[test]
+    fn five_exports_of_one_endpoint() {
+        let mut inventory = Inventory::new();
+        let url = "https://runtime.sagemaker.eu-west-1.amazonaws.com/endpoints/e/invocations";
+        inventory.add(seen(ARN, AssetKind::Endpoint, "e", "describe.json").alias(url));
+        inventory.add(seen(ARN, AssetKind::Endpoint, "e", "config.json"));
+        inventory.add(seen(url, AssetKind::Endpoint, "e", "trace.jsonl").with("calls", 3));
+        let declared = seen("file:main.tf#aws_sagemaker_endpoint.x", AssetKind::Endpoint, "x", "main.tf");
+        inventory.add(declared.with("terraform_type", "aws_sagemaker_endpoint").with("name", "e"));
+        inventory.relate(Relation::new("service:app", RelationKind::Invokes, url));
+        inventory.relate(Relation::new("bom", RelationKind::Uses, ARN));
+        let renamed = resolve(&mut inventory);
+        assert_eq!(renamed.len(), 2);
+        assert_eq!(inventory.len(), 1);
+        let endpoint = inventory.get(ARN).unwrap();
+        assert_eq!((endpoint.evidence.len(), endpoint.aliases.len()), (4, 2));
+        assert!(endpoint.properties.contains_key("calls") && endpoint.properties.contains_key("terraform_type"));
+        assert_eq!(inventory.incoming(ARN).count(), 2);
+    }
+
+    #[test]
+    fn two_things_stay_two() {
+        let mut inventory = Inventory::new();
+        let other = ARN.replace("/e", "/f");
+        inventory.add(seen(ARN, AssetKind::Endpoint, "same", "a").alias("https://shared.example.com"));
+        inventory.add(seen(&other, AssetKind::Endpoint, "same", "b").alias("https://shared.example.com"));
+        let declared = seen("file:m.tf#aws_sagemaker_endpoint.x", AssetKind::Endpoint, "x", "m.tf");
+        inventory.add(declared.with("terraform_type", "aws_sagemaker_endpoint").with("name", "same"));
+        resolve(&mut inventory);
+        assert_eq!(inventory.len(), 3);
+    }
+
+    #[test]
+    fn digests_numbers_and_slashes() {
+        let mut inventory = Inventory::new();
+        let digest = |mut asset: Asset, hex: &str| {
+            asset.provenance.digests.insert("sha256".into(), hex.into());
+            asset
+        };
+        inventory.add(digest(seen("file:m.safetensors", AssetKind::ModelFile, "m", "m"), "aa"));
+        inventory.add(digest(seen("pkg:generic/m@1", AssetKind::Model, "m", "bom.json"), "aa"));
+        inventory.add(digest(seen("file:copy.safetensors", AssetKind::ModelFile, "m", "copy"), "bb"));
+        let project = "//cloudresourcemanager.googleapis.com/projects/acme";
+        inventory.add(seen(project, AssetKind::Account, "acme", "p.json").with("projectNumber", "42"));
+        inventory.add(seen("//aiplatform.googleapis.com/projects/42/models/1", AssetKind::Model, "m", "a"));
+        inventory.add(seen("//aiplatform.googleapis.com/projects/acme/models/1", AssetKind::Model, "m", "b"));
+        inventory.add(seen("s3://b/k/", AssetKind::Dataset, "k", "a"));
+        inventory.relate(Relation::new("job", RelationKind::Reads, "s3://b/k"));
+        resolve(&mut inventory);
+        let ids: Vec<&str> = inventory.assets().map(|asset| asset.id.as_str()).collect();
+        assert_eq!(
+            ids,
+            [
+                "//aiplatform.googleapis.com/projects/acme/models/1",
+                project,
+                "file:copy.safetensors",
+                "pkg:generic/m@1",
+                "s3://b/k",
+            ]
+        );
+        assert_eq!(inventory.incoming("s3://b/k").count(), 1);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn resolving_is_stable_and_keeps_all_evidence(
+            entries in proptest::collection::vec((0..8_usize, 0..8_usize), 1..12),
+        ) {
+            let ids = ["arn:a", "arn:b", "https://x", "file:f", "s3://b/k/", "s3://b/k", "k8s://c/n/Pod/p", "service:s"];
+            let mut inventory = Inventory::new();
+            for (n, (id, alias)) in entries.iter().enumerate() {
+                inventory.add(seen(ids[*id], AssetKind::Endpoint, "x", &n.to_string()).alias(ids[*alias]));
+                inventory.relate(Relation::new(ids[*id], RelationKind::Uses, ids[*alias]));
+            }
+            resolve(&mut inventory);
+            let evidence: usize = inventory.assets().map(|asset| asset.evidence.len()).sum();
+            proptest::prop_assert_eq!(evidence, entries.len());
+            let once = inventory.clone();
+            resolve(&mut inventory);
+            proptest::prop_assert_eq!(once, inventory);
+        }
+    }
+}

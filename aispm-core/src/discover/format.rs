@@ -105,9 +105,9 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// The file's name without its folder.
+    /// The file's name without its folder, and without what only says that it is packed.
     pub(super) fn name(&self) -> &'a str {
-        file_name(self.path)
+        file_name(self.path).trim_end_matches(".gz")
     }
 
     /// Whether the file's name ends in one of these extensions.

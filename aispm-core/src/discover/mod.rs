@@ -34,6 +34,7 @@ mod model_file;
 mod model_ref;
 mod ownership;
 mod package;
+mod packed;
 mod pipeline;
 mod prompt_log;
 mod read;

@@ -11,7 +11,7 @@ use super::decode::decode;
 use super::format::{Found, Source, TEXTUAL, critical, dispatch};
 use super::syntax::{Parsed, parse};
 use super::walk::Tree;
-use super::{Limits, model_file, secret, stream};
+use super::{Limits, model_file, packed, secret, stream};
 use crate::asset::Error;
 
 /// What became of one file: exactly one of understood (`formats`), `skipped` and `error` is reported.
@@ -70,7 +70,7 @@ fn read(file: &Path, tree: &Arc<Tree>, limits: &Limits) -> Outcome {
     let mut outcome = Outcome { path: file.display().to_string(), ..Outcome::default() };
     outcome.found.tree = Arc::clone(tree);
     match load(file, limits, &mut outcome.found) {
-        Ok(Loaded::Whole(bytes)) => interpret(&bytes, &mut outcome),
+        Ok(Loaded::Whole(bytes)) => interpret(&bytes, limits, &mut outcome),
         Ok(Loaded::Parts(result)) => {
             outcome.formats = std::mem::take(&mut outcome.found.formats);
             outcome.error = result.err().or(outcome.found.cut.take()).map(|error| (error.reason(), true));
@@ -112,12 +112,30 @@ fn load(file: &Path, limits: &Limits, found: &mut Found) -> Result<Loaded, Error
     Ok(if over { Loaded::Head(bytes, size) } else { Loaded::Whole(bytes) })
 }
 
-fn interpret(bytes: &[u8], outcome: &mut Outcome) {
+fn interpret(bytes: &[u8], limits: &Limits, outcome: &mut Outcome) {
+    if packed::holds_json(bytes) {
+        return unpack(bytes, limits, outcome);
+    }
     if let Some(sniffed) = model_file::sniff(&outcome.path, bytes) {
-        let read = model_file::read(&outcome.path, sniffed, bytes, &mut outcome.found);
-        outcome.model_file(read);
+        match model_file::read(&outcome.path, sniffed, bytes, &mut outcome.found) {
+            model_file::Read::Archive if packed::is_gzip(bytes) => unpack(bytes, limits, outcome),
+            read => outcome.model_file(read),
+        }
         return;
     }
+    text(bytes, outcome);
+}
+
+/// Reads what a gzip stream holds.
+fn unpack(bytes: &[u8], limits: &Limits, outcome: &mut Outcome) {
+    let (unpacked, error) = packed::gunzip(bytes, limits.file_bytes);
+    text(&unpacked, outcome);
+    if let Some(error) = error {
+        outcome.error = Some((error.reason(), true));
+    }
+}
+
+fn text(bytes: &[u8], outcome: &mut Outcome) {
     let Some(decoded) = decode(bytes) else {
         outcome.skipped = Some("binary, of no known format".to_owned());
         return;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::{AssetId, Error, ErrorKind, Event, Finding, Inventory, Result, Severity};
 use crate::discover::declared::Facts;
-use crate::discover::{Discovery, FileSeen, Unread, discover};
+use crate::discover::{Discoverer, Discovery, FileSeen, Unread};
 use crate::path::{self, AttackPath, ChokePoint, Fix, Query, Solution};
 use crate::policy::{PolicySet, Unknown};
 
@@ -81,6 +81,7 @@ pub struct Summary {
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Assessor {
+    discoverer: Discoverer,
     facts: Option<PathBuf>,
     policies: Vec<PathBuf>,
     baseline: Option<PathBuf>,
@@ -92,6 +93,13 @@ impl Assessor {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Reads files by this discoverer: with limits of one's own, or telling its progress.
+    #[must_use]
+    pub fn discoverer(mut self, discoverer: Discoverer) -> Self {
+        self.discoverer = discoverer;
+        self
     }
 
     /// Declared facts from this file instead.
@@ -164,7 +172,7 @@ impl Assessor {
     fn read<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<Read> {
         let paths: Vec<PathBuf> = paths.into_iter().map(|path| path.as_ref().to_path_buf()).collect();
         let (file, facts) = self.declared(&paths)?;
-        let mut discovery = discover(&paths);
+        let mut discovery = self.discoverer.run(&paths);
         if let Some(file) = file {
             let path = file.display().to_string();
             discovery.skipped.retain(|unread| unread.path != path);

@@ -5,6 +5,7 @@
 //! (`model trained_on dataset` is an edge from the data set to the model). Identity, ownership and placement are no
 //! lineage.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use petgraph::algo::{tarjan_scc, toposort};
@@ -280,8 +281,8 @@ impl Lineage {
             let passed = passed || (inside && query.through == kind(node));
             for next in self.neighbours(node, direction) {
                 let next = (next, passed);
-                if !before.contains_key(&next) {
-                    before.insert(next, Some(state));
+                if let Entry::Vacant(unseen) = before.entry(next) {
+                    unseen.insert(Some(state));
                     queue.push_back(next);
                 }
             }

@@ -67,7 +67,7 @@ impl Args {
     }
 
     fn assessor(&self) -> Assessor {
-        let mut assessor = Assessor::new();
+        let mut assessor = super::assessor();
         if let Some(facts) = &self.facts {
             assessor = assessor.facts(facts);
         }

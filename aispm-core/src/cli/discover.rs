@@ -4,7 +4,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::{Exit, line, print_json, written};
-use crate::assess::Assessor;
 use crate::asset::Result;
 use crate::discover::Discovery;
 use crate::report::count;
@@ -34,7 +33,7 @@ enum Format {
 
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
-        let assessor = self.facts.iter().fold(Assessor::new(), |assessor, file| assessor.facts(file));
+        let assessor = self.facts.iter().fold(super::assessor(), |assessor, file| assessor.facts(file));
         let discovery = assessor.discover(&self.paths)?;
         let mut out = super::output(self.output.as_ref())?;
         match self.format {

@@ -81,7 +81,7 @@ impl Args {
     pub(super) fn run(self) -> Result<Exit> {
         match self.command {
             Command::Record { store, paths, label, time, facts, allow_incomplete } => {
-                let assessor = facts.into_iter().fold(Assessor::new(), Assessor::facts);
+                let assessor = facts.into_iter().fold(super::assessor(), Assessor::facts);
                 let discovery = assessor.discover(&paths)?;
                 discovery.warnings.iter().for_each(|warning| super::warn(warning));
                 if let Some(unread) = discovery.incomplete.iter().find(|unread| unread.critical && !allow_incomplete) {
@@ -138,8 +138,7 @@ fn list(snapshots: &[Snapshot], format: Format) -> Result<Exit> {
 }
 
 fn show(inventory: InventoryDiff, format: Format) -> Result<Exit> {
-    let mut diff = Diff::default();
-    diff.inventory = inventory;
+    let diff = Diff { inventory, ..Diff::default() };
     let mut out = super::output(None)?;
     match format {
         Format::Json => print_json(&mut *out, &diff)?,

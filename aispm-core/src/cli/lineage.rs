@@ -4,7 +4,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::{Exit, line, print_json, written};
-use crate::assess::Assessor;
 use crate::asset::{AssetId, AssetKind, Error, ErrorKind, LineageAnswer, LineageQuery, Result};
 use crate::discover::{Discovery, Unread};
 use crate::report::count;
@@ -61,7 +60,7 @@ impl Args {
         if from.is_empty() && class.is_empty() {
             return Err(Error::new(ErrorKind::Usage, "where to start? name assets with --from or data with --class"));
         }
-        let assessor = facts.iter().fold(Assessor::new(), |assessor, file| assessor.facts(file));
+        let assessor = facts.iter().fold(super::assessor(), |assessor, file| assessor.facts(file));
         let discovery = assessor.discover(&paths)?;
         for id in from.iter().filter(|id| discovery.inventory.get(id.as_str()).is_none()) {
             super::warn(&format!("nothing in the estate has the id {id}"));

@@ -4,12 +4,15 @@
 //! not be read where it matters.
 
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
+use crate::assess::Assessor;
 use crate::asset::{Error, ErrorKind, Result};
+use crate::discover::{Discoverer, Progress};
 
 mod assess;
 mod completions;
@@ -92,6 +95,25 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
             Exit::Unreliable as u8
         }
     }
+}
+
+/// An assessor that shows its progress where standard error is a terminal.
+fn assessor() -> Assessor {
+    if !io::stderr().is_terminal() {
+        return Assessor::new();
+    }
+    let style = "{bar:24} {pos}/{len} files  {msg}";
+    let bar =
+        ProgressBar::new(0).with_style(ProgressStyle::with_template(style).unwrap_or(ProgressStyle::default_bar()));
+    let tell = move |progress: Progress| {
+        bar.set_length(progress.of as u64);
+        bar.set_position(progress.files as u64);
+        bar.set_message(HumanBytes(progress.bytes).to_string());
+        if progress.files == progress.of {
+            bar.finish_and_clear();
+        }
+    };
+    Assessor::new().discoverer(Discoverer::new().on_progress(tell))
 }
 
 /// A line on standard error. Messages quote file names and input, so they are made safe for a terminal.

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::{Exit, line, print_json, written};
-use crate::assess::{Assessment, Assessor};
+use crate::assess::Assessment;
 use crate::asset::{AssetId, Result};
 use crate::discover::{Discovery, Unread};
 use crate::path::{From, PathStatus, Query, Solution, Target};
@@ -63,7 +63,7 @@ impl Args {
             k: self.k,
             ..Query::default()
         };
-        let assessor = self.facts.iter().fold(Assessor::new(), |assessor, file| assessor.facts(file));
+        let assessor = self.facts.iter().fold(super::assessor(), |assessor, file| assessor.facts(file));
         let (discovery, solution) = assessor.trace(&self.paths, &query)?;
         let exit = match (discovery.files.is_empty() && !discovery.incomplete.is_empty(), solution.paths.is_empty()) {
             (true, _) => Exit::Unreliable,

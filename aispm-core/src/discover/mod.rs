@@ -36,6 +36,7 @@ mod ownership;
 mod package;
 mod packed;
 mod pipeline;
+mod progress;
 mod prompt_log;
 mod read;
 mod recording;
@@ -48,6 +49,8 @@ mod syntax;
 mod telemetry;
 mod terraform;
 mod walk;
+
+pub use progress::Progress;
 
 pub(crate) use format::{Found, Structured};
 
@@ -113,19 +116,53 @@ pub struct Unread {
     pub critical: bool,
 }
 
-/// Reads files and folders. Paths that do not exist are reported under `incomplete`, never lost.
+/// Reads files and folders with the defaults: see [`Discoverer::run`].
 pub fn discover<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Discovery {
-    discover_within(&Limits::default(), paths)
+    Discoverer::new().run(paths)
 }
 
-/// [`discover`] with limits of one's own. Linear in the input; memory is bounded by the largest file for each thread
-/// and by what is found.
-pub fn discover_within<P: AsRef<Path>>(limits: &Limits, paths: impl IntoIterator<Item = P>) -> Discovery {
-    let walk = walk::walk(paths);
-    let mut discovery = Discovery { skipped: walk.skipped, incomplete: walk.unread, ..Discovery::default() };
-    read::read_all(&walk.files, &Arc::new(walk.tree), limits, |outcome| discovery.take(outcome));
-    link::join(&mut discovery);
-    discovery
+/// Reads files and folders; reusable.
+#[derive(Debug, Clone, Default)]
+pub struct Discoverer {
+    limits: Limits,
+    listener: progress::Listener,
+}
+
+impl Discoverer {
+    /// With the default limits.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Within these limits.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Tells how far a run has come, from any thread, a few times a second at the most for large input.
+    #[must_use]
+    pub fn on_progress(mut self, tell: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.listener = progress::Listener(Some(Arc::new(tell)));
+        self
+    }
+
+    /// Reads files and folders in parallel; paths that do not exist are reported under `incomplete`, never lost.
+    ///
+    /// Linear in the input, and O(n log n) in what is found. Memory is bounded by what is found and, for each thread, by
+    /// the largest file that must be read whole (at most [`Limits::file_bytes`]); large JSON and JSON Lines are read in
+    /// parts of about a megabyte.
+    pub fn run<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Discovery {
+        let walk = walk::walk(paths);
+        let mut discovery = Discovery { skipped: walk.skipped, incomplete: walk.unread, ..Discovery::default() };
+        let meter = progress::Meter::new(self.listener.clone(), walk.files.len());
+        let reader = read::Reader { limits: &self.limits, tree: Arc::new(walk.tree), meter: &meter };
+        reader.read_all(&walk.files, |outcome| discovery.take(outcome));
+        link::join(&mut discovery);
+        discovery
+    }
 }
 
 impl Discovery {

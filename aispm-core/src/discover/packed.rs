@@ -45,7 +45,7 @@ mod tests {
     use flate2::Compression;
     use flate2::write::GzEncoder;
 
-    use crate::discover::{Limits, discover, discover_within};
+    use crate::discover::{Discoverer, Limits, discover};
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -67,7 +67,7 @@ mod tests {
         write("bomb.json.gz", &gzip(&[b"[", vec![b' '; 1 << 20].as_slice()].concat()));
         write("cut.json.gz", &packed[..packed.len() - 12]);
         let limits = Limits { file_bytes: 1 << 19, ..Limits::default() };
-        let discovery = discover_within(&limits, [folder.path()]);
+        let discovery = Discoverer::new().limits(limits).run([folder.path()]);
         let reasons: Vec<&str> = discovery.incomplete.iter().map(|unread| unread.reason.as_str()).collect();
         assert!(reasons[0].contains("limit of 524288 bytes") && reasons[1].contains("breaks off"), "{reasons:?}");
     }

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::decode::decode;
 use super::format::{Found, Source, TEXTUAL, critical, dispatch};
+use super::progress::Meter;
 use super::syntax::{Parsed, parse};
 use super::walk::Tree;
 use super::{Limits, model_file, packed, secret, stream};
@@ -40,18 +41,69 @@ impl Outcome {
 const WINDOW_FILES: usize = 512;
 const WINDOW_BYTES: u64 = 64 << 20;
 
-/// Reads files in parallel and hands their outcomes over in order, each window of files while the next is read.
-pub(super) fn read_all(files: &[PathBuf], tree: &Arc<Tree>, limits: &Limits, mut take: impl FnMut(Outcome) + Send) {
-    let mut ready: Vec<Outcome> = Vec::new();
-    let mut rest = files;
-    while !rest.is_empty() {
-        let window;
-        (window, rest) = rest.split_at_checked(window_length(rest)).unwrap_or((rest, &[]));
-        let last = std::mem::take(&mut ready);
-        let read = || window.par_iter().map(|file| read(file, tree, limits)).collect();
-        ((), ready) = rayon::join(|| last.into_iter().for_each(&mut take), read);
+/// What reading takes besides the files.
+pub(super) struct Reader<'a> {
+    pub(super) limits: &'a Limits,
+    pub(super) tree: Arc<Tree>,
+    pub(super) meter: &'a Meter,
+}
+
+impl Reader<'_> {
+    /// Reads files in parallel and hands their outcomes over in order, each window of files while the next is read.
+    pub(super) fn read_all(&self, files: &[PathBuf], mut take: impl FnMut(Outcome) + Send) {
+        let mut ready: Vec<Outcome> = Vec::new();
+        let mut rest = files;
+        while !rest.is_empty() {
+            let window;
+            (window, rest) = rest.split_at_checked(window_length(rest)).unwrap_or((rest, &[]));
+            let last = std::mem::take(&mut ready);
+            let read = || window.par_iter().map(|file| self.read(file)).collect();
+            ((), ready) = rayon::join(|| last.into_iter().for_each(&mut take), read);
+        }
+        ready.into_iter().for_each(take);
     }
-    ready.into_iter().for_each(take);
+
+    fn read(&self, file: &Path) -> Outcome {
+        let mut outcome = Outcome { path: file.display().to_string(), ..Outcome::default() };
+        outcome.found.tree = Arc::clone(&self.tree);
+        match self.load(file, &mut outcome.found) {
+            Ok(Loaded::Whole(bytes)) => {
+                self.meter.read(0, bytes.len() as u64);
+                interpret(&bytes, self.limits, &mut outcome);
+            }
+            Ok(Loaded::Parts(result)) => {
+                outcome.formats = std::mem::take(&mut outcome.found.formats);
+                outcome.error = result.err().or(outcome.found.cut.take()).map(|error| (error.reason(), true));
+            }
+            Ok(Loaded::Head(head, size)) => match model_file::sniff(&outcome.path, &head) {
+                Some(sniffed) => {
+                    let read = model_file::read_large(file, sniffed, self.limits.file_bytes, &mut outcome.found);
+                    outcome.model_file(read);
+                }
+                None => outcome.error = Some((stream::too_large(size, self.limits.file_bytes).reason(), true)),
+            },
+            // what cannot be opened may be anything, identity included
+            Err(error) => outcome.error = Some((error.reason(), true)),
+        }
+        self.meter.read(1, 0);
+        outcome
+    }
+
+    fn load(&self, file: &Path, found: &mut Found) -> Result<Loaded, Error> {
+        let unreadable = |error| Error::unreadable(file, error);
+        let size = fs::metadata(file).map_err(unreadable)?.len();
+        if size >= stream::LARGE
+            && let Some(result) = stream::read(file, self.meter, found)
+        {
+            return Ok(Loaded::Parts(result));
+        }
+        let reader = fs::File::open(file).map_err(unreadable)?;
+        let over = size > self.limits.file_bytes;
+        let mut bytes = Vec::new();
+        // a file may grow while it is read
+        reader.take(if over { 4096 } else { self.limits.file_bytes }).read_to_end(&mut bytes).map_err(unreadable)?;
+        Ok(if over { Loaded::Head(bytes, size) } else { Loaded::Whole(bytes) })
+    }
 }
 
 /// How many of the next files make a window; at least one.
@@ -66,50 +118,12 @@ fn window_length(files: &[PathBuf]) -> usize {
     fit.count().max(1)
 }
 
-fn read(file: &Path, tree: &Arc<Tree>, limits: &Limits) -> Outcome {
-    let mut outcome = Outcome { path: file.display().to_string(), ..Outcome::default() };
-    outcome.found.tree = Arc::clone(tree);
-    match load(file, limits, &mut outcome.found) {
-        Ok(Loaded::Whole(bytes)) => interpret(&bytes, limits, &mut outcome),
-        Ok(Loaded::Parts(result)) => {
-            outcome.formats = std::mem::take(&mut outcome.found.formats);
-            outcome.error = result.err().or(outcome.found.cut.take()).map(|error| (error.reason(), true));
-        }
-        Ok(Loaded::Head(head, size)) => match model_file::sniff(&outcome.path, &head) {
-            Some(sniffed) => {
-                let read = model_file::read_large(file, sniffed, limits.file_bytes, &mut outcome.found);
-                outcome.model_file(read);
-            }
-            None => outcome.error = Some((stream::too_large(size, limits.file_bytes).reason(), true)),
-        },
-        // what cannot be opened may be anything, identity included
-        Err(error) => outcome.error = Some((error.reason(), true)),
-    }
-    outcome
-}
-
 enum Loaded {
     Whole(Vec<u8>),
     /// Read in parts, to the end or to an error.
     Parts(Result<(), Error>),
     /// The first bytes of a file over the limit, and its size.
     Head(Vec<u8>, u64),
-}
-
-fn load(file: &Path, limits: &Limits, found: &mut Found) -> Result<Loaded, Error> {
-    let unreadable = |error| Error::unreadable(file, error);
-    let size = fs::metadata(file).map_err(unreadable)?.len();
-    if size >= stream::LARGE
-        && let Some(result) = stream::read(file, found)
-    {
-        return Ok(Loaded::Parts(result));
-    }
-    let reader = fs::File::open(file).map_err(unreadable)?;
-    let over = size > limits.file_bytes;
-    let mut bytes = Vec::new();
-    // a file may grow while it is read
-    reader.take(if over { 4096 } else { limits.file_bytes }).read_to_end(&mut bytes).map_err(unreadable)?;
-    Ok(if over { Loaded::Head(bytes, size) } else { Loaded::Whole(bytes) })
 }
 
 fn interpret(bytes: &[u8], limits: &Limits, outcome: &mut Outcome) {

@@ -307,6 +307,7 @@ impl Plan {
 }
 
 #[cfg(test)]
+#[allow(clippy::string_slice, reason = "a test may fail")]
 mod tests {
     use super::*;
     use serde_json::{Map, Value, json};

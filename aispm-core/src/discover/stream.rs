@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use super::format::{Found, dispatch, takes_parts};
+use super::progress::Meter;
 use super::split::{Part, Plan, Splitter};
 use super::syntax::{BadRows, is_json_lines};
 use crate::asset::{Document, Error, ErrorKind, pointer_key};
@@ -28,8 +29,8 @@ const WINDOW: usize = 4;
 const RESCUE_LIMIT: usize = 4096;
 
 /// Reads a large JSON or JSON Lines file in parts; `None` if it must be read whole.
-pub(super) fn read(file: &Path, found: &mut Found) -> Option<Result<(), Error>> {
-    match begin(file).and_then(|head| sequence(file, &head, found)) {
+pub(super) fn read(file: &Path, meter: &Meter, found: &mut Found) -> Option<Result<(), Error>> {
+    match begin(file).and_then(|head| sequence(file, &head, meter, found)) {
         Ok(true) => Some(Ok(())),
         Ok(false) => None,
         Err(error) => Some(Err(error)),
@@ -44,21 +45,21 @@ fn begin(file: &Path) -> Result<Vec<u8>, Error> {
     Ok(head)
 }
 
-fn sequence(file: &Path, head: &[u8], found: &mut Found) -> Result<bool, Error> {
+fn sequence(file: &Path, head: &[u8], meter: &Meter, found: &mut Found) -> Result<bool, Error> {
     // the head may end inside a character
     let valid = std::str::from_utf8(head).or_else(|error| match error.error_len() {
         None => std::str::from_utf8(head.get(..error.valid_up_to()).unwrap_or_default()),
         Some(_) => Err(error),
     });
     match valid.map(|head| head.trim_start_matches('\u{feff}').trim_start()) {
-        Ok(head) if is_json_lines(head) => lines(file, found).map(|()| true),
-        Ok(head) if head.starts_with(['{', '[']) => document(file, found),
+        Ok(head) if is_json_lines(head) => lines(file, meter, found).map(|()| true),
+        Ok(head) if head.starts_with(['{', '[']) => document(file, meter, found),
         _ => Ok(false),
     }
 }
 
 /// Reads a document part by part, if what reads it takes parts.
-fn document(file: &Path, found: &mut Found) -> Result<bool, Error> {
+fn document(file: &Path, meter: &Meter, found: &mut Found) -> Result<bool, Error> {
     let unreadable = |error| Error::unreadable(file, error);
     let mut reader = File::open(file).map_err(unreadable)?;
     let mut splitter = Splitter::new(PART);
@@ -77,7 +78,15 @@ fn document(file: &Path, found: &mut Found) -> Result<bool, Error> {
     let mut bad = BadRows::default();
     let empty = found.beside();
     let mut windows = whole.plan.parts.chunks(window());
-    in_order(|| Ok(windows.next()), |part| whole.read(part, empty.beside()), found, &mut bad)?;
+    in_order(
+        || Ok(windows.next()),
+        |part: &Part| {
+            meter.read(0, part.range.end - part.range.start);
+            whole.read(part, empty.beside())
+        },
+        found,
+        &mut bad,
+    )?;
     if whole.plan.cut {
         bad.note(None, "the document ends before its list does");
     }
@@ -236,13 +245,17 @@ struct Block {
 }
 
 /// Reads JSON Lines block by block.
-fn lines(file: &Path, found: &mut Found) -> Result<(), Error> {
+fn lines(file: &Path, meter: &Meter, found: &mut Found) -> Result<(), Error> {
     let unreadable = |error| Error::unreadable(file, error);
     let path: Arc<str> = file.display().to_string().into();
     let mut blocks = Blocks { reader: File::open(file).map_err(unreadable)?, rest: Vec::new(), before: 0, done: false };
     let (mut bad, empty) = (BadRows::default(), found.beside());
     let next = || blocks.window().map(|window| (!window.is_empty()).then_some(window)).map_err(unreadable);
-    in_order(next, |block: &Block| block.read(&path, empty.beside()), found, &mut bad)?;
+    let read = |block: &Block| {
+        meter.read(0, block.text.len() as u64);
+        block.read(&path, empty.beside())
+    };
+    in_order(next, read, found, &mut bad)?;
     bad.into_error().map_or(Ok(()), Err)
 }
 
@@ -302,11 +315,12 @@ pub(super) fn too_large(size: u64, limit: u64) -> Error {
 }
 
 #[cfg(test)]
+#[allow(clippy::string_slice, reason = "a test may fail")]
 mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::discover::{Limits, discover, discover_within};
+    use crate::discover::{Discoverer, Limits, discover};
 
     /// A `List` over the size of a large file; row `bad` does not parse.
     fn list(bad: usize) -> String {
@@ -334,7 +348,7 @@ mod tests {
         std::fs::write(&file, &text).unwrap();
         // also where the whole would be too large
         let limits = Limits { file_bytes: 1 << 10, ..Limits::default() };
-        let discovery = discover_within(&limits, [&file]);
+        let discovery = Discoverer::new().limits(limits).run([&file]);
         assert!(discovery.incomplete.is_empty(), "{:?}", discovery.incomplete);
         let document = Document::json(file.display().to_string(), &text).unwrap();
         let mut whole = Found::default();

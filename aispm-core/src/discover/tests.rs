@@ -115,7 +115,7 @@ fn a_file_over_the_limit_is_reported() {
         &[("big.yaml", MANIFEST.as_bytes()), ("m.pkl", &[b"\x80\x02", [b'N'; 90].as_slice()].concat())],
     );
     let limits = Limits { file_bytes: 16 };
-    let discovery = discover_within(&limits, [folder.path()]);
+    let discovery = Discoverer::new().limits(limits).run([folder.path()]);
     let incomplete = names(&discovery.incomplete);
     assert!(incomplete["big.yaml"].0.contains("limit of 16"), "{incomplete:?}");
     assert!(incomplete["m.pkl"].1);

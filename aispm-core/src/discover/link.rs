@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Discovery;
 use super::format::Found;
+use super::gcp;
 use super::kubernetes::internet;
 use super::walk::folder_name;
 use crate::asset::{Asset, AssetId, AssetKind, Authentication, Evidence, Exposure, Inventory, Relation, RelationKind};
@@ -18,6 +19,7 @@ const HOPS: usize = 6;
 /// the workloads of their namespace.
 pub(super) fn join(discovery: &mut Discovery) {
     let mut found = Found::default();
+    gcp::join(&mut discovery.inventory);
     select(&discovery.inventory, &mut found);
     routes(&mut discovery.inventory, &mut found);
     discovery.inventory.extend(found.inventory);

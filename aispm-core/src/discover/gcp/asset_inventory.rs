@@ -125,6 +125,7 @@ fn place(document: &Document, row: &Value, pointer: &str, asset: &Asset, found: 
             }
         }
     }
+    same_project(document, pointer, asset.id.as_str(), &ancestors, found);
     // a name without a project: its parent, or the lowest of what is above
     let id = asset.id.as_str();
     if name::project_of(id).is_some() && !id.starts_with("//cloudresourcemanager") {
@@ -151,4 +152,20 @@ fn place(document: &Document, row: &Value, pointer: &str, asset: &Asset, found: 
             found.inventory.add(resource::stub(&above).seen(evidence));
         }
     }
+}
+
+/// A row names its project by id, and by number among what is above it.
+fn same_project(document: &Document, pointer: &str, id: &str, ancestors: &[(usize, String)], found: &mut Found) {
+    let (Some(project), Some((i, above))) = (name::project_of(id), ancestors.first()) else { return };
+    let Some(other) = name::project_of(above) else { return };
+    let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if number(project) || !number(other) {
+        return;
+    }
+    let project = name::project(project);
+    if found.inventory.get(&project).is_some_and(|known| known.aliases.contains(above.as_str())) {
+        return;
+    }
+    let evidence = document.evidence(&format!("{pointer}/ancestors/{i}"));
+    found.inventory.add(resource::stub(&project).alias(above).seen(evidence));
 }

@@ -149,16 +149,21 @@ pub(super) fn bind(document: &Document, pointer: &str, binding: &Value, asset: &
     let members = binding.get("members").and_then(Value::as_array).into_iter().flatten();
     for (i, text) in members.enumerate().filter_map(|(i, member)| Some((i, member.as_str()?))) {
         let evidence = document.evidence(&format!("{pointer}/members/{i}")).excerpt(&excerpt);
-        match member(text) {
-            Some(Member::Everyone(authentication)) => open(asset, role, authentication, &evidence, found),
-            Some(Member::Identity(identity)) => {
-                for kind in gives(role, asset.kind) {
-                    found.relate(identity.id.as_str(), *kind, asset.id.as_str(), &evidence);
-                }
-                found.inventory.add(identity.seen(evidence));
+        give(role, text, &evidence, asset, found);
+    }
+}
+
+/// What a role gives one member.
+pub(super) fn give(role: &str, text: &str, evidence: &Evidence, asset: &mut Asset, found: &mut Found) {
+    match member(text) {
+        Some(Member::Everyone(authentication)) => open(asset, role, authentication, evidence, found),
+        Some(Member::Identity(identity)) => {
+            for kind in gives(role, asset.kind) {
+                found.relate(identity.id.as_str(), *kind, asset.id.as_str(), evidence);
             }
-            None => {}
+            found.inventory.add(identity.seen(evidence.clone()));
         }
+        None => {}
     }
 }
 

@@ -4,16 +4,20 @@
 //! same from an inventory, an API or `gcloud`, and under one id.
 
 mod access;
+mod acl;
 mod asset_inventory;
 mod audit_log;
 mod field;
 mod iam_policy;
+mod join;
 mod name;
 mod principal;
 mod prune;
 mod resource;
 mod rest;
 mod table;
+
+pub(super) use join::join;
 
 use super::format::Structured;
 

@@ -42,6 +42,8 @@ pub(super) fn acting(text: &str, project: Option<&str>) -> Option<Asset> {
         let number = project.filter(|project| project.bytes().all(|b| b.is_ascii_digit()))?;
         return Some(service_account(&format!("{number}-compute@developer.gserviceaccount.com")));
     }
+    // a key acts with its account
+    let text = text.split("/keys/").next().unwrap_or(text);
     let id = super::name::id(text, "iam.googleapis.com")?;
     asset(&id).filter(|asset| asset.kind.is_identity())
 }

@@ -2,20 +2,22 @@
 
 use serde_json::Value;
 
-use super::field::Path;
+use super::field::{Path, either_text};
 use super::principal;
 use super::table::{self, Type, table};
-use super::{name, prune};
+use super::{acl, name, prune};
 use crate::asset::{
     Asset, AssetId, AssetKind, Document, Evidence, Exposure, ModelType, OwnerClaim, OwnerSource, RelationKind,
+    pointer_key,
 };
+use crate::discover::catalog::catalog;
 use crate::discover::container::{self, Container};
 use crate::discover::kubernetes::internet;
 use crate::discover::{Found, model_ref};
 
 /// Labels as resources call them.
 const LABELS: &[&str] =
-    &["labels", "resourceLabels", "userLabels", "settings/userLabels", "metadata/labels", "effectiveLabels"];
+    &["/labels", "/resourceLabels", "/resource_labels", "/userLabels", "/settings/userLabels", "/metadata/labels"];
 /// Fields that name a resource for people, most telling first.
 const NAMES: &[&str] = &["displayName", "display_name", "friendlyName", "title"];
 
@@ -70,10 +72,13 @@ impl Resource<'_> {
         if let Some(known) = known {
             self.attributes(known, &mut asset, found);
             self.containers(known, &mut asset, found);
-            let outputs = self.links(known, &mut asset, found);
-            lineage(&asset, &outputs, found);
+            self.variables(known, &mut asset, found);
+            self.providers(known, &mut asset, found);
+            let ends = self.links(known, &mut asset, found);
+            lineage(&asset, &ends, found);
         }
-        self.place(&asset, found);
+        acl::read(self.document, self.pointer, self.data, &mut asset, found);
+        contained(&asset, &self.evidence(""), found);
         asset
     }
 
@@ -87,27 +92,40 @@ impl Resource<'_> {
         titled.map(|(_, text)| text).or_else(named).unwrap_or_else(|| name::last(&self.id)).to_owned()
     }
 
-    /// Owners, environment and classes of data, as labels say.
+    /// Owners, environment and classes of data, as labels and tags say.
     fn labels(&self, asset: &mut Asset) {
         for place in LABELS {
-            let labels = self.data.pointer(&format!("/{place}")).and_then(Value::as_object);
+            let labels = self.data.pointer(place).and_then(Value::as_object);
             for (key, value) in labels.into_iter().flatten() {
-                let Some(value) = value.as_str().filter(|value| !value.is_empty()) else { continue };
-                let word: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
-                match word.to_ascii_lowercase().as_str() {
-                    "owner" | "team" => {
-                        let evidence = self.evidence(&format!("/{place}/{}", crate::asset::pointer_key(key)));
-                        asset.claim(OwnerClaim::new(OwnerSource::Tag, value, evidence));
-                    }
-                    "env" | "environment" => asset.environment = Some(value.to_owned()),
-                    "purpose" | "usecase" => asset.purpose = Some(value.to_owned()),
-                    "dataclassification" | "dataclass" | "classification" | "datasensitivity" | "sensitivity" => {
-                        let classes = value.split([',', ' ', '+']).filter(|class| !class.is_empty());
-                        asset.data_classes.extend(classes.map(str::to_ascii_lowercase));
-                    }
-                    _ => {}
+                if let Some(value) = value.as_str() {
+                    self.label(key, value, &format!("{place}/{}", pointer_key(key)), asset);
                 }
             }
+        }
+        // `{"tagKey": "123/env", "tagValue": "123/env/prod"}`
+        for (i, tag) in self.data.get("tags").and_then(Value::as_array).into_iter().flatten().enumerate() {
+            if let (Some(key), Some(value)) =
+                (either_text(tag, "tagKey", "tag_key"), either_text(tag, "tagValue", "tag_value"))
+            {
+                self.label(name::last(key), name::last(value), &format!("/tags/{i}"), asset);
+            }
+        }
+    }
+
+    fn label(&self, key: &str, value: &str, pointer: &str, asset: &mut Asset) {
+        if value.is_empty() {
+            return;
+        }
+        let word: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
+        match word.to_ascii_lowercase().as_str() {
+            "owner" | "team" => asset.claim(OwnerClaim::new(OwnerSource::Tag, value, self.evidence(pointer))),
+            "env" | "environment" => asset.environment = Some(value.to_owned()),
+            "purpose" | "usecase" => asset.purpose = Some(value.to_owned()),
+            "dataclassification" | "dataclass" | "classification" | "datasensitivity" | "sensitivity" => {
+                let classes = value.split([',', ' ', '+']).filter(|class| !class.is_empty());
+                asset.data_classes.extend(classes.map(str::to_ascii_lowercase));
+            }
+            _ => {}
         }
     }
 
@@ -135,7 +153,21 @@ impl Resource<'_> {
             internet(&self.id, &self.evidence(""), found);
         }
         for (_, text) in known.alias.iter().flat_map(|path| path.texts(self.data)) {
-            asset.aliases.insert(AssetId::from(text.trim_end_matches('/')));
+            let text = text.trim_end_matches('/');
+            let url = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+            asset.aliases.insert(AssetId::from(url));
+        }
+        if let (Some("cloudresourcemanager.googleapis.com/Project"), Some(id)) =
+            (Some(self.asset_type), either_text(self.data, "projectId", "project_id"))
+        {
+            let number = self.data.get("projectNumber").or_else(|| self.data.get("project_number"));
+            let number =
+                number.and_then(|number| number.as_u64().map(|n| n.to_string()).or(number.as_str().map(str::to_owned)));
+            let both = [Some(id.to_owned()), number]
+                .into_iter()
+                .flatten()
+                .map(|project| AssetId::from(name::project(&project)));
+            asset.aliases.extend(both.filter(|alias| alias.as_str() != self.id));
         }
         if let Some((_, version)) = known.version.iter().find_map(|path| path.texts(self.data).next()) {
             asset.provenance.version = Some(version.to_owned());
@@ -210,6 +242,38 @@ impl Resource<'_> {
                 .extend(port.get("containerPort").or_else(|| port.get("container_port")).and_then(Value::as_u64));
         }
         container
+    }
+
+    /// What its variables tell of the services it calls.
+    fn variables(&self, known: &Type, asset: &mut Asset, found: &mut Found) {
+        let mut container = Container::default();
+        for (pointer, value) in known.variables.iter().flat_map(|path| path.values(self.data)) {
+            match value {
+                Value::String(text) => {
+                    let name = pointer.rsplit('/').next().unwrap_or_default();
+                    container.env.push((name.to_owned(), Some(text.clone()), self.evidence(&pointer)));
+                }
+                row => {
+                    // one that is kept as a secret
+                    let Some(name) = ["key", "name"].iter().find_map(|key| row.get(*key)?.as_str()) else { continue };
+                    container.env.push((name.to_owned(), None, self.evidence(&pointer)));
+                }
+            }
+        }
+        container.describe(asset, found);
+    }
+
+    /// AI services that it names by their host.
+    fn providers(&self, known: &Type, asset: &mut Asset, found: &mut Found) {
+        if self.data.get("state").is_some_and(|state| state == "DISABLED") {
+            return;
+        }
+        for (pointer, host) in known.hosts.iter().flat_map(|path| path.texts(self.data)) {
+            asset.ai |= table().is_ai_service(host);
+            if let Some(provider) = catalog().provider_by_host(host) {
+                self.relate(asset, RelationKind::Uses, provider.asset(), &pointer, host, found);
+            }
+        }
     }
 
     /// Adds what its fields point at; returns the other ends with their relation.
@@ -307,11 +371,6 @@ impl Resource<'_> {
             None => model_ref::model(text, &self.id),
         }
     }
-
-    /// Adds what it lies in.
-    fn place(&self, asset: &Asset, found: &mut Found) {
-        contained(asset, &self.evidence(""), found);
-    }
 }
 
 /// A training job's outputs were trained on what it reads and derived from the models it uses.
@@ -364,10 +423,14 @@ pub(super) fn contained(asset: &Asset, evidence: &Evidence, found: &mut Found) {
     } else {
         return;
     };
-    if above != id {
-        found.relate(&above, RelationKind::Contains, id, evidence);
-        if found.inventory.get(&above).is_none() {
-            found.inventory.add(stub(&above).seen(evidence.clone()));
-        }
+    if above == id {
+        return;
+    }
+    found.relate(&above, RelationKind::Contains, id, evidence);
+    if found.inventory.get(&above).is_none() {
+        let above = stub(&above);
+        // as often as its name has parts
+        contained(&above, evidence, found);
+        found.inventory.add(above.seen(evidence.clone()));
     }
 }

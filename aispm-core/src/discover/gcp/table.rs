@@ -57,8 +57,12 @@ pub(super) struct Type {
     /// From where it is reached: the first that holds.
     pub(super) exposure: Vec<Reach>,
     pub(super) authentication: Option<Authentication>,
-    /// Where it says who has access: members beside a role.
+    /// Which version it is.
     pub(super) version: Vec<Path>,
+    /// Variables: a map, or rows with a `key`.
+    pub(super) variables: Vec<Path>,
+    /// Hosts of the services it is for.
+    pub(super) hosts: Vec<Path>,
 }
 
 /// One line of [`Type::exposure`].

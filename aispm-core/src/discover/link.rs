@@ -19,7 +19,7 @@ const HOPS: usize = 6;
 /// the workloads of their namespace.
 pub(super) fn join(discovery: &mut Discovery) {
     let mut found = Found::default();
-    gcp::join(&mut discovery.inventory);
+    gcp::join(discovery);
     select(&discovery.inventory, &mut found);
     routes(&mut discovery.inventory, &mut found);
     discovery.inventory.extend(found.inventory);

@@ -3,17 +3,16 @@
 
 use serde_json::Value;
 
-use super::iam_policy;
+use super::{iam_policy, name};
 use crate::asset::{Asset, Document};
 use crate::discover::Found;
 
 /// Adds what the entries in a body give.
 pub(super) fn read(document: &Document, pointer: &str, data: &Value, asset: &mut Asset, found: &mut Found) {
-    let lists: &[(&str, fn(&Value) -> Option<String>)] =
-        &[("access", entry), ("acl", rule), ("defaultObjectAcl", rule), ("default_acl", rule)];
-    for (key, member) in lists {
-        for (i, row) in data.get(*key).and_then(Value::as_array).into_iter().flatten().enumerate() {
-            let (Some(role), Some(member)) = (row.get("role").and_then(Value::as_str), member(row)) else { continue };
+    for key in ["access", "acl", "defaultObjectAcl", "default_acl"] {
+        for (i, row) in data.get(key).and_then(Value::as_array).into_iter().flatten().enumerate() {
+            let member = if key == "access" { entry(row) } else { rule(row) };
+            let (Some(role), Some(member)) = (row.get("role").and_then(Value::as_str), member) else { continue };
             let evidence = document.evidence(&format!("{pointer}/{key}/{i}")).excerpt(role);
             iam_policy::give(role, &member, &evidence, asset, found);
         }
@@ -23,12 +22,8 @@ pub(super) fn read(document: &Document, pointer: &str, data: &Value, asset: &mut
 /// `{"role": "READER", "userByEmail": "…"}` of a data set.
 fn entry(row: &Value) -> Option<String> {
     let text = |key: &str| row.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let email = |email: &str| {
-        let kind = if email.ends_with(".gserviceaccount.com") { "serviceAccount" } else { "user" };
-        format!("{kind}:{email}")
-    };
     text("userByEmail")
-        .map(email)
+        .map(name::principal)
         .or_else(|| text("groupByEmail").map(|group| format!("group:{group}")))
         .or_else(|| text("domain").map(|domain| format!("domain:{domain}")))
         .or_else(|| text("specialGroup").or_else(|| text("iamMember")).map(str::to_owned))
@@ -38,7 +33,7 @@ fn entry(row: &Value) -> Option<String> {
 fn rule(row: &Value) -> Option<String> {
     let entity = row.get("entity")?.as_str()?;
     match entity.split_once('-') {
-        Some(("user", email)) => entry(&serde_json::json!({"userByEmail": email})),
+        Some(("user", email)) => Some(name::principal(email)),
         Some((kind @ ("group" | "domain"), name)) => Some(format!("{kind}:{name}")),
         Some(_) => None,
         None => Some(entity.to_owned()),

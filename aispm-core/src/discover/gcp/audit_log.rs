@@ -20,17 +20,8 @@ pub(super) const AUDIT_LOG: Structured = Structured {
     read,
 };
 
-/// Logs of a Vertex AI endpoint: access logs, and the table that its requests and answers are kept in.
-pub(super) const ENDPOINT_LOG: Structured = Structured {
-    name: "gcp-vertex-log",
-    critical: false,
-    markers: &["aiplatform.googleapis.com", "jsonPayload"],
-    matches: |value| logged_endpoint(value).is_some(),
-    read: read_endpoint,
-};
-
 /// Where the audit record of an entry stands.
-fn payload(entry: &Value) -> Option<(&Value, &'static str)> {
+pub(super) fn payload(entry: &Value) -> Option<(&Value, &'static str)> {
     let at = |key: &'static str| entry.get(key).map(|payload| (payload, key));
     at("protoPayload").or_else(|| at("protopayload_auditlog")).or_else(|| at("proto_payload"))
 }
@@ -62,7 +53,7 @@ fn read(document: &Document, found: &mut Found) {
 }
 
 /// Adds what a log names, once.
-fn ensure(id: &str, evidence: &Evidence, found: &mut Found) {
+pub(super) fn ensure(id: &str, evidence: &Evidence, found: &mut Found) {
     if found.inventory.get(id).is_none() {
         let asset = resource::stub(id).seen(evidence.clone());
         resource::contained(&asset, evidence, found);
@@ -132,42 +123,5 @@ fn created(method: &str, payload: &Value, caller: &str, evidence: &Evidence, fou
     if let Some(asset) = found.inventory.get_mut(&id) {
         let owner = caller.split_once(':').map_or(caller, |(_, email)| email);
         asset.claim(OwnerClaim::new(OwnerSource::Creator, owner, evidence.clone()));
-    }
-}
-
-/// The endpoint that a log entry or a row of its request log is about.
-fn logged_endpoint(value: &Value) -> Option<String> {
-    if let Some(kind) = value.pointer("/resource/type") {
-        if kind != "aiplatform.googleapis.com/Endpoint" || payload(value).is_some() {
-            return None;
-        }
-        let labels = value.pointer("/resource/labels")?;
-        let label = |key: &str| labels.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let project = label("resource_container").or_else(|| label("project_id"))?;
-        let project = project.strip_prefix("projects/").unwrap_or(project);
-        let path = format!("projects/{project}/locations/{}/endpoints/{}", label("location")?, label("endpoint_id")?);
-        return Some(name::full("aiplatform.googleapis.com", &path));
-    }
-    let request = ["request_payload", "full_request"].iter().any(|key| value.get(*key).is_some());
-    let time = value.get("logging_time").is_some();
-    let endpoint = value.get("endpoint").filter(|_| request && time)?.as_str()?;
-    name::id(endpoint, "aiplatform.googleapis.com")
-}
-
-fn read_endpoint(document: &Document, found: &mut Found) {
-    let Some(id) = logged_endpoint(&document.value) else { return };
-    let entry = document.value.get("resource").is_some();
-    let evidence = document.evidence(if entry { "/resource" } else { "/endpoint" });
-    ensure(&id, &evidence, found);
-    let model = document.value.get("model").and_then(Value::as_str);
-    if let Some(model) =
-        model.and_then(|model| name::id(model, "aiplatform.googleapis.com")).filter(|model| *model != id)
-    {
-        let time = document.value.get("logging_time").and_then(Value::as_str);
-        ensure(&model, &evidence, found);
-        found.happened(&id, RelationKind::Serves, &model, time, &evidence);
-    }
-    if let Some(asset) = found.inventory.get_mut(&id) {
-        asset.properties.entry("request_logging").or_insert(true.into());
     }
 }

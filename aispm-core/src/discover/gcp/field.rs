@@ -122,7 +122,7 @@ pub(super) fn either_text<'a>(value: &'a Value, camel: &'static str, snake: &'st
 fn set(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
-        Value::String(text) => !text.is_empty(),
+        Value::String(text) => !text.is_empty() && !text.eq_ignore_ascii_case("false"),
         Value::Array(rows) => !rows.is_empty(),
         Value::Object(map) => !map.is_empty(),
         Value::Bool(true) | Value::Number(_) => true,

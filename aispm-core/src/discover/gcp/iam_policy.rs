@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::access::access;
 use super::field::either_text;
-use super::principal::{Member, member};
-use super::{name, resource};
+use super::{name, principal, resource};
 use crate::asset::{Asset, AssetKind, Authentication, Document, Evidence, Exposure, RelationKind};
 use crate::discover::kubernetes::internet;
 use crate::discover::walk::file_name;
@@ -155,15 +154,13 @@ pub(super) fn bind(document: &Document, pointer: &str, binding: &Value, asset: &
 
 /// What a role gives one member.
 pub(super) fn give(role: &str, text: &str, evidence: &Evidence, asset: &mut Asset, found: &mut Found) {
-    match member(text) {
-        Some(Member::Everyone(authentication)) => open(asset, role, authentication, evidence, found),
-        Some(Member::Identity(identity)) => {
-            for kind in gives(role, asset.kind) {
-                found.relate(identity.id.as_str(), *kind, asset.id.as_str(), evidence);
-            }
-            found.inventory.add(identity.seen(evidence.clone()));
+    if let Some(authentication) = principal::everyone(text) {
+        open(asset, role, authentication, evidence, found);
+    } else if let Some(identity) = principal::asset(text) {
+        for kind in gives(role, asset.kind) {
+            found.relate(identity.id.as_str(), *kind, asset.id.as_str(), evidence);
         }
-        None => {}
+        found.inventory.add(identity.seen(evidence.clone()));
     }
 }
 

@@ -7,15 +7,17 @@ use serde_json::Value;
 
 use super::name;
 use crate::asset::{Asset, AssetId, AssetKind, Exposure, Inventory, Relation, RelationKind};
+use crate::discover::Discovery;
 
 /// Joins what was found. Linear, but for open firewall rules and the machines of their network.
-pub(in crate::discover) fn join(inventory: &mut Inventory) {
-    rename(inventory);
-    firewalls(inventory);
+pub(in crate::discover) fn join(discovery: &mut Discovery) {
+    rename(discovery);
+    firewalls(&mut discovery.inventory);
 }
 
 /// Some services name projects by number, others by id: where both are known, the id is the one that stays.
-fn rename(inventory: &mut Inventory) {
+fn rename(discovery: &mut Discovery) {
+    let inventory = &mut discovery.inventory;
     let mut ids: HashMap<String, String> = HashMap::new();
     for asset in inventory.assets().filter(|asset| asset.kind == AssetKind::Account) {
         let Some(known) = project(asset.id.as_str()) else { continue };
@@ -56,6 +58,9 @@ fn rename(inventory: &mut Inventory) {
         if relation.from != relation.to {
             inventory.relate(relation);
         }
+    }
+    for event in &mut discovery.events {
+        event.asset = stays(&event.asset);
     }
 }
 

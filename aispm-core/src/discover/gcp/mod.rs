@@ -16,6 +16,7 @@ mod prune;
 mod resource;
 mod rest;
 mod table;
+mod vertex_log;
 
 pub(super) use join::join;
 
@@ -23,13 +24,14 @@ use super::format::Structured;
 
 pub(super) const FORMATS: &[Structured] = &[
     audit_log::AUDIT_LOG,
-    audit_log::ENDPOINT_LOG,
+    vertex_log::VERTEX_LOG,
     asset_inventory::FEED,
     iam_policy::ANALYSIS,
     asset_inventory::ASSET,
     iam_policy::IAM_POLICY,
     rest::WRAPPED,
     rest::RESOURCE,
+    rest::LOCATIONS,
     rest::EMPTY,
 ];
 

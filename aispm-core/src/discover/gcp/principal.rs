@@ -2,25 +2,16 @@
 
 use crate::asset::{Asset, AssetKind, Authentication};
 
-/// A member of a binding.
-#[derive(Debug)]
-pub(super) enum Member {
-    /// Anyone: `allUsers`, or with a login of any Google account, `allAuthenticatedUsers`.
-    Everyone(Authentication),
-    /// An identity.
-    Identity(Asset),
-}
-
-/// Who a member is; `None` for what was deleted or can't be read.
-pub(super) fn member(text: &str) -> Option<Member> {
-    match text {
-        "allUsers" => Some(Member::Everyone(Authentication::None)),
-        "allAuthenticatedUsers" => Some(Member::Everyone(Authentication::Identity)),
-        text => asset(text).map(Member::Identity),
+/// Whether a member is anyone (`allUsers`), and what proof is asked (`allAuthenticatedUsers`: any Google account).
+pub(super) fn everyone(member: &str) -> Option<Authentication> {
+    match member {
+        "allUsers" => Some(Authentication::None),
+        "allAuthenticatedUsers" => Some(Authentication::Identity),
+        _ => None,
     }
 }
 
-/// An identity by its IAM name.
+/// An identity by its IAM name; `None` for one that was deleted.
 pub(super) fn asset(member: &str) -> Option<Asset> {
     let (kind, name) = member.split_once(':')?;
     let name = name.trim_start_matches('/');
@@ -78,17 +69,12 @@ mod tests {
 
     #[test]
     fn members() {
-        let kind = |text: &str| match member(text) {
-            Some(Member::Identity(asset)) => asset.kind.as_str(),
-            Some(Member::Everyone(authentication)) => authentication.as_str(),
-            None => "-",
-        };
+        let kind = |text: &str| asset(text).map_or("-", |asset| asset.kind.as_str());
         for (text, want) in [
             ("user:jo@acme.example", "user"),
             ("serviceAccount:a@acme.iam.gserviceaccount.com", "service-account"),
             ("principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/*", "group"),
-            ("allUsers", "none"),
-            ("allAuthenticatedUsers", "identity"),
+            ("allUsers", "-"),
             ("deleted:user:jo@acme.example?uid=1", "-"),
             ("", "-"),
         ] {

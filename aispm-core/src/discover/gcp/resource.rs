@@ -7,8 +7,8 @@ use super::principal;
 use super::table::{self, Type, table};
 use super::{acl, name, prune};
 use crate::asset::{
-    Asset, AssetId, AssetKind, Document, Evidence, Exposure, ModelType, OwnerClaim, OwnerSource, RelationKind,
-    pointer_key,
+    Asset, AssetId, AssetKind, Authentication, Document, Evidence, Exposure, ModelType, OwnerClaim, OwnerSource,
+    RelationKind, pointer_key,
 };
 use crate::discover::catalog::catalog;
 use crate::discover::container::{self, Container};
@@ -147,7 +147,8 @@ impl Resource<'_> {
         }
         if self.whole {
             asset.exposure = known.reach(self.data);
-            asset.authentication = known.authentication;
+            let open = known.open.iter().any(|path| path.is_set(self.data));
+            asset.authentication = if open { Some(Authentication::None) } else { known.authentication };
         }
         if asset.exposure.is_some_and(|exposure| exposure > Exposure::Internal) {
             internet(&self.id, &self.evidence(""), found);
@@ -260,7 +261,9 @@ impl Resource<'_> {
                 }
             }
         }
-        container.describe(asset, found);
+        if !container.env.is_empty() {
+            container.describe(asset, found);
+        }
     }
 
     /// AI services that it names by their host.

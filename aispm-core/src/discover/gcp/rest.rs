@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::field::either_text;
-use super::resource::Resource;
-use super::table::table;
+use super::resource::{self, Resource};
+use super::table::{service_of, table};
 use super::{iam_policy, name};
 use crate::asset::{Document, pointer_key};
 use crate::discover::format::dispatch;
@@ -31,6 +31,19 @@ pub(super) const WRAPPED: Structured = Structured {
     markers: &["AggregatedList", "googleapis.com"],
     matches: |value| aggregated(value) || operation(value),
     read: read_wrapped,
+};
+
+/// The places in which an API serves a project.
+pub(super) const LOCATIONS: Structured = Structured {
+    name: "gcp-list",
+    critical: false,
+    markers: &[],
+    matches: |value| location(value).is_some(),
+    read: |document, found| {
+        if let Some(id) = location(&document.value) {
+            found.inventory.add(resource::stub(&id).seen(document.evidence("/name")));
+        }
+    },
 };
 
 /// A list with nothing in it.
@@ -199,11 +212,26 @@ fn operation(value: &Value) -> bool {
         && (value.get("done").is_some() || value.get("metadata").is_some())
 }
 
+/// The project of `{"name": "projects/…/locations/…", "locationId": "…"}`.
+fn location(value: &Value) -> Option<String> {
+    let name = value.get("name").filter(|_| value.get("locationId").is_some())?.as_str()?;
+    let place = name.split_once("/locations/").is_some_and(|(_, place)| !place.contains('/'));
+    (place && name::is_relative(name)).then(|| name::full("", name))
+}
+
 fn read_wrapped(document: &Document, found: &mut Found) {
     if found.depth >= DEPTH {
         return;
     }
     found.depth += 1;
+    // what an operation is on stands in its name
+    let on = document.value.get("name").and_then(Value::as_str).and_then(|name| name.split_once("/operations/"));
+    if let Some((on, service)) = on.and_then(|(on, _)| Some((on, service_of(on, "")?))) {
+        let evidence = document.evidence("/name");
+        let asset = resource::stub(&name::full(service, on)).seen(evidence.clone());
+        resource::contained(&asset, &evidence, found);
+        found.inventory.add(asset);
+    }
     if let Some(response) = document.value.get("response").filter(|response| response.is_object()) {
         dispatch(&document.part("/response", response.clone()), found);
     }

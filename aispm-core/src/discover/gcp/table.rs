@@ -57,6 +57,8 @@ pub(super) struct Type {
     /// From where it is reached: the first that holds.
     pub(super) exposure: Vec<Reach>,
     pub(super) authentication: Option<Authentication>,
+    /// Settings that let callers in without proof.
+    pub(super) open: Vec<Path>,
     /// Which version it is.
     pub(super) version: Vec<Path>,
     /// Variables: a map, or rows with a `key`.

@@ -414,6 +414,22 @@ fn audit_logs_count_what_happened() {
 }
 
 #[test]
+fn request_logs_tell_the_model_and_the_messages() {
+    let found = read(json!([{
+        "endpoint": "projects/acme/locations/eu/endpoints/7", "logging_time": "2026-01-01T00:00:00Z",
+        "model": "projects/acme/locations/eu/publishers/google/models/gemini-9",
+        "full_request": json!({"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}).to_string(),
+        "full_response": {"candidates": [{"content": {"role": "model", "parts": [{"text": "hi"}]}}]},
+    }]));
+    assert_eq!(relations(&found.inventory), ["acme/locations/eu/endpoints/7 serves model:gemini-9 @/0/model"]);
+    let events: Vec<_> = found.events.iter().map(|e| (e.asset.as_str(), e.role.as_str(), e.text.as_str())).collect();
+    assert_eq!(events, [(ENDPOINT, "prompt", "hello"), (ENDPOINT, "output", "hi")]);
+    let entry = json!({"logName": "l", "jsonPayload": {}, "resource": {"type": "aiplatform.googleapis.com/Endpoint",
+        "labels": {"resource_container": "projects/acme", "location": "eu", "endpoint_id": "7"}}});
+    assert!(asset(&read(json!([entry])).inventory, ENDPOINT).ai);
+}
+
+#[test]
 fn a_project_has_one_name_and_open_rules_reach_machines() {
     let link = |path: &str| format!("https://www.googleapis.com/compute/v1/projects/acme/{path}");
     let row = |name: &str, kind: &str, data: Value| json!({"name": name, "assetType": kind, "resource": {"data": data}, "ancestors": ["projects/42", "organizations/9"]});
@@ -461,6 +477,7 @@ fn others_are_left_alone_and_empty_lists_are_known() {
         json!({"kind": "compute#instanceList", "id": "x"}),
         json!({"bindings": [], "etag": "ACAB"}),
         json!({"name": "projects/acme/locations/eu/operations/1", "done": true}),
+        json!({"locations": [{"name": "projects/acme/locations/eu", "locationId": "eu"}]}),
     ] {
         assert!(read(value).inventory.assets().all(|asset| !asset.ai));
     }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::field::{either, either_text};
 use super::resource::{self, Resource};
-use super::{iam_policy, name, table};
+use super::{iam_policy, manifest, name, table};
 use crate::asset::{Asset, Document, RelationKind};
 use crate::discover::{Found, Structured};
 
@@ -48,7 +48,14 @@ fn read(document: &Document, row: &Value, pointer: &str, found: &mut Found) {
         return;
     };
     let Some(id) = name::id(full, table::service(asset_type)) else { return };
-    let mut asset = match body(document, row, pointer) {
+    let body = body(document, row, pointer);
+    if let Body::Value(data, place) = &body {
+        let version = row.pointer("/resource/version").and_then(Value::as_str);
+        if manifest::read(asset_type, &id, version, data, document, place, found) {
+            return;
+        }
+    }
+    let mut asset = match body {
         // a body that is kept as text has a document of its own
         Body::Text(inner) => {
             Resource { id, asset_type, data: &inner.value, document: &inner, pointer: "", whole: true }.read(found)

@@ -15,7 +15,8 @@ pub(in crate::discover) fn join(discovery: &mut Discovery) {
     firewalls(&mut discovery.inventory);
 }
 
-/// Some services name projects by number, others by id: where both are known, the id is the one that stays.
+/// Some services name projects by number, others by id: where both are known, the id is the one that stays. A service
+/// account that a policy names by its number is the one with that address.
 fn rename(discovery: &mut Discovery) {
     let inventory = &mut discovery.inventory;
     let mut ids: HashMap<String, String> = HashMap::new();
@@ -29,10 +30,19 @@ fn rename(discovery: &mut Discovery) {
             };
         }
     }
-    if ids.is_empty() {
+    let mut accounts: HashMap<AssetId, AssetId> = HashMap::new();
+    for asset in inventory.assets().filter(|asset| asset.id.as_str().starts_with("serviceAccount:")) {
+        for alias in asset.aliases.iter().filter(|alias| inventory.get(alias.as_str()).is_some()) {
+            accounts.insert(alias.clone(), asset.id.clone());
+        }
+    }
+    if ids.is_empty() && accounts.is_empty() {
         return;
     }
     let renamed = |id: &AssetId| -> Option<AssetId> {
+        if let Some(account) = accounts.get(id) {
+            return Some(account.clone());
+        }
         let project = name::project_of(id.as_str())?;
         let (start, rest) = id.as_str().split_once("/projects/")?;
         let rest = rest.strip_prefix(project)?;
@@ -40,13 +50,13 @@ fn rename(discovery: &mut Discovery) {
     };
     let stays = |id: &AssetId| renamed(id).unwrap_or_else(|| id.clone());
     let old = std::mem::take(inventory);
-    for asset in old.assets() {
-        let id = stays(&asset.id);
+    // what keeps its id is the better description of it
+    let (same, other): (Vec<&Asset>, Vec<&Asset>) = old.assets().partition(|asset| renamed(&asset.id).is_none());
+    for asset in same.into_iter().chain(other) {
         let mut asset = asset.clone();
-        if id != asset.id {
-            let before = std::mem::replace(&mut asset.id, id);
-            asset.aliases.insert(before);
-        }
+        let id = stays(&asset.id);
+        let before = std::mem::replace(&mut asset.id, id);
+        asset.aliases.insert(before);
         let own = asset.id.clone();
         asset.aliases.remove(&own);
         inventory.add(asset);

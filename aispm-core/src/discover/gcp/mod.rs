@@ -10,6 +10,7 @@ mod audit_log;
 mod field;
 mod iam_policy;
 mod join;
+mod manifest;
 mod name;
 mod principal;
 mod prune;

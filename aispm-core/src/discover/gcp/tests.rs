@@ -414,6 +414,37 @@ fn audit_logs_count_what_happened() {
 }
 
 #[test]
+fn objects_of_a_cluster_are_manifests() {
+    let cluster = "//container.googleapis.com/projects/acme/locations/eu/clusters/c";
+    let found = read(json!([{
+        "name": format!("{cluster}/k8s/namespaces/serving/apps/deployments/llm"), "asset_type": "apps.k8s.io/Deployment",
+        "resource": {"version": "v1", "data": {"metadata": {"name": "llm", "namespace": "serving"}, "spec": {"template": {"spec": {
+            "containers": [{"name": "a", "image": "vllm/vllm-openai:v1"}]}}}}},
+    }]));
+    let id = "k8s://c/serving/Deployment/llm";
+    assert!(asset(&found.inventory, id).ai && contains(&found.inventory, cluster, id));
+    let place = asset(&found.inventory, id).evidence[0].pointer.clone().unwrap();
+    assert!(place.starts_with("/0/resource/data"), "{place}");
+}
+
+#[test]
+fn a_service_account_named_by_number_is_the_one_with_the_address() {
+    let full = "//iam.googleapis.com/projects/acme/serviceAccounts/77";
+    let kind = "iam.googleapis.com/ServiceAccount";
+    let rows = json!([
+        {"name": full, "assetType": kind, "resource": {"data": {"email": "s@acme.iam.gserviceaccount.com"}}},
+        {"name": full, "assetType": kind, "iamPolicy": {"bindings": [
+            {"role": "roles/iam.serviceAccountUser", "members": ["user:jo@acme.example"]}]}},
+    ]);
+    let discovery = files(&[("cai.json", rows.to_string())]);
+    let account = asset(&discovery.inventory, "serviceAccount:s@acme.iam.gserviceaccount.com");
+    assert!(account.properties.contains_key("iam_policy") && discovery.inventory.get(full).is_none());
+    assert_eq!(account.name, "s@acme.iam.gserviceaccount.com");
+    let assumes = discovery.inventory.outgoing("user:jo@acme.example").next().unwrap();
+    assert_eq!((assumes.kind.as_str(), &assumes.to), ("can_assume", &account.id));
+}
+
+#[test]
 fn request_logs_tell_the_model_and_the_messages() {
     let found = read(json!([{
         "endpoint": "projects/acme/locations/eu/endpoints/7", "logging_time": "2026-01-01T00:00:00Z",

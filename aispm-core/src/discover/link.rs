@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Discovery;
 use super::format::Found;
+use super::gcp;
 use super::kubernetes::internet;
 use super::ownership;
 use super::resolve::resolve;
@@ -26,6 +27,7 @@ pub(super) fn join(discovery: &mut Discovery) {
         }
     }
     let mut found = Found::default();
+    gcp::join(discovery);
     select(&discovery.inventory, &mut found);
     routes(&mut discovery.inventory, &mut found);
     discovery.inventory.extend(found.inventory);

@@ -27,7 +27,7 @@ pub(super) fn join(discovery: &mut Discovery) {
         }
     }
     let mut found = Found::default();
-    gcp::join(discovery);
+    gcp::join(&mut discovery.inventory);
     select(&discovery.inventory, &mut found);
     routes(&mut discovery.inventory, &mut found);
     discovery.inventory.extend(found.inventory);

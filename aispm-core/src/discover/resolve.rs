@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use serde_json::Value;
-
 use crate::asset::{Asset, AssetId, AssetKind, Inventory, Relation};
 
 /// What must not become one: two ids of one of these schemes that assets bear are two things, whatever else says so.
@@ -76,7 +74,13 @@ impl Groups {
             }
         }
         for asset in inventory.assets() {
-            asset.aliases.iter().for_each(|alias| groups.join(&asset.id, alias));
+            for alias in &asset.aliases {
+                // an alias of the asset's own scheme is another spelling, not another thing
+                if scheme(alias).is_some() && scheme(alias) == scheme(&asset.id) {
+                    groups.strong.remove(alias);
+                }
+                groups.join(&asset.id, alias);
+            }
             if let Some(bare) = without_slash(asset.id.as_str()) {
                 groups.join(&asset.id, &bare.into());
             }
@@ -152,10 +156,11 @@ fn rank(id: &str) -> usize {
     place(RANKS).unwrap_or_else(|| RANKS.len() + place(LAST).map_or(0, |last| last + 1))
 }
 
-/// Whether an id is the lesser of two spellings: with a slash at its end, with a project's number.
+/// Whether an id is the lesser of two spellings: with a slash at its end, with a number in place of a name.
 fn odd(id: &str) -> bool {
     let project = id.split_once("/projects/").and_then(|(_, rest)| rest.split('/').next());
-    id.ends_with('/') || project.is_some_and(|project| project.bytes().all(|byte| byte.is_ascii_digit()))
+    let numbered = id.strip_prefix("serviceAccount:").is_some_and(|account| !account.contains('@'));
+    numbered || id.ends_with('/') || project.is_some_and(|project| project.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A storage address without the slash that some write at its end.
@@ -164,19 +169,17 @@ fn without_slash(id: &str) -> Option<&str> {
     id.strip_suffix('/').filter(|bare| storage && !bare.ends_with('/'))
 }
 
-/// Google names projects by id and by number.
+/// Google names projects by id and by number; an account that names its number as an alias tells which is which.
 fn project_numbers(inventory: &Inventory, groups: &mut Groups) {
     const PROJECTS: &str = "//cloudresourcemanager.googleapis.com/projects/";
-    let mut ids: HashMap<String, &str> = HashMap::new();
+    let mut ids: HashMap<&str, &str> = HashMap::new();
     for asset in inventory.assets().filter(|asset| asset.kind == AssetKind::Account) {
-        let Some(id) = asset.id.as_str().strip_prefix(PROJECTS) else { continue };
-        for key in ["projectNumber", "project_number"] {
-            let number = match asset.properties.get(key) {
-                Some(Value::String(number)) => number.clone(),
-                Some(Value::Number(number)) => number.to_string(),
-                _ => continue,
-            };
-            ids.insert(number, id);
+        let mut names: Vec<&str> = asset.aliases.iter().filter_map(|id| id.as_str().strip_prefix(PROJECTS)).collect();
+        names.extend(asset.id.as_str().strip_prefix(PROJECTS));
+        let (numbers, names): (Vec<&str>, Vec<&str>) =
+            names.into_iter().partition(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+        if let ([name], numbers) = (names.as_slice(), numbers) {
+            ids.extend(numbers.into_iter().map(|number| (number, *name)));
         }
     }
     if ids.is_empty() {
@@ -281,6 +284,11 @@ fn rename(inventory: &mut Inventory, renamed: &HashMap<AssetId, AssetId>) {
         asset.aliases.remove(&asset.id);
         inventory.add(asset);
     }
+    // what was refused is another thing, not another name
+    let ids: HashSet<AssetId> = inventory.assets().map(|asset| asset.id.clone()).collect();
+    for asset in inventory.assets_mut() {
+        asset.aliases.retain(|alias| !ids.contains(alias));
+    }
     for relation in relations {
         let Relation { kind, from, to, activity, evidence, .. } = relation;
         let mut relation = Relation::new(new(&from), kind, new(&to));
@@ -346,7 +354,8 @@ mod tests {
         inventory.add(digest(seen("pkg:generic/m@1", AssetKind::Model, "m", "bom.json"), "aa"));
         inventory.add(digest(seen("file:copy.safetensors", AssetKind::ModelFile, "m", "copy"), "bb"));
         let project = "//cloudresourcemanager.googleapis.com/projects/acme";
-        inventory.add(seen(project, AssetKind::Account, "acme", "p.json").with("projectNumber", "42"));
+        let number = "//cloudresourcemanager.googleapis.com/projects/42";
+        inventory.add(seen(project, AssetKind::Account, "acme", "p.json").alias(number));
         inventory.add(seen("//aiplatform.googleapis.com/projects/42/models/1", AssetKind::Model, "m", "a"));
         inventory.add(seen("//aiplatform.googleapis.com/projects/acme/models/1", AssetKind::Model, "m", "b"));
         inventory.add(seen("s3://b/k/", AssetKind::Dataset, "k", "a"));

@@ -12,6 +12,7 @@ use crate::discover::{Found, Structured};
 pub(super) const ASSET: Structured = Structured {
     name: "gcp-asset-inventory",
     critical: true,
+    in_parts: false,
     markers: &["\"//", ".googleapis.com/"],
     matches: is_asset,
     read: |document, found| read(document, &document.value, "", found),
@@ -21,6 +22,7 @@ pub(super) const ASSET: Structured = Structured {
 pub(super) const FEED: Structured = Structured {
     name: "gcp-asset-feed",
     critical: true,
+    in_parts: false,
     markers: &["\"//", ".googleapis.com/", "\"window\""],
     matches: |value| {
         value.get("asset").is_some_and(is_asset) && (value.get("window").is_some() || value.get("deleted").is_some())

@@ -13,6 +13,7 @@ use crate::discover::{Found, Structured};
 pub(super) const AUDIT_LOG: Structured = Structured {
     name: "gcp-audit-log",
     critical: false,
+    in_parts: false,
     markers: &["protoPayload", "methodName", "serviceName"],
     matches: |value| {
         payload(value).is_some_and(|(payload, _)| either_text(payload, "methodName", "method_name").is_some())

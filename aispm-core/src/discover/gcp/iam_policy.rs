@@ -14,6 +14,7 @@ use crate::discover::{Found, Structured};
 pub(super) const IAM_POLICY: Structured = Structured {
     name: "gcp-iam-policy",
     critical: true,
+    in_parts: false,
     markers: &["bindings", "members", "roles/"],
     matches: |value| policy(value).is_some(),
     read,
@@ -23,6 +24,7 @@ pub(super) const IAM_POLICY: Structured = Structured {
 pub(super) const ANALYSIS: Structured = Structured {
     name: "gcp-iam-analysis",
     critical: true,
+    in_parts: false,
     markers: &["attachedResource", "members", "roles/"],
     matches: |value| {
         (either_text(value, "attachedResourceFullName", "attached_resource_full_name").is_some()

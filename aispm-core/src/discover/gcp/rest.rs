@@ -19,6 +19,7 @@ use crate::discover::{Found, Structured};
 pub(super) const RESOURCE: Structured = Structured {
     name: "gcp-resource",
     critical: true,
+    in_parts: true,
     markers: &["\"projects/", "/locations/"],
     matches: |value| identify(value).is_some(),
     read,
@@ -28,6 +29,7 @@ pub(super) const RESOURCE: Structured = Structured {
 pub(super) const WRAPPED: Structured = Structured {
     name: "gcp-list",
     critical: true,
+    in_parts: true,
     markers: &["AggregatedList", "googleapis.com"],
     matches: |value| aggregated(value) || operation(value),
     read: read_wrapped,
@@ -37,6 +39,7 @@ pub(super) const WRAPPED: Structured = Structured {
 pub(super) const LOCATIONS: Structured = Structured {
     name: "gcp-list",
     critical: false,
+    in_parts: true,
     markers: &[],
     matches: |value| location(value).is_some(),
     read: |document, found| {
@@ -47,8 +50,14 @@ pub(super) const LOCATIONS: Structured = Structured {
 };
 
 /// A list with nothing in it.
-pub(super) const EMPTY: Structured =
-    Structured { name: "gcp-list", critical: false, markers: &[], matches: is_empty_list, read: |_, _| {} };
+pub(super) const EMPTY: Structured = Structured {
+    name: "gcp-list",
+    critical: false,
+    in_parts: true,
+    markers: &[],
+    matches: is_empty_list,
+    read: |_, _| {},
+};
 
 /// Most rows that a wrapped list may be nested in others.
 const DEPTH: usize = 4;

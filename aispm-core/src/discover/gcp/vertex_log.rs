@@ -11,6 +11,7 @@ use crate::discover::{Found, Structured};
 pub(super) const VERTEX_LOG: Structured = Structured {
     name: "gcp-vertex-log",
     critical: false,
+    in_parts: false,
     markers: &["aiplatform.googleapis.com", "jsonPayload"],
     matches: |value| endpoint(value).is_some(),
     read,

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 
-use super::Discovery;
 use super::format::Found;
 use super::kubernetes::internet;
 use super::walk::folder_name;
+use super::{Discovery, aws};
 use crate::asset::{Asset, AssetId, AssetKind, Authentication, Evidence, Exposure, Inventory, Relation, RelationKind};
 
 /// Longest chain of gateway, route, ingress and Service before a workload.
@@ -23,6 +23,7 @@ pub(super) fn join(discovery: &mut Discovery) {
     discovery.inventory.extend(found.inventory);
     reach(&mut discovery.inventory);
     made_from(&mut discovery.inventory);
+    aws::join(&mut discovery.inventory);
     projects(&mut discovery.inventory);
     name_events(discovery);
 }

@@ -1,0 +1,53 @@
+//! What only shows when all files are read: an endpoint serves the models of its configuration and acts as they do, and
+//! an instance with a public address behind a group that lets in the internet is reached from it.
+
+use crate::asset::{AssetId, AssetKind, Evidence, Exposure, Inventory, Relation, RelationKind};
+
+/// Adds these relations. O(n log n).
+pub(in crate::discover) fn join(inventory: &mut Inventory) {
+    serves(inventory);
+    reached(inventory);
+}
+
+fn serves(inventory: &mut Inventory) {
+    let is = |id: &AssetId, name: &str| inventory.get(id.as_str()).is_some_and(|a| a.text("aws_type") == Some(name));
+    let mut more = Vec::new();
+    for endpoint in inventory.assets().filter(|a| a.text("aws_type") == Some("AWS::SageMaker::Endpoint")) {
+        let configurations = inventory.outgoing(endpoint.id.as_str()).filter(|r| r.kind == RelationKind::Uses);
+        for configuration in configurations.filter(|r| is(&r.to, "AWS::SageMaker::EndpointConfig")) {
+            let models = inventory.outgoing(configuration.to.as_str()).filter(|r| r.kind == RelationKind::Uses);
+            for model in models.filter(|r| inventory.get(r.to.as_str()).is_some_and(|a| a.kind == AssetKind::Model)) {
+                let seen = |relation: Relation| evidence_of(model).into_iter().fold(relation, Relation::seen);
+                more.push(seen(Relation::new(endpoint.id.clone(), RelationKind::Serves, model.to.clone())));
+                for role in inventory.outgoing(model.to.as_str()).filter(|r| r.kind == RelationKind::RunsAs) {
+                    more.push(seen(Relation::new(endpoint.id.clone(), RelationKind::RunsAs, role.to.clone())));
+                }
+            }
+        }
+    }
+    more.into_iter().for_each(|relation| inventory.relate(relation));
+}
+
+fn reached(inventory: &mut Inventory) {
+    let mut open = Vec::new();
+    for asset in inventory.assets().filter(|a| a.properties.get("public_address") == Some(&true.into())) {
+        let groups = inventory.outgoing(asset.id.as_str()).filter(|r| r.kind == RelationKind::Uses);
+        let lets_in = |relation: &&Relation| {
+            inventory.get(relation.to.as_str()).is_some_and(|group| group.properties.contains_key("open_to_internet"))
+        };
+        if let Some(relation) = groups.filter(lets_in).next() {
+            open.push((asset.id.clone(), evidence_of(relation)));
+        }
+    }
+    for (id, evidence) in open {
+        if let Some(asset) = inventory.get_mut(id.as_str()) {
+            asset.exposure = Some(Exposure::Public);
+        }
+        let relation = Relation::new(AssetId::INTERNET, RelationKind::Exposes, id);
+        inventory.relate(evidence.into_iter().fold(relation, Relation::seen));
+    }
+}
+
+fn evidence_of(relation: &Relation) -> Option<Evidence> {
+    relation.evidence.first().cloned()
+}

@@ -29,9 +29,10 @@ impl<'a> Arn<'a> {
         (arn.partition.starts_with("aws") && !arn.service.is_empty() && !arn.resource.is_empty()).then_some(arn)
     }
 
-    /// The last part of the resource.
+    /// The last part of the resource; a colon after a slash belongs to the name.
     pub(super) fn name(&self) -> &'a str {
-        self.resource.rsplit(['/', ':']).find(|part| !part.is_empty()).unwrap_or(self.resource)
+        let end = if self.resource.contains('/') { '/' } else { ':' };
+        self.resource.rsplit(end).find(|part| !part.is_empty()).unwrap_or(self.resource)
     }
 
     pub(super) fn place(&self) -> Place {

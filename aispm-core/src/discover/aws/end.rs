@@ -24,7 +24,7 @@ pub(super) fn end(
     evidence: &Evidence,
     found: &mut Found,
 ) -> Option<String> {
-    let text = text.trim();
+    let text = &without_place(text.trim());
     if let Some((_, rest)) = text.split_once("${") {
         // a template knows the resource, but not its name
         let name = rest.split(['}', '.']).next()?;
@@ -37,7 +37,7 @@ pub(super) fn end(
         Target::Bucket => model_ref::bucket(&format!("s3://{text}"))?,
         Target::Model => model(text)?,
         Target::Type(name) => {
-            let kind = table().get(name)?;
+            let kind = table().get(name).filter(|_| text.len() <= 512 && !text.contains(char::is_whitespace))?;
             let id = kind.arn_of(text, around.place, around.value)?;
             let mut asset = Asset::new(id, kind.kind, text.rsplit('/').next().unwrap_or(text));
             asset.ai |= kind.ai;
@@ -53,6 +53,14 @@ pub(super) fn end(
     let id = asset.id.to_string();
     found.inventory.add(asset.seen(evidence.clone().excerpt(text)));
     Some(id)
+}
+
+/// An ARN whose account and region a template leaves to where it is deployed.
+fn without_place(text: &str) -> String {
+    match text.starts_with("arn:") {
+        true => text.replace(":${AWS::Region}:", "::").replace(":${AWS::AccountId}:", "::"),
+        false => text.to_owned(),
+    }
 }
 
 /// A resource known by its id alone.

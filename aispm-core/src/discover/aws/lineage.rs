@@ -1,12 +1,51 @@
 //! What only shows when all files are read: an endpoint serves the models of its configuration and acts as they do, and
 //! an instance with a public address behind a group that lets in the internet is reached from it.
 
+use std::collections::HashMap;
+
+use super::arn::Arn;
 use crate::asset::{AssetId, AssetKind, Evidence, Exposure, Inventory, Relation, RelationKind};
 
 /// Adds these relations. O(n log n).
 pub(in crate::discover) fn join(inventory: &mut Inventory) {
+    complete(inventory);
     serves(inventory);
     reached(inventory);
+}
+
+/// Answers that tell no account and region name their resources by what an ARN has besides: these become the only such
+/// resource that is known by its whole ARN.
+fn complete(inventory: &mut Inventory) {
+    let mut whole: HashMap<(&str, &str), Option<&AssetId>> = HashMap::new();
+    let (mut parts, arns) = (Vec::new(), inventory.assets().filter_map(|a| Some((&a.id, Arn::parse(a.id.as_str())?))));
+    for (id, arn) in arns {
+        match arn.account.is_empty() && arn.region.is_empty() {
+            true if arn.service != "s3" => parts.push((id, arn)),
+            true => {}
+            false => {
+                whole.entry((arn.service, arn.resource)).and_modify(|known| *known = None).or_insert(Some(id));
+            }
+        }
+    }
+    let only = |arn: &Arn<'_>| whole.get(&(arn.service, arn.resource)).copied().flatten();
+    let names: HashMap<AssetId, AssetId> =
+        parts.iter().filter_map(|(id, arn)| Some(((*id).clone(), only(arn)?.clone()))).collect();
+    if names.is_empty() {
+        return;
+    }
+    let old = std::mem::take(inventory);
+    let name = |id: &AssetId| names.get(id).unwrap_or(id).clone();
+    let (renamed, kept): (Vec<_>, Vec<_>) = old.assets().partition(|asset| names.contains_key(&asset.id));
+    for asset in kept.into_iter().chain(renamed) {
+        let mut asset = asset.clone();
+        asset.id = name(&asset.id);
+        inventory.add(asset);
+    }
+    for relation in old.relations() {
+        let mut relation = relation.clone();
+        (relation.from, relation.to) = (name(&relation.from), name(&relation.to));
+        inventory.relate(relation);
+    }
 }
 
 fn serves(inventory: &mut Inventory) {

@@ -78,7 +78,7 @@ fn agents_have_tools_stores_and_guardrails() {
         json!({"agentActionGroup": {"agentId": "A1", "actionGroupId": "T1", "actionGroupName": "refund",
             "actionGroupExecutor": {"lambda": "arn:aws:lambda:eu-west-1:111111111111:function:refund:live"}}}),
         json!({"knowledgeBase": {"knowledgeBaseId": "K1", "name": "docs", "knowledgeBaseArn": format!("{BEDROCK}knowledge-base/K1"),
-            "knowledgeBaseConfiguration": {"vectorKnowledgeBaseConfiguration": {"embeddingModelArn": "arn:aws:bedrock:eu-west-1::foundation-model/amazon.titan-embed-text-v1"}},
+            "knowledgeBaseConfiguration": {"vectorKnowledgeBaseConfiguration": {"embeddingModelArn": "arn:aws:bedrock:eu-west-1::foundation-model/amazon.titan-embed-text-v2:0"}},
             "storageConfiguration": {"opensearchServerlessConfiguration": {"collectionArn": "arn:aws:aoss:eu-west-1:111111111111:collection/c1"}}}}),
         json!({"ResourceTagMappingList": [{"ResourceARN": format!("{BEDROCK}agent/A1"), "Tags": [{"Key": "team", "Value": "care"}]}]}),
     ]);
@@ -97,8 +97,16 @@ fn agents_have_tools_stores_and_guardrails() {
         RelationKind::Invokes,
         "arn:aws:lambda:eu-west-1:111111111111:function:refund",
     );
+    // the list tells neither account nor region
+    let mut inventory = inventory;
+    inventory.extend(read(&[
+        json!({"agentSummaries": [{"agentId": "A1", "agentName": "help", "agentStatus": "PREPARED"}]}),
+    ]));
+    super::join(&mut inventory);
+    assert_eq!(inventory.assets().filter(|a| a.kind == AssetKind::Agent).count(), 1);
+    assert_eq!(asset(&inventory, &agent).properties["agentStatus"], "PREPARED");
     let store = format!("{BEDROCK}knowledge-base/K1");
-    related(&inventory, &store, RelationKind::Uses, "model:amazon.titan-embed-text-v1");
+    related(&inventory, &store, RelationKind::Uses, "model:amazon.titan-embed-text-v2:0");
     related(&inventory, &store, RelationKind::RetrievesFrom, "arn:aws:aoss:eu-west-1:111111111111:collection/c1");
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::arn::{Arn, Place, place_of};
 use super::field::{at, text};
 use super::item::{Item, no_names};
+use super::listed::{Listed, listed};
 use super::table::{Target, Type, table};
 use super::{end, keep, policy};
 use crate::asset::{Asset, AssetId, AssetKind, Document, Exposure, RelationKind};
@@ -26,6 +27,8 @@ enum Answer<'a> {
     Held,
     /// `get-resources` of the tagging API.
     TagMappings,
+    /// Names without descriptions.
+    Listed(&'static Listed),
     /// A resource's own policy.
     Policy,
     /// `list-account-aliases`.
@@ -65,6 +68,9 @@ fn tells(value: &Value) -> Option<Answer<'_>> {
     }
     if let Some(kind) = table().of(value) {
         return Some(Answer::One(kind));
+    }
+    if let Some(listed) = listed(value) {
+        return Some(Answer::Listed(listed));
     }
     if map.get("AccountAliases").is_some_and(Value::is_array) {
         return Some(Answer::Aliases);
@@ -117,11 +123,7 @@ fn nothing(value: &Value) -> bool {
         _ => false,
     };
     let setting = |key: &&str| map.contains_key(*key) && (answer || map.len() <= 2);
-    map.iter().any(empty)
-        || tags("Tags")
-        || tags("tags")
-        || SETTINGS.iter().any(|key| setting(&key))
-        || (answer && map.len() == 1)
+    map.iter().any(empty) || tags("Tags") || tags("tags") || SETTINGS.iter().any(setting) || (answer && map.len() == 1)
 }
 
 fn read(document: &Document, found: &mut Found) {
@@ -159,6 +161,7 @@ fn read(document: &Document, found: &mut Found) {
             integrations(document, found);
         }
         Some(Answer::TagMappings) => mappings(document, found),
+        Some(Answer::Listed(listed)) => listed.read(document, found),
         Some(Answer::Policy) => own_policy(document, found),
         Some(Answer::Aliases) => aliases(document, found),
         Some(Answer::Logging) => logging(document, &place, found),
@@ -174,11 +177,9 @@ fn mappings(document: &Document, found: &mut Found) {
         let Some(id) = text(entry, "ResourceARN").and_then(|arn| end::arn(arn, &Target::Any, &evidence, found)) else {
             continue;
         };
-        if let Some(asset) = found.inventory.get_mut(&id) {
-            if let Some(tags) = entry.get("Tags") {
-                keep::tags(asset, tags, &evidence);
-                asset.properties.entry("Tags").or_insert_with(|| tags.clone());
-            }
+        if let (Some(asset), Some(tags)) = (found.inventory.get_mut(&id), entry.get("Tags")) {
+            keep::tags(asset, tags, &evidence);
+            asset.properties.entry("Tags").or_insert_with(|| tags.clone());
         }
     }
 }

@@ -70,11 +70,11 @@ fn serves(inventory: &mut Inventory) {
 fn reached(inventory: &mut Inventory) {
     let mut open = Vec::new();
     for asset in inventory.assets().filter(|a| a.properties.get("public_address") == Some(&true.into())) {
-        let groups = inventory.outgoing(asset.id.as_str()).filter(|r| r.kind == RelationKind::Uses);
+        let mut groups = inventory.outgoing(asset.id.as_str()).filter(|r| r.kind == RelationKind::Uses);
         let lets_in = |relation: &&Relation| {
             inventory.get(relation.to.as_str()).is_some_and(|group| group.properties.contains_key("open_to_internet"))
         };
-        if let Some(relation) = groups.filter(lets_in).next() {
+        if let Some(relation) = groups.find(lets_in) {
             open.push((asset.id.clone(), evidence_of(relation)));
         }
     }

@@ -13,6 +13,7 @@ mod intrinsic;
 mod item;
 mod keep;
 mod lineage;
+mod listed;
 mod policy;
 mod special;
 mod table;

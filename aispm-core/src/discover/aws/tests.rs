@@ -232,3 +232,26 @@ fn templates_in_json_read_alike() {
     related(&inventory, "file:a.json#Note", RelationKind::RunsAs, "file:a.json#Role");
     related(&inventory, "arn:aws:iam::aws:policy/X", RelationKind::AppliesTo, "file:a.json#Role");
 }
+
+#[test]
+fn what_is_only_named_is_known() {
+    let digest = format!("sha256:{}", "a".repeat(64));
+    let inventory = read(&[
+        json!({"clusterArns": ["arn:aws:ecs:eu-west-1:111111111111:cluster/c"]}),
+        json!({"Accounts": [{"Id": "222222222222", "Name": "ml", "Arn": "arn:aws:organizations::333333333333:account/o/222222222222"}]}),
+        json!({"UserId": "U", "Account": "111111111111", "Arn": "arn:aws:sts::111111111111:assumed-role/r/s"}),
+        json!({"RoleName": "r", "PolicyName": "p", "PolicyDocument": {"Statement": []}}),
+        json!({"imageScanFindings": {"findings": [{"name": "CVE-2026-1", "severity": "HIGH"}]}, "registryId": "111111111111",
+            "repositoryName": "x", "imageId": {"imageDigest": digest, "imageTag": "1"}}),
+        json!({"StackResources": [{"StackId": "arn:aws:cloudformation:eu-west-1:111111111111:stack/s/1", "LogicalResourceId": "M",
+            "PhysicalResourceId": "m", "ResourceType": "AWS::SageMaker::Model"}]}),
+    ]);
+    assert_eq!(asset(&inventory, "arn:aws:ecs:eu-west-1:111111111111:cluster/c").kind, AssetKind::Cluster);
+    assert_eq!(asset(&inventory, "arn:aws:iam::222222222222:root").name, "ml");
+    // the policy's role is the caller's, the only one of this name
+    assert!(asset(&inventory, "arn:aws:iam::111111111111:role/r").properties.contains_key("RolePolicyList"));
+    let image = inventory.assets().find(|a| a.kind == AssetKind::ContainerImage).unwrap();
+    assert_eq!(image.external_findings[0].evidence[0].pointer.as_deref(), Some("/imageScanFindings/findings/0"));
+    let stack = "arn:aws:cloudformation:eu-west-1:111111111111:stack/s/1";
+    related(&inventory, &format!("{SAGEMAKER}model/m"), RelationKind::DeployedBy, stack);
+}

@@ -28,8 +28,8 @@ pub(in crate::discover) const TRAIL: Structured = Structured {
         is_event(value)
             || first("Records", is_event)
             || value.get("detail").is_some_and(is_event)
-            || value.get("CloudTrailEvent").is_some_and(Value::is_string)
-            || first("Events", |event| event.get("CloudTrailEvent").is_some_and(Value::is_string))
+            || wrapped(value).is_some()
+            || WRAPPERS.iter().any(|list| first(list, |event| wrapped(event).is_some()))
     },
     read,
 };
@@ -85,16 +85,27 @@ fn read(document: &Document, found: &mut Found) {
             event(document, &format!("/Records/{i}"), record, found);
         }
     }
-    for (i, entry) in value.get("Events").and_then(Value::as_array).into_iter().flatten().enumerate() {
-        looked_up(document, &format!("/Events/{i}"), entry, found);
+    for list in WRAPPERS {
+        for (i, entry) in value.get(list).and_then(Value::as_array).into_iter().flatten().enumerate() {
+            looked_up(document, &format!("/{list}/{i}"), entry, found);
+        }
     }
 }
 
-/// An event of `lookup-events`, which stands there as text.
+/// Lists of `lookup-events` and of log groups that a trail writes to.
+const WRAPPERS: &[&str] = &["Events", "events", "logEvents"];
+
+/// An event that stands as text under a key.
+fn wrapped(entry: &Value) -> Option<(&'static str, &str)> {
+    let log = || entry.get("message").and_then(Value::as_str).filter(|text| text.starts_with("{\"eventVersion\""));
+    let looked_up = entry.get("CloudTrailEvent").and_then(Value::as_str).map(|text| ("CloudTrailEvent", text));
+    looked_up.or_else(|| log().map(|text| ("message", text)))
+}
+
 fn looked_up(document: &Document, base: &str, entry: &Value, found: &mut Found) {
-    let Some(text) = entry.get("CloudTrailEvent").and_then(Value::as_str) else { return };
+    let Some((key, text)) = wrapped(entry) else { return };
     if let Some(record) = serde_json::from_str::<Value>(text).ok().filter(is_event) {
-        let inside = document.inside(&format!("{base}/CloudTrailEvent"), Value::Null);
+        let inside = document.inside(&format!("{base}/{key}"), Value::Null);
         event(&inside, "", &record, found);
     }
 }

@@ -47,9 +47,11 @@ const SETTINGS: &[&str] = &[
     "Grants",
     "LoggingEnabled",
     "TagSet",
-    "imageScanFindings",
-    "imageDetails",
     "imageIds",
+    "PolicyVersion",
+    "PolicyNames",
+    "SummaryMap",
+    "TableNames",
 ];
 
 fn tells(value: &Value) -> Option<Answer<'_>> {
@@ -122,8 +124,20 @@ fn nothing(value: &Value) -> bool {
         Some(Value::Object(_)) => answer,
         _ => false,
     };
+    // routes and methods of an API name it only in the call
+    let routes = ["items", "Items"].iter().any(|key| {
+        let first = map.get(*key).and_then(|list| list.as_array()?.first());
+        first.is_some_and(|item| {
+            ["resourceMethods", "RouteKey", "IntegrationType"].iter().any(|key| item.get(*key).is_some())
+        })
+    });
     let setting = |key: &&str| map.contains_key(*key) && (answer || map.len() <= 2);
-    map.iter().any(empty) || tags("Tags") || tags("tags") || SETTINGS.iter().any(setting) || (answer && map.len() == 1)
+    routes
+        || map.iter().any(empty)
+        || tags("Tags")
+        || tags("tags")
+        || SETTINGS.iter().any(setting)
+        || (answer && map.len() == 1)
 }
 
 fn read(document: &Document, found: &mut Found) {
@@ -158,14 +172,14 @@ fn read(document: &Document, found: &mut Found) {
                     }
                 }
             }
-            integrations(document, found);
         }
         Some(Answer::TagMappings) => mappings(document, found),
         Some(Answer::Listed(listed)) => listed.read(document, found),
         Some(Answer::Policy) => own_policy(document, found),
         Some(Answer::Aliases) => aliases(document, found),
         Some(Answer::Logging) => logging(document, &place, found),
-        Some(Answer::Nothing) | None => {}
+        Some(Answer::Nothing) => integrations(document, found),
+        None => {}
     }
 }
 
@@ -250,7 +264,7 @@ fn logging(document: &Document, place: &Place, found: &mut Found) {
     }
 }
 
-/// Functions behind a REST API, as `get-resources --embed methods` tells them; the API is only in the methods' ARNs.
+/// Functions behind a REST API, as `get-resources --embed methods` tells them; which API it is stands only in the call.
 fn integrations(document: &Document, found: &mut Found) {
     let list = document.value.get("items").and_then(Value::as_array);
     for (i, resource) in list.into_iter().flatten().enumerate() {

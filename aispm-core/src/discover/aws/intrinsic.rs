@@ -7,6 +7,9 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
+/// Most that substituting adds to a text, so that a short template can't become a long one.
+const ADDED: usize = 4096;
+
 /// What names of a template stand for.
 #[derive(Debug, Default)]
 pub(super) struct Names {
@@ -150,6 +153,7 @@ impl Names {
                 None if name.contains('.') => super::field::scalar(&self.attribute(name, !whole)),
                 None => super::field::scalar(&self.reference(name, !whole)),
             };
+            let value = value.filter(|value| filled.len() + value.len() <= text.len() + ADDED);
             filled.push_str(&value.unwrap_or_else(|| format!("${{{name}}}")));
         }
         filled.push_str(rest);

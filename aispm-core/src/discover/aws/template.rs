@@ -3,6 +3,8 @@
 //! Properties are read by the same table as the API's answers. An id is the ARN where the template alone decides it,
 //! as for a bucket with a name, otherwise `file:PATH#LogicalId`. Identities keep the shape of authorization details.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::arn::Place;
@@ -69,6 +71,8 @@ struct Template<'a> {
     document: &'a Document,
     resources: Vec<Resource<'a>>,
     names: Names,
+    /// Every id of this template.
+    ids: HashSet<String>,
 }
 
 fn read(document: &Document, found: &mut Found) {
@@ -93,7 +97,13 @@ impl<'a> Template<'a> {
             let hidden = any(parameter, "NoEcho").as_deref() == Some("true");
             // the name of a stored parameter is not its value
             let stored = text(parameter, "Type").is_some_and(|kind| kind.starts_with("AWS::SSM::Parameter::Value"));
-            if let Some(default) = parameter.get("Default").filter(|d| !hidden && !stored && d.as_str() != Some("")) {
+            // a long text is no name of anything
+            let plain = |default: &&Value| match default {
+                Value::String(text) => !text.is_empty() && text.len() <= 512,
+                Value::Bool(_) | Value::Number(_) => true,
+                _ => false,
+            };
+            if let Some(default) = parameter.get("Default").filter(|d| !hidden && !stored && plain(d)) {
                 names.values.insert(name.clone(), default.clone());
             }
         }
@@ -128,7 +138,8 @@ impl<'a> Template<'a> {
                 pointer: format!("/Resources/{}", pointer_key(logical)),
             })
             .collect();
-        Self { document, resources, names }
+        let ids = names.ids.values().cloned().collect();
+        Self { document, resources, names, ids }
     }
 
     fn id<'s>(&'s self, resource: &'s Resource<'_>) -> &'s str {
@@ -197,7 +208,7 @@ impl<'a> Template<'a> {
                 Value::String(text) if text != id => {
                     let role = key.to_ascii_lowercase().ends_with("rolearn") || key.eq_ignore_ascii_case("role");
                     let kind = if role { RelationKind::RunsAs } else { RelationKind::Uses };
-                    if self.names.ids.values().any(|known| known == text) || (role && text.starts_with("arn:")) {
+                    if self.ids.contains(text) || (role && text.starts_with("arn:")) {
                         let target = if role { Target::Type("AWS::IAM::Role".into()) } else { Target::Any };
                         let evidence = self.document.evidence(&pointer);
                         let around = end::Around { place: &Place::default(), value, names: &|_| None };

@@ -206,8 +206,10 @@ fn own_policy(document: &Document, found: &mut Found) {
         let evidence = document.evidence(&format!("/{key}"));
         for subject in policy::subjects(&parsed) {
             let Some(id) = end::arn(&subject, &Target::Any, &evidence, found) else { continue };
-            let public = policy::lets_everyone_in(&parsed);
+            let mut public = policy::lets_everyone_in(&parsed);
             if let Some(asset) = found.inventory.get_mut(&id) {
+                // a bucket may block what its policy allows
+                public &= asset.kind != AssetKind::Bucket;
                 asset.properties.insert("policy".into(), text.clone());
                 asset.properties.insert("policy_pointer".into(), evidence.pointer.clone().unwrap_or_default().into());
                 if public {

@@ -146,7 +146,8 @@ impl Item<'_> {
         if let Some((pointer, policy)) = policy {
             asset.properties.insert("policy".into(), policy.clone());
             asset.properties.insert("policy_pointer".into(), self.full_pointer(&pointer).into());
-            if super::policy::lets_everyone_in(policy) {
+            // whether a bucket's policy counts also depends on what blocks public access
+            if asset.kind != AssetKind::Bucket && super::policy::lets_everyone_in(policy) {
                 asset.exposure = Some(Exposure::Public);
             }
         }

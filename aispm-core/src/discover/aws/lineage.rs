@@ -1,9 +1,11 @@
-//! What only shows when all files are read: an endpoint serves the models of its configuration and acts as they do, and
-//! an instance with a public address behind a group that lets in the internet is reached from it.
+//! What only shows when all files are read: an endpoint serves the models of its configuration and acts as they do; an
+//! instance with a public address behind a group that lets in the internet is reached from it, and so is a bucket whose
+//! policy nothing blocks.
 
 use std::collections::HashMap;
 
 use super::arn::Arn;
+use super::policy::lets_everyone_in;
 use crate::asset::{AssetId, AssetKind, Evidence, Exposure, Inventory, Relation, RelationKind};
 
 /// Adds these relations. O(n log n).
@@ -11,6 +13,7 @@ pub(in crate::discover) fn join(inventory: &mut Inventory) {
     complete(inventory);
     serves(inventory);
     reached(inventory);
+    open_buckets(inventory);
 }
 
 /// Answers that tell no account and region name their resources by what an ARN has besides: these become the only such
@@ -78,13 +81,30 @@ fn reached(inventory: &mut Inventory) {
             open.push((asset.id.clone(), evidence_of(relation)));
         }
     }
-    for (id, evidence) in open {
-        if let Some(asset) = inventory.get_mut(id.as_str()) {
-            asset.exposure = Some(Exposure::Public);
+    open.into_iter().for_each(|(id, evidence)| expose(inventory, id, evidence));
+}
+
+/// A bucket whose policy lets everyone in, unless public access is blocked.
+fn open_buckets(inventory: &mut Inventory) {
+    let mut open = Vec::new();
+    for bucket in inventory.assets().filter(|a| a.kind == AssetKind::Bucket && a.text("terraform_type").is_none()) {
+        let blocked = ["restrict_public_buckets", "block_public_policy"];
+        let blocked = blocked.iter().any(|key| bucket.properties.get(*key) == Some(&true.into()));
+        if !blocked && bucket.properties.get("policy").is_some_and(lets_everyone_in) {
+            let own = bucket.text("policy_pointer");
+            let evidence = bucket.evidence.iter().find(|e| own.is_some() && e.pointer.as_deref() == own);
+            open.push((bucket.id.clone(), evidence.or(bucket.evidence.first()).cloned()));
         }
-        let relation = Relation::new(AssetId::INTERNET, RelationKind::Exposes, id);
-        inventory.relate(evidence.into_iter().fold(relation, Relation::seen));
     }
+    open.into_iter().for_each(|(id, evidence)| expose(inventory, id, evidence));
+}
+
+fn expose(inventory: &mut Inventory, id: AssetId, evidence: Option<Evidence>) {
+    if let Some(asset) = inventory.get_mut(id.as_str()) {
+        asset.exposure = Some(Exposure::Public);
+    }
+    let relation = Relation::new(AssetId::INTERNET, RelationKind::Exposes, id);
+    inventory.relate(evidence.into_iter().fold(relation, Relation::seen));
 }
 
 fn evidence_of(relation: &Relation) -> Option<Evidence> {

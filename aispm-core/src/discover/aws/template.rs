@@ -230,7 +230,9 @@ impl<'a> Template<'a> {
 
     /// Gives identities the shape that authorization details have.
     fn identity(&self, resource: &Resource<'_>, found: &mut Found) {
-        let (id, value) = (self.id(resource), &resource.properties);
+        let value = &resource.properties;
+        let made = self.made_role(resource, found);
+        let id = made.as_deref().unwrap_or_else(|| self.id(resource));
         let pointer = format!("{}/Properties", resource.pointer);
         let full = |below: &str| self.document.evidence(below).pointer.unwrap_or_default();
         let document = || {
@@ -238,7 +240,8 @@ impl<'a> Template<'a> {
             "Pointer": full(&format!("{pointer}/PolicyDocument"))})
         };
         let list = match resource.kind {
-            "AWS::IAM::Role" | "AWS::Serverless::Function" => "RolePolicyList",
+            "AWS::IAM::Role" => "RolePolicyList",
+            "AWS::Serverless::Function" if made.is_some() => "RolePolicyList",
             "AWS::IAM::User" => "UserPolicyList",
             "AWS::IAM::Group" => "GroupPolicyList",
             "AWS::IAM::Policy" | "AWS::IAM::RolePolicy" | "AWS::IAM::UserPolicy" | "AWS::IAM::GroupPolicy" => {
@@ -275,10 +278,14 @@ impl<'a> Template<'a> {
             }
         }
         let attached = texts(&pointer, value, "ManagedPolicyArns").into_iter();
-        let named = texts(&pointer, value, "Policies").into_iter().filter(|(_, policy)| policy.starts_with("arn:"));
-        for (place, policy) in attached.chain(named) {
+        // SAM takes policies of AWS by their names
+        for (place, policy) in attached.chain(texts(&pointer, value, "Policies")) {
+            let policy = match policy.contains([':', '$']) {
+                true => policy.to_owned(),
+                false => format!("arn:aws:iam::aws:policy/{policy}"),
+            };
             push(found, id, "AttachedManagedPolicies", json!({"PolicyArn": policy}));
-            found.relate(policy, RelationKind::AppliesTo, id, &self.evidence_at(&place));
+            found.relate(&policy, RelationKind::AppliesTo, id, &self.evidence_at(&place));
         }
         if let Some(trust) = field(value, "AssumeRolePolicyDocument")
             && let Some(asset) = found.inventory.get_mut(id)
@@ -293,6 +300,20 @@ impl<'a> Template<'a> {
             let boundary = json!({"PermissionsBoundaryArn": boundary});
             asset.properties.insert("PermissionsBoundary".into(), boundary);
         }
+    }
+
+    /// The role that SAM makes for a function that names none.
+    fn made_role(&self, resource: &Resource<'_>, found: &mut Found) -> Option<String> {
+        if resource.kind != "AWS::Serverless::Function" || field(&resource.properties, "Role").is_some() {
+            return None;
+        }
+        let name = format!("{}Role", resource.logical);
+        let id = format!("file:{}#{name}", self.document.path());
+        let evidence = self.evidence(resource);
+        let role = Asset::new(&id, AssetKind::Role, name).with("aws_type", "AWS::IAM::Role");
+        found.inventory.add(role.seen(evidence.clone()));
+        found.relate(self.id(resource), RelationKind::RunsAs, &id, &evidence);
+        Some(id)
     }
 
     /// What one resource says of another: permissions for all, function URLs, events and tables of SAM.

@@ -255,3 +255,41 @@ fn what_is_only_named_is_known() {
     let stack = "arn:aws:cloudformation:eu-west-1:111111111111:stack/s/1";
     related(&inventory, &format!("{SAGEMAKER}model/m"), RelationKind::DeployedBy, stack);
 }
+
+#[test]
+fn a_template_s_exposure() {
+    let read = |block: bool| {
+        let mut inventory = template(&format!(
+            r#"
+Resources:
+  Bucket: {{Type: "AWS::S3::Bucket", Properties: {{PublicAccessBlockConfiguration: {{RestrictPublicBuckets: {block}}}}}}}
+  Open:
+    Type: AWS::S3::BucketPolicy
+    Properties:
+      Bucket: !Ref Bucket
+      PolicyDocument: {{Statement: [{{Effect: Allow, Principal: "*", Action: s3:GetObject, Resource: !Sub "${{Bucket.Arn}}/*"}}]}}
+  Api: {{Type: "AWS::ApiGateway::RestApi", Properties: {{Name: chat}}}}
+  Post:
+    Type: AWS::ApiGateway::Method
+    Properties:
+      RestApiId: !Ref Api
+      AuthorizationType: NONE
+      Integration: {{Uri: !Sub "arn:aws:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/${{Fn.Arn}}/invocations"}}
+  Fn: {{Type: "AWS::Serverless::Function", Properties: {{Policies: [AmazonBedrockFullAccess], Environment: {{Variables: {{OPENAI_API_KEY: x}}}}}}}}
+"#
+        ));
+        super::join(&mut inventory);
+        inventory
+    };
+    let inventory = read(false);
+    let id = |name: &str| format!("file:t.yaml#{name}");
+    related(&inventory, "internet", RelationKind::Exposes, &id("Bucket"));
+    related(&inventory, &id("Api"), RelationKind::Exposes, &id("Fn"));
+    let api = asset(&inventory, &id("Api"));
+    assert_eq!((api.exposure, api.authentication), (Some(Exposure::Public), Some(Authentication::None)));
+    related(&inventory, &id("Fn"), RelationKind::RunsAs, &id("FnRole"));
+    let attached = &asset(&inventory, &id("FnRole")).properties["AttachedManagedPolicies"][0]["PolicyArn"];
+    assert_eq!(attached, "arn:aws:iam::aws:policy/AmazonBedrockFullAccess");
+    assert!(asset(&inventory, &id("Fn")).ai);
+    assert_eq!(asset(&read(true), &id("Bucket")).exposure, None);
+}

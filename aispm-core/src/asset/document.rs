@@ -287,7 +287,8 @@ impl<'a, T: saphyr_parser::Input> Loader<'a, T> {
             }
             Yaml::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && tag.is_none();
-                (anchor, if plain { plain_scalar(&text) } else { Value::String(text.into_owned()) }, 1)
+                let value = if plain { plain_scalar(&text) } else { Value::String(text.into_owned()) };
+                (anchor, tagged(value, tag.as_deref()), 1)
             }
             Yaml::SequenceStart(anchor, tag) => {
                 let (mut items, mut size) = (Vec::new(), 1);
@@ -419,9 +420,11 @@ mod tests {
 
     #[test]
     fn anchors_merge_keys_and_local_tags() {
-        let doc = one("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  y: 3\nrole: !GetAtt [R, Arn]\n");
+        let doc =
+            one("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  y: 3\nrole: !GetAtt [R, Arn]\nof: !Ref R\nn: !!str 1\n");
         assert_eq!(doc.value["use"], json!({"x": 1, "y": 3}));
         assert_eq!(doc.value["role"], json!({"!GetAtt": ["R", "Arn"]}));
+        assert_eq!((&doc.value["of"], &doc.value["n"]), (&json!({"!Ref": "R"}), &json!("1")));
     }
 
     #[test]

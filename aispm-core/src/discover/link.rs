@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 
-use super::Discovery;
 use super::format::Found;
 use super::gcp;
 use super::kubernetes::internet;
 use super::ownership;
 use super::resolve::resolve;
 use super::walk::folder_name;
+use super::{Discovery, aws};
 use crate::asset::{Asset, AssetId, AssetKind, Authentication, Evidence, Exposure, Inventory, Relation, RelationKind};
 
 /// Longest chain of gateway, route, ingress and Service before a workload.
@@ -33,6 +33,7 @@ pub(super) fn join(discovery: &mut Discovery) {
     discovery.inventory.extend(found.inventory);
     reach(&mut discovery.inventory);
     made_from(&mut discovery.inventory);
+    aws::join(&mut discovery.inventory);
     projects(&mut discovery.inventory);
     within(&mut discovery.inventory);
     ownership::claim(&mut discovery.inventory);

@@ -60,7 +60,7 @@ fn read(document: &Document, found: &mut Found) {
                 if found.inventory.get(&id).is_none() {
                     found.inventory.add(Asset::new(&id, AssetKind::Account, account).seen(evidence.clone()));
                 }
-                found.inventory.relate(Relation::new(&id, RelationKind::Contains, arn));
+                found.inventory.relate(Relation::new(&id, RelationKind::Contains, arn).seen(evidence.clone()));
             }
             for (i, policy) in list("AttachedManagedPolicies", "PolicyArn") {
                 let place = document.evidence(&format!("{pointer}/AttachedManagedPolicies/{i}"));

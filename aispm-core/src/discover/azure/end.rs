@@ -143,7 +143,8 @@ fn machine_learning(text: &str, place: &str, from: &Referrer<'_>) -> Option<End>
             Some(asset.into())
         }
         ["subscriptions", subscription, _, group, _, workspace, rest @ ..] => {
-            let workspace = format!("/subscriptions/{subscription}/resourceGroups/{group}/providers/{WORKSPACES}/{workspace}");
+            let workspace =
+                format!("/subscriptions/{subscription}/resourceGroups/{group}/providers/{WORKSPACES}/{workspace}");
             inside(&workspace, rest, from)
         }
         ["datastores" | "jobs" | "models" | "data", ..] => {
@@ -178,7 +179,7 @@ pub(super) fn storage(text: &str, kind: AssetKind) -> Option<End> {
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     // `abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH`
     let (container, host) = authority.split_once('@').map_or((None, authority), |(c, host)| (Some(c), host));
-    let host = host.to_ascii_lowercase();
+    let host = host.split(':').next()?.to_ascii_lowercase();
     let (account, service) = host.split_once('.')?;
     let service = service.strip_suffix(".core.windows.net")?;
     let service = if service == "dfs" { "blob" } else { service };
@@ -243,7 +244,8 @@ mod tests {
 
     const JOB: &str =
         "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/jobs/j";
-    const WORKSPACE: &str = "/subscriptions/s/resourcegroups/g/providers/microsoft.machinelearningservices/workspaces/w";
+    const WORKSPACE: &str =
+        "/subscriptions/s/resourcegroups/g/providers/microsoft.machinelearningservices/workspaces/w";
 
     fn named(text: &str, sibling: Option<&str>) -> Option<(String, Option<String>)> {
         let resource = ResourceId::parse(JOB).unwrap();
@@ -260,10 +262,25 @@ mod tests {
             ("cpu", Some("computes"), below("computes/cpu"), None),
             ("azureml://datastores/D/paths/a/B.csv", None, below("datastores/d/a/B.csv"), Some(below("datastores/d"))),
             ("azureml://jobs/j/outputs/model", None, below("jobs/j/outputs/model"), Some(below("jobs/j"))),
-            ("azureml://subscriptions/S/resourcegroups/G/workspaces/W/models/m/versions/1", None, below("models/m/versions/1"), None),
-            ("azureml://registries/azureml-acme/models/m/versions/2", None, "azureml://registries/azureml-acme/models/m/versions/2".into(), None),
+            (
+                "azureml://subscriptions/S/resourcegroups/G/workspaces/W/models/m/versions/1",
+                None,
+                below("models/m/versions/1"),
+                None,
+            ),
+            (
+                "azureml://registries/azureml-acme/models/m/versions/2",
+                None,
+                "azureml://registries/azureml-acme/models/m/versions/2".into(),
+                None,
+            ),
             ("azureml://registries/azure-openai/models/gpt-4o/versions/1", None, "model:gpt-4o".into(), None),
-            ("https://Acme.blob.core.windows.net/rows/a/b?sig=x", None, "https://acme.blob.core.windows.net/rows/a/b".into(), Some("https://acme.blob.core.windows.net/rows".into())),
+            (
+                "https://Acme.blob.core.windows.net/rows/a/b?sig=x",
+                None,
+                "https://acme.blob.core.windows.net/rows/a/b".into(),
+                Some("https://acme.blob.core.windows.net/rows".into()),
+            ),
             ("abfss://rows@acme.dfs.core.windows.net/", None, "https://acme.blob.core.windows.net/rows".into(), None),
             ("https://Acme.OpenAI.azure.com/", None, "https://acme.openai.azure.com".into(), None),
             ("s3://acme-rows/x/", None, "s3://acme-rows/x".into(), Some("arn:aws:s3:::acme-rows".into())),
@@ -277,7 +294,9 @@ mod tests {
 
     #[test]
     fn what_no_subscription_names_is_named_by_its_file() {
-        let id = ResourceId::parse("/subscriptions/[]/resourceGroups/[]/providers/microsoft.search/searchservices/Acme").unwrap();
+        let id =
+            ResourceId::parse("/subscriptions/[]/resourceGroups/[]/providers/microsoft.search/searchservices/Acme")
+                .unwrap();
         assert_eq!(canonical(&id, "t.json"), "file:t.json#Microsoft.Search/searchServices/Acme");
     }
 }

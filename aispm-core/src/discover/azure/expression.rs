@@ -255,7 +255,12 @@ impl<'a> Parser<'a, '_> {
         let text = |n: usize| value(n)?.as_str();
         let all = || arguments.iter().map(|(value, _)| value.clone()).collect::<Option<Vec<Value>>>();
         match name {
-            "parameters" => self.names.parameters.get(&text(0)?.to_lowercase()).filter(|v| !is_open(v)).and_then(|v| self.names.copy(v)),
+            "parameters" => self
+                .names
+                .parameters
+                .get(&text(0)?.to_lowercase())
+                .filter(|v| !is_open(v))
+                .and_then(|v| self.names.copy(v)),
             "variables" => self.names.variable(text(0)?, depth),
             "concat" if arguments.iter().any(|(value, _)| matches!(value, Some(Value::Array(_)))) => {
                 Some(all()?.into_iter().flat_map(|part| part.as_array().cloned().unwrap_or_default()).collect())
@@ -266,7 +271,9 @@ impl<'a> Parser<'a, '_> {
             "subscriptionresourceid" => resource_id(arguments, &format!("/subscriptions/{UNKNOWN}")),
             "tenantresourceid" | "managementgroupresourceid" => resource_id(arguments, ""),
             "extensionresourceid" => resource_id(arguments.get(1..)?, text(0)?),
-            "resourcegroup" => Some(serde_json::json!({"id": format!("/subscriptions/{UNKNOWN}/resourceGroups/{UNKNOWN}")})),
+            "resourcegroup" => {
+                Some(serde_json::json!({"id": format!("/subscriptions/{UNKNOWN}/resourceGroups/{UNKNOWN}")}))
+            }
             "subscription" => Some(serde_json::json!({"id": format!("/subscriptions/{UNKNOWN}")})),
             "tolower" => Some(text(0)?.to_lowercase().into()),
             "toupper" => Some(text(0)?.to_uppercase().into()),
@@ -403,19 +410,39 @@ mod tests {
             ("[parameters('name')]", json!("acme")),
             ("[VARIABLES('full')]", json!("acme-ai")),
             ("[format('{0}/it''s', variables('full'))]", json!("acme-ai/it's")),
-            ("[concat('a-', uniqueString(resourceGroup().id), '-', parameters('name'))]", json!("a-[uniqueString(resourceGroup().id)]-acme")),
+            (
+                "[concat('a-', uniqueString(resourceGroup().id), '-', parameters('name'))]",
+                json!("a-[uniqueString(resourceGroup().id)]-acme"),
+            ),
             ("[parameters('o').k[0]]", json!("x")),
             ("[if(equals(parameters('name'), 'acme'), 'Enabled', 'Disabled')]", json!("Enabled")),
             ("[toLower(concat('A', 'B'))]", json!("ab")),
             ("[createArray('a', 1)]", json!(["a", 1])),
-            ("[resourceId('Microsoft.X/a/b', parameters('name'), 'n')]", json!("/subscriptions/[]/resourceGroups/[]/providers/Microsoft.X/a/acme/b/n")),
-            ("[resourceId('g', 'Microsoft.X/a', 'n')]", json!("/subscriptions/[]/resourceGroups/g/providers/Microsoft.X/a/n")),
-            ("[reference(resourceId('Microsoft.X/a', 'n'), '2024-01-01', 'full').identity.principalId]", json!("principal-of:/subscriptions/[]/resourceGroups/[]/providers/Microsoft.X/a/n")),
+            (
+                "[resourceId('Microsoft.X/a/b', parameters('name'), 'n')]",
+                json!("/subscriptions/[]/resourceGroups/[]/providers/Microsoft.X/a/acme/b/n"),
+            ),
+            (
+                "[resourceId('g', 'Microsoft.X/a', 'n')]",
+                json!("/subscriptions/[]/resourceGroups/g/providers/Microsoft.X/a/n"),
+            ),
+            (
+                "[reference(resourceId('Microsoft.X/a', 'n'), '2024-01-01', 'full').identity.principalId]",
+                json!("principal-of:/subscriptions/[]/resourceGroups/[]/providers/Microsoft.X/a/n"),
+            ),
         ] {
             assert_eq!(resolved(text), wanted, "{text}");
         }
         // what is not known, no expression, or broken stays
-        for text in ["[parameters('open')]", "[variables('loop')]", "[variables('half')]", "[[x]", "[concat('a'", "plain", "[listKeys('x', 'y').key1]"] {
+        for text in [
+            "[parameters('open')]",
+            "[variables('loop')]",
+            "[variables('half')]",
+            "[[x]",
+            "[concat('a'",
+            "plain",
+            "[listKeys('x', 'y').key1]",
+        ] {
             assert_eq!(resolved(text), json!(text));
         }
     }

@@ -27,7 +27,8 @@ impl<'a> ResourceId<'a> {
     /// Takes an id apart, also one that Machine Learning writes as `azureml:/subscriptions/…`.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let text = text.trim();
-        let text = text.strip_prefix("azureml:").unwrap_or(text).strip_prefix('/')?;
+        let text =
+            text.strip_prefix("azureml:").unwrap_or(text).strip_prefix('/').filter(|rest| !rest.starts_with('/'))?;
         let segments: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).take(SEGMENTS).collect();
         let first = segments.first()?;
         let known = is(first, "subscriptions") || is(first, "providers");
@@ -160,8 +161,19 @@ mod tests {
         assert_eq!(setting.parent().unwrap().id(), ACCOUNT.to_lowercase());
         let group = ResourceId::parse("/providers/Microsoft.Management/managementGroups/root/").unwrap();
         assert_eq!((group.level(), group.parent()), (Level::ManagementGroup, None));
-        assert_eq!(ResourceId::parse("azureml:/subscriptions/s/resourceGroups/g").unwrap().level(), Level::ResourceGroup);
-        for text in ["", "/", "/subscriptions", "subscriptions/s", "/tenants/t/x", "https://x/subscriptions/y"] {
+        assert_eq!(
+            ResourceId::parse("azureml:/subscriptions/s/resourceGroups/g").unwrap().level(),
+            Level::ResourceGroup
+        );
+        for text in [
+            "",
+            "/",
+            "/subscriptions",
+            "subscriptions/s",
+            "/tenants/t/x",
+            "azureml://subscriptions/s",
+            "https://x/subscriptions/y",
+        ] {
             assert_eq!(ResourceId::parse(text), None, "{text}");
         }
         assert!(ResourceId::parse("/subscriptions/[]/resourceGroups/[]/providers/A/b/c").unwrap().is_local());

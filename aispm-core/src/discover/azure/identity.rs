@@ -38,14 +38,13 @@ pub(super) fn runs_as(resource: &Resource<'_>, asset: &Asset, found: &mut Found)
         Some(Value::Object(map)) => {
             map.iter().map(|(id, value)| (id.as_str(), value.get("principalId").and_then(Value::as_str))).collect()
         }
-        Some(Value::Array(list)) => {
-            list.iter()
-                .filter_map(|item| {
-                    let id = item.as_str().or_else(|| item.get("resource_id")?.as_str())?;
-                    Some((id, item.get("principal_id").and_then(Value::as_str)))
-                })
-                .collect()
-        }
+        Some(Value::Array(list)) => list
+            .iter()
+            .filter_map(|item| {
+                let id = item.as_str().or_else(|| item.get("resource_id")?.as_str())?;
+                Some((id, item.get("principal_id").and_then(Value::as_str)))
+            })
+            .collect(),
         _ => Vec::new(),
     };
     for (id, principal_id) in listed {

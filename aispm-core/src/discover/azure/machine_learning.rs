@@ -17,7 +17,9 @@ pub(super) fn read(resource: &Resource<'_>, asset: &mut Asset, found: &mut Found
     let Some((namespace, kind)) = name.split_once('/') else { return };
     match (namespace, kind) {
         ("microsoft.cognitiveservices", "accounts/deployments") => deployed_model(resource, asset, found),
-        ("microsoft.machinelearningservices", "workspaces/endpoints/deployments") => deployed_model(resource, asset, found),
+        ("microsoft.machinelearningservices", "workspaces/endpoints/deployments") => {
+            deployed_model(resource, asset, found)
+        }
         (
             "microsoft.machinelearningservices",
             "workspaces/onlineendpoints/deployments" | "workspaces/batchendpoints/deployments",
@@ -62,7 +64,8 @@ fn deployed_model(resource: &Resource<'_>, asset: &mut Asset, found: &mut Found)
 fn endpoint_serves(resource: &Resource<'_>, found: &mut Found) {
     let Some(endpoint) = resource.arm.parent() else { return };
     let endpoint = end::canonical(&endpoint, resource.path());
-    let served: Vec<_> = found.inventory.outgoing(&resource.id).filter(|r| r.kind == RelationKind::Serves).cloned().collect();
+    let served: Vec<_> =
+        found.inventory.outgoing(&resource.id).filter(|r| r.kind == RelationKind::Serves).cloned().collect();
     for relation in served {
         for evidence in &relation.evidence {
             found.relate(&endpoint, RelationKind::Serves, relation.to.as_str(), evidence);
@@ -84,54 +87,58 @@ fn traffic(resource: &Resource<'_>, asset: &Asset, found: &mut Found) {
 }
 
 /// What a training job made: its models come from the data and the models it read.
-fn job(resource: &Resource<'_>, asset: &mut Asset, found: &mut Found) {
-    let (mut data, mut bases, mut models) = (Vec::new(), Vec::new(), Vec::new());
-    let is_model = |value: &Value| {
-        let kinds = ["jobInputType", "jobOutputType", "type"].iter().find_map(|key| value.get(key)?.as_str());
-        kinds.is_some_and(|kind| kind.to_lowercase().ends_with("_model") || kind.to_lowercase().ends_with("model"))
+fn job(resource: &Resource<'_>, asset: &Asset, found: &mut Found) {
+    let (mut data, mut bases) = (Vec::new(), Vec::new());
+    let ends = |path: &str| {
+        let places = setting::at(resource.value, path).into_iter();
+        places
+            .filter_map(|(value, place)| port(resource, value).map(|(end, model)| (end, model, place)))
+            .collect::<Vec<_>>()
     };
-    for (value, place) in setting::at(resource.value, "inputs.*") {
-        let uri = ["uri", "path"].iter().find_map(|key| value.get(key)?.as_str());
-        match uri.and_then(|uri| resource.end(uri, if is_model(value) { AssetKind::Model } else { asset.kind }, Some("data"))) {
-            Some(end) if is_model(value) => bases.push((end, place)),
-            Some(end) => data.push(end.asset.id.to_string()),
-            None => {}
-        }
+    for (end, model, place) in ends("inputs.*") {
+        let kind = if model { RelationKind::Uses } else { RelationKind::Reads };
+        (if model { &mut bases } else { &mut data }).push(end.asset.id.to_string());
+        link(&resource.id, kind, false, end, &resource.at(&place), found);
     }
-    for path in ["fineTuningDetails.model.uri", "model.uri"] {
-        for (text, place) in setting::texts(resource.value, path) {
-            bases.extend(resource.end(text, AssetKind::Model, Some("models")).map(|end| (end, place)));
+    for (text, place) in
+        ["fineTuningDetails.model.uri", "model"].iter().flat_map(|path| setting::texts(resource.value, path))
+    {
+        if let Some(end) = resource.end(text, AssetKind::Model, Some("models")) {
+            bases.push(end.asset.id.to_string());
+            link(&resource.id, RelationKind::Uses, false, end, &resource.at(&place), found);
         }
     }
     for path in ["fineTuningDetails.trainingData.uri", "taskDetails.trainingData.uri", "trainingData.uri"] {
-        let read = setting::texts(resource.value, path);
-        data.extend(read.iter().filter_map(|(text, _)| Some(resource.end(text, asset.kind, Some("data"))?.asset.id.to_string())));
+        let read = setting::texts(resource.value, path).into_iter();
+        data.extend(
+            read.filter_map(|(text, _)| Some(resource.end(text, asset.kind, Some("data"))?.asset.id.to_string())),
+        );
     }
-    for (value, place) in setting::at(resource.value, "outputs.*").into_iter().filter(|(value, _)| is_model(value)) {
-        let named = ["assetName", "name"].iter().find_map(|key| value.get(key)?.as_str());
-        let named = named.and_then(|name| resource.end(name, AssetKind::Model, Some("models")));
-        let uri = || ["uri", "path"].iter().find_map(|key| value.get(key)?.as_str());
-        let written = named.or_else(|| resource.end(uri()?, AssetKind::Model, Some("models")));
-        models.extend(written.map(|end| (end, place)));
-    }
-    for (model, place) in &mut models {
-        let evidence = resource.at(place);
-        let id = model.asset.id.to_string();
-        for data in &data {
-            found.relate(&id, RelationKind::TrainedOn, data, &evidence);
+    for (mut end, model, place) in ends("outputs.*") {
+        let evidence = resource.at(&place);
+        if model {
+            end.asset.kind = AssetKind::Model;
+            end.asset.ai = true;
+            end.asset.model_type = (!bases.is_empty()).then_some(ModelType::FineTuned);
+            for (kind, from) in [(RelationKind::TrainedOn, &data), (RelationKind::DerivedFrom, &bases)] {
+                from.iter().for_each(|from| found.relate(end.asset.id.as_str(), kind, from, &evidence));
+            }
         }
-        for (base, _) in &bases {
-            found.relate(&id, RelationKind::DerivedFrom, base.asset.id.as_str(), &evidence);
-        }
-        model.asset.kind = AssetKind::Model;
-        model.asset.ai = true;
-        model.asset.model_type = (!bases.is_empty()).then_some(ModelType::FineTuned);
+        link(&resource.id, RelationKind::Writes, false, end, &evidence, found);
     }
-    for (kind, ends) in [(RelationKind::Uses, bases), (RelationKind::Writes, models)] {
-        for (end, place) in ends {
-            link(&resource.id, kind, false, end, &resource.at(&place), found);
-        }
-    }
+}
+
+/// What an input or output of a job names, and whether that is a model.
+fn port(resource: &Resource<'_>, value: &Value) -> Option<(End, bool)> {
+    let text = |keys: &[&str]| keys.iter().find_map(|key| value.get(key)?.as_str());
+    let kind = text(&["jobInputType", "jobOutputType", "type"]).unwrap_or_default().to_lowercase();
+    let model = kind.ends_with("model");
+    let (of, sibling) = if model { (AssetKind::Model, "models") } else { (AssetKind::Dataset, "data") };
+    let uri = value.as_str().or_else(|| text(&["uri", "path"]));
+    // an output that is registered has a name of its own
+    let named = || resource.end(text(&["assetName", "name"])?, of, Some(sibling));
+    let end = uri.and_then(|uri| resource.end(uri, of, Some(sibling).filter(|_| uri.starts_with("azureml:"))));
+    end.or_else(named).map(|end| (end, model))
 }
 
 /// The container or file system that a datastore stands for.
@@ -193,7 +200,14 @@ fn connection(resource: &Resource<'_>, asset: &mut Asset, found: &mut Found) {
                 found.relate(parent.id.as_str(), kind, end.asset.id.as_str(), &evidence);
             }
             let End { asset: target, holder } = end;
-            link(&resource.id, RelationKind::Uses, false, End { asset: of_category(target, category), holder }, &evidence, found);
+            link(
+                &resource.id,
+                RelationKind::Uses,
+                false,
+                End { asset: of_category(target, category), holder },
+                &evidence,
+                found,
+            );
         }
     }
 }

@@ -3,15 +3,18 @@
 
 mod body;
 mod end;
+mod entra;
 mod expression;
 mod id;
 mod identity;
+mod log;
 mod machine_learning;
 mod network;
 mod posture;
 mod program;
 mod resource;
 mod role;
+mod search;
 mod setting;
 mod table;
 mod template;
@@ -19,8 +22,17 @@ mod template;
 use super::format::Structured;
 
 /// Logs before resources: a record has the id of a resource as well.
-pub(super) const FORMATS: &[Structured] =
-    &[body::PAGE, body::ROWS, template::TEMPLATE, body::RESOURCE, body::ACCOUNT];
+pub(super) const FORMATS: &[Structured] = &[
+    log::RECORDS,
+    log::RECORD,
+    body::PAGE,
+    body::ROWS,
+    template::TEMPLATE,
+    body::RESOURCE,
+    body::ACCOUNT,
+    search::SERVICE,
+    entra::OBJECT,
+];
 
 #[cfg(test)]
 mod tests;

@@ -86,7 +86,9 @@ pub(super) fn diagnostic_setting(resource: &Resource<'_>, found: &mut Found) {
     for (text, place) in sinks.iter().flat_map(|path| setting::texts(resource.value, path)).filter(|_| on) {
         let Some(mut end) = resource.end(text, AssetKind::LogSink, None) else { continue };
         // an event hub is named by one of its keys
-        if let Some(id) = super::id::ResourceId::parse(text).filter(|id| id.to_string().to_lowercase().contains("/authorizationrules/")) {
+        if let Some(id) = super::id::ResourceId::parse(text)
+            .filter(|id| id.to_string().to_lowercase().contains("/authorizationrules/"))
+        {
             if let Some(hub) = id.parent() {
                 end.asset = stub(&hub, resource.path());
             }

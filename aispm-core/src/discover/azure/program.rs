@@ -68,7 +68,8 @@ fn container(resource: &Resource<'_>, value: &Value, place: &str) -> Container {
 /// One `{name, value}`, or a map of names to values.
 fn variables(resource: &Resource<'_>, value: &Value, place: &str, container: &mut Container) {
     let Value::Object(map) = value else { return };
-    let shown = |value: &Value| value.as_str().filter(|text| !text.starts_with("@Microsoft.KeyVault")).map(str::to_owned);
+    let shown =
+        |value: &Value| value.as_str().filter(|text| !text.starts_with("@Microsoft.KeyVault")).map(str::to_owned);
     match map.get("name").and_then(Value::as_str) {
         Some(name) => {
             let value = map.get("value").and_then(shown);

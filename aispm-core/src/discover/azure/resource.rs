@@ -182,7 +182,8 @@ fn links(resource: &Resource<'_>, known: &ResourceType, asset: &mut Asset, found
     }
     for path in &known.alias {
         for (text, _) in setting::texts(resource.value, path) {
-            let address = end::address(text).or_else(|| end::address(&format!("https://{text}")).filter(|_| text.contains('.')));
+            let address =
+                end::address(text).or_else(|| end::address(&format!("https://{text}")).filter(|_| text.contains('.')));
             asset.aliases.extend(address.map(Into::into));
         }
     }

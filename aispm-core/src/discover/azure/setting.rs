@@ -41,7 +41,9 @@ fn walk<'a>(root: &'a Value, pointer: &str, path: &str) -> Vec<Place<'a>> {
                 Value::Object(map) if key == "*" => {
                     below.extend(map.iter().map(|(key, value)| (value, format!("{place}/{}", pointer_key(key)))));
                 }
-                Value::Object(map) => below.extend(named(map, key).map(|(k, v)| (v, format!("{place}/{}", pointer_key(k))))),
+                Value::Object(map) => {
+                    below.extend(named(map, key).map(|(k, v)| (v, format!("{place}/{}", pointer_key(k)))))
+                }
                 _ => {}
             }
         }
@@ -106,6 +108,7 @@ const SECRET: &[&str] = &[
     "key2",
     "apikey",
     "insightskey",
+    "insightkey",
     "instrumentationkey",
     "sastoken",
     "accesstoken",
@@ -160,7 +163,10 @@ mod tests {
     #[test]
     fn paths_lists_and_other_spellings() {
         let nested = json!({"properties": {"a": [{"b": "x"}, {"b": "y"}], "m": {"k": {"u": "z"}}}});
-        assert_eq!(texts(&nested, "a.b"), [("x", "/properties/a/0/b".to_owned()), ("y", "/properties/a/1/b".to_owned())]);
+        assert_eq!(
+            texts(&nested, "a.b"),
+            [("x", "/properties/a/0/b".to_owned()), ("y", "/properties/a/1/b".to_owned())]
+        );
         assert_eq!(texts(&nested, "m.*.u"), [("z", "/properties/m/k/u".to_owned())]);
         let flat = json!({"public_network_access": "Disabled", "Other": 1});
         assert_eq!(texts(&flat, "publicNetworkAccess"), [("Disabled", "/public_network_access".to_owned())]);

@@ -39,7 +39,8 @@ pub(super) fn is_fragment(value: &Value) -> bool {
     let text = |key: &str| value.get(key).and_then(Value::as_str);
     let kind = text("type").filter(|_| text("name").is_some() && value.get("id").is_none());
     let described = ["apiVersion", "properties", "kind", "sku"].iter().any(|key| value.get(key).is_some());
-    let microsoft = |kind: &str| kind.contains('/') && kind.get(..10).is_some_and(|s| s.eq_ignore_ascii_case("microsoft."));
+    let microsoft =
+        |kind: &str| kind.contains('/') && kind.get(..10).is_some_and(|s| s.eq_ignore_ascii_case("microsoft."));
     described && kind.is_some_and(|kind| microsoft(kind) && !table().is_finding(kind))
 }
 
@@ -55,7 +56,14 @@ fn read(document: &Document, pointer: &str, template: &Value, found: &mut Found)
 }
 
 /// The resources of a template: a list, or by symbolic name.
-fn resources(document: &Document, pointer: &str, template: &Value, names: &mut Names<'_>, depth: usize, found: &mut Found) {
+fn resources(
+    document: &Document,
+    pointer: &str,
+    template: &Value,
+    names: &mut Names<'_>,
+    depth: usize,
+    found: &mut Found,
+) {
     match template.get("resources") {
         Some(Value::Array(list)) => {
             for (i, value) in list.iter().enumerate() {

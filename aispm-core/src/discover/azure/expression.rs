@@ -109,7 +109,8 @@ fn is_open(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.starts_with('[') && text.ends_with(']') && !text.starts_with("[["))
 }
 
-fn size(value: &Value) -> usize {
+/// How many values a value holds, long texts counting for more.
+pub(super) fn size(value: &Value) -> usize {
     match value {
         Value::Array(list) => list.iter().map(size).sum::<usize>() + 1,
         Value::Object(map) => map.values().map(size).sum::<usize>() + 1,

@@ -1,6 +1,7 @@
 //! Azure: Resource Manager bodies and templates, Resource Graph rows, role assignments, Entra, activity and diagnostic
 //! logs. `data/discover/azure.yaml` says what each resource type is.
 
+mod bicep;
 mod body;
 mod end;
 mod entra;
@@ -19,7 +20,7 @@ mod setting;
 mod table;
 mod template;
 
-use super::format::Structured;
+use super::format::{Structured, Textual};
 
 /// Logs before resources: a record has the id of a resource as well.
 pub(super) const FORMATS: &[Structured] = &[
@@ -33,6 +34,8 @@ pub(super) const FORMATS: &[Structured] = &[
     search::SERVICE,
     entra::OBJECT,
 ];
+
+pub(super) const TEXTS: &[Textual] = &[bicep::BICEP];
 
 #[cfg(test)]
 mod tests;

@@ -180,12 +180,11 @@ fn links(resource: &Resource<'_>, known: &ResourceType, asset: &mut Asset, found
             }
         }
     }
-    for path in &known.alias {
-        for (text, _) in setting::texts(resource.value, path) {
-            let address =
-                end::address(text).or_else(|| end::address(&format!("https://{text}")).filter(|_| text.contains('.')));
-            asset.aliases.extend(address.map(Into::into));
-        }
+    for (text, _) in known.alias.iter().flat_map(|path| setting::texts(resource.value, path)) {
+        let whole = || end::address(&format!("https://{text}")).filter(|_| text.contains('.') && !text.contains(' '));
+        let address = end::address(text).or_else(whole);
+        // regional addresses are everybody's
+        asset.aliases.extend(address.filter(|address| !address.contains(".microsoft.com")).map(Into::into));
     }
     for (text, place) in known.image.iter().flat_map(|path| setting::texts(resource.value, path)) {
         let evidence = resource.at(&place).excerpt(text);

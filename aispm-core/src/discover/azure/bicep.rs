@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
         self.skip(rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len()))
     }
 
-    fn to_line_end(&mut self) {
+    fn rest_of_line(&mut self) {
         let rest = self.rest();
         self.skip(rest.find('\n').unwrap_or(rest.len()));
     }
@@ -200,7 +200,7 @@ impl<'a> Reader<'a> {
                 }
                 _ => {}
             }
-            self.to_line_end();
+            self.rest_of_line();
             if self.at == before {
                 self.skip(self.rest().chars().next().map_or(1, char::len_utf8));
             }
@@ -302,7 +302,7 @@ impl<'a> Reader<'a> {
             }
             let before = self.at;
             if self.rest().starts_with('@') {
-                self.to_line_end();
+                self.rest_of_line();
                 continue;
             }
             let key = match self.rest().starts_with('\'') {
@@ -607,6 +607,11 @@ resource embed 'Microsoft.CognitiveServices/accounts/deployments@2024-10-01' = {
         found(&format!("var a = {}", "'${".repeat(100_000)));
         let double = |i: usize| format!("var v{i} = [v{0}, v{0}, v{0}, v{0}]\n", i.saturating_sub(1));
         found(&(0..64).map(double).collect::<String>());
+        let wrap = |i: usize| format!("var v{i} = [v{}]\n", i.saturating_sub(1));
+        found(
+            &((0..5000).map(wrap).collect::<String>()
+                + "resource r 'Microsoft.X/y@1' = {\n  name: 'n'\n  properties: v4999\n}"),
+        );
         found("resource a 'Microsoft.X/y@1' = {\n  name: 'é\n  properties: \u{0}");
     }
 }

@@ -38,10 +38,12 @@ pub(super) struct Referrer<'a> {
 
 /// The asset id of a resource: its own, lower case, or one inside the file where no subscription is known.
 pub(super) fn canonical(id: &ResourceId<'_>, path: &str) -> String {
-    match id.resource_type().filter(|_| id.is_local()) {
+    if !id.is_local() {
+        return id.id();
+    }
+    match id.resource_type() {
         Some(kind) => format!("file:{path}#{}/{}", table().spelled(&kind), id.full_name()),
-        None if id.is_local() => format!("file:{path}"),
-        None => id.id(),
+        None => format!("file:{path}"),
     }
 }
 

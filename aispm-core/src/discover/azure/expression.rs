@@ -109,12 +109,18 @@ fn is_open(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.starts_with('[') && text.ends_with(']') && !text.starts_with("[["))
 }
 
-/// How many values a value holds, long texts counting for more.
+/// How many values a value holds, long texts counting for more; one that is nested too deep counts for too many.
 pub(super) fn size(value: &Value) -> usize {
-    match value {
-        Value::Array(list) => list.iter().map(size).sum::<usize>() + 1,
-        Value::Object(map) => map.values().map(size).sum::<usize>() + 1,
-        Value::String(text) => 1 + text.len() / 64,
+    size_below(value, 2 * DEPTH)
+}
+
+fn size_below(value: &Value, depth: usize) -> usize {
+    let sum = |sizes: &mut dyn Iterator<Item = usize>| sizes.fold(1_usize, usize::saturating_add);
+    match (value, depth.checked_sub(1)) {
+        (_, None) => usize::MAX,
+        (Value::Array(list), Some(depth)) => sum(&mut list.iter().map(|item| size_below(item, depth))),
+        (Value::Object(map), Some(depth)) => sum(&mut map.values().map(|item| size_below(item, depth))),
+        (Value::String(text), _) => 1 + text.len() / 64,
         _ => 1,
     }
 }

@@ -102,7 +102,7 @@ fn nested(value: &Value) -> Option<Cow<'_, Value>> {
 
 /// An audit record of Kubernetes inside one of Azure.
 fn cluster(document: &Document, pointer: &str, body: &Value, found: &mut Found) {
-    if let Some(event) = body.get("log").and_then(|log| nested(log)) {
+    if let Some(event) = body.get("log").and_then(nested) {
         dispatch(&document.inside(pointer, event.into_owned()), found);
     }
 }
@@ -140,10 +140,11 @@ fn target(
     evidence: &Evidence,
     found: &mut Found,
 ) -> String {
-    let resource = stub(arm, path);
     let either = |keys: &[&str]| text(body, keys).or_else(|| text(row, keys));
-    let id = resource.id.to_string();
-    once(resource, evidence, found);
+    let id = canonical(arm, path);
+    if found.inventory.get(&id).is_none() {
+        once(stub(arm, path), evidence, found);
+    }
     let deployment = either(&["modelDeploymentName", "ModelDeploymentName", "DeploymentName", "deploymentName"]);
     let kind = arm.resource_type().unwrap_or_default().to_lowercase();
     if let Some(name) = deployment.filter(|name| kind == "microsoft.cognitiveservices/accounts" && !name.contains('/'))

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::end::stub;
+use super::end::{canonical, stub};
+use super::id::ResourceId;
 use super::resource::{Resource, link};
 use super::setting;
 use crate::asset::{Asset, AssetKind, Exposure, RelationKind};
@@ -20,11 +21,9 @@ pub(super) fn read(resource: &Resource<'_>, asset: &mut Asset, found: &mut Found
                 opened(resource, asset, &place, found);
             }
         }
-        "microsoft.network/networksecuritygroups/securityrules" => {
-            if lets_in(resource.value) {
-                opened(resource, asset, "", found);
-                of_parent(resource, Exposure::Public, found);
-            }
+        "microsoft.network/networksecuritygroups/securityrules" if lets_in(resource.value) => {
+            opened(resource, asset, "", found);
+            of_parent(resource, Exposure::Public, found);
         }
         _ if kind.ends_with("/firewallrules") => {
             let address = |key: &str| resource.text(key).unwrap_or_default().to_owned();
@@ -34,7 +33,7 @@ pub(super) fn read(resource: &Resource<'_>, asset: &mut Asset, found: &mut Found
             };
             asset.exposure = Some(exposure);
             if let Some(parent) = resource.arm.parent() {
-                let id = super::end::canonical(&parent, resource.path());
+                let id = canonical(&parent, resource.path());
                 found.relate(asset.id.as_str(), RelationKind::AppliesTo, &id, &resource.at("/properties"));
             }
             of_parent(resource, exposure, found);
@@ -86,12 +85,9 @@ pub(super) fn diagnostic_setting(resource: &Resource<'_>, found: &mut Found) {
     for (text, place) in sinks.iter().flat_map(|path| setting::texts(resource.value, path)).filter(|_| on) {
         let Some(mut end) = resource.end(text, AssetKind::LogSink, None) else { continue };
         // an event hub is named by one of its keys
-        if let Some(id) = super::id::ResourceId::parse(text)
-            .filter(|id| id.to_string().to_lowercase().contains("/authorizationrules/"))
-        {
-            if let Some(hub) = id.parent() {
-                end.asset = stub(&hub, resource.path());
-            }
+        let key = ResourceId::parse(text).filter(|id| id.to_string().to_lowercase().contains("/authorizationrules/"));
+        if let Some(hub) = key.and_then(|key| key.parent()) {
+            end.asset = stub(&hub, resource.path());
         }
         link(asset.id.as_str(), RelationKind::LogsTo, false, end, &resource.at(&place), found);
     }

@@ -86,7 +86,10 @@ pub(super) fn describe(document: &Document, pointer: &str, value: &Value, arm: &
         arm,
     };
     match resource.resource_type.to_lowercase().as_str() {
-        "microsoft.authorization/roleassignments" => role::assignment(&resource, found),
+        "microsoft.authorization/roleassignments"
+        | "microsoft.authorization/roleassignmentscheduleinstances"
+        | "microsoft.documentdb/databaseaccounts/sqlroleassignments" => role::assignment(&resource, true, found),
+        "microsoft.authorization/roleeligibilityscheduleinstances" => role::assignment(&resource, false, found),
         "microsoft.authorization/roledefinitions" => role::definition(&resource, found),
         "microsoft.insights/diagnosticsettings" => network::diagnostic_setting(&resource, found),
         _ if resource.known.is_some_and(|known| known.through) => through(&resource, found),
@@ -111,6 +114,10 @@ pub(super) fn asset(resource: &Resource<'_>, kind: AssetKind) -> Asset {
             asset.properties.insert(key.into(), part.into());
         }
     }
+    if resource.arm.level() == Level::Subscription {
+        let name = ["displayName", "name"].iter().find_map(|key| resource.value.get(key)?.as_str());
+        asset.name = name.map_or(asset.name, str::to_owned);
+    }
     if let Some(name) = ["displayName", "friendlyName"].iter().find_map(|key| resource.text(key)) {
         asset.purpose = asset.purpose.or_else(|| resource.text("description").map(str::to_owned));
         asset.properties.insert("display_name".into(), name.into());
@@ -133,6 +140,7 @@ fn plain(resource: &Resource<'_>, found: &mut Found) {
     }
     machine_learning::read(resource, &mut asset, found);
     network::read(resource, &mut asset, found);
+    role::access_policies(resource, found);
     found.inventory.add(asset);
 }
 
@@ -159,9 +167,9 @@ pub(super) fn above(resource: &Resource<'_>, evidence: &Evidence, found: &mut Fo
         let asset = stub(&parent, resource.path());
         found.relate(asset.id.as_str(), RelationKind::Contains, &below, evidence);
         below = asset.id.to_string();
-        let seen = found.inventory.get(&below).is_some();
         found.inventory.add(asset.seen(evidence.clone()));
-        if seen {
+        // the rest of the way is known
+        if found.inventory.incoming(&below).any(|relation| relation.kind == RelationKind::Contains) {
             break;
         }
     }
@@ -176,6 +184,8 @@ fn links(resource: &Resource<'_>, known: &ResourceType, asset: &mut Asset, found
             for (text, place) in setting::texts(resource.value, path) {
                 let Some(end) = resource.end(text, asset.kind, sibling) else { continue };
                 let evidence = resource.at(&place).excerpt(text.split('?').next().unwrap_or(text));
+                // whatever passes calls on to AI is part of it
+                asset.ai |= kind == RelationKind::Invokes && end.asset.ai;
                 link(asset.id.as_str(), kind, reverse, end, &evidence, found);
             }
         }

@@ -15,8 +15,8 @@ use crate::discover::Found;
 pub(super) const PRINCIPAL_OF: &str = "principal-of:";
 
 /// The assignment is a policy that keeps role, principal and scope as written; what the role grants is a relation from
-/// the principal to the scope.
-pub(super) fn assignment(resource: &Resource<'_>, found: &mut Found) {
+/// the principal to the scope, unless the principal is only eligible for it.
+pub(super) fn assignment(resource: &Resource<'_>, active: bool, found: &mut Found) {
     let mut asset = resource::asset(resource, AssetKind::Policy);
     let definition = resource.text("roleDefinitionId");
     // a built-in role is the same in every subscription
@@ -43,7 +43,8 @@ pub(super) fn assignment(resource: &Resource<'_>, found: &mut Found) {
     if let Some(scope) = &scope {
         asset.properties.insert("scope".into(), scope.id.as_str().into());
     }
-    if let (Some(scope), Some(holder)) = (&scope, &holder) {
+    asset.properties.insert("active".into(), active.into());
+    if let (Some(scope), Some(holder), true) = (&scope, &holder, active) {
         let guessed = || guess(name.unwrap_or_default());
         for kind in role.map_or_else(guessed, |(_, grants)| grants) {
             found.relate(holder.id.as_str(), *kind, scope.id.as_str(), &evidence);
@@ -109,6 +110,32 @@ fn guess(name: &str) -> &'static [RelationKind] {
         &[RelationKind::Reads]
     } else {
         &[RelationKind::Uses]
+    }
+}
+
+/// The access policies of a key vault: who reads and who changes what it holds.
+pub(super) fn access_policies(resource: &Resource<'_>, found: &mut Found) {
+    for (policy, place) in setting::at(resource.value, "accessPolicies") {
+        let Some(id) = policy.get("objectId").and_then(Value::as_str).filter(|id| !id.starts_with('[')) else {
+            continue;
+        };
+        let verbs = ["secrets", "keys", "certificates"]
+            .iter()
+            .flat_map(|kind| setting::texts(policy, &format!("permissions.{kind}")));
+        let verbs: Vec<String> = verbs.map(|(verb, _)| verb.to_lowercase()).collect();
+        let evidence = resource.at(&place).excerpt("access policy");
+        let holder = match id.strip_prefix(PRINCIPAL_OF).and_then(ResourceId::parse) {
+            Some(of) => system_identity(stub(&of, resource.path()).id.as_str()),
+            None => principal(id),
+        };
+        let may = |known: &[&str]| verbs.iter().any(|verb| verb == "all" || known.contains(&verb.as_str()));
+        if may(&["get", "list", "decrypt", "unwrapkey", "sign"]) {
+            found.relate(&holder, RelationKind::Reads, &resource.id, &evidence);
+        }
+        if may(&["set", "delete", "create", "import", "update", "purge"]) {
+            found.relate(&holder, RelationKind::Writes, &resource.id, &evidence);
+        }
+        found.inventory.add(Asset::new(&holder, AssetKind::ServiceAccount, id).seen(evidence));
     }
 }
 

@@ -147,7 +147,7 @@ fn prune(value: &Value, depth: usize, left: &mut usize) -> Option<Value> {
         Value::Object(map) => {
             // the value of a named setting may be anything
             let setting = map.contains_key("name") && map.contains_key("value");
-            let shown = map.iter().filter(|(key, _)| !is_secret(key) && !(setting && key.as_str() == "value"));
+            let shown = map.iter().filter(|(key, _)| !(is_secret(key) || setting && key.as_str() == "value"));
             let shown = shown.filter_map(|(key, value)| Some((key.clone(), prune(value, depth - 1, left)?)));
             Some(Value::Object(shown.collect()))
         }

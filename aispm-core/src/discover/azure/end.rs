@@ -61,6 +61,8 @@ pub(super) fn stub(id: &ResourceId<'_>, path: &str) -> Asset {
     let mut asset = Asset::new(canonical(id, path), kind, name);
     asset.ai |= ai;
     if let Some(kind) = id.resource_type() {
+        let address = table().resource_type(&kind).and_then(|known| known.address(&id.full_name()));
+        asset.aliases.extend(address.map(Into::into));
         asset.properties.insert("resource_type".into(), table().spelled(&kind).into());
     }
     asset

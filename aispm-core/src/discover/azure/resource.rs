@@ -196,6 +196,10 @@ fn links(resource: &Resource<'_>, known: &ResourceType, asset: &mut Asset, found
         // regional addresses are everybody's
         asset.aliases.extend(address.filter(|address| !address.contains(".microsoft.com")).map(Into::into));
     }
+    let subdomain = known.subdomain.as_ref().and_then(|path| resource.text(path));
+    if let Some(name) = subdomain.filter(|name| !name.contains('[')).map(str::to_lowercase) {
+        asset.aliases.extend(table().domains.iter().map(|domain| format!("https://{name}.{domain}").into()));
+    }
     for (text, place) in known.image.iter().flat_map(|path| setting::texts(resource.value, path)) {
         let evidence = resource.at(&place).excerpt(text);
         let image = crate::discover::container::image_asset(text).seen(evidence.clone());

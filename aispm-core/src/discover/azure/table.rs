@@ -28,6 +28,7 @@ pub(super) struct Table {
     ai_namespaces: Vec<String>,
     plain_types: Vec<String>,
     findings: Vec<String>,
+    pub(super) domains: Vec<String>,
     pub(super) settings: Settings,
     pub(super) connections: BTreeMap<RelationKind, Vec<String>>,
     roles: HashMap<String, Role>,
@@ -54,6 +55,10 @@ pub(super) struct ResourceType {
     #[serde(default)]
     pub(super) cmk: bool,
     #[serde(default)]
+    url: Option<String>,
+    #[serde(default)]
+    pub(super) subdomain: Option<String>,
+    #[serde(default)]
     pub(super) alias: Vec<String>,
     #[serde(default)]
     pub(super) links: BTreeMap<RelationKind, Vec<String>>,
@@ -65,6 +70,18 @@ pub(super) struct ResourceType {
     pub(super) image: Vec<String>,
     #[serde(default)]
     pub(super) through: bool,
+}
+
+impl ResourceType {
+    /// The address of a resource of this type, from its name and those above it.
+    pub(super) fn address(&self, names: &str) -> Option<String> {
+        // what only a deployment knows makes no address
+        let mut url = self.url.clone().filter(|_| !names.contains('['))?;
+        for (n, name) in names.split('/').enumerate() {
+            url = url.replace(&format!("{{{n}}}"), &name.to_lowercase());
+        }
+        (!url.contains('{')).then_some(url)
+    }
 }
 
 /// Conditions that settings are read by.

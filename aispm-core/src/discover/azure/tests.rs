@@ -236,6 +236,9 @@ fn programs_logs_and_networks() {
             "storage/storageaccounts/acme contains storage/storageaccounts/acme/blobservices/default/containers/rows",
         ],
     );
+    let rows = asset(&found, "Microsoft.Storage/storageAccounts/acme/blobServices/default/containers/rows");
+    assert_eq!(rows.exposure, Some(Exposure::Public));
+    assert!(rows.aliases.contains("https://acme.blob.core.windows.net/rows"));
     let function = asset(&found, "Microsoft.Web/sites/fn");
     assert_eq!((function.kind, function.ai), (AssetKind::Function, true));
     assert_eq!(asset(&found, "Microsoft.App/containerApps/web").exposure, Some(Exposure::Public));

@@ -155,6 +155,7 @@ pub(super) const TEXTUAL: &[&[Textual]] = &[
     ai_native::TEXTS,
     package::TEXTS,
     docker::TEXTS,
+    azure::TEXTS,
     dotenv::TEXTS,
     hcl::TEXTS,
     code::TEXTS,

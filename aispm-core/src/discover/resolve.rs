@@ -11,6 +11,9 @@ const STRONG: &[&str] = &["arn:", "//", "/subscriptions/", "k8s://", "entra:", "
 /// Schemes of ids, best first: the best id of a group is the asset's, the others are aliases.
 const RANKS: &[&str] = &[
     "model:",
+    "serviceAccount:",
+    "user:",
+    "group:",
     "arn:",
     "//",
     "/subscriptions/",

@@ -14,6 +14,7 @@ use crate::discover::{Found, Structured};
 pub(in crate::discover) const CONFIG: Structured = Structured {
     name: "aws-config",
     critical: true,
+    in_parts: true,
     markers: &["resourceType", "AWS::", "configuration"],
     matches: |value| {
         is_item(value)

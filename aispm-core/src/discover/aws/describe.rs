@@ -14,6 +14,7 @@ use crate::discover::{Found, Structured};
 pub(in crate::discover) const DESCRIBE: Structured = Structured {
     name: "aws-describe",
     critical: true,
+    in_parts: true,
     markers: &["arn:aws", "\"ResponseMetadata\""],
     matches: |value| tells(value).is_some(),
     read,

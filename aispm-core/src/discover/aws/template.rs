@@ -21,6 +21,7 @@ use crate::discover::{Found, Structured};
 pub(in crate::discover) const TEMPLATE: Structured = Structured {
     name: "cloudformation",
     critical: true,
+    in_parts: false,
     markers: &["Resources", "Type", "AWS::"],
     matches: |value| {
         let resources = value.get("Resources").and_then(Value::as_object);

@@ -21,6 +21,7 @@ use crate::discover::{Found, Structured};
 pub(in crate::discover) const TRAIL: Structured = Structured {
     name: "aws-cloudtrail",
     critical: false,
+    in_parts: true,
     markers: &["\"eventSource\"", "\"eventName\"", "amazonaws.com"],
     matches: |value| {
         let first =

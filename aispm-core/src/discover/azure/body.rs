@@ -14,6 +14,7 @@ use crate::discover::{Found, Structured, envelope};
 pub(super) const RESOURCE: Structured = Structured {
     name: "azure-resource",
     critical: true,
+    in_parts: true,
     markers: &["\"/subscriptions/", "/providers/"],
     matches: |value| arm_id(value).is_some() || template::is_fragment(value),
     read: |document, found| match arm_id(&document.value) {
@@ -26,6 +27,7 @@ pub(super) const RESOURCE: Structured = Structured {
 pub(super) const PAGE: Structured = Structured {
     name: "azure-page",
     critical: true,
+    in_parts: true,
     markers: &["\"nextLink\"", "/subscriptions/"],
     matches: |value| rest(value).is_some(),
     read: |document, found| {
@@ -44,6 +46,7 @@ pub(super) const PAGE: Structured = Structured {
 pub(super) const ROWS: Structured = Structured {
     name: "azure-table",
     critical: false,
+    in_parts: true,
     markers: &["\"columns\"", "\"rows\"", "\"tables\""],
     matches: |value| match value.get("tables").and_then(Value::as_array) {
         Some(tables) => tables.first().is_some_and(is_rows),
@@ -64,6 +67,7 @@ pub(super) const ROWS: Structured = Structured {
 pub(super) const ACCOUNT: Structured = Structured {
     name: "azure-account",
     critical: false,
+    in_parts: true,
     markers: &["\"tenantId\"", "\"isDefault\""],
     matches: |value| {
         ["tenantId", "isDefault", "id"].iter().all(|key| value.get(key).is_some()) && value.get("user").is_some()

@@ -11,6 +11,7 @@ use crate::discover::{Found, Structured};
 pub(super) const OBJECT: Structured = Structured {
     name: "entra",
     critical: true,
+    in_parts: false,
     markers: &["graph.microsoft.com", "\"appId\""],
     matches: |value| object_kind(value).is_some(),
     read,

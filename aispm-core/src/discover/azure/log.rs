@@ -17,6 +17,7 @@ use crate::discover::{Found, Structured};
 pub(super) const RECORDS: Structured = Structured {
     name: "azure-log",
     critical: false,
+    in_parts: true,
     markers: &["\"records\"", "\"resourceId\"", "\"operationName\""],
     matches: |value| {
         value.get("records").and_then(Value::as_array).and_then(|list| list.first()).is_some_and(is_record)
@@ -37,6 +38,7 @@ pub(super) const RECORDS: Structured = Structured {
 pub(super) const RECORD: Structured = Structured {
     name: "azure-log",
     critical: false,
+    in_parts: true,
     markers: &["\"resourceId\"", "\"operationName\"", "\"category\""],
     matches: is_record,
     read: |document, found| record(document, "", &document.value, found),

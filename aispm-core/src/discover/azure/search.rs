@@ -12,6 +12,7 @@ use crate::discover::{Found, Structured};
 pub(super) const SERVICE: Structured = Structured {
     name: "azure-search",
     critical: false,
+    in_parts: false,
     markers: &["@odata.context", ".search.windows.net"],
     matches: |value| context(value).is_some(),
     read: |document, found| {

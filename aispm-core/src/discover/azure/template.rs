@@ -16,6 +16,7 @@ const DEPTH: usize = 8;
 pub(super) const TEMPLATE: Structured = Structured {
     name: "azure-template",
     critical: true,
+    in_parts: false,
     markers: &["deploymentTemplate.json", "\"resources\""],
     matches: |value| is_template(value) || value.get("template").is_some_and(is_template),
     read: |document, found| match document.value.get("template").filter(|_| !is_template(&document.value)) {

@@ -1,0 +1,168 @@
+//! The table of log formats: which a row is of, and where it keeps what.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::asset::Document;
+
+/// The built-in table.
+pub(super) fn tables() -> &'static Tables {
+    static TABLES: LazyLock<Tables> = LazyLock::new(|| Document::config("traffic.yaml", TRAFFIC).unwrap_or_default());
+    &TABLES
+}
+
+const TRAFFIC: &str = include_str!("../../../data/discover/traffic.yaml");
+
+/// See `traffic.yaml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tables {
+    pub(super) paths: Vec<String>,
+    pub(super) blocked: HashSet<String>,
+    pub(super) network: Vec<Shape>,
+    pub(super) calls: Vec<Shape>,
+    pub(super) columns: BTreeMap<Role, Vec<String>>,
+}
+
+/// One format of rows.
+#[derive(Debug, Deserialize)]
+pub(super) struct Shape {
+    pub(super) name: String,
+    keys: Vec<String>,
+    #[serde(default)]
+    is: BTreeMap<String, Vec<String>>,
+    #[serde(flatten)]
+    fields: BTreeMap<Role, Vec<String>>,
+}
+
+/// What a field tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Role {
+    Time,
+    Ip,
+    User,
+    Device,
+    Process,
+    Instance,
+    Account,
+    Region,
+    Cluster,
+    Namespace,
+    Pod,
+    Host,
+    Url,
+    Path,
+    /// The first line of an HTTP request.
+    Request,
+    Method,
+    Address,
+    Port,
+    ToNamespace,
+    ToService,
+    Action,
+    Provider,
+    Model,
+    AnsweredBy,
+    App,
+    Key,
+    InputTokens,
+    OutputTokens,
+}
+
+impl Shape {
+    /// The first of these shapes that a row is of.
+    pub(super) fn of<'a>(shapes: &'a [Self], row: &Value) -> Option<&'a Self> {
+        let map = row.as_object()?;
+        let first = |shape: &&Self| shape.keys.first().is_some_and(|key| top(key, map).is_some());
+        shapes.iter().filter(first).find(|shape| shape.matches(row))
+    }
+
+    fn matches(&self, row: &Value) -> bool {
+        let is = |(key, values): (&String, &Vec<String>)| {
+            at(row, key).and_then(Value::as_str).is_some_and(|text| values.iter().any(|value| value == text))
+        };
+        self.keys.iter().all(|key| at(row, key).is_some()) && self.is.iter().all(is)
+    }
+
+    /// The field of this role, if it says anything.
+    pub(super) fn value<'a>(&self, row: &'a Value, role: Role) -> Option<&'a Value> {
+        let said = |value: &&Value| match value {
+            Value::String(text) => !matches!(text.as_str(), "" | "-" | "None" | "null" | "N/A"),
+            Value::Null => false,
+            _ => true,
+        };
+        self.fields.get(&role)?.iter().find_map(|key| at(row, key).filter(said))
+    }
+
+    /// The text of this role; `:text` in the table stands for itself.
+    pub(super) fn text<'a>(&'a self, row: &'a Value, role: Role) -> Option<&'a str> {
+        let fixed = || self.fields.get(&role)?.first()?.strip_prefix(':').filter(|_| role == Role::Provider);
+        self.value(row, role).and_then(Value::as_str).or_else(fixed)
+    }
+
+    /// The text of this role, also where it is written as a number.
+    pub(super) fn written(&self, row: &Value, role: Role) -> Option<String> {
+        match self.value(row, role)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
+    /// The number of this role, also where it is written as text.
+    pub(super) fn number(&self, row: &Value, role: Role) -> Option<u64> {
+        match self.value(row, role)? {
+            Value::String(text) => text.parse().ok(),
+            value => value.as_u64(),
+        }
+    }
+}
+
+/// The value at a key as written, or at a path with dots.
+pub(super) fn at<'a>(row: &'a Value, key: &str) -> Option<&'a Value> {
+    if let Some(value) = row.get(key) {
+        return Some(value);
+    }
+    let (mut value, mut rest) = (row, key);
+    loop {
+        let (head, tail) = rest.split_once('.').map_or((rest, None), |(head, tail)| (head, Some(tail)));
+        value = match value {
+            Value::Array(list) => list.get(head.parse::<usize>().ok()?)?,
+            value => value.get(head)?,
+        };
+        match tail {
+            Some(tail) => rest = tail,
+            None => return Some(value),
+        }
+    }
+}
+
+/// Whether a row has a key, or the first step of its path.
+fn top<'a>(key: &str, map: &'a serde_json::Map<String, Value>) -> Option<&'a Value> {
+    map.get(key).or_else(|| map.get(key.split_once('.')?.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_loads() {
+        let tables: Tables = Document::config("traffic.yaml", TRAFFIC).unwrap();
+        for shape in tables.network.iter().chain(&tables.calls) {
+            assert!(shape.keys.len() > 1 || shape.keys.iter().any(|key| key.contains('.')), "{}", shape.name);
+        }
+    }
+
+    #[test]
+    fn keys_and_paths() {
+        let row = serde_json::json!({"id.orig_h": 1, "a": {"b": [{"c": "x"}]}});
+        assert_eq!(at(&row, "id.orig_h"), Some(&1.into()));
+        assert_eq!(at(&row, "a.b.0.c"), Some(&"x".into()));
+        assert_eq!(at(&row, "a.b.c"), None);
+    }
+}

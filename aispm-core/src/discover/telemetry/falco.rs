@@ -57,7 +57,7 @@ fn read(document: &Document, found: &mut Found) {
     let port =
         fields.and_then(|fields| fields.get("fd.sport").or_else(|| fields.get("fd.rport"))).and_then(Value::as_u64);
     let words = command.split_whitespace().filter(|word| word.contains("://")).map(Address::url);
-    let hosts = ["fd.sip.name", "fd.rip.name", "fd.sip", "fd.rip", "evt.arg.host"].into_iter().map(|key| field(key));
+    let hosts = ["fd.sip.name", "fd.rip.name", "fd.sip", "fd.rip", "evt.arg.host"].into_iter().map(field);
     let hosts = hosts.filter(|host| !host.is_empty()).map(|host| Address { host, port, ..Address::default() });
     if let Some(target) = hosts.chain(words).find_map(Target::of) {
         let time = Some(text("time")).filter(|time| !time.is_empty());

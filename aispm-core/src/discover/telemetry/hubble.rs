@@ -84,7 +84,6 @@ mod tests {
     use serde_json::json;
 
     use super::super::tests::{lines, relations};
-    use super::*;
 
     #[test]
     fn flows_between_workloads_and_to_ai() {

@@ -5,34 +5,52 @@ use serde_json::Value;
 use super::format::{Structured, Textual};
 
 mod access_log;
+mod bedrock_invocation;
+mod call_log;
 mod columns;
+mod detection_rule;
 mod dns_log;
+pub(super) mod exchange;
 mod falco;
+mod genai;
 mod hubble;
 mod json_stream;
 mod network_log;
-mod shape;
+mod provider_audit;
+pub(super) mod shape;
+mod span;
 mod tetragon;
 pub(super) mod time;
 pub(super) mod traffic;
 
-pub(super) const FORMATS: &[Structured] =
-    &[tetragon::EVENT, falco::EVENT, hubble::FLOW, network_log::AZURE_FLOWS, network_log::ROW];
+pub(super) const FORMATS: &[Structured] = &[
+    tetragon::EVENT,
+    falco::EVENT,
+    hubble::FLOW,
+    bedrock_invocation::INVOCATION,
+    provider_audit::OPENAI,
+    provider_audit::ANTHROPIC,
+    detection_rule::RULE,
+    network_log::AZURE_FLOWS,
+    call_log::ROW,
+    genai::SPANS,
+    network_log::ROW,
+];
 pub(super) const TEXTS: &[Textual] = &[json_stream::STREAM, columns::COLUMNS, dns_log::QUERIES, access_log::ACCESS];
 
 /// Whether a row is of one of these formats, so that it is no mere log of prompts.
 pub(super) fn claims(row: &Value) -> bool {
-    FORMATS.iter().any(|format| (format.matches)(row))
+    FORMATS.iter().any(|format| (format.matches)(row)) && !call_log::is_any(row)
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::format::{Found, Source, TEXTUAL, dispatch};
     use super::*;
     use crate::asset::Document;
 
     /// Reads rows as JSON Lines are read.
-    pub(super) fn lines(rows: &[Value]) -> Found {
+    pub(in crate::discover) fn lines(rows: &[Value]) -> Found {
         let mut found = Found::default();
         for (i, row) in rows.iter().enumerate() {
             assert!(dispatch(&Document::row("log.jsonl", i as u64 + 1, row.clone()), &mut found), "{row}");
@@ -41,7 +59,7 @@ mod tests {
     }
 
     /// Reads one document.
-    pub(super) fn read(value: &Value) -> Found {
+    pub(in crate::discover) fn read(value: &Value) -> Found {
         let mut found = Found::default();
         assert!(dispatch(&Document::json("x.json", &value.to_string()).unwrap(), &mut found));
         found
@@ -56,7 +74,7 @@ mod tests {
     }
 
     /// Relations as `from KIND to`.
-    pub(super) fn relations(found: &Found) -> Vec<String> {
+    pub(in crate::discover) fn relations(found: &Found) -> Vec<String> {
         found.inventory.relations().map(|r| format!("{} {} {}", r.from, r.kind, r.to)).collect()
     }
 }

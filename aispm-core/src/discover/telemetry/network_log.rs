@@ -112,7 +112,6 @@ mod tests {
     use serde_json::json;
 
     use super::super::tests::{lines, read, relations};
-    use super::*;
 
     #[test]
     fn rows_of_many_makes() {
@@ -146,7 +145,7 @@ mod tests {
                 "ip:10.0.0.1 invokes http://10.0.0.2:6333",
             ),
         ] {
-            assert_eq!(relations(&lines(&[row.clone()])), [relation], "{row}");
+            assert_eq!(relations(&lines(std::slice::from_ref(&row))), [relation], "{row}");
         }
     }
 

@@ -29,11 +29,17 @@ pub(super) struct Tables {
 
 /// One format of rows.
 #[derive(Debug, Deserialize)]
-pub(super) struct Shape {
-    pub(super) name: String,
+pub(in crate::discover) struct Shape {
+    pub(in crate::discover) name: String,
     keys: Vec<String>,
     #[serde(default)]
     is: BTreeMap<String, Vec<String>>,
+    /// The product whose apps and data the rows are about.
+    #[serde(default)]
+    pub(in crate::discover) product: String,
+    /// Whether rows only count that are about AI.
+    #[serde(default)]
+    pub(in crate::discover) ai_only: bool,
     #[serde(flatten)]
     fields: BTreeMap<Role, Vec<String>>,
 }
@@ -41,7 +47,7 @@ pub(super) struct Shape {
 /// What a field tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Role {
+pub(in crate::discover) enum Role {
     Time,
     Ip,
     User,
@@ -71,11 +77,19 @@ pub(super) enum Role {
     Key,
     InputTokens,
     OutputTokens,
+    AppId,
+    AppAlias,
+    AppName,
+    Homepage,
+    Publisher,
+    Scopes,
+    Consent,
+    Org,
 }
 
 impl Shape {
     /// The first of these shapes that a row is of.
-    pub(super) fn of<'a>(shapes: &'a [Self], row: &Value) -> Option<&'a Self> {
+    pub(in crate::discover) fn of<'a>(shapes: &'a [Self], row: &Value) -> Option<&'a Self> {
         let map = row.as_object()?;
         let first = |shape: &&Self| shape.keys.first().is_some_and(|key| top(key, map).is_some());
         shapes.iter().filter(first).find(|shape| shape.matches(row))
@@ -89,7 +103,7 @@ impl Shape {
     }
 
     /// The field of this role, if it says anything.
-    pub(super) fn value<'a>(&self, row: &'a Value, role: Role) -> Option<&'a Value> {
+    pub(in crate::discover) fn value<'a>(&self, row: &'a Value, role: Role) -> Option<&'a Value> {
         let said = |value: &&Value| match value {
             Value::String(text) => !matches!(text.as_str(), "" | "-" | "None" | "null" | "N/A"),
             Value::Null => false,
@@ -99,13 +113,19 @@ impl Shape {
     }
 
     /// The text of this role; `:text` in the table stands for itself.
-    pub(super) fn text<'a>(&'a self, row: &'a Value, role: Role) -> Option<&'a str> {
-        let fixed = || self.fields.get(&role)?.first()?.strip_prefix(':').filter(|_| role == Role::Provider);
+    pub(in crate::discover) fn text<'a>(&'a self, row: &'a Value, role: Role) -> Option<&'a str> {
+        let fixed = || {
+            self.fields
+                .get(&role)?
+                .first()?
+                .strip_prefix(':')
+                .filter(|_| matches!(role, Role::Provider | Role::AppName))
+        };
         self.value(row, role).and_then(Value::as_str).or_else(fixed)
     }
 
     /// The text of this role, also where it is written as a number.
-    pub(super) fn written(&self, row: &Value, role: Role) -> Option<String> {
+    pub(in crate::discover) fn written(&self, row: &Value, role: Role) -> Option<String> {
         match self.value(row, role)? {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
@@ -114,7 +134,7 @@ impl Shape {
     }
 
     /// The number of this role, also where it is written as text.
-    pub(super) fn number(&self, row: &Value, role: Role) -> Option<u64> {
+    pub(in crate::discover) fn number(&self, row: &Value, role: Role) -> Option<u64> {
         match self.value(row, role)? {
             Value::String(text) => text.parse().ok(),
             value => value.as_u64(),

@@ -110,6 +110,11 @@ impl<'a> Target<'a> {
         self.provider
     }
 
+    /// What is called as assets: the provider, and the address where it is one's own.
+    pub(in crate::discover) fn assets(self) -> impl Iterator<Item = Asset> {
+        self.provider.map(Provider::asset).into_iter().chain(self.endpoint)
+    }
+
     /// The id of what is called.
     pub(in crate::discover) fn id(&self) -> Option<String> {
         self.endpoint.as_ref().map(|asset| asset.id.to_string()).or_else(|| Some(self.provider?.id()))
@@ -158,6 +163,11 @@ impl Call<'_> {
             found.happened(from.as_str(), verb, endpoint.id.as_str(), time, evidence);
             if let Some(provider) = target.provider {
                 found.relate(endpoint.id.as_str(), RelationKind::Uses, &provider.id(), evidence);
+            }
+            if let Some(account) = endpoint.text("account_endpoint").map(str::to_owned) {
+                found.relate(&account, RelationKind::Contains, endpoint.id.as_str(), evidence);
+                let name = account.trim_start_matches("https://");
+                add(Asset::new(&account, AssetKind::Endpoint, name).ai(), evidence, found);
             }
             add(endpoint, evidence, found);
         }

@@ -11,7 +11,7 @@ use crate::asset::{Asset, AssetKind, Document, Evidence, RelationKind};
 use crate::discover::catalog::{Provider, catalog};
 use crate::discover::format::{Found, Structured};
 use crate::discover::model_ref;
-use crate::discover::telemetry::shape::{Role, Shape};
+use crate::discover::telemetry::shape::{Role, Shape, Shapes};
 use crate::discover::telemetry::time;
 use crate::discover::telemetry::traffic::{add, note};
 
@@ -19,11 +19,9 @@ pub(super) const ROW: Structured = Structured {
     name: "saas-app",
     critical: true,
     markers: &["\"clientId\"", "\"displayText\"", "\"userKey\""],
-    matches: |value| {
-        Shape::of(&tables().apps, value).is_some_and(|shape| !shape.ai_only || App::of(shape, value).is_ai())
-    },
+    matches: |value| tables().apps.of(value).is_some_and(|shape| !shape.ai_only || App::of(shape, value).is_ai()),
     read: |document, found| {
-        if let Some(shape) = Shape::of(&tables().apps, &document.value) {
+        if let Some(shape) = tables().apps.of(&document.value) {
             App::of(shape, &document.value).tell(&document.evidence("").excerpt(&shape.name), found);
         }
     },
@@ -50,7 +48,7 @@ const SAAS: &str = include_str!("../../../data/discover/saas.yaml");
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Tables {
-    apps: Vec<Shape>,
+    apps: Shapes,
     data: BTreeMap<String, BTreeMap<String, Vec<String>>>,
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::shape::{Role, Shape, tables};
+use super::shape::{Role, tables};
 use super::time;
 use super::traffic::{Address, Call, Caller, Target, add, count, note_of};
 use crate::asset::{Asset, AssetKind, Document, RelationKind};
@@ -15,18 +15,18 @@ pub(super) const ROW: Structured = Structured {
     name: "llm-log",
     critical: false,
     markers: &[],
-    matches: |value| Shape::of(&tables().calls, value).is_some(),
+    matches: |value| tables().calls.of(value).is_some(),
     read,
 };
 
 /// Whether a row is of no product's own format, so that what it says counts before what it calls.
 pub(super) fn is_any(row: &Value) -> bool {
-    Shape::of(&tables().calls, row).is_some_and(|shape| shape.name == "llm-call")
+    tables().calls.of(row).is_some_and(|shape| shape.name == "llm-call")
 }
 
 fn read(document: &Document, found: &mut Found) {
     let row = &document.value;
-    let Some(shape) = Shape::of(&tables().calls, row) else { return };
+    let Some(shape) = tables().calls.of(row) else { return };
     let text = |role: Role| shape.text(row, role);
     let evidence = document.evidence("").excerpt(&shape.name);
     let model = text(Role::Model).map(|name| {

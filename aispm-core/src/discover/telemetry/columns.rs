@@ -10,10 +10,18 @@ use crate::discover::format::{Found, Source, Textual};
 pub(super) const COLUMNS: Textual = Textual {
     name: "column-log",
     critical: false,
-    matches: |source| !source.text.starts_with(['{', '<']) && Layout::of(source.text).is_some(),
+    matches: |source| {
+        let layout = Layout::of(source.text).filter(|_| !source.text.starts_with(['{', '<']));
+        // a table that anybody may write counts only where it tells of AI
+        layout.is_some_and(|layout| {
+            layout.name != TABLE || source.text.lines().any(|line| layout.target(&layout.split.fields(line)).is_some())
+        })
+    },
     read,
 };
 
+/// A table with a header, of no known make.
+const TABLE: &str = "traffic-table";
 /// Lines in which the header is looked for.
 const HEAD: usize = 16;
 
@@ -82,7 +90,7 @@ impl Layout {
         let split =
             [Split::Tab, Split::Comma, Split::Semicolon].into_iter().find(|split| split.fields(line).len() > 2)?;
         let names = split.fields(line);
-        Self::named("traffic-table", split, names.iter().map(|name| &**name))
+        Self::named(TABLE, split, names.iter().map(|name| &**name))
     }
 
     /// The layout if these columns tell who called what, and when.
@@ -95,9 +103,26 @@ impl Layout {
         let any = |wanted: &[Role]| roles.iter().flatten().any(|role| wanted.contains(role));
         let who = any(&[Role::Ip, Role::User, Role::Device]);
         let what = any(&[Role::Host, Role::Url, Role::Address]);
-        let sure =
-            name != "traffic-table" || any(&[Role::Time]) && (any(&[Role::Ip]) || any(&[Role::Url, Role::Action]));
+        let sure = name != TABLE || any(&[Role::Time]) && (any(&[Role::Ip]) || any(&[Role::Url, Role::Action]));
         (who && what && sure).then_some(Self { name, split, roles })
+    }
+
+    /// The column of this role, empty where it says nothing.
+    fn field<'a>(&self, fields: &'a [Cow<'_, str>], role: Role) -> &'a str {
+        let said = |text: &str| !matches!(text, "" | "-" | "(empty)");
+        let at = self.roles.iter().zip(fields).find(|(of, text)| **of == Some(role) && said(text));
+        at.map_or("", |(_, text)| text.trim())
+    }
+
+    /// What AI a line tells of.
+    fn target<'a>(&self, fields: &'a [Cow<'_, str>]) -> Option<Target<'a>> {
+        let field = |role: Role| self.field(fields, role);
+        let (port, path) = (field(Role::Port).parse().ok(), field(Role::Path));
+        // Squid's CONNECT has `host:port` where other requests have a URL
+        let by_url = || Target::of(Address { port, ..Address::url(field(Role::Url)) });
+        let by_host = || Target::of(Address { host: field(Role::Host), port, path, ..Address::default() });
+        let by_address = || Target::of(Address { host: field(Role::Address), port, path, ..Address::default() });
+        by_url().or_else(by_host).or_else(by_address)
     }
 }
 
@@ -139,20 +164,8 @@ fn read(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
     found.name(layout.name);
     for (i, line) in source.text.lines().enumerate().filter(|(_, line)| !line.starts_with('#')) {
         let fields = layout.split.fields(line);
-        let field = |role: Role| {
-            let at = layout
-                .roles
-                .iter()
-                .zip(&fields)
-                .find(|(of, text)| **of == Some(role) && !matches!(&***text, "" | "-" | "(empty)"));
-            at.map_or("", |(_, text)| text.trim())
-        };
-        // Squid's CONNECT has `host:port` where other requests have a URL
-        let (port, path) = (field(Role::Port).parse().ok(), field(Role::Path));
-        let by_url = || Target::of(Address { port, ..Address::url(field(Role::Url)) });
-        let by_host = || Target::of(Address { host: field(Role::Host), port, path, ..Address::default() });
-        let by_address = || Target::of(Address { host: field(Role::Address), port, path, ..Address::default() });
-        let Some(target) = by_url().or_else(by_host).or_else(by_address) else { continue };
+        let field = |role: Role| layout.field(&fields, role);
+        let Some(target) = layout.target(&fields) else { continue };
         let caller = Caller {
             ip: field(Role::Ip),
             user: field(Role::User),
@@ -219,6 +232,7 @@ mod tests {
         for text in [
             "name,email,url\na,b,https://api.openai.com\n",
             "a,b,c\n1,2,3\n",
+            "time,user,client_ip,query\nt,ann,10.0.0.5,select 1\n",
             "# Title\n\ntext\n",
             "",
             "user,arn,mfa_active\nx,y,z\n",

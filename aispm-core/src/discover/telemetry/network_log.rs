@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::shape::{Role, Shape, tables};
+use super::shape::{Role, tables};
 use super::time;
 use super::traffic::{Address, Call, Caller, Target, is_blocked, note_of};
 use crate::asset::Document;
@@ -12,7 +12,7 @@ pub(super) const ROW: Structured = Structured {
     name: "network-log",
     critical: false,
     markers: &[],
-    matches: |value| Shape::of(&tables().network, value).is_some(),
+    matches: |value| tables().network.of(value).is_some(),
     read,
 };
 
@@ -29,7 +29,7 @@ pub(super) const AZURE_FLOWS: Structured = Structured {
 
 fn read(document: &Document, found: &mut Found) {
     let row = &document.value;
-    let Some(shape) = Shape::of(&tables().network, row) else { return };
+    let Some(shape) = tables().network.of(row) else { return };
     found.name("network-log");
     let text = |role: Role| shape.text(row, role).unwrap_or_default();
     let request = text(Role::Request).split(' ').nth(1).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! The table of log formats: which a row is of, and where it keeps what.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -22,8 +22,8 @@ const TRAFFIC: &str = include_str!("../../../data/discover/traffic.yaml");
 pub(super) struct Tables {
     pub(super) paths: Vec<String>,
     pub(super) blocked: HashSet<String>,
-    pub(super) network: Vec<Shape>,
-    pub(super) calls: Vec<Shape>,
+    pub(super) network: Shapes,
+    pub(super) calls: Shapes,
     pub(super) columns: BTreeMap<Role, Vec<String>>,
 }
 
@@ -87,14 +87,46 @@ pub(in crate::discover) enum Role {
     Org,
 }
 
-impl Shape {
-    /// The first of these shapes that a row is of.
-    pub(in crate::discover) fn of<'a>(shapes: &'a [Self], row: &Value) -> Option<&'a Self> {
-        let map = row.as_object()?;
-        let first = |shape: &&Self| shape.keys.first().is_some_and(|key| top(key, map).is_some());
-        shapes.iter().filter(first).find(|shape| shape.matches(row))
+/// Formats in the order of the table, found by the keys of a row: a row has few, the table has many.
+#[derive(Debug, Default, Deserialize)]
+#[serde(from = "Vec<Shape>")]
+pub(in crate::discover) struct Shapes {
+    all: Vec<Shape>,
+    /// By the first step of each shape's first key.
+    by_key: HashMap<String, Vec<usize>>,
+}
+
+impl From<Vec<Shape>> for Shapes {
+    fn from(all: Vec<Shape>) -> Self {
+        let mut by_key: HashMap<String, Vec<usize>> = HashMap::new();
+        for (i, shape) in all.iter().enumerate() {
+            let key = shape.keys.first().map(String::as_str).unwrap_or_default();
+            // a key with dots is written as it is, or is a path
+            by_key.entry(key.to_owned()).or_default().push(i);
+            if let Some((head, _)) = key.split_once('.') {
+                by_key.entry(head.to_owned()).or_default().push(i);
+            }
+        }
+        Self { all, by_key }
+    }
+}
+
+impl Shapes {
+    /// The first shape that a row is of.
+    pub(in crate::discover) fn of(&self, row: &Value) -> Option<&Shape> {
+        let keys = row.as_object()?.keys();
+        let candidates = keys.filter_map(|key| self.by_key.get(key)).flatten();
+        let known = candidates.filter(|at| self.all.get(**at).is_some_and(|shape| shape.matches(row)));
+        self.all.get(*known.min()?)
     }
 
+    #[cfg(test)]
+    pub(in crate::discover) fn iter(&self) -> impl Iterator<Item = &Shape> {
+        self.all.iter()
+    }
+}
+
+impl Shape {
     fn matches(&self, row: &Value) -> bool {
         let is = |(key, values): (&String, &Vec<String>)| {
             at(row, key).and_then(Value::as_str).is_some_and(|text| values.iter().any(|value| value == text))
@@ -161,11 +193,6 @@ pub(super) fn at<'a>(row: &'a Value, key: &str) -> Option<&'a Value> {
     }
 }
 
-/// Whether a row has a key, or the first step of its path.
-fn top<'a>(key: &str, map: &'a serde_json::Map<String, Value>) -> Option<&'a Value> {
-    map.get(key).or_else(|| map.get(key.split_once('.')?.0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,7 +200,7 @@ mod tests {
     #[test]
     fn the_table_loads() {
         let tables: Tables = Document::config("traffic.yaml", TRAFFIC).unwrap();
-        for shape in tables.network.iter().chain(&tables.calls) {
+        for shape in tables.network.iter().chain(tables.calls.iter()) {
             assert!(shape.keys.len() > 1 || shape.keys.iter().any(|key| key.contains('.')), "{}", shape.name);
         }
     }

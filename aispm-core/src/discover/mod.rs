@@ -17,6 +17,7 @@ mod azure;
 mod catalog;
 mod code;
 mod container;
+mod conversation;
 mod data_plane;
 pub mod declared;
 mod decode;

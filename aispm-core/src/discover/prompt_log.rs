@@ -2,9 +2,12 @@
 
 use serde_json::Value;
 
+use super::conversation::{self, choices, content, messages};
 use super::format::{Found, Source, Structured, Textual};
+use super::syntax::bad_rows;
+use super::telemetry;
 use super::walk::file_name;
-use crate::asset::{Asset, AssetId, AssetKind, Document, Error, ErrorKind, Event, Evidence, TextRole};
+use crate::asset::{Asset, AssetId, AssetKind, Document, Error, Evidence, TextRole};
 
 pub(super) const TEXTS: &[Textual] = &[LINES];
 
@@ -14,7 +17,8 @@ const LINES: Textual = Textual {
     name: "prompt-log",
     critical: true,
     matches: |source| {
-        rows(source.text).take(8).any(|(_, row)| serde_json::from_str(row).is_ok_and(|row| is_row(&row)))
+        let known = |row: &Value| is_row(row) && !telemetry::claims(row);
+        rows(source.text).take(8).any(|(_, row)| serde_json::from_str(row).is_ok_and(|row| known(&row)))
             && many_rows(source)
     },
     read: read_lines,
@@ -76,18 +80,12 @@ fn read_lines(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
             Ok(row) => read_row(&row, &log, &source.line(line), found),
             Err(error) => {
                 bad += 1;
-                first.get_or_insert((line, Error::from(error).message));
+                first.get_or_insert((usize::try_from(line).unwrap_or(usize::MAX), Error::from(error).message));
             }
         }
     }
     match first {
-        Some((line, message)) => {
-            let message =
-                if bad == 1 { format!("bad row: {message}") } else { format!("{bad} bad rows, the first: {message}") };
-            let mut error = Error::new(ErrorKind::Malformed, message);
-            error.line = usize::try_from(line).ok();
-            Err(error)
-        }
+        Some((line, message)) => Err(bad_rows(line, bad, &message)),
         None => Ok(()),
     }
 }
@@ -149,46 +147,7 @@ fn read_row(row: &Value, log: &AssetId, evidence: &Evidence, found: &mut Found) 
             None => {}
         }
     }
-    for (role, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
-        let mut event = Event::new(&*asset.to_string(), role, text);
-        event.time.clone_from(&time);
-        event.actor.clone_from(&actor);
-        event.evidence = evidence.clone();
-        found.events.push(event);
-    }
-}
-
-/// Messages with roles, as most providers take them.
-fn messages(list: Option<&Value>, texts: &mut Vec<(TextRole, String)>) {
-    for message in list.and_then(Value::as_array).into_iter().flatten() {
-        let role = match message.get("role").and_then(Value::as_str) {
-            Some("assistant" | "ai" | "model") => TextRole::Output,
-            Some("tool" | "function") => TextRole::ToolResult,
-            Some("system" | "developer") | None => continue,
-            Some(_) => TextRole::Prompt,
-        };
-        texts.extend(message.get("content").and_then(content).map(|text| (role, text)));
-    }
-}
-
-/// `choices` of an answer.
-fn choices(answer: &Value, texts: &mut Vec<(TextRole, String)>) {
-    for choice in answer.get("choices").and_then(Value::as_array).into_iter().flatten() {
-        let text = choice.pointer("/message/content").or_else(|| choice.get("text"));
-        texts.extend(text.and_then(content).map(|text| (TextRole::Output, text)));
-    }
-}
-
-/// A string, or the text parts of a list.
-fn content(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Array(parts) => {
-            let texts: Vec<&str> = parts.iter().filter_map(|part| part.get("text").unwrap_or(part).as_str()).collect();
-            (!texts.is_empty()).then(|| texts.join("\n"))
-        }
-        _ => None,
-    }
+    conversation::keep(texts, asset.as_str(), time.as_deref(), actor.as_deref(), evidence, found);
 }
 
 #[cfg(test)]

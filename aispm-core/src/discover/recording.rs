@@ -1,11 +1,13 @@
-//! Recorded calls of cloud and model APIs, as test suites keep them: the bodies inside are read as what they are.
+//! Recorded calls of cloud and model APIs, as test suites and browsers keep them: the bodies inside are read as what
+//! they are, calls to AI also as calls.
 
 use serde_json::Value;
 
 use super::format::{Found, Structured, dispatch};
+use super::telemetry::exchange;
 use crate::asset::Document;
 
-pub(super) const FORMATS: &[Structured] = &[BOTO, FLIGHT, CASSETTE];
+pub(super) const FORMATS: &[Structured] = &[BOTO, FLIGHT, CASSETTE, ARCHIVE, EXCHANGE];
 
 /// Most recordings inside one another.
 const DEPTH: usize = 4;
@@ -40,20 +42,63 @@ const CASSETTE: Structured = Structured {
         let first = |list: &Vec<Value>| {
             list.first().is_none_or(|call| call.get("request").is_some() && call.get("response").is_some())
         };
-        value.get("interactions").and_then(Value::as_array).is_some_and(first)
+        ["interactions", "http_interactions"]
+            .iter()
+            .any(|key| value.get(key).and_then(Value::as_array).is_some_and(first))
     },
     read: |document, found| {
-        for i in 0..document.value.get("interactions").and_then(Value::as_array).map_or(0, Vec::len) {
-            for place in ["response/body/data", "response/body/string", "response/body"] {
-                let pointer = format!("/interactions/{i}/{place}");
-                if document.value.pointer(&pointer).is_some_and(is_body) {
-                    body(document, &pointer, found);
-                    break;
-                }
-            }
-        }
+        calls(document, "/interactions", found);
+        calls(document, "/http_interactions", found);
     },
 };
+
+/// An HTTP archive (HAR), as browsers and proxies save it.
+const ARCHIVE: Structured = Structured {
+    name: "http-archive",
+    critical: false,
+    markers: &["\"log\"", "\"entries\"", "\"request\""],
+    matches: |value| {
+        let first = value.pointer("/log/entries/0");
+        first.is_some_and(|call| call.pointer("/request/url").is_some() && call.get("response").is_some())
+    },
+    read: |document, found| calls(document, "/log/entries", found),
+};
+
+/// One request and its answer by themselves.
+const EXCHANGE: Structured = Structured {
+    name: "http-exchange",
+    critical: false,
+    markers: &[],
+    matches: |value| {
+        let request = value.get("request").filter(|_| value.get("response").is_some_and(Value::is_object));
+        request.is_some_and(|request| {
+            request.get("method").is_some()
+                && ["uri", "url"].iter().any(|key| request.get(key).is_some_and(Value::is_string))
+        })
+    },
+    read: |document, found| call(document, "", found),
+};
+
+/// Every call of a list.
+fn calls(document: &Document, list: &str, found: &mut Found) {
+    for i in 0..document.value.pointer(list).and_then(Value::as_array).map_or(0, Vec::len) {
+        call(document, &format!("{list}/{i}"), found);
+    }
+}
+
+/// A call to a model is read as such, what any other answer holds as what it is.
+fn call(document: &Document, pointer: &str, found: &mut Found) {
+    if exchange::read(document, pointer, found) {
+        return;
+    }
+    for place in ["response/body/data", "response/body/string", "response/body", "response/content/text"] {
+        let pointer = format!("{pointer}/{place}");
+        if document.value.pointer(&pointer).is_some_and(is_body) {
+            body(document, &pointer, found);
+            break;
+        }
+    }
+}
 
 fn is_body(value: &Value) -> bool {
     match value {

@@ -115,9 +115,12 @@ pub fn discover<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Discovery
 pub fn discover_within<P: AsRef<Path>>(limits: &Limits, paths: impl IntoIterator<Item = P>) -> Discovery {
     let walk = walk::walk(paths);
     let mut discovery = Discovery { skipped: walk.skipped, incomplete: walk.unread, ..Discovery::default() };
-    for outcome in read::read_all(&walk.files, &Arc::new(walk.tree), limits) {
+    let mut configuration = Vec::new();
+    for mut outcome in read::read_all(&walk.files, &Arc::new(walk.tree), limits) {
+        configuration.append(&mut outcome.found.configuration);
         discovery.take(outcome);
     }
+    hcl::join(&configuration, &mut discovery);
     link::join(&mut discovery);
     discovery
 }

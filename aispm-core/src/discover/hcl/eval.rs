@@ -16,6 +16,8 @@ use super::syntax::{Body, Place};
 
 /// Deepest chain of expressions and references followed.
 const DEPTH_LIMIT: usize = 160;
+/// Longest text put together.
+const TEXT_LIMIT: usize = 256 << 10;
 /// Blocks and values of a configuration in which other files take part may cost this much for each of its bytes.
 pub(super) const WORK_PER_BYTE: usize = 64;
 pub(super) const WORK_AT_LEAST: usize = 1 << 20;
@@ -188,9 +190,8 @@ impl<'a> Modules<'a> {
                 }
                 Element::Directive(directive) => text.push_str(&self.directive(scope, directive)),
             }
-            if text.len() > self.budget.work {
-                self.budget.work = 0;
-                break;
+            if text.len() > TEXT_LIMIT {
+                return Val::Open(template.to_string());
             }
         }
         Val::Known(Value::String(text))

@@ -78,3 +78,6 @@ pub(super) fn join(files: &[File], discovery: &mut Discovery) {
     discovery.inventory.extend(found.inventory);
     discovery.inventory.extend(keys.inventory);
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Modules: the files of one folder, called by others with inputs and read by them through outputs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -11,6 +11,9 @@ use crate::discover::walk::{file_name, parent};
 
 /// Deepest chain of modules that call modules.
 const CALL_LIMIT: usize = 16;
+
+/// Most times that a call is made, on average: callers of callers multiply.
+const CALLS_EACH: usize = 32;
 
 /// The files of one folder.
 #[derive(Debug, Default)]
@@ -77,12 +80,24 @@ pub(in crate::discover) struct Root {
 }
 
 /// Files by folder; a file that is no part of a module stands alone.
+///
+/// So do files that define the same thing twice, since they cannot be of one module.
 pub(super) fn folders(files: &[File]) -> BTreeMap<String, Folder<'_>> {
+    let parts = || files.iter().filter(|file| !is_values(&file.path));
+    let mut defined: HashMap<(&str, &str, String), &File> = HashMap::new();
+    let mut alone: HashSet<&str> = HashSet::new();
+    for file in parts() {
+        for block in file.body.blocks.iter().filter(|block| !block.labels.is_empty() && &*block.kind != "provider") {
+            let first = *defined.entry((parent(&file.path), &block.kind, address(block))).or_insert(file);
+            if first.path != file.path {
+                alone.extend([&*first.path, &*file.path]);
+            }
+        }
+    }
     let mut folders: BTreeMap<String, Folder<'_>> = BTreeMap::new();
-    for file in files.iter().filter(|file| !is_values(&file.path)) {
-        let alone = file.path.ends_with(".hcl");
-        let key = normal(if alone { &file.path } else { parent(&file.path) });
-        folders.entry(key).or_default().add(file);
+    for file in parts() {
+        let alone = file.path.ends_with(".hcl") || alone.contains(&*file.path);
+        folders.entry(normal(if alone { &file.path } else { parent(&file.path) })).or_default().add(file);
     }
     let mut values: BTreeMap<String, Vec<&File>> = BTreeMap::new();
     for file in files.iter().filter(|file| is_values(&file.path)) {
@@ -182,6 +197,9 @@ impl<'a> Modules<'a> {
                 children: HashMap::new(),
             });
         }
+        let calls: usize = folders.values().map(|folder| folder.calls.len()).sum();
+        let most = modules.instances.len() + calls * CALLS_EACH;
+        let mut room = work;
         let mut next = 0;
         while let Some(instance) = modules.instances.get(next) {
             let (folder, path, depth, root) = (instance.folder, instance.path, instance.depth, instance.root);
@@ -190,11 +208,11 @@ impl<'a> Modules<'a> {
                 let Some((path, folder)) = called(path, block).and_then(|to| folders.get_key_value(&to)) else {
                     continue;
                 };
-                if depth >= CALL_LIMIT || modules.budget.work < folder.bytes {
+                let child = modules.instances.len();
+                if depth >= CALL_LIMIT || child >= most || room < folder.bytes {
                     continue;
                 }
-                modules.budget.work -= folder.bytes;
-                let child = modules.instances.len();
+                room -= folder.bytes;
                 modules.instances.push(Instance {
                     folder,
                     path,
@@ -329,8 +347,9 @@ impl<'a> Modules<'a> {
             return Some(value);
         }
         let value = self.remember(module, format!("{address}.{name}"), block.body.attribute(name)?)?;
-        // what only the provider knows stays under the name of the resource that holds it
-        follow(value, rest)
+        // what is not known stays under the name of the resource that holds it
+        let value = value.known()?;
+        follow(Val::Known(value), rest)
     }
 
     /// Computes an attribute once; `None` while it is being computed, that is for circles.

@@ -72,7 +72,7 @@ fn members(estate: &Estate<'_>, resource: &Resource<'_>) -> Vec<(String, String,
     }
     // in configuration the policy is a data source of its own
     for target in estate.resolve(policy, "iam_policy", resource.address) {
-        let data = estate.resources.iter().find(|r| r.kind == "google_iam_policy" && r.address == target.address);
+        let data = estate.at(&target.address).filter(|data| data.kind == "google_iam_policy");
         for binding in data.and_then(|data| data.values.get("binding")).map_or(&[][..], super::items) {
             let role = binding.get("role").and_then(Value::as_str).unwrap_or_default();
             for member in binding.get("members").map_or(&[][..], super::items).iter().filter_map(Value::as_str) {

@@ -1,7 +1,7 @@
 //! All resources of a document together: what each is called, and what a value that names one means.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -11,6 +11,9 @@ use crate::asset::{AssetId, AssetKind};
 
 /// Rounds of filling in: an id may need the id of what holds it, and that again.
 const ROUNDS: usize = 3;
+
+/// Most resources of the same name among which one is looked for.
+const NAMESAKES: usize = 32;
 
 #[derive(Debug, Default)]
 pub(super) struct Estate<'a> {
@@ -58,20 +61,24 @@ impl<'a> Estate<'a> {
                 break;
             }
         }
-        for (n, resource) in self.resources.iter().enumerate() {
-            let own = table().types.get(resource.kind).is_none_or(|known| known.into.is_none());
+        let mut names: HashMap<String, Vec<usize>> = HashMap::new();
+        for (n, resource) in self.resources.iter().enumerate().filter(|(_, resource)| named(resource.kind)) {
             let handles = table().handles.iter().filter_map(|key| resource.text(key)).chain([resource.id.as_str()]);
-            for name in handles.filter(|_| own) {
-                let known = self.names.entry(name.to_owned()).or_default();
-                if !known.contains(&n) {
+            // a name that is another resource's is no name of this one
+            let own = handles.filter(|name| !name.contains("${") || self.references(name, resource.address).is_empty());
+            for name in own {
+                let known = names.entry(name.to_owned()).or_default();
+                if known.last() != Some(&n) && known.len() < NAMESAKES {
                     known.push(n);
                 }
             }
         }
+        self.names = names;
         self
     }
 
-    /// Takes account and region from the ARNs that name both.
+    /// Takes account and region from the ARNs that name both; in configuration only if all name the same, since what is
+    /// written there may be of others.
     fn locate(&mut self) {
         let mut counts: HashMap<(&str, &str), usize> = HashMap::new();
         for arn in self.resources.iter().flat_map(|r| r.values.values()).filter_map(Value::as_str) {
@@ -79,14 +86,22 @@ impl<'a> Estate<'a> {
                 *counts.entry((region, account)).or_default() += 1;
             }
         }
-        let most = counts.into_iter().max_by_key(|(place, n)| (*n, !place.0.is_empty(), *place));
-        let Some(((region, account), _)) = most else { return };
-        let (region, account) = (region.to_owned(), account.to_owned());
+        let (region, account) = if self.written {
+            let regions: HashSet<&str> =
+                counts.keys().map(|place| place.0).filter(|region| !region.is_empty()).collect();
+            let accounts: HashSet<&str> = counts.keys().map(|place| place.1).collect();
+            let alone =
+                |names: HashSet<&str>| names.iter().next().filter(|_| names.len() == 1).map(|name| (*name).to_owned());
+            (alone(regions), alone(accounts))
+        } else {
+            let most = counts.into_iter().max_by_key(|(place, n)| (*n, !place.0.is_empty(), *place));
+            most.map(|((region, account), _)| (region.to_owned(), account.to_owned())).unzip()
+        };
         if self.account.is_empty() {
-            self.account = account;
+            self.account = account.unwrap_or_default();
         }
-        if self.region.is_empty() && (self.account.is_empty() || !self.written) {
-            self.region = region;
+        if self.region.is_empty() {
+            self.region = region.unwrap_or_default();
         }
     }
 
@@ -326,7 +341,7 @@ impl<'a> Estate<'a> {
     /// `pointer` is where the value stands; it tells which of several resources of a name is meant.
     pub(super) fn resolve(&self, value: &str, pointer: &str, own: &str) -> Vec<Target> {
         let target = |id: &str| Target { id: id.to_owned(), address: String::new(), object: None };
-        if value.contains("${") {
+        if value.contains("${") && !self.names.contains_key(value) {
             let uri = value.starts_with("s3://") || value.starts_with("gs://");
             let mut all = self.references(value, own);
             all.truncate(if uri { 1 } else { usize::MAX });
@@ -426,14 +441,19 @@ impl<'a> Estate<'a> {
             return Some(format!("serviceAccount:{name}"));
         }
         let word = kind.replace('-', "_");
-        let own = self.resolve(name, &word, "").into_iter().find(|target| {
-            let resource = self.addresses.get(&target.address).and_then(|n| self.resources.get(*n));
-            resource.is_some_and(|resource| resource.kind.ends_with(&word))
-        });
+        let own = self
+            .resolve(name, &word, "")
+            .into_iter()
+            .find(|target| self.at(&target.address).is_some_and(|resource| resource.kind.ends_with(&word)));
         own.map(|target| target.id).or_else(|| {
             let known = !name.is_empty() && !self.account.is_empty();
             known.then(|| format!("arn:aws:iam::{}:{kind}/{name}", self.account))
         })
+    }
+
+    /// The resource at an address.
+    pub(super) fn at(&self, address: &str) -> Option<&Resource<'a>> {
+        self.addresses.get(address).and_then(|n| self.resources.get(*n))
     }
 
     /// The id of a managed policy.
@@ -449,6 +469,14 @@ fn has_reference(value: &Value) -> bool {
         Value::Array(items) => items.iter().any(has_reference),
         Value::Object(map) => map.values().any(has_reference),
         _ => false,
+    }
+}
+
+/// Whether resources of a type have names of their own; settings and grants only bear those of others.
+fn named(kind: &str) -> bool {
+    match table().types.get(kind) {
+        Some(known) => known.into.is_none(),
+        None => !super::access::is_grant(kind) && !super::exposure::is_setting(kind) && !super::iam::is_identity(kind),
     }
 }
 

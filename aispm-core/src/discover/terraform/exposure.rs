@@ -17,6 +17,7 @@ pub(super) fn is_setting(kind: &str) -> bool {
 
 pub(super) fn read(estate: &Estate<'_>, found: &mut Found) {
     let open = open_groups(estate);
+    let closed = Closed::of(estate);
     for resource in &estate.resources {
         match resource.kind {
             "aws_lambda_function_url" => function_url(estate, resource, found),
@@ -31,7 +32,7 @@ pub(super) fn read(estate: &Estate<'_>, found: &mut Found) {
                 front(resource, found);
             }
             "aws_s3_bucket" | "aws_s3_bucket_acl" | "aws_s3_bucket_policy" if !resource.data => {
-                bucket(estate, resource, found);
+                bucket(estate, resource, &closed, found);
             }
             _ => {}
         }
@@ -40,9 +41,9 @@ pub(super) fn read(estate: &Estate<'_>, found: &mut Found) {
 
 fn function(estate: &Estate<'_>, resource: &Resource<'_>) -> Option<String> {
     let name = resource.text("function_arn").or(resource.text("function_name")).or(resource.text("name"))?;
-    let is_function = |id: &str| estate.resources.iter().any(|r| r.kind == "aws_lambda_function" && r.id == id);
-    let named = estate.resolve(name, "lambda_function", resource.address).into_iter().map(|target| target.id);
-    named.into_iter().find(|id| is_function(id))
+    let is_function = |address: &str| estate.at(address).is_some_and(|named| named.kind == "aws_lambda_function");
+    let mut named = estate.resolve(name, "lambda_function", resource.address).into_iter();
+    named.find(|target| is_function(&target.address)).map(|target| target.id)
 }
 
 /// A function's address on the internet. One that does not say how callers prove who they are lets everyone in.
@@ -153,8 +154,31 @@ fn front(resource: &Resource<'_>, found: &mut Found) {
     }
 }
 
+/// Buckets whose access lists or policies open them to no one.
+#[derive(Default)]
+struct Closed {
+    lists: HashSet<String>,
+    policies: HashSet<String>,
+}
+
+impl Closed {
+    fn of(estate: &Estate<'_>) -> Self {
+        let mut closed = Self::default();
+        for block in estate.resources.iter().filter(|resource| resource.kind == "aws_s3_bucket_public_access_block") {
+            let Some(bucket) = estate.target(block, "bucket", AssetKind::Bucket) else { continue };
+            if block.flag("ignore_public_acls") == Some(true) {
+                closed.lists.insert(bucket.clone());
+            }
+            if block.flag("restrict_public_buckets") == Some(true) {
+                closed.policies.insert(bucket);
+            }
+        }
+        closed
+    }
+}
+
 /// A bucket that an access list or a policy opens to everyone.
-fn bucket(estate: &Estate<'_>, resource: &Resource<'_>, found: &mut Found) {
+fn bucket(estate: &Estate<'_>, resource: &Resource<'_>, closed: &Closed, found: &mut Found) {
     let by_list = matches!(resource.text("acl"), Some("public-read" | "public-read-write" | "website"));
     let by_policy = || {
         let document = resource.values.get("policy").and_then(|policy| match policy {
@@ -182,10 +206,7 @@ fn bucket(estate: &Estate<'_>, resource: &Resource<'_>, found: &mut Found) {
         estate.target(resource, "bucket", AssetKind::Bucket)
     };
     let Some(name) = name else { return };
-    let kept = estate.resources.iter().filter(|other| other.kind == "aws_s3_bucket_public_access_block").any(|other| {
-        estate.target(other, "bucket", AssetKind::Bucket).as_ref() == Some(&name)
-            && other.flag(if by_list { "ignore_public_acls" } else { "restrict_public_buckets" }) == Some(true)
-    });
+    let kept = if by_list { closed.lists.contains(&name) } else { closed.policies.contains(&name) };
     if !kept {
         let pointer = if by_list { "/acl" } else { "/policy" };
         internet(&name, Authentication::None, &resource.at(pointer), true, found);

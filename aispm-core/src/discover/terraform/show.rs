@@ -1,6 +1,8 @@
 //! `terraform show -json`: a state, or a plan with what it would make. Values that a plan does not know yet are
 //! replaced by the references that its configuration gives.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Map, Value};
 
 use super::estate::Estate;
@@ -39,8 +41,8 @@ fn read(document: &Document, found: &mut Found) {
     if pointer.starts_with("/planned")
         && let Some(before) = value.pointer("/prior_state/values/root_module")
     {
-        let known: std::collections::HashSet<&str> = resources.iter().map(|resource| resource.address).collect();
-        let removed: std::collections::HashSet<&str> = changes
+        let known: HashSet<&str> = resources.iter().map(|resource| resource.address).collect();
+        let removed: HashSet<&str> = changes
             .into_iter()
             .flatten()
             .filter(|change| change.pointer("/change/actions/0").and_then(Value::as_str) == Some("delete"))
@@ -57,8 +59,9 @@ fn read(document: &Document, found: &mut Found) {
         }
     }
     if let Some(configuration) = value.pointer("/configuration/root_module") {
+        let entries = entries(configuration);
         for resource in &mut resources {
-            complete(configuration, resource);
+            complete(configuration, &entries, resource);
         }
     }
     let provider = |name: &str, key: &str| {
@@ -102,17 +105,29 @@ fn planned<'a>(document: &Document, change: &'a Value, pointer: &str) -> Option<
     Some(resource)
 }
 
+/// What the configuration says of each resource, by address without indices.
+fn entries(root: &Value) -> HashMap<String, &Value> {
+    let mut entries = HashMap::new();
+    let mut modules = vec![(root, String::new())];
+    while let Some((module, prefix)) = modules.pop() {
+        for entry in module.get("resources").and_then(Value::as_array).into_iter().flatten() {
+            if let Some(address) = entry.get("address").and_then(Value::as_str) {
+                entries.insert(format!("{prefix}{address}"), entry);
+            }
+        }
+        for (name, call) in module.get("module_calls").and_then(Value::as_object).into_iter().flatten() {
+            modules.extend(call.get("module").map(|module| (module, format!("{prefix}module.{name}."))));
+        }
+    }
+    entries
+}
+
 /// Puts references where values are not known yet.
-fn complete(root: &Value, resource: &mut Resource<'_>) {
+fn complete(root: &Value, entries: &HashMap<String, &Value>, resource: &mut Resource<'_>) {
     let Some((modules, own)) = split_address(resource.address) else { return };
     let Some(calls) = calls(root, &modules) else { return };
-    let Some(module) = calls.last() else { return };
-    let entry = module
-        .get("resources")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .find(|entry| entry.get("address").and_then(Value::as_str) == Some(own));
+    let prefix: String = modules.iter().map(|name| format!("module.{name}.")).collect();
+    let entry = entries.get(&format!("{prefix}{own}"));
     let Some(expressions) = entry.and_then(|entry| entry.get("expressions")?.as_object()) else { return };
     let missing = expressions.iter().any(|(key, _)| !resource.values.contains_key(key))
         || expressions.values().any(|expression| expression.is_array());

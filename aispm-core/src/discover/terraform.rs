@@ -63,12 +63,11 @@ pub(super) fn configuration(root: &hcl::Root, found: &mut Found) {
 /// Adds what the resources of one document describe.
 fn read(estate: Estate<'_>, found: &mut Found) {
     for resource in &estate.resources {
-        let known = table().types.get(resource.kind);
-        if known.is_none() && (iam::is_identity(resource.kind) || exposure::is_setting(resource.kind)) && !resource.data
-            || access::is_grant(resource.kind)
-        {
+        let elsewhere = iam::is_identity(resource.kind) || exposure::is_setting(resource.kind);
+        if access::is_grant(resource.kind) || elsewhere && !resource.data {
             continue;
         }
+        let known = table().types.get(resource.kind);
         let id = match known.and_then(|known| known.into.as_ref().map(|value| (value, known.kind))) {
             Some((value, kind)) => match estate.target(resource, value, kind) {
                 Some(id) => id,

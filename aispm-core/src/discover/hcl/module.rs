@@ -168,7 +168,7 @@ fn normal(path: &str) -> String {
 }
 
 /// The folder that a call names, if it is a local one.
-fn called<'a>(folder: &str, block: &Block) -> Option<String> {
+fn called(folder: &str, block: &Block) -> Option<String> {
     let source = block.body.attribute("source").map(|source| &source.value)?.as_str()?;
     source.starts_with('.').then(|| normal(&format!("{folder}/{source}")))
 }

@@ -113,8 +113,7 @@ impl<'a> Estate<'a> {
                 continue;
             }
             let mut values = (*resource.values).clone();
-            let changed = values.values_mut().fold(false, |changed, value| self.fill_in(value) || changed);
-            if changed {
+            if self.fill_in_all(values.values_mut()) {
                 changes.push((n, values));
             }
         }
@@ -127,10 +126,18 @@ impl<'a> Estate<'a> {
         any
     }
 
+    fn fill_in_all<'v>(&self, values: impl Iterator<Item = &'v mut Value>) -> bool {
+        let mut changed = false;
+        for value in values {
+            changed |= self.fill_in(value);
+        }
+        changed
+    }
+
     fn fill_in(&self, value: &mut Value) -> bool {
         match value {
-            Value::Array(items) => items.iter_mut().fold(false, |changed, item| self.fill_in(item) || changed),
-            Value::Object(map) => map.values_mut().fold(false, |changed, item| self.fill_in(item) || changed),
+            Value::Array(items) => self.fill_in_all(items.iter_mut()),
+            Value::Object(map) => self.fill_in_all(map.values_mut()),
             Value::String(text) if text.contains("${") => {
                 let mut filled = String::with_capacity(text.len());
                 let (mut rest, mut changed) = (text.as_str(), false);

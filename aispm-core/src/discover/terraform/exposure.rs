@@ -75,7 +75,7 @@ fn expose(
     authentication: Authentication,
     found: &mut Found,
 ) {
-    let name = format!("{what} of {}", behind.rsplit(':').next().unwrap_or(behind));
+    let name = format!("{what} of {}", behind.rsplit([':', '#']).next().unwrap_or(behind));
     let mut endpoint = Asset::new(id, AssetKind::Endpoint, name).seen(resource.evidence.clone());
     endpoint.exposure = Some(Exposure::Public);
     endpoint.authentication = Some(authentication);

@@ -12,6 +12,20 @@ use crate::discover::hcl::{Made, Place, Root};
 /// Longest text kept of a value that is no policy.
 const TEXT_LIMIT: usize = 4096;
 
+/// What stands where a secret stood.
+const HIDDEN: &str = "(sensitive)";
+
+/// Texts that may hold anything.
+const SCRIPTS: &[&str] = &[
+    "container_definitions",
+    "container_properties",
+    "user_data",
+    "user_data_base64",
+    "custom_data",
+    "metadata_startup_script",
+    "startup_script",
+];
+
 /// One resource of a document or configuration.
 #[derive(Debug)]
 pub(super) struct Resource<'a> {
@@ -138,38 +152,69 @@ impl<'a> Resource<'a> {
         for (key, value) in &mut properties {
             hide(key, value, self.sensitive.get(key));
         }
+        let stored = ["secret", "ssm_parameter", "password"].iter().any(|word| self.kind.contains(word));
+        if stored && let Some(value) = properties.get_mut("value").filter(|value| is_literal(value)) {
+            *value = HIDDEN.into();
+        }
         properties
     }
 }
 
 /// Takes secret and long texts out of a value; as deep as values are.
 fn hide(key: &str, value: &mut Value, marks: Option<&Value>) {
+    let of = |marks: Option<&Value>, own: Option<&Value>| own.or(marks.filter(|marks| marks.is_boolean())).cloned();
     match value {
         Value::String(text) => {
-            let key = key.to_ascii_lowercase();
-            let named = table().secrets.iter().any(|word| key.ends_with(word.as_str()));
-            let marked = marks == Some(&Value::Bool(true));
-            // a reference is no secret
-            if (named || marked) && !text.is_empty() && !text.starts_with("${") {
-                *value = "(sensitive)".into();
-            } else if text.len() > TEXT_LIMIT && !key.contains("policy") {
-                let short: String = text.chars().take(TEXT_LIMIT / 4).collect();
-                *value = format!("{short}…").into();
+            if is_literal(&Value::from(text.as_str())) && (names_secret(key) || marks == Some(&Value::Bool(true))) {
+                *value = HIDDEN.into();
+            } else if SCRIPTS.contains(&key) || text.len() > TEXT_LIMIT && !key.contains("policy") {
+                *value = short(key, text);
             }
         }
         Value::Array(items) => {
             for (i, item) in items.iter_mut().enumerate() {
-                hide(key, item, marks.and_then(|marks| marks.get(i).or(Some(marks).filter(|m| m.is_boolean()))));
+                hide(key, item, of(marks, marks.and_then(|marks| marks.get(i))).as_ref());
             }
         }
         Value::Object(map) => {
+            // a variable of a container
+            if map.get("name").and_then(Value::as_str).is_some_and(names_secret)
+                && let Some(value) = map.get_mut("value").filter(|value| is_literal(value))
+            {
+                *value = HIDDEN.into();
+            }
             for (key, item) in map {
-                let marks = marks.and_then(|marks| marks.get(key.as_str()).or(Some(marks).filter(|m| m.is_boolean())));
-                hide(key, item, marks);
+                hide(key, item, of(marks, marks.and_then(|marks| marks.get(key.as_str()))).as_ref());
             }
         }
         _ => {}
     }
+}
+
+/// Whether a value of this name is a secret.
+fn names_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    table().secrets.iter().any(|word| name.ends_with(word.as_str()))
+}
+
+/// A text that is neither empty nor a reference, which is no secret.
+fn is_literal(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| !text.is_empty() && !text.starts_with("${"))
+}
+
+/// What is kept of a long text: containers without their secrets, or the start of what is no script.
+fn short(key: &str, text: &str) -> Value {
+    if key.starts_with("container_")
+        && let Ok(mut containers) = serde_json::from_str::<Value>(text)
+    {
+        hide(key, &mut containers, None);
+        return containers.to_string().into();
+    }
+    if SCRIPTS.contains(&key) {
+        return format!("(text of {} bytes)", text.len()).into();
+    }
+    let start: String = text.chars().take(TEXT_LIMIT / 4).collect();
+    format!("{start}…").into()
 }
 
 /// The values at a dotted path with their pointers; blocks are lists of objects and each is followed.

@@ -152,3 +152,17 @@ fn documents_of_others_are_left_alone() {
         assert!(!super::FORMATS.iter().any(|format| (format.matches)(&document.value)), "{value}");
     }
 }
+
+#[test]
+fn secrets_are_named_and_not_kept() {
+    let task = json!([{"image": "acme/app:1", "environment": [{"name": "OPENAI_API_KEY", "value": "hush-1"}]}]);
+    let inventory = discovered(&[
+        ("aws_ecs_task_definition", json!({"family": "f", "container_definitions": task.to_string()})),
+        ("aws_ssm_parameter", json!({"name": "p", "value": "hush-2"})),
+        ("aws_db_instance", json!({"identifier": "d", "password": "hush-3", "master_password": "${var.p}"})),
+        ("aws_instance", json!({"id": "i-1", "user_data": "export KEY=hush-4"})),
+    ]);
+    let text = serde_json::to_string(&inventory).unwrap();
+    assert!(!text.contains("hush") && text.contains("${var.p}"));
+    assert!(inventory.assets().any(|asset| asset.ai && asset.kind == AssetKind::Workload));
+}

@@ -112,9 +112,26 @@ fn asset(estate: &Estate<'_>, resource: &Resource<'_>, known: Option<&ResourceTy
     for alias in estate.aliases(resource) {
         asset = asset.alias(alias);
     }
+    if resource.kind == "module" {
+        called(resource, &mut asset);
+    }
     asset.evidence.push(resource.evidence.clone());
     posture::tags(resource, &mut asset);
     asset
+}
+
+/// A module that is not among the files: where it comes from, and whether its name speaks of AI.
+fn called(resource: &Resource<'_>, asset: &mut Asset) {
+    let source = resource.text("source").unwrap_or_default();
+    let (place, revision) = source.split_once("?ref=").unwrap_or((source, ""));
+    let version = resource.text("version").or(Some(revision).filter(|revision| !revision.is_empty()));
+    resource.name().clone_into(&mut asset.name);
+    asset.ai |= catalog().hcl.ai_modules.iter().any(|word| place.to_ascii_lowercase().contains(word.as_str()));
+    asset.provenance.source = Some(place.to_owned()).filter(|place| !place.is_empty());
+    asset.provenance.version = version.map(str::to_owned);
+    let commit = revision.len() >= 7 && revision.bytes().all(|b| b.is_ascii_hexdigit());
+    let exact = version.is_some_and(|version| version.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
+    asset.provenance.pinned = Some(commit || exact);
 }
 
 /// Turns the description of a setting into one of the resource it is set on.

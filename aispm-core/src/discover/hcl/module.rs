@@ -61,6 +61,8 @@ pub(in crate::discover) struct Made {
     pub(in crate::discover) kind: String,
     pub(in crate::discover) address: String,
     pub(in crate::discover) values: Map<String, Value>,
+    /// Whether it is only looked up.
+    pub(in crate::discover) data: bool,
     /// The file in which it stands, and that of the root module which holds it.
     pub(in crate::discover) path: String,
     pub(in crate::discover) root_path: String,
@@ -238,21 +240,28 @@ impl<'a> Modules<'a> {
         for n in 0..self.instances.len() {
             let Some(instance) = self.instances.get(n) else { continue };
             let (folder, prefix, root_file) = (instance.folder, instance.prefix.clone(), instance.file);
+            let children: HashSet<&str> = instance.children.keys().copied().collect();
             let root = roots.entry(instance.root).or_default();
             if instance.call.is_none() {
                 self.providers(n, folder, root);
             }
-            for (file, block) in &folder.blocks {
+            // a module from elsewhere is known by its call
+            let elsewhere = folder.calls.iter().filter(|(name, _)| !children.contains(*name));
+            let calls = elsewhere.map(|(name, (file, block))| (*file, *block, format!("module.{name}")));
+            let blocks = folder.blocks.iter().map(|(file, block)| (*file, *block, address(block)));
+            for (file, block, address) in blocks.chain(calls) {
                 let mut places = HashMap::new();
                 let mut values = self.body(Scope::of(n), &block.body, "", &mut places);
-                for own in ["lifecycle", "provisioner", "connection", "depends_on", "timeouts", "provider"] {
+                for own in ["lifecycle", "provisioner", "connection", "depends_on", "timeouts", "provider", "providers"]
+                {
                     values.remove(own);
                 }
-                let address = format!("{prefix}{}", address(block));
+                let kind = if &*block.kind == "module" { "module" } else { block.label(0).unwrap_or_default() };
                 root.resources.push(Made {
-                    kind: block.label(0).unwrap_or_default().to_owned(),
-                    address,
+                    kind: kind.to_owned(),
+                    address: format!("{prefix}{address}"),
                     values,
+                    data: &*block.kind == "data",
                     path: file.path.to_string(),
                     root_path: root_file.unwrap_or(&file.path).to_owned(),
                     place: block.place.clone(),

@@ -225,3 +225,40 @@ fn circles_doublings_and_long_chains_end() {
     let vpc = discovery.inventory.get("file:main.tf#aws_vpc.v").unwrap();
     assert!(vpc.text("a").unwrap().starts_with("${local."));
 }
+
+#[test]
+fn modules_from_elsewhere_and_pods() {
+    let text = r#"
+module "agent" {
+  source  = "acme/bedrock/aws"
+  version = "1.2.3"
+  foundation_model = "amazon.nova-lite-v1:0"
+}
+resource "aws_lambda_permission" "p" { function_name = module.agent.function }
+resource "kubernetes_deployment_v1" "llm" {
+  metadata {
+    name      = "llm"
+    namespace = "ml"
+  }
+  spec {
+    template {
+      spec {
+        service_account_name = "runner"
+        container {
+          image = "vllm/vllm-openai:v0.6.0"
+          args  = ["--model", "acme/tiny-7B"]
+        }
+      }
+    }
+  }
+}
+"#;
+    let discovery = read(&[("main.tf", text)]);
+    let inventory = &discovery.inventory;
+    let module = inventory.get("file:main.tf#module.agent").unwrap();
+    assert_eq!((module.ai, module.provenance.pinned), (true, Some(true)));
+    line(inventory, module.id.as_str(), RelationKind::Uses, "model:amazon.nova-lite-v1:0");
+    let deployment = "k8s://cluster/ml/Deployment/llm";
+    assert_eq!(line(inventory, deployment, RelationKind::RunsAs, "k8s://cluster/ml/ServiceAccount/runner"), Some(16));
+    line(inventory, deployment, RelationKind::Serves, "https://huggingface.co/acme/tiny-7B");
+}

@@ -1,7 +1,7 @@
 //! IAM resources, brought into the shape of an account's authorization details, so that an estate known by Terraform
 //! alone has principals too. Each policy keeps a `Pointer` to where it stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value, json};
 
@@ -24,8 +24,10 @@ pub(super) fn read(estate: &Estate<'_>, found: &mut Found) {
             entries.insert(asset.id.to_string(), asset);
         }
     }
+    let names: HashMap<(AssetKind, String), String> =
+        entries.values().rev().map(|asset| ((asset.kind, asset.name.clone()), asset.id.to_string())).collect();
     for resource in iam() {
-        add_to(estate, resource, &mut entries, found);
+        add_to(estate, resource, &names, &mut entries, found);
     }
     for asset in entries.into_values() {
         let id = asset.id.clone();
@@ -106,14 +108,20 @@ fn push(properties: &mut Map<String, Value>, key: &str, value: Value) {
 }
 
 /// What a resource adds to principals: policies, attachments, memberships, profiles.
-fn add_to(estate: &Estate<'_>, resource: &Resource<'_>, entries: &mut BTreeMap<String, Asset>, found: &mut Found) {
+fn add_to(
+    estate: &Estate<'_>,
+    resource: &Resource<'_>,
+    names: &HashMap<(AssetKind, String), String>,
+    entries: &mut BTreeMap<String, Asset>,
+    found: &mut Found,
+) {
     let mut holder = |kind: &str, name: &str, key: &str, value: Value| {
         // by ARN, or by name whatever its path
         let arn = estate.identity(kind, name);
         let name = name.rsplit('/').next().unwrap_or(name);
         let known = arn.filter(|arn| entries.contains_key(arn)).or_else(|| {
-            let named = |asset: &&Asset| asset.name == name && asset.kind.as_str() == kind;
-            entries.values().find(named).map(|asset| asset.id.to_string())
+            let kind = kind.parse().ok()?;
+            names.get(&(kind, name.to_owned())).cloned()
         });
         if let Some(asset) = known.and_then(|id| entries.get_mut(&id)) {
             push(&mut asset.properties, key, value);

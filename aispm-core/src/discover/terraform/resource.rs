@@ -93,8 +93,7 @@ impl<'a> Resource<'a> {
         let mut resource = Self::new(&made.kind, &made.address, &made.values, evidence, "");
         resource.spot = Spot::Places(&made.path, &made.places);
         resource.id = format!("file:{}#{}", made.root_path, made.address);
-        let own = made.address.rsplit('.').nth(2);
-        resource.data = own == Some("data");
+        resource.data = made.data;
         resource.written = true;
         let provider = made.kind.split('_').next().unwrap_or_default();
         if let Some(defaults) = root.default_tags.get(provider).filter(|_| !resource.data) {

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::resource::{Resource, values};
-use crate::asset::Asset;
+use super::resource::{Resource, texts, values};
+use crate::asset::{Asset, RelationKind};
 use crate::discover::Found;
 use crate::discover::container::Container;
 
@@ -32,6 +32,9 @@ const VARIABLES: &[&str] = &[
 
 /// Adds what the containers and variables of a resource tell.
 pub(super) fn read(resource: &Resource<'_>, asset: &mut Asset, found: &mut Found) {
+    if resource.kind.starts_with("kubernetes_") {
+        service_account(resource, asset, found);
+    }
     for path in CONTAINERS {
         for (pointer, list) in values(&resource.values, path) {
             for (i, container) in list.as_array().into_iter().flatten().enumerate() {
@@ -61,6 +64,20 @@ pub(super) fn read(resource: &Resource<'_>, asset: &mut Asset, found: &mut Found
             if !container.env.is_empty() {
                 container.describe(asset, found);
             }
+        }
+    }
+}
+
+/// The account that a pod acts as.
+fn service_account(resource: &Resource<'_>, asset: &Asset, found: &mut Found) {
+    let Some((namespace, _)) = asset.id.as_str().strip_prefix("k8s://cluster/").and_then(|rest| rest.split_once('/'))
+    else {
+        return;
+    };
+    for path in ["spec.template.spec.service_account_name", "spec.service_account_name"] {
+        for (pointer, name) in texts(&resource.values, path).into_iter().filter(|(_, name)| !name.contains("${")) {
+            let account = format!("k8s://cluster/{namespace}/ServiceAccount/{name}");
+            found.relate(asset.id.as_str(), RelationKind::RunsAs, &account, &resource.at(&pointer));
         }
     }
 }

@@ -62,22 +62,23 @@ pub(super) fn configuration(root: &hcl::Root, found: &mut Found) {
 
 /// Adds what the resources of one document describe.
 fn read(estate: Estate<'_>, found: &mut Found) {
-    for resource in &estate.resources {
+    // settings come after what they are set on, which has the name
+    let kind = |resource: &Resource<'_>| table().types.get(resource.kind);
+    let (settings, own): (Vec<_>, Vec<_>) =
+        estate.resources.iter().partition(|resource| kind(resource).is_some_and(|known| known.into.is_some()));
+    for resource in own.into_iter().chain(settings) {
         let elsewhere = iam::is_identity(resource.kind) || exposure::is_setting(resource.kind);
         if access::is_grant(resource.kind) || elsewhere && !resource.data {
             continue;
         }
-        let known = table().types.get(resource.kind);
-        let id = match known.and_then(|known| known.into.as_ref().map(|value| (value, known.kind))) {
-            Some((value, kind)) => match estate.target(resource, value, kind) {
-                Some(id) => id,
-                None => continue,
-            },
-            None => resource.id.clone(),
-        };
+        let known = kind(resource);
         let mut asset = asset(&estate, resource, known);
-        if known.is_some_and(|known| known.into.is_some()) {
+        let into = known.and_then(|known| estate.target(resource, known.into.as_deref()?, known.kind));
+        let id = into.clone().unwrap_or_else(|| resource.id.clone());
+        if into.is_some() {
             setting(&mut asset, &id, resource);
+        } else if known.is_some_and(|known| known.into.is_some()) && !resource.written {
+            continue;
         }
         models(&estate, resource, known, &id, asset.ai, found);
         if let Some(known) = known {
@@ -118,6 +119,18 @@ fn asset(estate: &Estate<'_>, resource: &Resource<'_>, known: Option<&ResourceTy
     asset.evidence.push(resource.evidence.clone());
     posture::tags(resource, &mut asset);
     asset
+}
+
+/// What a configuration adds to something that it does not name, as an asset of its own.
+fn unplaced(estate: &Estate<'_>, resource: &Resource<'_>, found: &mut Found) {
+    if resource.written && !resource.data {
+        let mut asset = asset(estate, resource, None);
+        // it is no policy of its own
+        if let Some(policy) = asset.properties.remove("policy") {
+            asset.properties.insert("PolicyDocument".into(), policy);
+        }
+        found.inventory.add(asset);
+    }
 }
 
 /// A module that is not among the files: where it comes from, and whether its name speaks of AI.

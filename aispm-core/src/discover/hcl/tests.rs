@@ -262,3 +262,40 @@ resource "kubernetes_deployment_v1" "llm" {
     assert_eq!(line(inventory, deployment, RelationKind::RunsAs, "k8s://cluster/ml/ServiceAccount/runner"), Some(16));
     line(inventory, deployment, RelationKind::Serves, "https://huggingface.co/acme/tiny-7B");
 }
+
+#[test]
+fn what_names_nothing_here_is_still_there() {
+    let text = r#"
+resource "google_project_iam_member" "m" {
+  project = var.project
+  role    = "roles/aiplatform.user"
+  member  = "user:a@acme.example"
+}
+resource "aws_iam_role_policy" "p" {
+  role   = var.role
+  policy = "{}"
+}
+resource "aws_bedrockagent_agent_action_group" "g" {
+  agent_id = var.agent
+}
+resource "azurerm_role_assignment" "r" {
+  scope                = var.scope
+  role_definition_name = "Reader"
+  principal_id         = var.principal
+}
+resource "aws_lambda_function_url" "u" { function_name = var.f }
+"#;
+    let discovery = read(&[("main.tf", text)]);
+    let inventory = &discovery.inventory;
+    for address in [
+        "google_project_iam_member.m",
+        "aws_iam_role_policy.p",
+        "aws_bedrockagent_agent_action_group.g",
+        "azurerm_role_assignment.r",
+        "aws_lambda_function_url.u",
+    ] {
+        assert!(inventory.get(&format!("file:main.tf#{address}")).is_some(), "{address}");
+    }
+    let member = "file:main.tf#google_project_iam_member.m";
+    assert_eq!(line(inventory, "user:a@acme.example", RelationKind::Invokes, member), Some(5));
+}

@@ -29,11 +29,12 @@ pub(super) fn read(estate: &Estate<'_>, found: &mut Found) {
 
 /// `google_…_iam_member`, `_binding` and `_policy`.
 fn grant(estate: &Estate<'_>, resource: &Resource<'_>, found: &mut Found) {
-    let Some(on) = granted(estate, resource) else { return };
+    let on = granted(estate, resource).unwrap_or_else(|| resource.id.clone());
     // a stub for what only the grant names
     if found.inventory.get(&on).is_none() {
         let name = on.rsplit(['/', '#']).next().unwrap_or(&on);
         let kind = match resource.kind {
+            _ if on == resource.id => AssetKind::Resource,
             kind if kind.starts_with("google_project_") => AssetKind::Account,
             kind if kind.starts_with("google_storage_bucket") => AssetKind::Bucket,
             _ => AssetKind::Resource,
@@ -183,7 +184,12 @@ fn assignment(estate: &Estate<'_>, resource: &Resource<'_>, found: &mut Found) {
     let (Some(scope), Some(principal)) = (resource.text("scope"), resource.text("principal_id")) else { return };
     let role = resource.text("role_definition_name").or(resource.text("role_definition_id")).unwrap_or_default();
     let evidence = resource.at("/role_definition_name").excerpt(role);
-    let scopes = estate.resolve(scope, "scope", resource.address);
+    let mut scopes: Vec<String> =
+        estate.resolve(scope, "scope", resource.address).into_iter().map(|target| target.id).collect();
+    if scopes.is_empty() {
+        super::unplaced(estate, resource, found);
+        scopes.push(resource.id.clone());
+    }
     let holder = if principal.contains("${") {
         estate.resolve(principal, "identity", resource.address).into_iter().next().map(|target| target.id)
     } else {
@@ -198,7 +204,7 @@ fn assignment(estate: &Estate<'_>, resource: &Resource<'_>, found: &mut Found) {
     };
     let Some(holder) = holder else { return };
     for scope in scopes {
-        found.relate(&holder, verb(role), &scope.id, &evidence);
+        found.relate(&holder, verb(role), &scope, &evidence);
     }
 }
 

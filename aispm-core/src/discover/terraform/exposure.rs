@@ -48,7 +48,7 @@ fn function(estate: &Estate<'_>, resource: &Resource<'_>) -> Option<String> {
 
 /// A function's address on the internet. One that does not say how callers prove who they are lets everyone in.
 fn function_url(estate: &Estate<'_>, resource: &Resource<'_>, found: &mut Found) {
-    let Some(function) = function(estate, resource) else { return };
+    let Some(function) = function(estate, resource) else { return super::unplaced(estate, resource, found) };
     let id = resource.text("function_url").map_or_else(|| format!("{function}:url"), str::to_owned);
     let closed = resource.text("authorization_type").is_some_and(|kind| kind != "NONE");
     let authentication = if closed { Authentication::Identity } else { Authentication::None };

@@ -115,6 +115,7 @@ fn add_to(
     entries: &mut BTreeMap<String, Asset>,
     found: &mut Found,
 ) {
+    let mut placed = false;
     let mut holder = |kind: &str, name: &str, key: &str, value: Value| {
         // by ARN, or by name whatever its path
         let arn = estate.identity(kind, name);
@@ -125,6 +126,7 @@ fn add_to(
         });
         if let Some(asset) = known.and_then(|id| entries.get_mut(&id)) {
             push(&mut asset.properties, key, value);
+            placed = true;
         }
     };
     let inline = || json!({"PolicyDocument": resource.values.get("policy"), "Pointer": resource.at("/policy").pointer});
@@ -173,6 +175,11 @@ fn add_to(
             }
         }
         _ => {}
+    }
+    let principal = entries.contains_key(&resource.id);
+    let member = resource.kind.ends_with("_membership") || resource.kind == "aws_iam_instance_profile";
+    if !placed && !principal && !member {
+        super::unplaced(estate, resource, found);
     }
 }
 

@@ -100,6 +100,15 @@ fn asset(estate: &Estate<'_>, resource: &Resource<'_>, known: Option<&ResourceTy
     let name = named.unwrap_or(if resource.written { resource.name() } else { resource.address });
     let mut asset = Asset::new(&resource.id, known.map_or(AssetKind::Resource, |known| known.kind), name);
     asset.ai |= known.is_some_and(|known| known.ai) || ai_prefixes().any(|prefix| resource.kind.starts_with(prefix));
+    // of these only one sort holds vectors
+    let sort = match resource.kind {
+        "aws_opensearchserverless_collection" => resource.text("type").is_some_and(|sort| sort != "VECTORSEARCH"),
+        "mongodbatlas_search_index" => resource.text("type") != Some("vectorSearch"),
+        _ => false,
+    };
+    if sort {
+        (asset.kind, asset.ai) = (AssetKind::Database, false);
+    }
     // what is only looked up is somebody else's to describe
     if resource.data {
         asset.ai = asset.ai && known.is_some();

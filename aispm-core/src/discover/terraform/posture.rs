@@ -42,7 +42,7 @@ pub(super) fn read(
             internet(asset.id.as_str(), Authentication::None, &resource.at(&at), false, found);
         }
     }
-    asset.encryption.at_rest = answer(&table().at_rest, resource).0.or(known.at_rest);
+    asset.encryption.at_rest = answer(&table().at_rest, resource).0;
     let mut keys = Vec::new();
     find_keys(&resource.values, "", 0, &mut keys);
     for (pointer, key) in keys {

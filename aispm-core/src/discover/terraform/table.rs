@@ -111,9 +111,6 @@ pub(super) struct ResourceType {
     /// Whether callers may use a static key where nothing is said.
     #[serde(default)]
     pub(super) key_login: Option<bool>,
-    /// Whether data is encrypted where nothing is said.
-    #[serde(default)]
-    pub(super) at_rest: Option<bool>,
 }
 
 /// Fills `{path}`, `{path|other}` and `{path|=text}` of a template; `None` where a value is not there or not known.

@@ -437,6 +437,7 @@ pub(super) struct Kubernetes {
 pub(super) struct Hcl {
     pub(super) ai_types: Vec<String>,
     pub(super) model_keys: HashSet<String>,
+    pub(super) ai_modules: Vec<String>,
 }
 
 const PACKAGES: &str = include_str!("../../data/discover/ai_packages.yaml");

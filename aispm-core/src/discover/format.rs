@@ -22,6 +22,8 @@ pub(crate) struct Found {
     pub(crate) tree: Arc<Tree>,
     /// Why a document that parses is not the whole of what it lists, if so.
     pub(crate) cut: Option<Error>,
+    /// Terraform configuration, whose values other files help to tell; see [`hcl::join`].
+    pub(super) configuration: Vec<hcl::File>,
     /// Names of the formats that were read, in order.
     pub(super) formats: Vec<&'static str>,
     /// How many envelopes and recordings lie around what is read now.

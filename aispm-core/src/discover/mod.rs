@@ -160,7 +160,12 @@ impl Discoverer {
         let mut discovery = Discovery { skipped: walk.skipped, incomplete: walk.unread, ..Discovery::default() };
         let meter = progress::Meter::new(self.listener.clone(), walk.files.len());
         let reader = read::Reader { limits: &self.limits, tree: Arc::new(walk.tree), meter: &meter };
-        reader.read_all(&walk.files, |outcome| discovery.take(outcome));
+        let mut configuration = Vec::new();
+        reader.read_all(&walk.files, |mut outcome| {
+            configuration.append(&mut outcome.found.configuration);
+            discovery.take(outcome);
+        });
+        hcl::join(&configuration, &mut discovery);
         link::join(&mut discovery);
         discovery
     }

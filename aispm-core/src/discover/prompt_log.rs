@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::conversation::{self, choices, content, messages};
 use super::format::{Found, Source, Structured, Textual};
-use super::syntax::bad_rows;
+use super::syntax::BadRows;
 use super::telemetry;
 use super::walk::file_name;
 use crate::asset::{Asset, AssetId, AssetKind, Document, Error, Evidence, TextRole};
@@ -74,20 +74,14 @@ fn is_row(row: &Value) -> bool {
 /// Good rows are kept; the error tells the first bad one and how many there are.
 fn read_lines(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
     let log = log(source.path, &Evidence::file(source.path), found);
-    let (mut bad, mut first) = (0_usize, None);
+    let mut bad = BadRows::default();
     for (line, text) in rows(source.text) {
         match serde_json::from_str::<Value>(text) {
             Ok(row) => read_row(&row, &log, &source.line(line), found),
-            Err(error) => {
-                bad += 1;
-                first.get_or_insert((usize::try_from(line).unwrap_or(usize::MAX), Error::from(error).message));
-            }
+            Err(error) => bad.note(usize::try_from(line).ok(), &Error::from(error).message),
         }
     }
-    match first {
-        Some((line, message)) => Err(bad_rows(line, bad, &message)),
-        None => Ok(()),
-    }
+    bad.into_error().map_or(Ok(()), Err)
 }
 
 fn read_document(document: &Document, found: &mut Found) {

@@ -56,6 +56,7 @@ const CASSETTE: Structured = Structured {
 const ARCHIVE: Structured = Structured {
     name: "http-archive",
     critical: false,
+    in_parts: false,
     markers: &["\"log\"", "\"entries\"", "\"request\""],
     matches: |value| {
         let first = value.pointer("/log/entries/0");
@@ -68,6 +69,7 @@ const ARCHIVE: Structured = Structured {
 const EXCHANGE: Structured = Structured {
     name: "http-exchange",
     critical: false,
+    in_parts: false,
     markers: &[],
     matches: |value| {
         let request = value.get("request").filter(|_| value.get("response").is_some_and(Value::is_object));

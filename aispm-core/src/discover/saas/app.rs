@@ -18,6 +18,7 @@ use crate::discover::telemetry::traffic::{add, note};
 pub(super) const ROW: Structured = Structured {
     name: "saas-app",
     critical: true,
+    in_parts: false,
     markers: &["\"clientId\"", "\"displayText\"", "\"userKey\""],
     matches: |value| tables().apps.of(value).is_some_and(|shape| !shape.ai_only || App::of(shape, value).is_ai()),
     read: |document, found| {
@@ -31,6 +32,7 @@ pub(super) const ROW: Structured = Structured {
 pub(super) const GOOGLE_ACTIVITY: Structured = Structured {
     name: "google-token-activity",
     critical: false,
+    in_parts: false,
     markers: &["\"admin#reports#activity\"", "\"token\""],
     matches: |value| value.pointer("/id/applicationName").is_some() && value.get("events").is_some_and(Value::is_array),
     read: google_activity,

@@ -10,6 +10,7 @@ use crate::discover::telemetry::traffic::{add, note_of};
 pub(super) const INTERACTION: Structured = Structured {
     name: "copilot-audit-log",
     critical: false,
+    in_parts: false,
     markers: &["\"CopilotInteraction\"", "\"CopilotEventData\""],
     matches: |value| value.get("Operation").is_some() && (data(value).is_some() || is_interaction(value)),
     read,

@@ -12,6 +12,7 @@ use crate::discover::telemetry::traffic::{Address, Target, add, note_of};
 pub(super) const LITELLM: Structured = Structured {
     name: "litellm-config",
     critical: true,
+    in_parts: false,
     markers: &["model_list:", "litellm_params:"],
     matches: |value| {
         let first = value.get("model_list").and_then(Value::as_array);
@@ -23,6 +24,7 @@ pub(super) const LITELLM: Structured = Structured {
 pub(super) const KONG: Structured = Structured {
     name: "kong-config",
     critical: true,
+    in_parts: false,
     markers: &["_format_version", "ai-proxy"],
     matches: |value| {
         value.get("_format_version").is_some()
@@ -34,6 +36,7 @@ pub(super) const KONG: Structured = Structured {
 pub(super) const APISIX: Structured = Structured {
     name: "apisix-config",
     critical: true,
+    in_parts: false,
     markers: &["routes:", "ai-proxy"],
     matches: |value| {
         let list = ["routes", "services"].iter().find_map(|key| value.get(key)?.as_array());
@@ -49,6 +52,7 @@ pub(super) const APISIX: Structured = Structured {
 pub(super) const PORTKEY: Structured = Structured {
     name: "portkey-config",
     critical: true,
+    in_parts: false,
     markers: &["\"strategy\"", "\"targets\""],
     matches: |value| {
         let target =
@@ -62,6 +66,7 @@ pub(super) const PORTKEY: Structured = Structured {
 pub(super) const CLOUDFLARE: Structured = Structured {
     name: "cloudflare-ai-gateway",
     critical: true,
+    in_parts: false,
     markers: &["\"collect_logs\"", "\"rate_limiting_limit\""],
     matches: |value| {
         value.get("collect_logs").is_some() && value.get("rate_limiting_limit").is_some() && value.get("id").is_some()

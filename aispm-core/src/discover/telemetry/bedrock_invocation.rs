@@ -13,6 +13,7 @@ use crate::discover::model_ref;
 pub(super) const INVOCATION: Structured = Structured {
     name: "bedrock-invocation-log",
     critical: false,
+    in_parts: false,
     markers: &["\"ModelInvocationLog\"", "\"modelId\""],
     matches: |value| value.get("schemaType").and_then(Value::as_str) == Some("ModelInvocationLog"),
     read,

@@ -14,6 +14,7 @@ use crate::discover::walk::file_name;
 pub(super) const ROW: Structured = Structured {
     name: "llm-log",
     critical: false,
+    in_parts: false,
     markers: &[],
     matches: |value| tables().calls.of(value).is_some(),
     read,

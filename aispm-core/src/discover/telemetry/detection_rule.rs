@@ -10,6 +10,7 @@ use crate::discover::format::{Found, Structured, dispatch};
 pub(super) const RULE: Structured = Structured {
     name: "detection-rule",
     critical: false,
+    in_parts: false,
     markers: &["AnalysisType:", "Tests:"],
     matches: |value| {
         value.get("AnalysisType").is_some_and(Value::is_string)

@@ -10,6 +10,7 @@ use crate::discover::format::{Found, Structured};
 pub(super) const EVENT: Structured = Structured {
     name: "falco",
     critical: false,
+    in_parts: false,
     markers: &["\"output_fields\"", "\"priority\"", "\"rule\""],
     matches: |value| {
         value.get("output_fields").is_some_and(Value::is_object)

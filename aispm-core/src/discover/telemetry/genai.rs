@@ -17,6 +17,7 @@ use crate::discover::model_ref;
 pub(super) const SPANS: Structured = Structured {
     name: "otel-genai",
     critical: false,
+    in_parts: false,
     markers: &["\"resourceSpans\"", "gen_ai."],
     matches: span::is,
     read,

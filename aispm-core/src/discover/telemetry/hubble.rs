@@ -9,6 +9,7 @@ use crate::discover::format::{Found, Structured};
 pub(super) const FLOW: Structured = Structured {
     name: "hubble",
     critical: false,
+    in_parts: false,
     markers: &["\"verdict\"", "\"traffic_direction\""],
     matches: |value| flow(value).is_some(),
     read,

@@ -11,6 +11,7 @@ use crate::discover::format::{Found, Structured};
 pub(super) const ROW: Structured = Structured {
     name: "network-log",
     critical: false,
+    in_parts: false,
     markers: &[],
     matches: |value| tables().network.of(value).is_some(),
     read,
@@ -19,6 +20,7 @@ pub(super) const ROW: Structured = Structured {
 pub(super) const AZURE_FLOWS: Structured = Structured {
     name: "azure-flow-log",
     critical: false,
+    in_parts: false,
     markers: &["\"flowTuples\"", "\"macAddress\""],
     matches: |value| {
         value.pointer("/properties/flows").is_some_and(Value::is_array)

@@ -12,6 +12,7 @@ use crate::discover::format::{Found, Structured};
 pub(super) const OPENAI: Structured = Structured {
     name: "openai-audit-log",
     critical: false,
+    in_parts: false,
     markers: &["\"organization.audit_log\"", "\"effective_at\""],
     matches: |value| {
         value.get("effective_at").is_some()
@@ -24,6 +25,7 @@ pub(super) const OPENAI: Structured = Structured {
 pub(super) const ANTHROPIC: Structured = Structured {
     name: "anthropic-audit-log",
     critical: false,
+    in_parts: false,
     markers: &["\"organization_id\"", "\"user_actor\""],
     matches: |value| {
         let kind = value.pointer("/actor/type").and_then(Value::as_str);

@@ -11,6 +11,7 @@ use crate::discover::format::{Found, Structured};
 pub(super) const EVENT: Structured = Structured {
     name: "tetragon",
     critical: false,
+    in_parts: false,
     markers: &["\"process_", "\"exec_id\"", "\"node_name\""],
     matches: |value| event(value).is_some(),
     read,

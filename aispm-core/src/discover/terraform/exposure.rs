@@ -4,8 +4,10 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use super::{Module, Resource, items, texts};
-use crate::asset::{Asset, AssetId, AssetKind, Authentication, Exposure, Relation, RelationKind};
+use super::estate::Estate;
+use super::resource::Resource;
+use super::{items, words};
+use crate::asset::{Asset, AssetId, AssetKind, Authentication, Evidence, Exposure, RelationKind};
 use crate::discover::Found;
 
 /// Types that only say how something else is exposed.
@@ -13,46 +15,56 @@ pub(super) fn is_setting(kind: &str) -> bool {
     matches!(kind, "aws_lambda_function_url" | "aws_lambda_permission")
 }
 
-pub(super) fn read(module: &Module<'_>, found: &mut Found) {
-    let open = open_groups(module);
-    for resource in &module.resources {
+pub(super) fn read(estate: &Estate<'_>, found: &mut Found) {
+    let open = open_groups(estate);
+    let closed = Closed::of(estate);
+    for resource in &estate.resources {
         match resource.kind {
-            "aws_lambda_function_url" => function_url(module, resource, found),
-            "aws_lambda_permission" => permission(module, resource, found),
-            "aws_instance" => instance(resource, &open, found),
+            "aws_lambda_function_url" => function_url(estate, resource, found),
+            "aws_lambda_permission" => permission(estate, resource, found),
+            "aws_instance" | "aws_spot_instance_request" => instance(estate, resource, &open, found),
+            "aws_lb"
+            | "aws_alb"
+            | "aws_elb"
+            | "aws_api_gateway_rest_api"
+            | "aws_apigatewayv2_api"
+            | "aws_cloudfront_distribution" => {
+                front(resource, found);
+            }
+            "aws_s3_bucket" | "aws_s3_bucket_acl" | "aws_s3_bucket_policy" if !resource.data => {
+                bucket(estate, resource, &closed, found);
+            }
             _ => {}
         }
     }
 }
 
-fn function<'a>(module: &'a Module<'_>, resource: &Resource<'_>) -> Option<&'a str> {
+fn function(estate: &Estate<'_>, resource: &Resource<'_>) -> Option<String> {
     let name = resource.text("function_arn").or(resource.text("function_name")).or(resource.text("name"))?;
-    let named = |r: &&Resource<'_>| {
-        r.kind == "aws_lambda_function"
-            && (r.id == name || r.text("function_name") == Some(name) || r.text("name") == Some(name))
-    };
-    module.resources.iter().find(named).map(|r| r.id.as_str())
+    let is_function = |address: &str| estate.at(address).is_some_and(|named| named.kind == "aws_lambda_function");
+    let mut named = estate.resolve(name, "lambda_function", resource.address).into_iter();
+    named.find(|target| is_function(&target.address)).map(|target| target.id)
 }
 
 /// A function's address on the internet. One that does not say how callers prove who they are lets everyone in.
-fn function_url(module: &Module<'_>, resource: &Resource<'_>, found: &mut Found) {
-    let Some(function) = function(module, resource) else { return };
+fn function_url(estate: &Estate<'_>, resource: &Resource<'_>, found: &mut Found) {
+    let Some(function) = function(estate, resource) else { return super::unplaced(estate, resource, found) };
     let id = resource.text("function_url").map_or_else(|| format!("{function}:url"), str::to_owned);
     let closed = resource.text("authorization_type").is_some_and(|kind| kind != "NONE");
     let authentication = if closed { Authentication::Identity } else { Authentication::None };
-    expose(resource, &id, "function URL", function, authentication, found);
+    expose(resource, &id, "function URL", &function, authentication, found);
 }
 
 /// A permission for everyone to invoke a function.
-fn permission(module: &Module<'_>, resource: &Resource<'_>, found: &mut Found) {
+fn permission(estate: &Estate<'_>, resource: &Resource<'_>, found: &mut Found) {
     let narrowed = ["source_arn", "source_account", "principal_org_id"].iter().any(|key| resource.text(key).is_some());
     let url_only = resource.text("function_url_auth_type").is_some();
     if resource.text("principal") != Some("*") || narrowed || url_only {
         return;
     }
-    let Some(function) = function(module, resource) else { return };
+    let Some(function) = function(estate, resource) else { return };
     let id = format!("{function}:public-invoke");
-    expose(resource, &id, "permission for everyone", function, Authentication::None, found);
+    expose(resource, &id, "permission for everyone", &function, Authentication::None, found);
 }
 
 fn expose(
@@ -63,7 +75,7 @@ fn expose(
     authentication: Authentication,
     found: &mut Found,
 ) {
-    let name = format!("{what} of {}", behind.rsplit(':').next().unwrap_or(behind));
+    let name = format!("{what} of {}", behind.rsplit([':', '#']).next().unwrap_or(behind));
     let mut endpoint = Asset::new(id, AssetKind::Endpoint, name).seen(resource.evidence.clone());
     endpoint.exposure = Some(Exposure::Public);
     endpoint.authentication = Some(authentication);
@@ -73,42 +85,141 @@ fn expose(
     ]);
     found.inventory.add(endpoint);
     for (from, to) in [(AssetId::INTERNET, id), (id, behind)] {
-        found.inventory.relate(Relation::new(from, RelationKind::Exposes, to).seen(resource.evidence.clone()));
+        found.relate(from, RelationKind::Exposes, to, &resource.evidence);
     }
 }
 
 /// Security groups that let in the whole internet.
-fn open_groups<'m>(module: &'m Module<'_>) -> HashSet<&'m str> {
+fn open_groups(estate: &Estate<'_>) -> HashSet<String> {
     let everyone = |cidrs: Vec<&str>| cidrs.iter().any(|cidr| matches!(*cidr, "0.0.0.0/0" | "::/0"));
-    let group = |resource: &'m Resource<'_>| match resource.kind {
-        "aws_security_group" => {
-            let open = everyone(texts(resource.values, "ingress.cidr_blocks"))
-                || everyone(texts(resource.values, "ingress.ipv6_cidr_blocks"));
-            resource.text("id").filter(|_| open)
+    let mut open = HashSet::new();
+    for resource in &estate.resources {
+        let values = |keys: [&str; 2]| keys.iter().flat_map(|key| words(&resource.values, key)).collect::<Vec<_>>();
+        let (lets_in, group) = match resource.kind {
+            "aws_security_group" => {
+                let own = resource.text("id").filter(|id| !id.contains("${"));
+                open.extend(
+                    own.filter(|_| everyone(values(["ingress.cidr_blocks", "ingress.ipv6_cidr_blocks"])))
+                        .map(str::to_owned),
+                );
+                (everyone(values(["ingress.cidr_blocks", "ingress.ipv6_cidr_blocks"])), None)
+            }
+            "aws_security_group_rule" => {
+                let ingress = resource.text("type") == Some("ingress");
+                (ingress && everyone(values(["cidr_blocks", "ipv6_cidr_blocks"])), resource.text("security_group_id"))
+            }
+            "aws_vpc_security_group_ingress_rule" => {
+                (everyone(values(["cidr_ipv4", "cidr_ipv6"])), resource.text("security_group_id"))
+            }
+            _ => continue,
+        };
+        if lets_in {
+            open.insert(group.map_or_else(|| resource.id.clone(), |group| group_of(estate, group, resource)));
         }
-        "aws_security_group_rule" => {
-            let open = resource.text("type") == Some("ingress") && everyone(texts(resource.values, "cidr_blocks"));
-            resource.text("security_group_id").filter(|_| open)
-        }
-        "aws_vpc_security_group_ingress_rule" => {
-            let open = everyone(resource.text("cidr_ipv4").into_iter().chain(resource.text("cidr_ipv6")).collect());
-            resource.text("security_group_id").filter(|_| open)
-        }
-        _ => None,
-    };
-    module.resources.iter().filter_map(group).collect()
+    }
+    open
 }
 
 /// An instance with a public address behind a group that lets in the internet.
-fn instance(resource: &Resource<'_>, open: &HashSet<&str>, found: &mut Found) {
-    let flag = resource.values.get("associate_public_ip_address").and_then(Value::as_bool) == Some(true);
-    let public = flag || resource.text("public_ip").is_some();
-    let groups = resource.values.get("vpc_security_group_ids").map_or(&[][..], items);
-    if public && groups.iter().filter_map(Value::as_str).any(|group| open.contains(group)) {
-        let relation = Relation::new(AssetId::INTERNET, RelationKind::Exposes, &resource.id);
-        found.inventory.relate(relation.seen(resource.evidence.clone()));
-        if let Some(asset) = found.inventory.get_mut(&resource.id) {
-            asset.exposure = Some(Exposure::Public);
+fn instance(estate: &Estate<'_>, resource: &Resource<'_>, open: &HashSet<String>, found: &mut Found) {
+    let public = resource.flag("associate_public_ip_address") == Some(true) || resource.text("public_ip").is_some();
+    let groups = ["vpc_security_group_ids", "security_groups", "security_group_ids"];
+    let mut groups = groups.iter().flat_map(|key| words(&resource.values, key));
+    if public && groups.any(|group| open.contains(&group_of(estate, group, resource))) {
+        internet(&resource.id, Authentication::Identity, &resource.at("/vpc_security_group_ids"), false, found);
+    }
+}
+
+/// The id of the group that a value names.
+fn group_of(estate: &Estate<'_>, value: &str, resource: &Resource<'_>) -> String {
+    let named = estate.resolve(value, "security_group_id", resource.address).into_iter().next();
+    named.map_or_else(|| value.to_owned(), |target| target.id)
+}
+
+/// A load balancer or API that the internet reaches.
+fn front(resource: &Resource<'_>, found: &mut Found) {
+    let public = match resource.kind {
+        "aws_lb" | "aws_alb" | "aws_elb" => resource
+            .flag("internal")
+            .map_or(resource.written || resource.values.contains_key("internal"), |internal| !internal),
+        "aws_api_gateway_rest_api" => {
+            let kinds = words(&resource.values, "endpoint_configuration.types");
+            !kinds.contains(&"PRIVATE")
+        }
+        "aws_apigatewayv2_api" | "aws_cloudfront_distribution" => true,
+        _ => false,
+    };
+    if public {
+        internet(&resource.id, Authentication::None, &resource.evidence, false, found);
+    }
+}
+
+/// Buckets whose access lists or policies open them to no one.
+#[derive(Default)]
+struct Closed {
+    lists: HashSet<String>,
+    policies: HashSet<String>,
+}
+
+impl Closed {
+    fn of(estate: &Estate<'_>) -> Self {
+        let mut closed = Self::default();
+        for block in estate.resources.iter().filter(|resource| resource.kind == "aws_s3_bucket_public_access_block") {
+            let Some(bucket) = estate.target(block, "bucket", AssetKind::Bucket) else { continue };
+            if block.flag("ignore_public_acls") == Some(true) {
+                closed.lists.insert(bucket.clone());
+            }
+            if block.flag("restrict_public_buckets") == Some(true) {
+                closed.policies.insert(bucket);
+            }
+        }
+        closed
+    }
+}
+
+/// A bucket that an access list or a policy opens to everyone.
+fn bucket(estate: &Estate<'_>, resource: &Resource<'_>, closed: &Closed, found: &mut Found) {
+    let by_list = matches!(resource.text("acl"), Some("public-read" | "public-read-write" | "website"));
+    let by_policy = || {
+        let document = resource.values.get("policy").and_then(|policy| match policy {
+            Value::String(text) => serde_json::from_str(text).ok(),
+            document => Some(document.clone()),
+        });
+        document.is_some_and(|document: Value| {
+            document.get("Statement").map_or(&[][..], items).iter().any(|statement| {
+                let everyone = |principal: &Value| {
+                    let aws = principal.get("AWS").unwrap_or(principal);
+                    items(aws).iter().any(|name| name.as_str() == Some("*"))
+                };
+                statement.get("Effect").and_then(Value::as_str) == Some("Allow")
+                    && statement.get("Principal").is_some_and(everyone)
+                    && statement.get("Condition").is_none()
+            })
+        })
+    };
+    if !by_list && !by_policy() {
+        return;
+    }
+    let name = if resource.kind == "aws_s3_bucket" {
+        Some(resource.id.clone())
+    } else {
+        estate.target(resource, "bucket", AssetKind::Bucket)
+    };
+    let Some(name) = name else { return };
+    let kept = if by_list { closed.lists.contains(&name) } else { closed.policies.contains(&name) };
+    if !kept {
+        let pointer = if by_list { "/acl" } else { "/policy" };
+        internet(&name, Authentication::None, &resource.at(pointer), true, found);
+    }
+}
+
+/// Notes that the internet reaches an asset that is already there.
+pub(super) fn internet(id: &str, authentication: Authentication, evidence: &Evidence, proven: bool, found: &mut Found) {
+    found.relate(AssetId::INTERNET, RelationKind::Exposes, id, evidence);
+    if let Some(asset) = found.inventory.get_mut(id) {
+        asset.exposure = Some(Exposure::Public);
+        if proven {
+            asset.authentication = Some(asset.authentication.map_or(authentication, |known| known.min(authentication)));
         }
     }
 }

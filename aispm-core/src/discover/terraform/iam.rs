@@ -1,12 +1,14 @@
 //! IAM resources, brought into the shape of an account's authorization details, so that an estate known by Terraform
 //! alone has principals too. Each policy keeps a `Pointer` to where it stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value, json};
 
-use super::{Module, Resource, items, texts};
-use crate::asset::{Asset, AssetKind, Relation, RelationKind};
+use super::estate::Estate;
+use super::resource::Resource;
+use super::{items, words};
+use crate::asset::{Asset, AssetKind, RelationKind};
 use crate::discover::Found;
 
 /// Types that this module reads; they become principals and policies.
@@ -14,57 +16,63 @@ pub(super) fn is_identity(kind: &str) -> bool {
     kind.starts_with("aws_iam_")
 }
 
-pub(super) fn read(module: &Module<'_>, found: &mut Found) {
+pub(super) fn read(estate: &Estate<'_>, found: &mut Found) {
     let mut entries: BTreeMap<String, Asset> = BTreeMap::new();
-    let iam = || module.resources.iter().filter(|resource| is_identity(resource.kind));
+    let iam = || estate.resources.iter().filter(|resource| is_identity(resource.kind) && !resource.data);
     for resource in iam() {
-        if let Some(asset) = principal(module, resource) {
+        if let Some(asset) = principal(estate, resource) {
             entries.insert(asset.id.to_string(), asset);
         }
     }
+    let names: HashMap<(AssetKind, String), String> =
+        entries.values().rev().map(|asset| ((asset.kind, asset.name.clone()), asset.id.to_string())).collect();
     for resource in iam() {
-        add_to(module, resource, &mut entries, found);
+        add_to(estate, resource, &names, &mut entries, found);
     }
     for asset in entries.into_values() {
         let id = asset.id.clone();
         for arn in asset.properties.get("AttachedManagedPolicies").map_or(&[][..], items) {
             if let Some(arn) = arn.get("PolicyArn").and_then(Value::as_str) {
-                let relation = Relation::new(arn, RelationKind::AppliesTo, id.as_str());
-                found.inventory.relate(asset.evidence.iter().cloned().fold(relation, Relation::seen));
+                let first = asset.evidence.first().cloned().unwrap_or_default();
+                found.relate(arn, RelationKind::AppliesTo, id.as_str(), &first);
             }
         }
-        if !module.account.is_empty() {
-            let root = format!("arn:aws:iam::{}:root", module.account);
-            found.inventory.add(Asset::new(&root, AssetKind::Account, &module.account));
-            found.inventory.relate(Relation::new(&root, RelationKind::Contains, id.as_str()));
+        if id.as_str().starts_with("arn:") && !estate.account.is_empty() {
+            let first = asset.evidence.first().cloned().unwrap_or_default();
+            let root = format!("arn:aws:iam::{}:root", estate.account);
+            found.inventory.add(Asset::new(&root, AssetKind::Account, &estate.account).seen(first.clone()));
+            found.relate(&root, RelationKind::Contains, id.as_str(), &first);
         }
         found.inventory.add(asset);
     }
 }
 
 /// A user, role, group or managed policy.
-fn principal(module: &Module<'_>, resource: &Resource<'_>) -> Option<Asset> {
-    let (kind, word) = match resource.kind {
-        "aws_iam_user" => (AssetKind::User, "user"),
-        "aws_iam_role" => (AssetKind::Role, "role"),
-        "aws_iam_group" => (AssetKind::Group, "group"),
-        "aws_iam_policy" => (AssetKind::Policy, "policy"),
+fn principal(estate: &Estate<'_>, resource: &Resource<'_>) -> Option<Asset> {
+    let kind = match resource.kind {
+        "aws_iam_user" => AssetKind::User,
+        "aws_iam_role" => AssetKind::Role,
+        "aws_iam_group" => AssetKind::Group,
+        "aws_iam_policy" => AssetKind::Policy,
         _ => return None,
     };
-    let name = resource.text("name")?;
-    let arn = resource.text("arn").map(str::to_owned).or_else(|| module.identity(word, name))?;
+    let known = resource.text("name").filter(|name| !name.contains("${"));
+    let name = known.unwrap_or(resource.name());
+    // in configuration an account need not be known
+    let arn = resource.id.clone();
     let mut asset = Asset::new(&arn, kind, name).seen(resource.evidence.clone());
-    let at = |key: &str| format!("{}/values/{key}", resource.pointer);
+    // lines stand for themselves; pointers lead to the document
+    let at = |key: &str| resource.at(&format!("/{key}")).pointer.map_or(Value::Null, Value::from);
     let properties = &mut asset.properties;
     properties.insert("Arn".into(), arn.clone().into());
     properties.insert("terraform_type".into(), resource.kind.into());
     properties.insert("terraform_address".into(), resource.address.into());
     if let Some(trust) = resource.values.get("assume_role_policy") {
         properties.insert("AssumeRolePolicyDocument".into(), trust.clone());
-        properties.insert("AssumeRolePolicyPointer".into(), at("assume_role_policy").into());
+        properties.insert("AssumeRolePolicyPointer".into(), at("assume_role_policy"));
     }
     if let Some(boundary) = resource.text("permissions_boundary") {
-        properties.insert("PermissionsBoundary".into(), json!({"PermissionsBoundaryArn": boundary}));
+        properties.insert("PermissionsBoundary".into(), json!({"PermissionsBoundaryArn": estate.policy(boundary)}));
     }
     if let Some(document) = resource.values.get("policy").filter(|_| kind == AssetKind::Policy) {
         let version =
@@ -85,9 +93,10 @@ fn principal(module: &Module<'_>, resource: &Resource<'_>) -> Option<Asset> {
             );
         }
     }
-    for policy in texts(resource.values, "managed_policy_arns") {
-        push(properties, "AttachedManagedPolicies", json!({"PolicyArn": policy}));
+    for policy in words(&resource.values, "managed_policy_arns") {
+        push(properties, "AttachedManagedPolicies", json!({"PolicyArn": estate.policy(policy)}));
     }
+    super::posture::tags(resource, &mut asset);
     Some(asset)
 }
 
@@ -99,23 +108,29 @@ fn push(properties: &mut Map<String, Value>, key: &str, value: Value) {
 }
 
 /// What a resource adds to principals: policies, attachments, memberships, profiles.
-fn add_to(module: &Module<'_>, resource: &Resource<'_>, entries: &mut BTreeMap<String, Asset>, found: &mut Found) {
+fn add_to(
+    estate: &Estate<'_>,
+    resource: &Resource<'_>,
+    names: &HashMap<(AssetKind, String), String>,
+    entries: &mut BTreeMap<String, Asset>,
+    found: &mut Found,
+) {
+    let mut placed = false;
     let mut holder = |kind: &str, name: &str, key: &str, value: Value| {
         // by ARN, or by name whatever its path
-        let arn = module.identity(kind, name);
+        let arn = estate.identity(kind, name);
+        let name = name.rsplit('/').next().unwrap_or(name);
         let known = arn.filter(|arn| entries.contains_key(arn)).or_else(|| {
-            let named = |asset: &&Asset| asset.name == name && asset.id.as_str().contains(&format!(":{kind}/"));
-            entries.values().find(named).map(|asset| asset.id.to_string())
+            let kind = kind.parse().ok()?;
+            names.get(&(kind, name.to_owned())).cloned()
         });
         if let Some(asset) = known.and_then(|id| entries.get_mut(&id)) {
             push(&mut asset.properties, key, value);
+            placed = true;
         }
     };
-    let inline = || {
-        let pointer = format!("{}/values/policy", resource.pointer);
-        json!({"PolicyDocument": resource.values.get("policy"), "Pointer": pointer})
-    };
-    let attached = || resource.text("policy_arn").map(|arn| json!({"PolicyArn": arn}));
+    let inline = || json!({"PolicyDocument": resource.values.get("policy"), "Pointer": resource.at("/policy").pointer});
+    let attached = || resource.text("policy_arn").map(|arn| json!({"PolicyArn": estate.policy(arn)}));
     for (kind, list) in [("role", "RolePolicyList"), ("user", "UserPolicyList"), ("group", "GroupPolicyList")] {
         let name = resource.text(kind);
         if resource.kind == format!("aws_iam_{kind}_policy") {
@@ -125,45 +140,46 @@ fn add_to(module: &Module<'_>, resource: &Resource<'_>, entries: &mut BTreeMap<S
                 holder(kind, name, "AttachedManagedPolicies", policy);
             }
         } else if resource.kind == "aws_iam_policy_attachment" {
-            for name in texts(resource.values, &format!("{kind}s")) {
+            for name in words(&resource.values, &format!("{kind}s")) {
                 attached().into_iter().for_each(|policy| holder(kind, name, "AttachedManagedPolicies", policy));
             }
         }
     }
     let mut join = |user: &str, group: &str| {
         holder("user", user, "GroupList", group.into());
-        if let (Some(user), Some(group)) = (module.identity("user", user), module.identity("group", group)) {
-            let relation = Relation::new(user, RelationKind::MemberOf, group);
-            found.inventory.relate(relation.seen(resource.evidence.clone()));
+        if let (Some(user), Some(group)) = (estate.identity("user", user), estate.identity("group", group)) {
+            found.relate(&user, RelationKind::MemberOf, &group, &resource.evidence);
         }
     };
     match resource.kind {
         "aws_iam_user_group_membership" => {
-            for group in texts(resource.values, "groups") {
+            for group in words(&resource.values, "groups") {
                 resource.text("user").into_iter().for_each(|user| join(user, group));
             }
         }
         "aws_iam_group_membership" => {
-            for user in texts(resource.values, "users") {
+            for user in words(&resource.values, "users") {
                 resource.text("group").into_iter().for_each(|group| join(user, group));
             }
         }
         "aws_iam_instance_profile" => {
-            let profile = resource.text("name").and_then(|name| {
-                resource.text("arn").map(str::to_owned).or_else(|| module.identity("instance-profile", name))
-            });
-            if let (Some(profile), Some(role)) = (profile, resource.text("role")) {
+            let profile = resource.id.clone();
+            if let Some(role) = resource.text("role") {
                 holder("role", role, "InstanceProfileList", json!({"Arn": profile}));
-                if let Some(role) = module.identity("role", role) {
-                    let name = resource.text("name").unwrap_or(&profile);
+                if let Some(role) = estate.identity("role", role) {
+                    let name = resource.text("name").unwrap_or(resource.name());
                     let asset = Asset::new(&profile, AssetKind::Resource, name).seen(resource.evidence.clone());
                     found.inventory.add(asset);
-                    let relation = Relation::new(&profile, RelationKind::RunsAs, role);
-                    found.inventory.relate(relation.seen(resource.evidence.clone()));
+                    found.relate(&profile, RelationKind::RunsAs, &role, &resource.at("/role"));
                 }
             }
         }
         _ => {}
+    }
+    let principal = entries.contains_key(&resource.id);
+    let member = resource.kind.ends_with("_membership") || resource.kind == "aws_iam_instance_profile";
+    if !placed && !principal && !member {
+        super::unplaced(estate, resource, found);
     }
 }
 

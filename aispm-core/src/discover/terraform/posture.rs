@@ -1,0 +1,108 @@
+//! What protects a resource, who owns it, what data it holds: typed attributes from its values and tags.
+
+use serde_json::{Map, Value};
+
+use super::estate::Estate;
+use super::exposure::internet;
+use super::resource::Resource;
+use super::table::{Flag, ResourceType, table};
+use crate::asset::{Asset, Authentication, Exposure, OwnerClaim, OwnerSource, RelationKind};
+use crate::discover::Found;
+
+/// Deepest block in which a key is looked for.
+const KEY_DEPTH: usize = 8;
+
+/// Exposure, authentication and encryption, as the table tells them from a resource's values.
+pub(super) fn read(
+    estate: &Estate<'_>,
+    resource: &Resource<'_>,
+    known: &ResourceType,
+    asset: &mut Asset,
+    found: &mut Found,
+) {
+    if resource.data {
+        return;
+    }
+    let (public, at) = answer(&table().public, resource);
+    let key = answer(&table().key_login, resource).0.or(known.key_login);
+    if let Some(key) = key {
+        asset.authentication = Some(if key { Authentication::Key } else { Authentication::Identity });
+    }
+    if let Some(public) = public.or(known.public) {
+        let ruled = ["network_acls", "network_rules", "network_rule_set"].iter().any(|key| {
+            let default = super::words(&resource.values, &format!("{key}.default_action"));
+            default.iter().any(|action| action.eq_ignore_ascii_case("deny"))
+        });
+        asset.exposure = Some(match (public, ruled) {
+            (true, false) => Exposure::Public,
+            (true, true) => Exposure::Restricted,
+            (false, _) => Exposure::Internal,
+        });
+        if public && !ruled {
+            internet(asset.id.as_str(), Authentication::None, &resource.at(&at), false, found);
+        }
+    }
+    asset.encryption.at_rest = answer(&table().at_rest, resource).0;
+    let mut keys = Vec::new();
+    find_keys(&resource.values, "", 0, &mut keys);
+    for (pointer, key) in keys {
+        asset.encryption.at_rest = Some(true);
+        // a key of the provider's own is none of the customer's
+        if key.starts_with("alias/aws/") || key.contains(":alias/aws/") {
+            continue;
+        }
+        asset.encryption.customer_key = Some(true);
+        for target in estate.resolve(key, "kms_key", resource.address) {
+            found.relate(asset.id.as_str(), RelationKind::Uses, &target.id, &resource.at(&pointer));
+        }
+    }
+}
+
+/// The first answer of a list of flags, and where it stands.
+fn answer(flags: &[Flag], resource: &Resource<'_>) -> (Option<bool>, String) {
+    let found = flags.iter().find_map(|flag| Some((flag.of(&resource.values)?, flag.key())));
+    found.map_or((None, String::new()), |(answer, key)| (Some(answer), format!("/{}", key.replace('.', "/0/"))))
+}
+
+fn find_keys<'v>(values: &'v Map<String, Value>, pointer: &str, depth: usize, found: &mut Vec<(String, &'v str)>) {
+    for (key, value) in values {
+        let pointer = format!("{pointer}/{key}");
+        match value {
+            Value::String(text) if table().keys.contains(key) && !text.is_empty() => found.push((pointer, text)),
+            Value::Object(map) if depth < KEY_DEPTH => find_keys(map, &pointer, depth + 1, found),
+            Value::Array(items) if depth < KEY_DEPTH => {
+                for (i, item) in items.iter().enumerate() {
+                    if let Value::Object(map) = item {
+                        find_keys(map, &format!("{pointer}/{i}"), depth + 1, found);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Owner, environment and data classes from tags and labels.
+pub(super) fn tags(resource: &Resource<'_>, asset: &mut Asset) {
+    // of the same tag in several lists the first one counts
+    for tags in ["tags", "labels", "user_labels", "tags_all", "effective_labels"] {
+        for (key, value) in resource.values.get(tags).and_then(Value::as_object).into_iter().flatten() {
+            let known = value.as_str().filter(|value| !value.is_empty() && !value.contains("${"));
+            let Some(value) = known else { continue };
+            let key: String = key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+            match key.as_str() {
+                "dataclassification" | "dataclass" | "dataclasses" | "classification" | "datasensitivity"
+                | "sensitivity" => {
+                    let classes = value.split([',', ' ', '+', '/']).filter(|class| !class.is_empty());
+                    asset.data_classes.extend(classes.map(str::to_ascii_lowercase));
+                }
+                "environment" | "env" | "stage" => drop(asset.environment.get_or_insert_with(|| value.to_owned())),
+                "owner" | "team" | "ownedby" | "owneremail" => {
+                    let source = if tags.contains("label") { OwnerSource::Label } else { OwnerSource::Tag };
+                    asset.claim(OwnerClaim::new(source, value, resource.at(&format!("/{tags}"))));
+                }
+                _ => {}
+            }
+        }
+    }
+}

@@ -16,7 +16,7 @@ mod workload;
 use serde_json::{Map, Value};
 
 pub(super) use network::internet;
-pub(super) use settle::{guard, settle, walls};
+pub(super) use settle::{beside, guard, settle, walls};
 
 use super::catalog::catalog;
 use super::format::{Found, Structured, Textual};

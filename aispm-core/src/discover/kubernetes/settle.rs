@@ -126,7 +126,7 @@ pub(in crate::discover) fn guard(inventory: &mut Inventory) {
 }
 
 /// A path relative to the folder of a file, with `.` and `..` resolved.
-pub(super) fn beside(path: &str, relative: &str) -> String {
+pub(in crate::discover) fn beside(path: &str, relative: &str) -> String {
     let mut parts: Vec<&str> = parent(path).split('/').collect();
     for part in relative.split('/') {
         match part {

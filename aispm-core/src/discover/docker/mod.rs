@@ -10,7 +10,7 @@ pub(super) const TEXTS: &[Textual] = &[dockerfile::DOCKERFILE];
 pub(super) const FORMATS: &[Structured] = &[compose::COMPOSE];
 
 /// A text with its variables filled in: from `known`, else the default that `${NAME:-default}` gives; others stay.
-fn filled<'a>(text: &str, known: impl Fn(&str) -> Option<&'a str>) -> String {
+pub(super) fn filled<'a>(text: &str, known: impl Fn(&str) -> Option<&'a str>) -> String {
     let mut whole = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {

@@ -86,7 +86,7 @@ pub(super) const VALUES: Textual = Textual {
 };
 
 /// A chart as an asset, by its package URL; AI when it is named after what serves or keeps models.
-pub(super) fn chart(name: &str, version: Option<&str>, repository: Option<&str>) -> Asset {
+pub(in crate::discover) fn chart(name: &str, version: Option<&str>, repository: Option<&str>) -> Asset {
     let mut id = format!("pkg:helm/{name}");
     let exact = version.filter(|version| !version.contains(['*', '^', '~', '<', '>', ' ', '|']));
     if let Some(version) = exact {

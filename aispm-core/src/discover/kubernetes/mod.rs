@@ -15,7 +15,10 @@ mod workload;
 
 use serde_json::{Map, Value};
 
+pub(super) use helm::chart;
 pub(super) use network::internet;
+pub(super) use rbac::cloud_identity;
+pub(super) use resource::{at_path, dataset};
 pub(super) use settle::{beside, guard, settle, walls};
 
 use super::catalog::catalog;

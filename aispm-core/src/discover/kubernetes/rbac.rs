@@ -76,7 +76,7 @@ pub(super) fn service_account(object: &Object<'_>, found: &mut Found) {
 }
 
 /// The cloud identity that an annotation lets a service account or pod become.
-pub(super) fn cloud_identity(key: &str, value: &str) -> Option<Asset> {
+pub(in crate::discover) fn cloud_identity(key: &str, value: &str) -> Option<Asset> {
     match key {
         "eks.amazonaws.com/role-arn" | "iam.amazonaws.com/role" if value.starts_with("arn:") => {
             Some(Asset::new(value, AssetKind::Role, value.rsplit('/').next().unwrap_or(value)))

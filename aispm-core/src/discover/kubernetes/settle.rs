@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::{id, list};
-use crate::asset::{Asset, AssetId, Authentication, Exposure, Inventory, RelationKind};
+use crate::asset::{Asset, AssetId, AssetKind, Authentication, Exposure, Inventory, RelationKind};
 use crate::discover::format::Found;
 use crate::discover::walk::parent;
 
@@ -14,11 +14,15 @@ use crate::discover::walk::parent;
 pub(in crate::discover) fn settle(inventory: &Inventory, found: &mut Found) {
     let mut charts: HashMap<&str, Vec<&Asset>> = HashMap::new();
     let mut by_file: HashMap<&str, Vec<&Asset>> = HashMap::new();
+    let mut by_folder: HashMap<&str, Vec<&Asset>> = HashMap::new();
     for asset in inventory.assets() {
-        if asset.text("kubernetes_kind").is_some()
-            && let Some(evidence) = asset.evidence.first()
+        // where an object is defined its evidence names it; elsewhere it is only referred to
+        if let Some(kind) = asset.text("kubernetes_kind")
+            && let defined = format!("{kind} {}", asset.name)
+            && let Some(evidence) = asset.evidence.iter().find(|e| e.excerpt.as_deref() == Some(&defined))
         {
             by_file.entry(&evidence.path).or_default().push(asset);
+            by_folder.entry(parent(&evidence.path)).or_default().push(asset);
         }
         if let Some(folder) = asset.text("chart_of") {
             charts.entry(folder).or_default().push(asset);
@@ -33,11 +37,27 @@ pub(in crate::discover) fn settle(inventory: &Inventory, found: &mut Found) {
                 }
             }
         }
+        for file in asset.properties.get("deploys_files").and_then(Value::as_array).into_iter().flatten() {
+            let file = file.as_str().unwrap_or_default().trim_end_matches('/');
+            for object in by_file.get(file).or_else(|| by_folder.get(file)).into_iter().flatten() {
+                deployed(object, asset, found);
+            }
+        }
+        for folder in asset.properties.get("deploys_charts").and_then(Value::as_array).into_iter().flatten() {
+            for chart in folder.as_str().and_then(|folder| charts.get(folder)).into_iter().flatten() {
+                deployed(chart, asset, found);
+            }
+        }
         // several charts in one folder cannot be told apart
         if let Some([chart]) = asset.text("chart_folder").and_then(|folder| charts.get(folder)).map(Vec::as_slice) {
             contains(chart, asset, found);
         }
     }
+}
+
+fn deployed(part: &Asset, pipeline: &Asset, found: &mut Found) {
+    let evidence = pipeline.evidence.first().cloned().unwrap_or_default();
+    found.relate(part.id.as_str(), RelationKind::DeployedBy, pipeline.id.as_str(), &evidence);
 }
 
 fn contains(whole: &Asset, part: &Asset, found: &mut Found) {
@@ -104,8 +124,20 @@ pub(in crate::discover) fn walls(inventory: &Inventory) -> HashMap<AssetId, Wall
     walls
 }
 
-/// Workloads behind a mesh policy that asks for identity ask for it themselves.
+/// What relations make of assets: workloads behind a mesh policy that asks for identity ask for it themselves, and a
+/// pipeline that deploys AI is AI.
 pub(in crate::discover) fn guard(inventory: &mut Inventory) {
+    let deploying: Vec<AssetId> = inventory
+        .relations()
+        .filter(|relation| relation.kind == RelationKind::DeployedBy)
+        .filter(|relation| inventory.get(relation.from.as_str()).is_some_and(|asset| asset.ai))
+        .map(|relation| relation.to.clone())
+        .collect();
+    for id in deploying {
+        if let Some(pipeline) = inventory.get_mut(id.as_str()).filter(|asset| asset.kind == AssetKind::Pipeline) {
+            pipeline.ai = true;
+        }
+    }
     let guarded: Vec<AssetId> = inventory
         .relations()
         .filter(|relation| relation.kind == RelationKind::AppliesTo)

@@ -113,8 +113,8 @@ fn calls(text: &str) -> Vec<Call> {
                 let triple = second && chars.next_if_eq(&c).is_some();
                 let mut quotes = 0;
                 // two quotes with no third are an empty string
-                while !second || triple {
-                    let Some(next) = chars.next() else { break };
+                let empty = second && !triple;
+                while let Some(next) = (!empty).then(|| chars.next()).flatten() {
                     line += u64::from(next == '\n');
                     if next == '\\' && !triple {
                         string.extend(chars.next());

@@ -173,12 +173,5 @@ pub(super) const MLPROJECT: Textual = Textual {
 fn start(document: &Document, platform: &str, at: &str) -> Pipeline {
     let path = document.path();
     let name = format!("{} ({platform})", folder_name(parent(path)));
-    let pipeline = Pipeline::new(
-        format!("file:{path}"),
-        &name,
-        platform,
-        path.to_owned(),
-        document.evidence(at).excerpt(platform),
-    );
-    pipeline
+    Pipeline::new(format!("file:{path}"), &name, platform, path.to_owned(), document.evidence(at).excerpt(platform))
 }

@@ -102,12 +102,13 @@ fn blank(text: &str, chart: &str, alternatives: bool) -> String {
     let mut plain = String::with_capacity(text.len());
     // what each open block hides: a `define` all of it, an `else` what follows
     let mut blocks: Vec<bool> = Vec::new();
+    let mut hidden = 0_usize;
     let (mut line, mut only) = (String::new(), true);
     let mut rest = text;
     loop {
         let (before, after) = rest.split_once("{{").map_or((rest, None), |(before, after)| (before, Some(after)));
         for part in before.split_inclusive('\n') {
-            if !blocks.contains(&true) {
+            if hidden == 0 {
                 line.push_str(part.trim_end_matches('\n'));
                 only &= part.trim().is_empty();
             }
@@ -126,19 +127,21 @@ fn blank(text: &str, chart: &str, alternatives: bool) -> String {
         match first {
             _ if comment => {}
             "if" | "range" | "with" | "block" => blocks.push(false),
-            "define" => blocks.push(true),
+            "define" => {
+                blocks.push(true);
+                hidden += 1;
+            }
             "else" => {
-                if let Some(hidden) = blocks.last_mut() {
-                    *hidden = !alternatives;
+                if let Some(block) = blocks.last_mut().filter(|block| !**block && !alternatives) {
+                    *block = true;
+                    hidden += 1;
                 }
             }
-            "end" => {
-                blocks.pop();
-            }
+            "end" => hidden -= usize::from(blocks.pop() == Some(true)),
             _ if first.starts_with('$') && words.contains(":=") => {}
-            _ if blocks.contains(&true) => {}
+            _ if hidden > 0 => {}
             // an insert that fills a line of its own is a part of the tree, not a value
-            _ if only && line.trim().is_empty() && rest.split('\n').next().is_none_or(|l| l.trim().is_empty()) => {}
+            _ if only && line.trim().is_empty() && ends(rest) => {}
             _ => {
                 line.push_str(&placeholder(words, chart));
                 only = false;
@@ -150,6 +153,12 @@ fn blank(text: &str, chart: &str, alternatives: bool) -> String {
     }
     end_line(&mut plain, &mut line, &mut only);
     plain
+}
+
+/// Whether nothing but blanks stands before the line's end.
+fn ends(rest: &str) -> bool {
+    let rest = rest.trim_start_matches([' ', '\t', '\r']);
+    rest.is_empty() || rest.starts_with('\n')
 }
 
 fn end_line(plain: &mut String, line: &mut String, only: &mut bool) {

@@ -54,7 +54,10 @@ fn read(document: &Document, found: &mut Found) {
                 now.push(job.name.clone());
                 pipeline.jobs.push(Job { needs: before.clone(), ..job });
             }
-            before = now;
+            // one name stands for all that ran together
+            let name = format!("end of {pointer}");
+            pipeline.jobs.push(Job { name: name.clone(), needs: now, ..Job::default() });
+            before = vec![name];
         }
     }
     for (name, set, evidence) in

@@ -130,12 +130,13 @@ fn expand(
     depth: usize,
     pipeline: &mut Pipeline,
 ) -> Vec<String> {
-    let Some((_, value, pointer)) = templates.iter().find(|(known, ..)| *known == template) else {
-        return needs.to_vec();
-    };
-    if depth == 0 || pipeline.jobs.len() >= JOBS {
+    if pipeline.jobs.len() >= JOBS {
         return needs.to_vec();
     }
+    // every call counts, so that templates that call each other without end or work stop at the limit
+    pipeline.jobs.push(Job::default());
+    let known = templates.iter().find(|(known, ..)| *known == template).filter(|_| depth > 0);
+    let Some((_, value, pointer)) = known else { return needs.to_vec() };
     if let Some(tasks) = value.pointer("/dag/tasks").and_then(Value::as_array) {
         return dag(document, templates, (tasks, name), needs, depth, pipeline);
     }

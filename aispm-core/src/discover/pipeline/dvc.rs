@@ -1,5 +1,7 @@
 //! DVC: stages of `dvc.yaml` and `dvc.lock`, and pointers to data (`*.dvc`).
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::model::{Job, Pipeline, Step};
@@ -52,6 +54,9 @@ pub(super) const FILES: Textual = Textual {
     },
 };
 
+/// Most inputs that one output is said to be made from.
+const LINKS: usize = 64;
+
 /// Extensions and words of paths that hold models.
 const MODELS: &[&str] =
     &["pkl", "joblib", "pt", "pth", "onnx", "h5", "keras", "safetensors", "gguf", "ckpt", "model", "bin", "cbm", "pb"];
@@ -64,7 +69,7 @@ fn read(document: &Document, found: &mut Found) {
     let name = format!("{} (DVC)", folder_name(parent(path)));
     let mut pipeline =
         Pipeline::new(id.clone(), &name, "dvc", path.to_owned(), document.evidence("/stages").excerpt("stages"));
-    let mut made: Vec<(String, String)> = Vec::new();
+    let mut made: HashMap<String, String> = HashMap::new();
     let stages = entries(&document.value, "stages", "");
     for (name, stage, _) in &stages {
         let stage = stage.get("do").unwrap_or(stage);
@@ -86,7 +91,7 @@ fn read(document: &Document, found: &mut Found) {
         let mut needs = Vec::new();
         let mut inputs = Vec::new();
         for (dep, i, digest) in paths(stage, "deps") {
-            needs.extend(made.iter().filter(|(out, _)| *out == dep).map(|(_, name)| name.clone()));
+            needs.extend(made.get(&dep).cloned());
             if [".py", ".sh", ".ipynb", ".yaml", ".R"].iter().any(|end| dep.ends_with(end)) {
                 continue;
             }
@@ -109,7 +114,7 @@ fn read(document: &Document, found: &mut Found) {
 }
 
 fn lineage((output, inputs): (&Asset, &[(String, AssetKind)]), trains: bool, evidence: &Evidence, found: &mut Found) {
-    for (input, kind) in inputs {
+    for (input, kind) in inputs.iter().take(LINKS) {
         let does = match (output.kind, kind) {
             (AssetKind::ModelFile, AssetKind::Dataset) if trains => RelationKind::TrainedOn,
             _ => RelationKind::DerivedFrom,

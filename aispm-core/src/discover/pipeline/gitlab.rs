@@ -130,15 +130,23 @@ fn read(document: &Document, found: &mut Found) {
     }
     // without `needs` a job waits for all jobs of the stages before
     ranked.sort_by_key(|(rank, ..)| *rank);
-    let order: Vec<(usize, String)> = ranked.iter().map(|(rank, _, job)| (*rank, job.name.clone())).collect();
-    for (rank, chosen, job) in &mut ranked {
-        let before =
-            order.iter().filter(|(other, _)| other < rank).max_by_key(|(other, _)| *other).map(|(other, _)| *other);
-        if !*chosen {
-            job.needs.extend(order.iter().filter(|(other, _)| Some(*other) == before).map(|(_, name)| name.clone()));
+    let mut stage = String::new();
+    let mut done: Vec<String> = Vec::new();
+    let mut last = None;
+    for (rank, chosen, mut job) in ranked {
+        if last.is_some_and(|last| last != rank) {
+            // an empty job stands for the end of a stage, so that the next one needs one name and not all
+            let needs = std::mem::take(&mut done).into_iter().chain([std::mem::take(&mut stage)]).collect();
+            stage = format!("end of stage {rank}");
+            pipeline.jobs.push(Job { name: stage.clone(), needs, ..Job::default() });
         }
+        last = Some(rank);
+        done.push(job.name.clone());
+        if !chosen {
+            job.needs.push(stage.clone());
+        }
+        pipeline.jobs.push(job);
     }
-    pipeline.jobs = ranked.into_iter().map(|(_, _, job)| job).collect();
     identities(document, &mut pipeline, found);
     pipeline.finish(found);
 }

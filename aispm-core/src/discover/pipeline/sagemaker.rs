@@ -1,5 +1,7 @@
 //! SageMaker Pipelines: the definition that `describe-pipeline` and the SDK give.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::model::{Job, Pipeline, Step};
@@ -48,7 +50,7 @@ fn read(document: &Document, found: &mut Found) {
     if let Some(role) = text(outer, "RoleArn") {
         pipeline.identity("RoleArn", role, &document.evidence("/RoleArn").excerpt("RoleArn"), found);
     }
-    let defaults: Vec<(String, String)> = list(&inner.value, "Parameters")
+    let defaults: HashMap<String, String> = list(&inner.value, "Parameters")
         .filter_map(|(_, p)| Some((text(p, "Name")?.to_owned(), p.get("DefaultValue")?.as_str()?.to_owned())))
         .collect();
     let mut reader = Reader { document: &inner, id: &id, defaults, pipeline: &mut pipeline, found };
@@ -60,7 +62,7 @@ fn read(document: &Document, found: &mut Found) {
 struct Reader<'a> {
     document: &'a Document,
     id: &'a str,
-    defaults: Vec<(String, String)>,
+    defaults: HashMap<String, String>,
     pipeline: &'a mut Pipeline,
     found: &'a mut Found,
 }
@@ -107,10 +109,7 @@ impl Reader<'_> {
     /// A text, or the default of the parameter that stands for it.
     fn value(&self, value: &Value) -> Option<String> {
         let parameter = || text(value, "Get")?.strip_prefix("Parameters.").map(str::to_owned);
-        value.as_str().map(str::to_owned).or_else(|| {
-            let name = parameter()?;
-            self.defaults.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
-        })
+        value.as_str().map(str::to_owned).or_else(|| self.defaults.get(&parameter()?).cloned())
     }
 
     /// Images, input data and output models of a step.
@@ -141,7 +140,7 @@ impl Reader<'_> {
                 let asset = if trains { model_ref::model(&uri, self.id) } else { dataset(&uri) };
                 let Some(asset) = asset else { continue };
                 let evidence = self.document.evidence(&at);
-                for input in inputs.iter().filter(|_| trains) {
+                for input in inputs.iter().take(64).filter(|_| trains) {
                     self.found.relate(asset.id.as_str(), RelationKind::TrainedOn, input, &evidence);
                 }
                 if let Some(bucket) = model_ref::bucket(&uri).filter(|bucket| bucket.id != asset.id) {

@@ -37,7 +37,13 @@ const MANIFEST: Structured = Structured {
     name: "kubernetes",
     critical: true,
     markers: &["apiVersion", "kind"],
-    matches: |value| text(value, "apiVersion").is_some() && text(value, "kind").is_some(),
+    // other systems' resources have a kind and a version as well, but keep their names elsewhere
+    matches: |value| {
+        text(value, "apiVersion").is_some()
+            && text(value, "kind").is_some()
+            && (["metadata", "spec"].iter().any(|key| value.get(key).is_some_and(Value::is_object))
+                || ["items", "clusters"].iter().any(|key| value.get(key).is_some_and(Value::is_array)))
+    },
     read,
 };
 

@@ -395,3 +395,17 @@ fn kustomizations_hold_their_resources() {
     let ai = |name: &str| discovery.inventory.get(&file(name)).unwrap().ai;
     assert_eq!((ai("base"), ai("prod")), (false, true));
 }
+
+#[test]
+fn what_is_no_manifest() {
+    for value in [
+        serde_json::json!({"apiVersion": "2023-05-01", "kind": "OpenAI", "type": "Microsoft.X/y", "name": "n"}),
+        serde_json::json!({"apiVersion": "v2", "name": "chart"}),
+        serde_json::json!({"kind": "Pod", "metadata": {"name": "p"}}),
+    ] {
+        assert!(
+            !super::FORMATS.iter().any(|format| format.name == "kubernetes" && (format.matches)(&value)),
+            "{value}"
+        );
+    }
+}

@@ -257,12 +257,12 @@ fn read_ml(document: &Document, found: &mut Found) {
     if kind == AssetKind::Endpoint {
         asset = asset.alias(format!("azureml-endpoint:{name}"));
     }
-    touched(document, &id, kind, found);
+    touched(document, &id, found);
     found.inventory.add(asset);
 }
 
 /// `azureml:NAME:VERSION` and other references of a job, deployment or component.
-fn touched(document: &Document, id: &str, kind: AssetKind, found: &mut Found) {
+fn touched(document: &Document, id: &str, found: &mut Found) {
     let value = &document.value;
     let model = value.get("model").map(|model| model.as_str().or_else(|| text(model, "path")));
     if let Some(model) = model.flatten().and_then(|model| registered(model, id)) {
@@ -282,7 +282,6 @@ fn touched(document: &Document, id: &str, kind: AssetKind, found: &mut Found) {
     for (name, output, pointer) in entries(value, "outputs", "") {
         data(document, id, (name, output), &pointer, true, found);
     }
-    let _ = kind;
 }
 
 /// An input that is read, or an output that is written: a model when it says so.

@@ -308,13 +308,10 @@ impl Pipeline {
                     _ => local("endpoint"),
                 };
                 let endpoint = Asset::new(id, AssetKind::Endpoint, name).ai();
-                for (flags, does) in [(["--model", "--model-name", "-m", "--model-uri"], RelationKind::Serves)] {
-                    if let Some(model) =
-                        flag(rest, &flags).and_then(|model| model_ref::model(model, endpoint.id.as_str()))
-                    {
-                        found.relate(endpoint.id.as_str(), does, model.id.as_str(), evidence);
-                        found.inventory.add(model.seen(evidence.clone()));
-                    }
+                let model = flag(rest, &["--model", "--model-name", "-m", "--model-uri"]);
+                if let Some(model) = model.and_then(|model| model_ref::model(model, endpoint.id.as_str())) {
+                    found.relate(endpoint.id.as_str(), RelationKind::Serves, model.id.as_str(), evidence);
+                    found.inventory.add(model.seen(evidence.clone()));
                 }
                 endpoint
             }

@@ -287,3 +287,23 @@ fn what_is_no_pipeline() {
         assert!(inventory.assets().all(|asset| asset.kind != AssetKind::Pipeline), "{text}");
     }
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn cut_and_changed_text_is_read_without_a_panic(
+        name in proptest::sample::select(&["Jenkinsfile", "values.yaml", "a.yaml", "dvc.lock", "x.tpl", "Dockerfile", "MLproject"][..]),
+        seed in proptest::sample::select(&[WORKFLOW, TEMPLATE, JENKINS][..]),
+        cut in 0..500_usize,
+        noise in "[{}\\[\\]\"'\\\\$#|: \n a-z-]{0,40}",
+    ) {
+        let at = (0..=cut.min(seed.len())).rev().find(|at| seed.is_char_boundary(*at)).unwrap_or(0);
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(name), format!("{}{noise}{}", &seed[..at], &seed[at..])).unwrap();
+        discover([folder.path()]);
+    }
+}
+
+const TEMPLATE: &str = "{{- define \"a.b\" }}x{{ end }}\napiVersion: v1\nkind: Secret\nmetadata:\n  name: {{ include \"a.fullname\" . }}\n{{- if .Values.x }}\ndata: {{ toYaml . }}\n{{- else }}\nb: {{ .Values.y | default \"z\" }}\n{{- end }}\n";
+const JENKINS: &str = "pipeline {\n stages { stage('A') { steps { sh \"\"\"\n pip install torch \\\n && python train.py\n\"\"\" } } }\n}\n";

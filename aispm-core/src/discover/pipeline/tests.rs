@@ -120,6 +120,8 @@ fn a_deploy_without_a_gate_is_told_and_a_plain_build_is_not_ai() {
     let (pipeline, does, _) = one("w.yml", plain, "github-workflow");
     assert!(!pipeline.ai);
     assert_eq!(does[1], "pip install -r requirements.txt pytest && pytest: test");
+    let (_folder, inventory, _) = files(&[("w.yml", plain)]);
+    assert!(inventory.assets().all(|asset| !asset.ai));
 }
 
 #[test]
@@ -299,8 +301,9 @@ proptest::proptest! {
         noise in "[{}\\[\\]\"'\\\\$#|: \n a-z-]{0,40}",
     ) {
         let at = (0..=cut.min(seed.len())).rev().find(|at| seed.is_char_boundary(*at)).unwrap_or(0);
+        let (before, after) = seed.split_at(at);
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(name), format!("{}{noise}{}", &seed[..at], &seed[at..])).unwrap();
+        std::fs::write(folder.path().join(name), format!("{before}{noise}{after}")).unwrap();
         discover([folder.path()]);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::asset::{Asset, AssetKind, Authentication, Document, Result};
+use crate::asset::{Asset, AssetKind, Authentication, Document, RelationKind, Result};
 
 /// The built-in tables, indexed once.
 pub(super) fn catalog() -> &'static Catalog {
@@ -398,6 +398,8 @@ pub(super) enum ServerRole {
     Agent,
     Evaluation,
     Mcp,
+    /// Fetches models for others.
+    Loader,
 }
 
 /// What calls in code stand for.
@@ -426,9 +428,34 @@ pub(super) struct Kubernetes {
     pub(super) restricted: BTreeMap<String, Vec<String>>,
     pub(super) identity: BTreeMap<String, Vec<String>>,
     pub(super) key: BTreeMap<String, Vec<String>>,
-    pub(super) ai_kinds: HashSet<String>,
-    pub(super) training_kinds: HashSet<String>,
-    pub(super) ai_groups: Vec<String>,
+    pub(super) kinds: Vec<CustomKind>,
+    pub(super) references: Vec<Reference>,
+    pub(super) cluster_wide: HashSet<String>,
+}
+
+/// What resources of some kinds and API groups are.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CustomKind {
+    pub(super) kinds: HashSet<String>,
+    pub(super) groups: Vec<String>,
+    pub(super) is: AssetKind,
+    #[serde(default = "yes")]
+    pub(super) ai: bool,
+}
+
+/// What a field of a resource names, and how the two relate.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reference {
+    pub(super) of: Vec<String>,
+    pub(super) at: String,
+    pub(super) does: RelationKind,
+    pub(super) to: String,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// What in Terraform configuration is AI.
@@ -448,7 +475,7 @@ const KUBERNETES: &str = include_str!("../../data/discover/kubernetes.yaml");
 const HCL: &str = include_str!("../../data/discover/hcl.yaml");
 
 /// A built-in table; a test checks that each loads, an empty one would only recognise nothing.
-fn table<T: DeserializeOwned + Default>(name: &str, text: &str) -> T {
+pub(super) fn table<T: DeserializeOwned + Default>(name: &str, text: &str) -> T {
     Document::config(name, text).unwrap_or_default()
 }
 

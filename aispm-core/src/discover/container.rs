@@ -22,12 +22,14 @@ impl Container {
     /// Adds what this container tells to its owner (workload, service, project) and to the inventory.
     pub(super) fn describe(&self, owner: &mut Asset, found: &mut Found) {
         if let Some((reference, evidence)) = &self.image {
-            let image = image_asset(reference).seen(evidence.clone().excerpt(reference));
-            let verb =
-                if owner.kind == AssetKind::ContainerImage { RelationKind::DerivedFrom } else { RelationKind::RunsOn };
-            found.relate(owner.id.as_str(), verb, image.id.as_str(), evidence);
             append(owner, "images", reference);
-            found.inventory.add(image);
+            if named(reference) {
+                let image = image_asset(reference).seen(evidence.clone().excerpt(reference));
+                let image_owner = owner.kind == AssetKind::ContainerImage;
+                let verb = if image_owner { RelationKind::DerivedFrom } else { RelationKind::RunsOn };
+                found.relate(owner.id.as_str(), verb, image.id.as_str(), evidence);
+                found.inventory.add(image);
+            }
         }
         let settings = self.settings();
         let server = self.server(&settings);
@@ -37,7 +39,7 @@ impl Container {
                 owner.authentication =
                     Some(owner.authentication.map_or(authentication, |known| known.min(authentication)));
             }
-            if let Some((reference, evidence)) = &self.image {
+            if let Some((reference, evidence)) = self.image.as_ref().filter(|(reference, _)| named(reference)) {
                 // the image is AI as well: its name says what is served
                 let mut image = image_asset(reference).seen(evidence.clone().excerpt(reference)).ai();
                 image.properties.insert("model_server".into(), server.name.as_str().into());
@@ -135,6 +137,9 @@ impl Container {
             });
             named.extend(at.and_then(|window| window.last()).and_then(|s| Some((s.value?, s.evidence))));
         }
+        if server.is_some_and(|server| server.role == ServerRole::Loader) {
+            named.extend(line.iter().filter_map(|s| Some((s.value.filter(|v| v.contains("://"))?, s.evidence))));
+        }
         let revision = settings
             .iter()
             .find(|s| table.revision_flags.contains(s.name) || s.variable && table.revision_env.contains(s.name))
@@ -163,6 +168,7 @@ impl Container {
             let verb = match server.map(|s| s.role) {
                 _ if remote || owner.kind == AssetKind::TrainingJob => RelationKind::Uses,
                 Some(ServerRole::Server) => RelationKind::Serves,
+                Some(ServerRole::Loader) => RelationKind::Reads,
                 None if owner.ai => RelationKind::Serves,
                 _ => RelationKind::Uses,
             };
@@ -172,6 +178,7 @@ impl Container {
             ids.push(model.id.to_string());
             found.inventory.add(model.seen(evidence.clone().excerpt(value)));
         }
+        adapters(owner, ids.first(), settings, found);
         ids
     }
 
@@ -250,6 +257,9 @@ impl Container {
         let settings = self.settings();
         let words = &catalog().servers.train_words;
         let server = self.server(&settings);
+        if server.is_some_and(|server| server.role == ServerRole::Loader) {
+            return false;
+        }
         settings.iter().any(|s| {
             !s.variable && (s.name.is_empty() || s.value.is_some()) && mentions(s.value.unwrap_or_default(), words)
         }) || server.is_some_and(|s| s.role == ServerRole::Training)
@@ -264,9 +274,54 @@ struct Setting<'a> {
     evidence: &'a Evidence,
 }
 
+/// Adapters that are loaded onto the base model: `--lora-modules name=path …`, also as JSON, and `LORA_ADAPTERS`.
+fn adapters(owner: &Asset, base: Option<&String>, settings: &[Setting<'_>], found: &mut Found) {
+    let mut within = false;
+    for setting in settings {
+        if !setting.name.is_empty() {
+            within = matches!(setting.name, "--lora-modules" | "--lora-adapters" | "--lora-paths" | "LORA_ADAPTERS");
+        }
+        for value in setting.value.filter(|_| within).into_iter().flat_map(|value| value.split(',')) {
+            // what `name=path` names, or the value after `"path":`
+            let value = value.trim_matches(['{', '}', '"', '\'', ' ']);
+            let value = value.rsplit_once('=').map_or(value, |(_, path)| path);
+            let value = value.strip_prefix("path\":").unwrap_or(value).trim_matches(['"', ' ']);
+            let Some(mut adapter) = model_ref::model(value, owner.id.as_str()).filter(|_| value.contains('/')) else {
+                continue;
+            };
+            adapter.model_type = Some(ModelType::FineTuned);
+            adapter.properties.insert("adapter".into(), true.into());
+            found.relate(owner.id.as_str(), RelationKind::Serves, adapter.id.as_str(), setting.evidence);
+            if let Some(base) = base.filter(|base| *base != adapter.id.as_str()) {
+                found.relate(adapter.id.as_str(), RelationKind::DerivedFrom, base, setting.evidence);
+            }
+            found.inventory.add(adapter.seen(setting.evidence.clone().excerpt(value)));
+        }
+    }
+}
+
+/// Whether a reference names an image, and not a variable that nobody filled in.
+fn named(reference: &str) -> bool {
+    !reference.is_empty() && !reference.contains(['$', '{', '<', ' '])
+}
+
+/// An image as an asset, AI when it is known as a model server or the like.
+pub(super) fn known_image(reference: &str) -> Asset {
+    let asset = image_asset(reference);
+    let server = |pattern: &String| image_matches(reference, pattern);
+    match catalog().servers.servers.iter().find(|known| known.images.iter().any(server)) {
+        Some(server) => asset.with("model_server", server.name.as_str()).ai(),
+        None => asset,
+    }
+}
+
 /// Turns a workload into what its server is, and notes the server.
 fn recognise(owner: &mut Asset, server: &Server) {
     owner.ai = true;
+    if server.role == ServerRole::Loader {
+        owner.properties.entry("role").or_insert_with(|| "loader".into());
+        return;
+    }
     owner.properties.entry("model_server").or_insert_with(|| server.name.as_str().into());
     if owner.kind == AssetKind::Workload {
         owner.kind = match server.role {
@@ -274,12 +329,13 @@ fn recognise(owner: &mut Asset, server: &Server) {
             ServerRole::Notebook => AssetKind::Notebook,
             ServerRole::Registry => AssetKind::ModelRegistry,
             ServerRole::Mcp => AssetKind::McpServer,
+            ServerRole::Evaluation => AssetKind::Evaluation,
             ServerRole::Server
             | ServerRole::Gateway
             | ServerRole::Training
             | ServerRole::Pipeline
             | ServerRole::Agent
-            | ServerRole::Evaluation => AssetKind::Workload,
+            | ServerRole::Loader => AssetKind::Workload,
         };
     }
 }

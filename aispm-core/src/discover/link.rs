@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::format::Found;
 use super::gcp;
-use super::kubernetes::internet;
+use super::kubernetes::{self, internet};
 use super::ownership;
 use super::resolve::resolve;
 use super::walk::folder_name;
@@ -29,8 +29,10 @@ pub(super) fn join(discovery: &mut Discovery) {
     let mut found = Found::default();
     gcp::join(&mut discovery.inventory);
     select(&discovery.inventory, &mut found);
+    kubernetes::settle(&discovery.inventory, &mut found);
     routes(&mut discovery.inventory, &mut found);
     discovery.inventory.extend(found.inventory);
+    kubernetes::guard(&mut discovery.inventory);
     reach(&mut discovery.inventory);
     made_from(&mut discovery.inventory);
     aws::join(&mut discovery.inventory);
@@ -52,9 +54,16 @@ fn select(inventory: &Inventory, found: &mut Found) {
     }
     for asset in inventory.assets() {
         let (selector, kind, everything) = match (asset.text("kubernetes_kind"), asset.kind) {
-            (Some("Service"), AssetKind::Endpoint) => (asset.properties.get("selector"), RelationKind::Exposes, false),
-            (Some("NetworkPolicy"), _) => {
-                let labels = asset.properties.get("podSelector").map(|s| s.get("matchLabels").unwrap_or(&Value::Null));
+            (Some("Service" | "InferencePool"), AssetKind::Endpoint) => {
+                (asset.properties.get("selector"), RelationKind::Exposes, false)
+            }
+            (Some("NetworkPolicy" | "AuthorizationPolicy" | "RequestAuthentication" | "PeerAuthentication"), _) => {
+                let selector = asset.properties.get("podSelector");
+                // expressions are not evaluated: better no policy than one taken to cover what it does not
+                if selector.is_some_and(|s| s.get("matchExpressions").is_some()) {
+                    continue;
+                }
+                let labels = selector.map(|s| s.get("matchLabels").unwrap_or(&Value::Null));
                 (labels, RelationKind::AppliesTo, true)
             }
             _ => continue,
@@ -119,12 +128,17 @@ fn reach(inventory: &mut Inventory) {
         .filter_map(|(from, _)| inventory.get(from.as_str()))
         .map(|asset| (asset.id.clone(), guarded(asset)))
         .collect();
+    let walls = kubernetes::walls(inventory);
     let mut arriving: BTreeMap<AssetId, Exposure> = BTreeMap::new();
     for _ in 0..HOPS {
         let mut changed = false;
         for (from, to) in &edges {
             let Some(source) = inventory.get(from.as_str()) else { continue };
-            let open = source.exposure.max(arriving.get(from).copied());
+            let (own, through) = (source.exposure, arriving.get(from).copied());
+            let open = match walls.get(to) {
+                Some(wall) => own.map(|e| e.min(wall.direct)).max(through.map(|e| e.min(wall.forwarded))),
+                None => own.max(through),
+            };
             let (ai, Some(exposure)) = (inventory.get(to.as_str()).is_some_and(|a| a.ai), open) else { continue };
             let passed = if guards.get(from) == Some(&true) { exposure.min(Exposure::Internal) } else { exposure };
             if arriving.get(to).is_none_or(|known| *known < passed) {

@@ -1,52 +1,64 @@
 //! Kubernetes manifests and exports: YAML or JSON, several documents, `List`s. Ids are
 //! `k8s://CLUSTER/NAMESPACE/KIND/NAME`; what is not in a namespace has `-` for it.
 
+mod aibom;
+mod helm;
+mod kustomize;
 mod network;
 mod rbac;
+mod resource;
+mod serving;
+mod settle;
+mod storage;
+mod template;
 mod workload;
 
 use serde_json::{Map, Value};
 
+pub(super) use helm::chart;
 pub(super) use network::internet;
+pub(super) use rbac::cloud_identity;
+pub(super) use resource::{at_path, dataset};
+pub(super) use settle::{beside, guard, settle, walls};
 
+use super::catalog::catalog;
 use super::format::{Found, Structured, Textual};
-use crate::asset::{Asset, AssetKind, Document, Evidence};
+use super::pipeline;
+use crate::asset::{
+    Asset, AssetKind, Document, Error, ErrorKind, Evidence, OwnerClaim, OwnerSource, RelationKind, pointer_key,
+};
 
-pub(super) const FORMATS: &[Structured] = &[MANIFEST];
+pub(super) const FORMATS: &[Structured] =
+    &[kustomize::KUSTOMIZATION, MANIFEST, helm::CHART, helm::REQUIREMENTS, aibom::SCRAPER, aibom::PATTERNS];
 
-pub(super) const TEXTS: &[Textual] = &[];
+pub(super) const TEXTS: &[Textual] = &[template::HELPER, template::TEMPLATE, helm::VALUES];
 
 const MANIFEST: Structured = Structured {
     name: "kubernetes",
     critical: true,
     in_parts: true,
     markers: &["apiVersion", "kind"],
-    matches: |value| text(value, "apiVersion").is_some() && text(value, "kind").is_some(),
+    // other systems' resources have a kind and a version as well, but keep their names elsewhere
+    matches: |value| {
+        text(value, "apiVersion").is_some()
+            && text(value, "kind").is_some()
+            && (["metadata", "spec"].iter().any(|key| value.get(key).is_some_and(Value::is_object))
+                || ["items", "clusters"].iter().any(|key| value.get(key).is_some_and(Value::is_array)))
+    },
     read,
 };
 
-/// Kinds that are in no namespace.
-const CLUSTER_WIDE: &[&str] = &[
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "ClusterServingRuntime",
-    "CustomResourceDefinition",
-    "IngressClass",
-    "Namespace",
-    "Node",
-    "PersistentVolume",
-    "PriorityClass",
-    "StorageClass",
-    "ValidatingWebhookConfiguration",
-    "MutatingWebhookConfiguration",
-    "GatewayClass",
-];
+/// Labels and annotations that name an owner, an environment, and classes of data.
+const OWNER: &[&str] = &["owner", "team", "app.kubernetes.io/managed-by-team", "app.kubernetes.io/owner"];
+const ENVIRONMENT: &[&str] = &["environment", "env", "app.kubernetes.io/environment"];
+const DATA_CLASS: &[&str] = &["data-classification", "data_classification", "data-class", "data_class", "sensitivity"];
 
 /// One Kubernetes object and its place in the document.
 struct Object<'a> {
     document: &'a Document,
     value: &'a Value,
     pointer: String,
+    group: &'a str,
     kind: &'a str,
     name: &'a str,
 }
@@ -54,46 +66,64 @@ struct Object<'a> {
 fn read(document: &Document, found: &mut Found) {
     let Value::Object(_) = &document.value else { return };
     let items = document.value.get("items").and_then(Value::as_array);
-    match items.filter(|_| text(&document.value, "kind").is_some_and(|kind| kind.ends_with("List"))) {
-        Some(items) => {
+    let listed = text(&document.value, "kind").and_then(|kind| kind.strip_suffix("List"));
+    match (items, listed) {
+        (Some(items), Some(listed)) => {
             for (i, item) in items.iter().enumerate() {
-                object(document, item, format!("/items/{i}"), found);
+                object(document, item, &format!("/items/{i}"), listed, found);
+            }
+            if document.value.pointer("/metadata/continue").and_then(Value::as_str).is_some_and(|next| !next.is_empty())
+            {
+                found.cut = Some(Error::new(ErrorKind::Malformed, "one page of a list: `metadata.continue` is set"));
             }
         }
-        None => object(document, &document.value, String::new(), found),
+        _ => object(document, &document.value, "", "", found),
     }
 }
 
-fn object(document: &Document, value: &Value, pointer: String, found: &mut Found) {
-    let Some(kind) = text(value, "kind") else { return };
+/// Reads one object; the items of a typed list take their kind and API version from it.
+fn object(document: &Document, value: &Value, pointer: &str, listed: &str, found: &mut Found) {
+    let Some(kind) = text(value, "kind").or(Some(listed)).filter(|kind| !kind.is_empty()) else { return };
     if kind == "Config" && value.get("clusters").is_some() {
         kubeconfig(document, value, found);
         return;
     }
     let metadata = value.get("metadata");
     let Some(name) = metadata.and_then(|m| text(m, "name").or_else(|| text(m, "generateName"))) else { return };
-    let object = Object { document, value, pointer, kind, name };
-    match kind {
-        "Role" | "ClusterRole" => rbac::role(&object, found),
-        "RoleBinding" | "ClusterRoleBinding" => rbac::binding(&object, found),
-        "ServiceAccount" => rbac::service_account(&object, found),
-        "Service" if object.group() == "" => network::service(&object, found),
-        "Ingress" => network::ingress(&object, found),
-        "HTTPRoute" | "GRPCRoute" | "TCPRoute" | "TLSRoute" => network::route(&object, found),
-        "VirtualService" => network::virtual_service(&object, found),
-        "Gateway" => network::gateway(&object, found),
-        "NetworkPolicy" => network::policy(&object, found),
-        "Secret" | "ConfigMap" => store(&object, found),
+    let version = text(value, "apiVersion").or_else(|| text(&document.value, "apiVersion"));
+    let group = version.and_then(|version| version.rsplit_once('/')).map_or("", |(group, _)| group);
+    if !pointer.is_empty() && pipeline::in_cluster(kind, group) {
+        super::format::dispatch(&document.part(pointer, value.clone()), found);
+        return;
+    }
+    let object = Object { document, value, pointer: pointer.to_owned(), group, kind, name };
+    match (kind, group) {
+        ("Role" | "ClusterRole", _) => rbac::role(&object, found),
+        ("RoleBinding" | "ClusterRoleBinding", _) => rbac::binding(&object, found),
+        ("ServiceAccount", _) => rbac::service_account(&object, found),
+        ("Service", "") => network::service(&object, found),
+        ("Ingress" | "IngressRoute", _) => network::ingress(&object, found),
+        ("HTTPRoute" | "GRPCRoute" | "TCPRoute" | "TLSRoute" | "UDPRoute" | "AIGatewayRoute" | "MCPRoute", _) => {
+            network::route(&object, found);
+        }
+        ("Route", "route.openshift.io") => network::openshift(&object, found),
+        ("VirtualService", _) => network::virtual_service(&object, found),
+        ("Gateway", _) => network::gateway(&object, found),
+        ("InferencePool", _) => network::pool(&object, found),
+        ("ServiceEntry" | "Backend", _) => network::outside(&object, found),
+        ("NetworkPolicy", _) => network::policy(&object, found),
+        ("AuthorizationPolicy" | "RequestAuthentication" | "PeerAuthentication", _) => network::mesh(&object, found),
+        ("SecurityPolicy", _) => network::security_policy(&object, found),
+        ("Secret" | "ConfigMap", _) => storage::store(&object, found),
+        ("ExternalSecret" | "SealedSecret" | "SecretProviderClass", _) => storage::external_secret(&object, found),
+        ("PersistentVolumeClaim" | "PersistentVolume", _) => storage::volume(&object, found),
         _ => workload::read(&object, found),
     }
+    resource::owners(&object, found);
+    resource::references(&object, found);
 }
 
 impl<'a> Object<'a> {
-    /// The API group, empty for the core group.
-    fn group(&self) -> &'a str {
-        text(self.value, "apiVersion").and_then(|version| version.rsplit_once('/')).map_or("", |(group, _)| group)
-    }
-
     fn metadata(&self, key: &str) -> Option<&'a Value> {
         self.value.get("metadata")?.get(key)
     }
@@ -103,7 +133,7 @@ impl<'a> Object<'a> {
     }
 
     fn namespace(&self) -> &'a str {
-        if CLUSTER_WIDE.contains(&self.kind) {
+        if catalog().kubernetes.cluster_wide.contains(self.kind) {
             return "-";
         }
         self.metadata("namespace").and_then(Value::as_str).unwrap_or("default")
@@ -144,26 +174,48 @@ impl<'a> Object<'a> {
                 }
             }
         }
-        let label = |names: &[&str]| {
-            let labels = self.metadata("labels")?;
-            names.iter().find_map(|name| text(labels, name)).map(str::to_owned)
-        };
-        asset.owner = label(&["owner", "team", "app.kubernetes.io/managed-by-team"]);
-        asset.environment = label(&["environment", "env", "app.kubernetes.io/environment"]);
+        for (part, keys) in ["labels", "annotations"].iter().filter_map(|part| Some((part, self.metadata(part)?))) {
+            let named = |names: &[&str]| {
+                let key = names.iter().find(|name| text(keys, name).is_some_and(|value| !value.is_empty()))?;
+                Some((text(keys, key)?.to_owned(), self.at(&format!("/metadata/{part}/{}", pointer_key(key)))))
+            };
+            if let Some((owner, evidence)) = named(OWNER) {
+                asset.claim(OwnerClaim::new(OwnerSource::Label, owner, evidence));
+            }
+            asset.environment = asset.environment.take().or(named(ENVIRONMENT).map(|(name, _)| name));
+            asset.data_classes.extend(named(DATA_CLASS).map(|(class, _)| class.to_ascii_lowercase()));
+        }
         asset
     }
-}
 
-/// A Secret or ConfigMap: the names of its keys, never their values.
-fn store(object: &Object<'_>, found: &mut Found) {
-    let kind = if object.kind == "Secret" { AssetKind::Secret } else { AssetKind::Resource };
-    let parts = ["data", "stringData", "binaryData"].iter().filter_map(|key| object.value.get(key)?.as_object());
-    let keys: Vec<Value> = parts.flat_map(Map::keys).map(|key| key.as_str().into()).collect();
-    let mut asset = object.asset(kind).with("keys", keys);
-    if let Some(type_) = text(object.value, "type") {
-        asset.properties.insert("secret_type".into(), type_.into());
+    /// Names another asset, with a stub of it so that both ends are known.
+    fn relate(&self, from: &str, does: RelationKind, to: Asset, evidence: &Evidence, found: &mut Found) {
+        // a name that a controller fills in later names nothing yet
+        if !to.id.as_str().contains("{{") {
+            found.relate(from, does, to.id.as_str(), evidence);
+            found.inventory.add(to.seen(evidence.clone()));
+        }
     }
-    found.inventory.add(asset);
+
+    /// Another object of this namespace as far as its name tells.
+    fn stub(&self, kind: &str, namespace: Option<&str>, name: &str) -> Asset {
+        let wide = catalog().kubernetes.cluster_wide.contains(kind);
+        let namespace = if wide { "-" } else { namespace.unwrap_or(self.namespace()) };
+        let known = match kind {
+            "Secret" => AssetKind::Secret,
+            "Service" | "InferencePool" => AssetKind::Endpoint,
+            "ServiceAccount" => AssetKind::ServiceAccount,
+            "Gateway" => AssetKind::NetworkEntry,
+            "Deployment" | "StatefulSet" | "DaemonSet" | "InferenceService" | "NIMService" => AssetKind::Workload,
+            "Dataset" => AssetKind::Dataset,
+            "MCPServer" | "ToolServer" | "RemoteMCPServer" => AssetKind::McpServer,
+            _ => AssetKind::Resource,
+        };
+        Asset::new(id(self.cluster(), namespace, kind, name), known, name)
+            .with("kubernetes_kind", kind)
+            .with("cluster", self.cluster())
+            .with("namespace", namespace)
+    }
 }
 
 /// A kubeconfig: its clusters; never its credentials.

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::resource::at_path;
 use super::{Object, id, list, text};
 use crate::asset::{Asset, AssetId, AssetKind, Authentication, Evidence, Exposure, RelationKind};
 use crate::discover::catalog::catalog;
+use crate::discover::container::append;
 use crate::discover::format::Found;
+use crate::discover::model_ref;
 
 /// A Service; which workloads it leads to is found out when all files are read.
 pub(super) fn service(object: &Object<'_>, found: &mut Found) {
@@ -40,7 +43,19 @@ pub(super) fn service(object: &Object<'_>, found: &mut Found) {
         });
         asset.encryption.in_transit = Some(tls);
     }
+    addresses(object, &mut asset);
     publish(asset, exposure, &object.at("/spec/type").excerpt(kind), found);
+}
+
+/// The names and addresses that the cluster gave a load balancer, a Gateway or an Ingress.
+fn addresses(object: &Object<'_>, asset: &mut Asset) {
+    for place in
+        ["status/loadBalancer/ingress/*/hostname", "status/loadBalancer/ingress/*/ip", "status/addresses/*/value"]
+    {
+        for (_, address) in at_path(object.value, place) {
+            append(asset, "addresses", address.as_str().unwrap_or_default());
+        }
+    }
 }
 
 /// An Ingress and the Services behind it.
@@ -60,6 +75,8 @@ pub(super) fn ingress(object: &Object<'_>, found: &mut Found) {
     if !class.is_empty() {
         asset.properties.insert("ingress_class".into(), class.into());
     }
+    addresses(object, &mut asset);
+    traefik(object, spec, &mut asset);
     let internal =
         alb || class.contains("internal") || class.contains("private") || annotated(object, &tables.internal);
     let exposure = match internal {
@@ -80,12 +97,33 @@ pub(super) fn ingress(object: &Object<'_>, found: &mut Found) {
             );
         }
     }
+    for (pointer, name) in at_path(object.value, "spec/routes/*/services/*/name") {
+        let Some(name) = name.as_str() else { continue };
+        leads_to(object, &endpoint, &object.sibling("Service", name), name, &object.at(&pointer), found);
+    }
     for (backend, pointer) in backends {
         let name = backend.pointer("/service/name").and_then(Value::as_str).or_else(|| text(backend, "serviceName"));
         if let Some(name) = name {
             leads_to(object, &endpoint, &object.sibling("Service", name), name, &object.at(&pointer), found);
         }
     }
+}
+
+/// What Traefik's IngressRoute says where an Ingress has annotations.
+fn traefik(object: &Object<'_>, spec: &Value, asset: &mut Asset) {
+    if object.kind != "IngressRoute" {
+        return;
+    }
+    asset.encryption.in_transit = Some(spec.get("tls").is_some());
+    let hosts = at_path(object.value, "spec/routes/*/match");
+    let hosts: Vec<Value> = hosts.into_iter().map(|(_, rule)| rule.clone()).collect();
+    asset.properties.insert("hosts".into(), hosts.into());
+    let guard = at_path(object.value, "spec/routes/*/middlewares/*/name").into_iter().find_map(|(_, name)| {
+        let name = name.as_str()?;
+        ["auth", "oidc", "oauth", "jwt"].iter().any(|word| name.contains(word)).then_some(name.contains("basic"))
+    });
+    asset.authentication =
+        guard.map(|basic| if basic { Authentication::Key } else { Authentication::Identity }).or(asset.authentication);
 }
 
 /// A Gateway API route. From where it is reached depends on its gateways and is settled when all files are read.
@@ -95,6 +133,7 @@ pub(super) fn route(object: &Object<'_>, found: &mut Found) {
     asset.authentication = own_authentication(object);
     asset.properties.insert("hosts".into(), spec.get("hostnames").cloned().unwrap_or(Value::Array(Vec::new())));
     let gateways: Vec<Value> = list(spec, "parentRefs")
+        .chain(list(spec, "targetRefs"))
         .filter(|(_, parent)| text(parent, "kind").is_none_or(|kind| kind == "Gateway"))
         .filter_map(|(_, parent)| {
             let namespace = text(parent, "namespace").unwrap_or(object.namespace());
@@ -106,14 +145,90 @@ pub(super) fn route(object: &Object<'_>, found: &mut Found) {
         found.relate(gateway, RelationKind::Exposes, &endpoint, &object.at("/spec/parentRefs"));
     }
     asset.properties.insert("gateways".into(), gateways.into());
+    asset.ai |= matches!(object.kind, "AIGatewayRoute" | "MCPRoute");
     found.inventory.add(asset);
+    routed_models(object, &endpoint, found);
     for (i, rule) in list(spec, "rules") {
         for (j, backend) in list(rule, "backendRefs") {
             let Some(name) = text(backend, "name") else { continue };
-            let kind = text(backend, "kind").unwrap_or("Service");
+            let default = if object.kind == "AIGatewayRoute" { "AIServiceBackend" } else { "Service" };
+            let kind = text(backend, "kind").unwrap_or(default);
             let namespace = text(backend, "namespace").unwrap_or(object.namespace());
             let service = id(object.cluster(), namespace, kind, name);
             leads_to(object, &endpoint, &service, name, &object.at(&format!("/spec/rules/{i}/backendRefs/{j}")), found);
+        }
+    }
+}
+
+/// The models that a route chooses by a header.
+fn routed_models(object: &Object<'_>, endpoint: &str, found: &mut Found) {
+    for (pointer, header) in at_path(object.value, "spec/rules/*/matches/*/headers/*") {
+        let by_model = text(header, "name").is_some_and(|name| name.eq_ignore_ascii_case("x-ai-eg-model"));
+        let model = text(header, "value").filter(|_| by_model).and_then(|name| model_ref::model(name, endpoint));
+        if let Some(model) = model {
+            let evidence = object.at(&format!("{pointer}/value")).excerpt(&model.name);
+            object.relate(endpoint, RelationKind::Serves, model, &evidence, found);
+        }
+    }
+}
+
+/// An InferencePool: the model servers that its selector matches are found when all files are read.
+pub(super) fn pool(object: &Object<'_>, found: &mut Found) {
+    let mut asset = object.asset(AssetKind::Endpoint).ai();
+    let selector = object.spec().and_then(|spec| spec.get("selector"));
+    if let Some(selector) = selector.map(|selector| selector.get("matchLabels").unwrap_or(selector)) {
+        asset.properties.insert("selector".into(), selector.clone());
+    }
+    asset.exposure = Some(Exposure::Internal);
+    found.inventory.add(asset);
+}
+
+/// A Knative Service gets a public address unless it is labelled otherwise.
+pub(super) fn knative(object: &Object<'_>, workload: &mut Asset, found: &mut Found) {
+    let internal = annotated(object, &catalog().kubernetes.internal);
+    workload.exposure = Some(if internal { Exposure::Internal } else { Exposure::Public });
+    if !internal {
+        internet(workload.id.as_str(), &object.at("/spec"), found);
+    }
+}
+
+/// An OpenShift Route: a public host name for one Service.
+pub(super) fn openshift(object: &Object<'_>, found: &mut Found) {
+    let Some(spec) = object.spec() else { return };
+    let mut asset = object.asset(AssetKind::Endpoint);
+    asset.encryption.in_transit = Some(spec.get("tls").is_some());
+    asset.authentication = own_authentication(object);
+    asset.properties.insert("hosts".into(), text(spec, "host").map(Value::from).into_iter().collect::<Vec<_>>().into());
+    let internal = annotated(object, &catalog().kubernetes.internal);
+    let restricted = annotated(object, &catalog().kubernetes.restricted);
+    let exposure = match (internal, restricted) {
+        (true, _) => Exposure::Internal,
+        (_, true) => Exposure::Restricted,
+        _ => Exposure::Public,
+    };
+    let endpoint = asset.id.to_string();
+    publish(asset, exposure, &object.at("/spec"), found);
+    let targets =
+        at_path(object.value, "spec/to/name").into_iter().chain(at_path(object.value, "spec/alternateBackends/*/name"));
+    for (pointer, name) in targets {
+        let Some(name) = name.as_str() else { continue };
+        leads_to(object, &endpoint, &object.sibling("Service", name), name, &object.at(&pointer), found);
+    }
+}
+
+/// Hosts outside the cluster that it calls: an Istio ServiceEntry, a Backend of a gateway.
+pub(super) fn outside(object: &Object<'_>, found: &mut Found) {
+    let asset = object.asset(AssetKind::Resource);
+    let id = asset.id.to_string();
+    found.inventory.add(asset);
+    let hosts = at_path(object.value, "spec/hosts/*").into_iter();
+    for (pointer, host) in hosts.chain(at_path(object.value, "spec/endpoints/*/fqdn/hostname")) {
+        let Some(host) = host.as_str() else { continue };
+        if let Some(asset) = found.inventory.get_mut(&id) {
+            append(asset, "hosts", host);
+        }
+        if let Some(provider) = catalog().provider_by_host(host) {
+            object.relate(&id, RelationKind::Uses, provider.asset(), &object.at(&pointer).excerpt(host), found);
         }
     }
 }
@@ -150,9 +265,17 @@ pub(super) fn virtual_service(object: &Object<'_>, found: &mut Found) {
 
 /// A Gateway, of the Gateway API or of Istio.
 pub(super) fn gateway(object: &Object<'_>, found: &mut Found) {
-    let asset = object.asset(AssetKind::NetworkEntry);
+    let mut asset = object.asset(AssetKind::NetworkEntry);
     let internal = annotated(object, &catalog().kubernetes.internal);
     let exposure = if internal { Exposure::Internal } else { Exposure::Public };
+    addresses(object, &mut asset);
+    let tls = at_path(object.value, "spec/listeners/*/protocol")
+        .into_iter()
+        .chain(at_path(object.value, "spec/servers/*/port/protocol"));
+    let protocols: Vec<&str> = tls.filter_map(|(_, protocol)| protocol.as_str()).collect();
+    if !protocols.is_empty() {
+        asset.encryption.in_transit = Some(protocols.iter().all(|protocol| matches!(*protocol, "HTTPS" | "TLS")));
+    }
     publish(asset, exposure, &object.at("/spec"), found);
 }
 
@@ -165,6 +288,64 @@ pub(super) fn policy(object: &Object<'_>, found: &mut Found) {
         }
     }
     found.inventory.add(asset);
+}
+
+/// A policy of the mesh: which pods it is for, and whether it lets in only callers that prove who they are.
+pub(super) fn mesh(object: &Object<'_>, found: &mut Found) {
+    let mut asset = object.asset(AssetKind::Policy);
+    let spec = object.spec().unwrap_or(&Value::Null);
+    asset
+        .properties
+        .insert("podSelector".into(), spec.get("selector").cloned().unwrap_or_else(|| serde_json::json!({})));
+    for key in ["action", "mtls", "rules", "jwtRules"] {
+        if let Some(value) = spec.get(key) {
+            asset.properties.insert(key.into(), value.clone());
+        }
+    }
+    let named = |rule: &Value| {
+        let sources = rule.get("from").and_then(Value::as_array).filter(|list| !list.is_empty());
+        let proven = |source: &Value| ["principals", "requestPrincipals"].iter().any(|key| source.get(key).is_some());
+        let claims =
+            list(rule, "when").any(|(_, when)| text(when, "key").is_some_and(|key| key.starts_with("request.auth")));
+        claims || sources.is_some_and(|list| list.iter().all(|entry| entry.get("source").is_some_and(proven)))
+    };
+    let allows = object.kind == "AuthorizationPolicy" && matches!(text(spec, "action"), None | Some("ALLOW"));
+    let rules = spec.get("rules").and_then(Value::as_array);
+    let proven = allows && rules.is_none_or(|rules| rules.iter().all(named)) || text(spec, "action") == Some("CUSTOM");
+    let strict = spec.pointer("/mtls/mode").and_then(Value::as_str) == Some("STRICT");
+    if proven || strict {
+        asset.properties.insert("requires_identity".into(), true.into());
+    }
+    guards(object, spec, proven.then_some(Authentication::Identity), found);
+    found.inventory.add(asset);
+}
+
+/// A SecurityPolicy of Envoy Gateway.
+pub(super) fn security_policy(object: &Object<'_>, found: &mut Found) {
+    let spec = object.spec().unwrap_or(&Value::Null);
+    let has = |keys: &[&str]| keys.iter().any(|key| spec.get(key).is_some());
+    let authentication = match (has(&["jwt", "oidc", "extAuth"]), has(&["basicAuth", "apiKeyAuth"])) {
+        (true, _) => Some(Authentication::Identity),
+        (_, true) => Some(Authentication::Key),
+        _ => None,
+    };
+    let mut asset = object.asset(AssetKind::Policy);
+    let methods: Vec<Value> = spec.as_object().into_iter().flatten().map(|(key, _)| key.as_str().into()).collect();
+    asset.properties.insert("methods".into(), methods.into());
+    found.inventory.add(asset);
+    guards(object, spec, authentication, found);
+}
+
+/// The Gateways and routes that a policy names ask for what it asks for.
+fn guards(object: &Object<'_>, spec: &Value, authentication: Option<Authentication>, found: &mut Found) {
+    let many = list(spec, "targetRefs").map(|(i, target)| (format!("/spec/targetRefs/{i}"), target));
+    let one = spec.get("targetRef").map(|target| ("/spec/targetRef".to_owned(), target));
+    for (pointer, target) in many.chain(one) {
+        let (Some(kind), Some(name)) = (text(target, "kind"), text(target, "name")) else { continue };
+        let mut stub = object.stub(kind, text(target, "namespace"), name);
+        stub.authentication = authentication;
+        object.relate(&object.id(), RelationKind::AppliesTo, stub, &object.at(&pointer), found);
+    }
 }
 
 fn publish(mut asset: Asset, exposure: Exposure, evidence: &Evidence, found: &mut Found) {
@@ -183,8 +364,11 @@ pub(in crate::discover) fn internet(id: &str, evidence: &Evidence, found: &mut F
 }
 
 fn leads_to(object: &Object<'_>, from: &str, service: &str, name: &str, evidence: &Evidence, found: &mut Found) {
-    let kind = if service.contains("/Service/") { AssetKind::Endpoint } else { AssetKind::Resource };
-    let stub = Asset::new(service, kind, name).with("cluster", object.cluster()).seen(evidence.clone().excerpt(name));
+    let of = |kinds: &[&str]| kinds.iter().any(|kind| service.contains(&format!("/{kind}/")));
+    let kind = if of(&["Service", "InferencePool"]) { AssetKind::Endpoint } else { AssetKind::Resource };
+    let mut stub = Asset::new(service, kind, name).with("cluster", object.cluster());
+    stub.ai = of(&["InferencePool", "AIServiceBackend", "InferenceService", "LLMInferenceService"]);
+    let stub = stub.seen(evidence.clone().excerpt(name));
     found.inventory.add(stub);
     found.relate(from, RelationKind::Exposes, service, evidence);
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Object, id, list, text};
-use crate::asset::{Asset, AssetKind, RelationKind};
+use crate::asset::{Asset, AssetKind, RelationKind, pointer_key};
 use crate::discover::format::Found;
 
 pub(super) fn role(object: &Object<'_>, found: &mut Found) {
@@ -55,26 +55,38 @@ pub(super) fn binding(object: &Object<'_>, found: &mut Found) {
 
 /// A service account, and the cloud identity it may become.
 pub(super) fn service_account(object: &Object<'_>, found: &mut Found) {
-    let asset = object.asset(AssetKind::ServiceAccount);
+    let mut asset = object.asset(AssetKind::ServiceAccount);
+    if let Some(flag) = object.value.get("automountServiceAccountToken").and_then(Value::as_bool) {
+        asset.properties.insert("automount_service_account_token".into(), flag.into());
+    }
     let account = asset.id.to_string();
     found.inventory.add(asset);
-    let annotation = |key: &str| object.metadata("annotations").and_then(|annotations| text(annotations, key));
-    let at = |key: &str| object.at(&format!("/metadata/annotations/{}", crate::asset::pointer_key(key)));
-    let mut assume = |key: &str, id: &str, kind: AssetKind, name: &str| {
-        let evidence = at(key).excerpt(id);
-        found.inventory.add(Asset::new(id, kind, name).seen(evidence.clone()));
-        found.relate(&account, RelationKind::CanAssume, id, &evidence);
-    };
-    let aws = "eks.amazonaws.com/role-arn";
-    if let Some(arn) = annotation(aws).filter(|arn| arn.starts_with("arn:")) {
-        assume(aws, arn, AssetKind::Role, arn.rsplit('/').next().unwrap_or(arn));
+    for key in ["secrets", "imagePullSecrets"] {
+        for (i, secret) in list(object.value, key) {
+            let Some(name) = text(secret, "name") else { continue };
+            let evidence = object.at(&format!("/{key}/{i}")).excerpt(name);
+            object.relate(&account, RelationKind::Reads, object.stub("Secret", None, name), &evidence, found);
+        }
     }
-    let google = "iam.gke.io/gcp-service-account";
-    if let Some(email) = annotation(google) {
-        assume(google, &format!("serviceAccount:{email}"), AssetKind::ServiceAccount, email);
+    for (key, value) in object.metadata("annotations").and_then(Value::as_object).into_iter().flatten() {
+        let Some(identity) = value.as_str().and_then(|value| cloud_identity(key, value)) else { continue };
+        let evidence = object.at(&format!("/metadata/annotations/{}", pointer_key(key))).excerpt(&identity.name);
+        object.relate(&account, RelationKind::CanAssume, identity, &evidence, found);
     }
-    let azure = "azure.workload.identity/client-id";
-    if let Some(client) = annotation(azure) {
-        assume(azure, &format!("azure-client:{client}"), AssetKind::ServiceAccount, client);
+}
+
+/// The cloud identity that an annotation lets a service account or pod become.
+pub(in crate::discover) fn cloud_identity(key: &str, value: &str) -> Option<Asset> {
+    match key {
+        "eks.amazonaws.com/role-arn" | "iam.amazonaws.com/role" if value.starts_with("arn:") => {
+            Some(Asset::new(value, AssetKind::Role, value.rsplit('/').next().unwrap_or(value)))
+        }
+        "iam.gke.io/gcp-service-account" if value.contains('@') => {
+            Some(Asset::new(format!("serviceAccount:{value}"), AssetKind::ServiceAccount, value))
+        }
+        "azure.workload.identity/client-id" if !value.is_empty() && !value.contains('$') => {
+            Some(Asset::new(format!("azure-client:{value}"), AssetKind::ServiceAccount, value))
+        }
+        _ => None,
     }
 }

@@ -133,3 +133,279 @@ fn lists_custom_resources_and_roles() {
     assert!(relates(&inventory, "k8s://cluster/-/ClusterRoleBinding/b", "applies_to", account));
     assert!(!serde_json::to_string(&inventory).unwrap().contains("hunter2"));
 }
+
+fn has(inventory: &Inventory, relations: &[(&str, &str, &str)]) {
+    for (from, kind, to) in relations {
+        let have: Vec<String> = inventory.outgoing(from).map(|r| format!("{} {}", r.kind, r.to)).collect();
+        assert!(relates(inventory, from, kind, to), "{from} {kind} {to}: {have:#?}");
+    }
+}
+
+#[test]
+fn models_adapters_runtimes_and_claims_of_kserve() {
+    let inventory = estate(
+        r#"
+apiVersion: serving.kserve.io/v1alpha2
+kind: LLMInferenceService
+metadata: {name: chat, namespace: ai, labels: {team: search, env: production}}
+spec:
+  model: {uri: "pvc://store/base", name: acme/tiny, lora: {adapters: [{name: a, uri: "hf://acme/tiny-lora"}]}}
+  baseRefs: [{name: common}]
+  template: {containers: [{name: main, image: "vllm/vllm-openai:v1", envFrom: [{secretRef: {name: keys}}], resources: {limits: {nvidia.com/gpu: 2}}}]}
+---
+apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata: {name: iris, namespace: ai}
+spec: {predictor: {serviceAccountName: reader, model: {runtime: fast, modelFormat: {name: sklearn}, args: ["--model_id=acme/iris"], storage: {path: iris, parameters: {bucket: acme-models}}}}}
+status: {url: "http://iris.ai.svc.cluster.local"}
+---
+apiVersion: serving.kserve.io/v1alpha1
+kind: ClusterServingRuntime
+metadata: {name: fast}
+spec: {containers: [{name: c, image: "acme/fast:1"}]}
+---
+apiVersion: serving.kserve.io/v1alpha1
+kind: InferenceGraph
+metadata: {name: chain, namespace: ai}
+spec: {nodes: {root: {routerType: Sequence, steps: [{serviceName: iris}]}}}
+"#,
+    )
+    .inventory;
+    let (chat, iris) = ("k8s://cluster/ai/LLMInferenceService/chat", "k8s://cluster/ai/InferenceService/iris");
+    has(
+        &inventory,
+        &[
+            (chat, "serves", "pvc://store/base"),
+            (chat, "serves", "https://huggingface.co/acme/tiny-lora"),
+            ("https://huggingface.co/acme/tiny-lora", "derived_from", "pvc://store/base"),
+            ("k8s://cluster/ai/PersistentVolumeClaim/store", "contains", "pvc://store/base"),
+            (chat, "reads", "k8s://cluster/ai/Secret/keys"),
+            (chat, "uses", "k8s://cluster/ai/LLMInferenceServiceConfig/common"),
+            (iris, "serves", "s3://acme-models/iris"),
+            (iris, "serves", "https://huggingface.co/acme/iris"),
+            (iris, "uses", "k8s://cluster/-/ClusterServingRuntime/fast"),
+            (iris, "runs_as", "k8s://cluster/ai/ServiceAccount/reader"),
+            ("http://iris.ai.svc.cluster.local", "exposes", iris),
+            ("k8s://cluster/ai/InferenceGraph/chain", "invokes", iris),
+        ],
+    );
+    let chat = inventory.get(chat).unwrap();
+    assert_eq!((chat.owner.as_deref(), chat.environment.as_deref()), (Some("search"), Some("production")));
+    assert_eq!(chat.properties["gpu_count"]["nvidia.com/gpu"], 2);
+}
+
+#[test]
+fn custom_resources_of_other_operators() {
+    let inventory = estate(
+        r#"
+apiVersion: kaito.sh/v1beta1
+kind: Workspace
+metadata: {name: w}
+resource: {instanceType: Standard_NC12}
+inference: {preset: {name: phi-3.5}}
+---
+apiVersion: apps.nvidia.com/v1alpha1
+kind: NIMService
+metadata: {name: n}
+spec: {image: {repository: nvcr.io/nim/acme/tiny, tag: "1"}, authSecret: ngc, storage: {nimCache: {name: c}}}
+---
+apiVersion: ray.io/v1
+kind: RayService
+metadata: {name: r}
+spec:
+  serveConfigV2: |
+    applications:
+    - import_path: app:build
+      args: {llm_configs: [{model_loading_config: {model_id: t, model_source: acme/tiny}}]}
+  rayClusterConfig: {headGroupSpec: {template: {spec: {containers: [{name: h, image: "rayproject/ray-llm:2"}]}}}}
+---
+apiVersion: kubeflow.org/v1
+kind: PyTorchJob
+metadata: {name: p}
+spec: {pytorchReplicaSpecs: {Worker: {template: {spec: {containers: [{name: c, image: "acme/train:1", args: [--data, "s3://acme-rows/a", --output-dir, "s3://acme-models/m"]}]}}}}}
+---
+apiVersion: kagent.dev/v1alpha2
+kind: Agent
+metadata: {name: a}
+spec: {declarative: {modelConfig: m, tools: [{type: McpServer, mcpServer: {name: t, kind: MCPServer}}]}}
+---
+apiVersion: acme.example/v1
+kind: Model
+metadata: {name: car}
+spec: {colour: red}
+"#,
+    )
+    .inventory;
+    let id = |kind: &str, name: &str| format!("k8s://cluster/default/{kind}/{name}");
+    has(
+        &inventory,
+        &[
+            (&id("Workspace", "w"), "serves", "model:phi-3.5"),
+            (&id("NIMService", "n"), "runs_on", "pkg:docker/nim/acme/tiny@1?repository_url=nvcr.io"),
+            (&id("NIMService", "n"), "reads", &id("Secret", "ngc")),
+            (&id("NIMService", "n"), "uses", &id("NIMCache", "c")),
+            (&id("RayService", "r"), "serves", "https://huggingface.co/acme/tiny"),
+            (&id("PyTorchJob", "p"), "writes", "s3://acme-models/m"),
+            ("s3://acme-models/m", "trained_on", "arn:aws:s3:::acme-rows"),
+            (&id("Agent", "a"), "has_tool", &id("MCPServer", "t")),
+        ],
+    );
+    let kind = |kind: &str, name: &str| inventory.get(&id(kind, name)).map(|a| (a.kind.as_str(), a.ai)).unwrap();
+    assert_eq!(kind("PyTorchJob", "p"), ("training-job", true));
+    assert_eq!(kind("Agent", "a"), ("agent", true));
+    assert_eq!(kind("Model", "car"), ("resource", false), "a Model of somebody else");
+}
+
+#[test]
+fn policies_hold_traffic_back() {
+    let policy = |from: &str| {
+        format!(
+            "{SERVER}\n---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: np, namespace: ai}}\nspec: {{podSelector: {{matchLabels: {{app: llm}}}}, ingress: [{from}]}}\n"
+        )
+    };
+    let exposure = |text: &str| estate(text).inventory.get("k8s://cluster/ai/Deployment/llm").unwrap().exposure;
+    assert_eq!(exposure(&policy("{from: [{podSelector: {}}]}")), Some(Exposure::Internal));
+    assert_eq!(exposure(&policy("{from: [{ipBlock: {cidr: 203.0.113.0/24}}]}")), Some(Exposure::Restricted));
+    assert_eq!(exposure(&policy("{}")), Some(Exposure::Public));
+    let mesh = format!(
+        "{SERVER}\n---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {{name: ap, namespace: ai}}\nspec: {{selector: {{matchLabels: {{app: llm}}}}, rules: [{{from: [{{source: {{requestPrincipals: ['*']}}}}]}}]}}\n"
+    );
+    let inventory = estate(&mesh).inventory;
+    assert_eq!(inventory.get("k8s://cluster/ai/Service/llm").unwrap().authentication, Some(Authentication::Identity));
+}
+
+#[test]
+fn typed_lists_pods_of_a_cluster_and_gateways() {
+    let inventory = estate(
+        r#"{"apiVersion": "v1", "kind": "PodList", "items": [{"metadata": {"name": "p", "labels": {"app": "llm"}, "ownerReferences": [{"kind": "ReplicaSet", "name": "rs"}]},
+  "spec": {"nodeName": "gpu-1", "containers": [{"name": "c", "image": "vllm/vllm-openai:v1"}]},
+  "status": {"containerStatuses": [{"image": "vllm/vllm-openai:v1", "imageID": "vllm/vllm-openai@sha256:abab"}]}}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: r}
+spec: {parentRefs: [{name: edge}], rules: [{backendRefs: [{group: inference.networking.k8s.io, kind: InferencePool, name: pool}]}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec: {listeners: [{name: h, protocol: HTTP, port: 80}]}
+---
+apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata: {name: pool}
+spec: {selector: {matchLabels: {app: llm}}, targetPorts: [{number: 8000}]}
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: SecurityPolicy
+metadata: {name: sp}
+spec: {targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: r}], apiKeyAuth: {}}
+"#,
+    )
+    .inventory;
+    let pod = "k8s://cluster/default/Pod/p";
+    has(
+        &inventory,
+        &[
+            ("k8s://cluster/default/ReplicaSet/rs", "contains", pod),
+            (pod, "runs_on", "k8s://cluster/-/Node/gpu-1"),
+            ("k8s://cluster/default/Gateway/edge", "exposes", "k8s://cluster/default/HTTPRoute/r"),
+            ("k8s://cluster/default/HTTPRoute/r", "exposes", "k8s://cluster/default/InferencePool/pool"),
+            ("k8s://cluster/default/InferencePool/pool", "exposes", pod),
+        ],
+    );
+    let image = inventory.get("pkg:docker/vllm/vllm-openai@v1").unwrap();
+    assert_eq!(image.provenance.digests["sha256"], "abab");
+    let route = inventory.get("k8s://cluster/default/HTTPRoute/r").unwrap();
+    assert_eq!((route.exposure, route.authentication), (Some(Exposure::Public), Some(Authentication::Key)));
+}
+
+/// A folder with these files.
+fn folder(files: &[(&str, &str)]) -> (tempfile::TempDir, Discovery) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let discovery = discover([folder.path()]);
+    assert_eq!((discovery.incomplete.len(), discovery.skipped.len()), (0, 0), "{:?}", discovery.skipped);
+    (folder, discovery)
+}
+
+#[test]
+fn charts_with_values_and_templates() {
+    let template = "{{- if .Values.enabled }}\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {{ include \"web.fullname\" . }}-api\n  labels:\n    {{- include \"web.labels\" . | nindent 4 }}\nspec:\n  template:\n    spec:\n      serviceAccountName: {{ include \"web.serviceAccountName\" . }}\n      containers:\n        - name: {{ .Chart.Name }}\n          image: \"{{ .Values.image.repository }}:{{ .Values.image.tag }}\"\n          args: [\"--model\", {{ .Values.model | default \"acme/tiny\" | quote }}]\n          {{- with .Values.resources }}\n          resources: {{- toYaml . | nindent 12 }}\n          {{- end }}\n{{- end }}\n";
+    let values = "image: {registry: ghcr.io, repository: acme/web, tag: 1}\nserviceAccount: {annotations: {eks.amazonaws.com/role-arn: 'arn:aws:iam::111111111111:role/web'}}\nllm:\n  image: vllm/vllm-openai\n  tag: v1\n  model: acme/tiny\n  ingress: {enabled: true, hosts: [{host: llm.example.com}]}\n  env: [{name: HF_TOKEN, valueFrom: {secretKeyRef: {name: hub}}}]\n";
+    let (root, discovery) = folder(&[
+        (
+            "web/Chart.yaml",
+            "apiVersion: v2\nname: web\nversion: 1.2.0\ndependencies:\n- {name: qdrant, version: 0.9.0, repository: 'https://charts.example.com'}\n",
+        ),
+        ("web/values.yaml", values),
+        ("web/templates/deploy.yaml", template),
+        ("web/templates/_helpers.tpl", "{{- define \"web.labels\" -}}\na: b\n{{- end }}\n"),
+    ]);
+    let formats: Vec<&str> = discovery.files.iter().map(|file| file.format.as_str()).collect();
+    assert_eq!(formats, ["helm-chart", "helm-helper", "helm-template", "helm-values"]);
+    let inventory = &discovery.inventory;
+    let (chart, api) = ("pkg:helm/web@1.2.0", "k8s://cluster/default/Deployment/web-api");
+    let file = format!("file:{}/web/values.yaml", root.path().display());
+    let (llm, own) = (format!("{file}#llm"), format!("{file}#chart"));
+    has(
+        inventory,
+        &[
+            (chart, "uses", "pkg:helm/qdrant@0.9.0"),
+            (chart, "contains", &file),
+            (chart, "contains", api),
+            (&file, "contains", &llm),
+            (&llm, "serves", "https://huggingface.co/acme/tiny"),
+            (&llm, "reads", "k8s://cluster/default/Secret/hub"),
+            (&own, "runs_on", "pkg:docker/acme/web@1?repository_url=ghcr.io"),
+            (&own, "runs_as", "arn:aws:iam::111111111111:role/web"),
+            (api, "runs_as", "k8s://cluster/default/ServiceAccount/web"),
+        ],
+    );
+    let deployment = inventory.get(api).unwrap();
+    assert_eq!((&deployment.properties["templated"], deployment.evidence[0].line), (&true.into(), Some(5)));
+    let llm = inventory.get(&llm).unwrap();
+    assert_eq!((llm.exposure, llm.text("model_server")), (Some(Exposure::Public), Some("vLLM")));
+    assert!(inventory.assets().all(|asset| !asset.id.as_str().starts_with("pkg:docker/$")));
+}
+
+#[test]
+fn kustomizations_hold_their_resources() {
+    let (root, discovery) = folder(&[
+        ("base/sa.yaml", "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: s}\n"),
+        ("base/kustomization.yaml", "resources: [sa.yaml]\n"),
+        (
+            "prod/kustomization.yaml",
+            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: prod\nresources: [../base]\nimages: [{name: server, newName: vllm/vllm-openai, newTag: v1}]\n",
+        ),
+    ]);
+    let file = |name: &str| format!("file:{}/{name}/kustomization.yaml", root.path().display());
+    has(
+        &discovery.inventory,
+        &[
+            (&file("base"), "contains", "k8s://cluster/default/ServiceAccount/s"),
+            (&file("prod"), "contains", &file("base")),
+            (&file("prod"), "uses", "pkg:docker/vllm/vllm-openai@v1"),
+        ],
+    );
+    let ai = |name: &str| discovery.inventory.get(&file(name)).unwrap().ai;
+    assert_eq!((ai("base"), ai("prod")), (false, true));
+}
+
+#[test]
+fn what_is_no_manifest() {
+    for value in [
+        serde_json::json!({"apiVersion": "2023-05-01", "kind": "OpenAI", "type": "Microsoft.X/y", "name": "n"}),
+        serde_json::json!({"apiVersion": "v2", "name": "chart"}),
+        serde_json::json!({"kind": "Pod", "metadata": {"name": "p"}}),
+    ] {
+        assert!(
+            !super::FORMATS.iter().any(|format| format.name == "kubernetes" && (format.matches)(&value)),
+            "{value}"
+        );
+    }
+}

@@ -1,61 +1,146 @@
 //! Whatever runs pods, custom resources included: any object with a pod spec inside, and the AI kinds that have none.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{Object, list, text};
-use crate::asset::{Asset, AssetKind, Authentication, Evidence, RelationKind, pointer_key};
-use crate::discover::catalog::catalog;
-use crate::discover::container::{Container, append};
+use super::resource::{at_path, known};
+use super::{Object, list, serving, text};
+use crate::asset::{Asset, AssetKind, Evidence, RelationKind, pointer_key};
+use crate::discover::container::{Container, append, image_asset};
 use crate::discover::format::Found;
 use crate::discover::model_ref;
 
 /// Deepest place of a pod spec below an object.
 const DEPTH: usize = 12;
 
+/// Where AI resources describe a container outside a pod spec.
+const LOOSE: &[&str] = &[
+    "spec",
+    "spec/predictor/*",
+    "spec/transformer/*",
+    "spec/explainer/*",
+    "spec/trainer",
+    "spec/deployment",
+    "spec/services/*",
+    "spec/services/*/extraPodSpec/mainContainer",
+    "spec/extraPodSpec/mainContainer",
+];
+
 pub(super) fn read(object: &Object<'_>, found: &mut Found) {
-    let tables = &catalog().kubernetes;
-    let group = object.group();
-    let ai_kind =
-        tables.ai_kinds.contains(object.kind) && tables.ai_groups.iter().any(|known| group.contains(known.as_str()));
+    let custom = known(object.kind, object.group);
+    let ai = custom.is_some_and(|custom| custom.ai);
     let mut pods = Vec::new();
-    if let Some(spec) = object.spec() {
-        pod_specs(spec, "/spec", object.kind == "Pod", DEPTH, &mut pods);
+    if object.kind != "CustomResourceDefinition" {
+        for (key, part) in object.value.as_object().into_iter().flatten() {
+            if !matches!(key.as_str(), "metadata" | "status") {
+                pod_specs(part, &format!("/{key}"), (object.kind == "Pod", ai), DEPTH, &mut pods);
+            }
+        }
     }
-    if pods.is_empty() && !ai_kind {
-        found.inventory.add(object.asset(if object.kind == "Node" { AssetKind::Node } else { AssetKind::Resource }));
+    if pods.is_empty() && !ai {
+        found.inventory.add(context(object, custom.map_or(AssetKind::Resource, |custom| custom.is)));
         return;
     }
-    let mut workload = object.asset(AssetKind::Workload);
-    workload.ai |= ai_kind;
-    let containers: Vec<Container> =
-        pods.iter().flat_map(|(pointer, spec)| containers(object, pointer, spec)).collect();
-    let job = matches!(object.kind, "Job" | "CronJob") && containers.iter().any(Container::trains);
-    if job || ai_kind && tables.training_kinds.contains(object.kind) {
+    let mut workload = object.asset(custom.map_or(AssetKind::Workload, |custom| custom.is));
+    workload.ai |= ai;
+    let containers = containers(object, &pods, ai);
+    let read: Vec<Container> = containers.iter().map(|(pointer, value)| container(object, pointer, value)).collect();
+    if matches!(object.kind, "Job" | "CronJob") && read.iter().any(Container::trains) {
         workload.kind = AssetKind::TrainingJob;
         workload.ai = true;
     }
-    for (pointer, spec) in &pods {
-        pod(object, pointer, spec, &mut workload, found);
-        security(object, pointer, spec, &mut workload, found);
+    for (pointer, value) in &containers {
+        security(object, pointer, value, &mut workload, found);
     }
-    for container in &containers {
+    for container in &read {
         container.describe(&mut workload, found);
     }
-    if ai_kind {
-        kserve(object, &mut workload, found);
+    for (pointer, spec) in &pods {
+        pod(object, pointer, spec, &mut workload, found);
+    }
+    if ai {
+        serving::models(object, &mut workload, found);
+    }
+    observed(object, &workload, found);
+    if object.group == "serving.knative.dev" {
+        super::network::knative(object, &mut workload, found);
     }
     found.inventory.add(workload);
 }
 
-/// Objects that hold a list of containers, with their pointers.
-fn pod_specs<'a>(value: &'a Value, pointer: &str, pod: bool, depth: usize, out: &mut Vec<(String, &'a Value)>) {
+/// What runs nothing itself, with the few fields that rules ask for.
+fn context(object: &Object<'_>, kind: AssetKind) -> Asset {
+    let mut asset = object.asset(if object.kind == "Node" { AssetKind::Node } else { kind });
+    let mut keep = |key: &str, value: Option<&Value>| {
+        if let Some(value) = value.filter(|value| !value.is_null()) {
+            asset.properties.insert(key.to_owned(), value.clone());
+        }
+    };
+    let spec = object.spec().unwrap_or(&Value::Null);
+    match object.kind {
+        "Node" => {
+            let capacity = object.value.pointer("/status/capacity").and_then(Value::as_object);
+            let gpus: Map<String, Value> = capacity
+                .into_iter()
+                .flatten()
+                .filter(|(name, _)| is_gpu(name))
+                .map(|(name, count)| (name.clone(), count.clone()))
+                .collect();
+            keep("gpu", Some(&gpus.into()).filter(|gpus| **gpus != Value::Object(Map::new())));
+            keep("taints", spec.get("taints"));
+            keep("provider_id", spec.get("providerID"));
+        }
+        "CustomResourceDefinition" => {
+            keep("group", spec.get("group"));
+            keep("defines", spec.pointer("/names/kind"));
+        }
+        "ClusterPolicy" => {
+            keep("mig_strategy", spec.pointer("/mig/strategy"));
+            keep("device_plugin_config", spec.pointer("/devicePlugin/config"));
+        }
+        "Subscription" => {
+            for key in ["name", "channel", "source", "startingCSV", "installPlanApproval"] {
+                keep(key, spec.get(key));
+            }
+        }
+        "Application" | "HelmRelease" | "GitRepository" | "HelmRepository" => {
+            keep("source", spec.get("source").or_else(|| spec.get("chart")).or_else(|| spec.get("url")));
+            keep("destination", spec.get("destination"));
+        }
+        "ResourceQuota" => keep("hard", spec.get("hard")),
+        _ => {}
+    }
+    asset
+}
+
+pub(super) fn is_gpu(resource: &str) -> bool {
+    resource.ends_with("/gpu")
+        || [
+            "nvidia.com/mig",
+            "nvidia.com/gpu",
+            "habana.ai/",
+            "aws.amazon.com/neuron",
+            "google.com/tpu",
+            "gpu.intel.com/",
+        ]
+        .iter()
+        .any(|known| resource.contains(known))
+}
+
+/// Objects that hold a list of containers, with their pointers; of AI kinds also those that only name an account.
+fn pod_specs<'a>(
+    value: &'a Value,
+    pointer: &str,
+    (pod, ai): (bool, bool),
+    depth: usize,
+    out: &mut Vec<(String, &'a Value)>,
+) {
     let holds = ["containers", "initContainers"].iter().any(|key| {
         value
             .get(key)
             .and_then(Value::as_array)
             .is_some_and(|list| list.iter().any(|c| c.get("name").is_some() || c.get("image").is_some()))
     });
-    if holds || pod {
+    if holds || pod || ai && text(value, "serviceAccountName").is_some() {
         out.push((pointer.to_owned(), value));
     }
     if depth == 0 || pod {
@@ -64,31 +149,25 @@ fn pod_specs<'a>(value: &'a Value, pointer: &str, pod: bool, depth: usize, out: 
     match value {
         Value::Object(map) => {
             for (key, child) in map.iter().filter(|(key, _)| !key.to_lowercase().ends_with("containers")) {
-                pod_specs(child, &format!("{pointer}/{}", pointer_key(key)), false, depth - 1, out);
+                pod_specs(child, &format!("{pointer}/{}", pointer_key(key)), (false, ai), depth - 1, out);
             }
         }
         Value::Array(items) => {
             for (i, child) in items.iter().enumerate() {
-                pod_specs(child, &format!("{pointer}/{i}"), false, depth - 1, out);
+                pod_specs(child, &format!("{pointer}/{i}"), (false, ai), depth - 1, out);
             }
         }
         _ => {}
     }
 }
 
-/// What a pod spec says besides its containers: identity, host access, labels.
+/// What a pod spec says besides its containers: identity, host access, volumes, labels.
 fn pod(object: &Object<'_>, pointer: &str, spec: &Value, workload: &mut Asset, found: &mut Found) {
     let account = text(spec, "serviceAccountName").or_else(|| text(spec, "serviceAccount"));
     let place = if account.is_some() { "/serviceAccountName" } else { "" };
     let evidence = object.at(&format!("{pointer}{place}")).excerpt(account.unwrap_or("default"));
-    let id = object.sibling("ServiceAccount", account.unwrap_or("default"));
-    found.inventory.add(
-        Asset::new(&id, AssetKind::ServiceAccount, account.unwrap_or("default"))
-            .seen(evidence.clone())
-            .with("cluster", object.cluster())
-            .with("namespace", object.namespace()),
-    );
-    found.relate(workload.id.as_str(), RelationKind::RunsAs, &id, &evidence);
+    let stub = object.stub("ServiceAccount", None, account.unwrap_or("default"));
+    object.relate(workload.id.as_str(), RelationKind::RunsAs, stub, &evidence, found);
     for (key, property) in [
         ("hostNetwork", "host_network"),
         ("hostPID", "host_pid"),
@@ -99,15 +178,29 @@ fn pod(object: &Object<'_>, pointer: &str, spec: &Value, workload: &mut Asset, f
             workload.properties.insert(property.into(), flag.into());
         }
     }
-    for (_, volume) in list(spec, "volumes") {
-        if let Some(path) = volume.get("hostPath").and_then(|host| text(host, "path")) {
-            append(workload, "host_path", path);
-        }
-        let secret = volume.get("secret").and_then(|secret| text(secret, "secretName"));
-        if let Some(secret) = secret {
-            reads_secret(object, workload, secret, &evidence, found);
+    let context = spec.get("securityContext");
+    for (key, property) in [("runAsNonRoot", "run_as_non_root"), ("runAsUser", "run_as_user")] {
+        if let Some(value) = context.and_then(|context| context.get(key)) {
+            // a container's own setting was read first and wins
+            workload.properties.entry(property).or_insert_with(|| value.clone());
         }
     }
+    for (key, property) in [("runtimeClassName", "runtime_class"), ("schedulerName", "scheduler")] {
+        if let Some(name) = text(spec, key) {
+            workload.properties.insert(property.into(), name.into());
+        }
+    }
+    if let Some(node) = text(spec, "nodeName") {
+        let node = Asset { kind: AssetKind::Node, ..object.stub("Node", None, node) };
+        object.relate(
+            workload.id.as_str(),
+            RelationKind::RunsOn,
+            node,
+            &object.at(&format!("{pointer}/nodeName")),
+            found,
+        );
+    }
+    volumes(object, pointer, spec, workload, found);
     // labels that Services select by stand beside the pod spec
     let template = pointer.strip_suffix("/spec").filter(|above| !above.is_empty());
     let labels = match template {
@@ -119,131 +212,192 @@ fn pod(object: &Object<'_>, pointer: &str, spec: &Value, workload: &mut Asset, f
     }
 }
 
-fn containers(object: &Object<'_>, pointer: &str, spec: &Value) -> Vec<Container> {
-    let mut found = Vec::new();
-    for key in ["containers", "initContainers"] {
-        for (i, value) in list(spec, key) {
-            found.push(container(object, &format!("{pointer}/{key}/{i}"), value));
+/// Host paths, secrets, claims, buckets and images that are mounted; a model below a claim's mount lies in it.
+fn volumes(object: &Object<'_>, pointer: &str, spec: &Value, workload: &mut Asset, found: &mut Found) {
+    let id = workload.id.to_string();
+    for (i, volume) in list(spec, "volumes") {
+        let at = |below: &str| object.at(&format!("{pointer}/volumes/{i}{below}"));
+        if let Some(path) = volume.get("hostPath").and_then(|host| text(host, "path")) {
+            append(workload, "host_path", path);
+        }
+        let projected = volume.get("projected").into_iter().flat_map(|projected| list(projected, "sources"));
+        let sources = projected.filter_map(|(_, source)| source.get("secret").and_then(|secret| text(secret, "name")));
+        let secrets = volume.get("secret").and_then(|secret| text(secret, "secretName")).into_iter().chain(sources);
+        for secret in secrets {
+            let evidence = at("").excerpt(secret);
+            object.relate(&id, RelationKind::Reads, object.stub("Secret", None, secret), &evidence, found);
+        }
+        if let Some(map) = volume.get("configMap").and_then(|map| text(map, "name")) {
+            object.relate(&id, RelationKind::Uses, object.stub("ConfigMap", None, map), &at("").excerpt(map), found);
+        }
+        if let Some(claim) = volume.get("persistentVolumeClaim").and_then(|claim| text(claim, "claimName")) {
+            claimed(object, spec, (volume, claim), workload, &at("").excerpt(claim), found);
+        }
+        if let Some(image) = volume.get("image").and_then(|image| text(image, "reference")) {
+            object.relate(&id, RelationKind::Uses, image_asset(image), &at("/image").excerpt(image), found);
+        }
+        if let Some(csi) = volume.get("csi") {
+            let attribute = |key: &str| csi.get("volumeAttributes").and_then(|attributes| text(attributes, key));
+            if let Some(class) = attribute("secretProviderClass") {
+                let stub = object.stub("SecretProviderClass", None, class);
+                object.relate(&id, RelationKind::Reads, stub, &at("/csi").excerpt(class), found);
+            }
+            let bucket = attribute("bucketName").and_then(|name| model_ref::bucket(&format!("gs://{name}")));
+            if let Some(bucket) = bucket {
+                let evidence = at("/csi").excerpt(bucket.id.as_str());
+                object.relate(&id, RelationKind::Reads, bucket, &evidence, found);
+            }
         }
     }
-    found
+}
+
+fn claimed(
+    object: &Object<'_>,
+    spec: &Value,
+    (volume, claim): (&Value, &str),
+    workload: &Asset,
+    evidence: &Evidence,
+    found: &mut Found,
+) {
+    let (id, stub) = (workload.id.as_str(), object.stub("PersistentVolumeClaim", None, claim));
+    let claim = stub.id.to_string();
+    let only = volume.pointer("/persistentVolumeClaim/readOnly").and_then(Value::as_bool) == Some(true);
+    let fills = workload.kind == AssetKind::TrainingJob || workload.text("role") == Some("loader");
+    if fills && !only {
+        found.relate(id, RelationKind::Writes, &claim, evidence);
+    }
+    object.relate(id, RelationKind::Reads, stub, evidence, found);
+    let mounts = ["containers", "initContainers"]
+        .into_iter()
+        .flat_map(|key| list(spec, key))
+        .flat_map(|(_, container)| list(container, "volumeMounts"))
+        .filter(|(_, mount)| text(mount, "name").is_some() && text(mount, "name") == text(volume, "name"))
+        .filter_map(|(_, mount)| text(mount, "mountPath"));
+    for mount in mounts {
+        let below = format!("{id}#{}", mount.trim_end_matches('/'));
+        let models: Vec<String> = found
+            .inventory
+            .outgoing(id)
+            .map(|relation| relation.to.as_str())
+            .filter(|to| to.strip_prefix(&below).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+            .map(str::to_owned)
+            .collect();
+        for model in models {
+            found.relate(&claim, RelationKind::Contains, &model, evidence);
+        }
+    }
+}
+
+/// The containers of pod specs and, for AI kinds, those that stand alone, with their pointers.
+fn containers<'a>(object: &Object<'a>, pods: &[(String, &'a Value)], ai: bool) -> Vec<(String, &'a Value)> {
+    let mut all = Vec::new();
+    for (pointer, spec) in pods {
+        for key in ["containers", "initContainers", "ephemeralContainers"] {
+            all.extend(list(spec, key).map(|(i, value)| (format!("{pointer}/{key}/{i}"), value)));
+        }
+    }
+    if ai {
+        let alone = LOOSE.iter().flat_map(|path| at_path(object.value, path));
+        all.extend(alone.filter(|(_, value)| {
+            let told = ["image", "args", "command", "env", "resources"].iter().any(|key| value.get(key).is_some());
+            told && value.get("containers").is_none()
+        }));
+    }
+    all
 }
 
 fn container(object: &Object<'_>, pointer: &str, value: &Value) -> Container {
-    let mut container = Container {
-        image: text(value, "image").map(|image| (image.to_owned(), object.at(&format!("{pointer}/image")))),
-        ..Container::default()
+    let mut container = Container::default();
+    let image = match value.get("image") {
+        Some(Value::String(image)) => Some(image.clone()),
+        // `{repository, tag}`, as operators write it
+        Some(image) => text(image, "repository").map(|repository| match text(image, "tag") {
+            Some(tag) if !tag.is_empty() => format!("{repository}:{tag}"),
+            _ => repository.to_owned(),
+        }),
+        None => None,
     };
+    container.image = image.map(|image| (image, object.at(&format!("{pointer}/image"))));
     for key in ["command", "args"] {
         for (i, word) in list(value, key) {
             let word = word.as_str().map_or_else(|| word.to_string(), str::to_owned);
             container.words.push((word, object.at(&format!("{pointer}/{key}/{i}"))));
         }
     }
+    for key in ["entrypoint", "cmd", "command"] {
+        if let Some(line) = text(value, key) {
+            container.words.push((line.to_owned(), object.at(&format!("{pointer}/{key}"))));
+        }
+    }
+    let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     for (i, entry) in list(value, "env") {
         let Some(name) = text(entry, "name") else { continue };
-        let value = entry.get("value").map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-        container.env.push((name.to_owned(), value, object.at(&format!("{pointer}/env/{i}"))));
+        let place = object.at(&format!("{pointer}/env/{i}"));
+        container.env.push((name.to_owned(), entry.get("value").map(plain), place));
+    }
+    for (name, value) in value.get("env").and_then(Value::as_object).into_iter().flatten() {
+        let place = object.at(&format!("{pointer}/env/{}", pointer_key(name)));
+        container.env.push((name.clone(), Some(plain(value)), place));
     }
     container.ports = list(value, "ports").filter_map(|(_, port)| port.get("containerPort")?.as_u64()).collect();
     container
 }
 
-fn reads_secret(object: &Object<'_>, workload: &Asset, name: &str, evidence: &Evidence, found: &mut Found) {
-    let id = object.sibling("Secret", name);
-    found.inventory.add(Asset::new(&id, AssetKind::Secret, name).seen(evidence.clone().excerpt(name)));
-    found.relate(workload.id.as_str(), RelationKind::Reads, &id, evidence);
-}
-
-/// `storageUri` and `uri` of KServe, `modelUri` of Seldon, `model` of others, wherever they stand in the spec.
-fn kserve(object: &Object<'_>, workload: &mut Asset, found: &mut Found) {
-    let Some(spec) = object.spec() else { return };
-    let mut named = Vec::new();
-    model_fields(spec, "/spec", DEPTH, &mut named);
-    for (pointer, value) in named {
-        let Some(model) = model_ref::model(value, workload.id.as_str()) else { continue };
-        let evidence = object.at(&pointer).excerpt(value);
-        append(workload, "models", value);
-        found.relate(workload.id.as_str(), RelationKind::Serves, model.id.as_str(), &evidence);
-        if let Some(bucket) = model_ref::bucket(value) {
-            found.relate(workload.id.as_str(), RelationKind::Reads, bucket.id.as_str(), &evidence);
-            found.relate(bucket.id.as_str(), RelationKind::Contains, model.id.as_str(), &evidence);
-            found.inventory.add(bucket.seen(evidence.clone()));
+/// What a container may do to its node, which devices it asks for, and which secrets and settings it takes.
+fn security(object: &Object<'_>, pointer: &str, value: &Value, workload: &mut Asset, found: &mut Found) {
+    let context = value.get("securityContext");
+    let flag = |name: &str| context.and_then(|context| context.get(name)).and_then(Value::as_bool);
+    for (name, property, bad) in [
+        ("privileged", "privileged", true),
+        ("allowPrivilegeEscalation", "allow_privilege_escalation", true),
+        ("runAsNonRoot", "run_as_non_root", false),
+        ("readOnlyRootFilesystem", "read_only_root_filesystem", false),
+    ] {
+        // of several containers the weakest counts
+        if let Some(flag) = flag(name).filter(|flag| *flag == bad || !workload.properties.contains_key(property)) {
+            workload.properties.insert(property.into(), flag.into());
         }
-        found.inventory.add(model.seen(evidence));
     }
-    if matches!(object.kind, "InferenceService" | "LLMInferenceService" | "SeldonDeployment") {
-        workload.properties.entry("model_server").or_insert_with(|| object.kind.into());
-        let enabled = object.metadata("annotations").and_then(|a| text(a, "security.opendatahub.io/enable-auth"));
-        let authentication = if enabled == Some("true") { Authentication::Identity } else { Authentication::None };
-        workload.authentication.get_or_insert(authentication);
+    let added = context.and_then(|context| context.pointer("/capabilities/add"));
+    for capability in added.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        append(workload, "capabilities", capability);
     }
-}
-
-fn model_fields<'a>(value: &'a Value, pointer: &str, depth: usize, out: &mut Vec<(String, &'a str)>) {
-    if depth == 0 {
-        return;
-    }
-    match value {
-        Value::Object(map) => {
-            for (key, child) in map {
-                let below = format!("{pointer}/{}", pointer_key(key));
-                match child.as_str() {
-                    Some(text)
-                        if matches!(key.as_str(), "storageUri" | "modelUri" | "uri" | "modelURI" | "storage_uri")
-                            && text.contains("://") =>
-                    {
-                        out.push((below, text));
-                    }
-                    Some(_) => {}
-                    None => model_fields(child, &below, depth - 1, out),
-                }
+    for resources in ["/resources/requests", "/resources/limits"] {
+        let resources = value.pointer(resources).and_then(Value::as_object);
+        for (name, count) in resources.into_iter().flatten().filter(|(name, _)| is_gpu(name)) {
+            append(workload, "gpu", name);
+            let counts = workload.properties.entry("gpu_count").or_insert_with(|| Value::Object(Map::new()));
+            if let Some(counts) = counts.as_object_mut() {
+                counts.insert(name.clone(), count.clone());
             }
         }
-        Value::Array(items) => {
-            for (i, child) in items.iter().enumerate() {
-                model_fields(child, &format!("{pointer}/{i}"), depth - 1, out);
-            }
+    }
+    let id = workload.id.to_string();
+    for (key, source, kind, does) in [
+        ("env", "/valueFrom/secretKeyRef", "Secret", RelationKind::Reads),
+        ("envFrom", "/secretRef", "Secret", RelationKind::Reads),
+        ("env", "/valueFrom/configMapKeyRef", "ConfigMap", RelationKind::Uses),
+        ("envFrom", "/configMapRef", "ConfigMap", RelationKind::Uses),
+    ] {
+        for (j, entry) in list(value, key) {
+            let Some(name) = entry.pointer(source).and_then(|reference| text(reference, "name")) else { continue };
+            let evidence = object.at(&format!("{pointer}/{key}/{j}")).excerpt(name);
+            object.relate(&id, does, object.stub(kind, None, name), &evidence, found);
         }
-        _ => {}
     }
 }
 
-/// What each container may do to its node, and which secrets it takes.
-fn security(object: &Object<'_>, pointer: &str, spec: &Value, workload: &mut Asset, found: &mut Found) {
-    for key in ["containers", "initContainers"] {
-        for (i, value) in list(spec, key) {
-            let context = value.get("securityContext");
-            let flag = |name: &str| context.and_then(|context| context.get(name)).and_then(Value::as_bool);
-            for (name, property) in [
-                ("privileged", "privileged"),
-                ("allowPrivilegeEscalation", "allow_privilege_escalation"),
-                ("runAsNonRoot", "run_as_non_root"),
-                ("readOnlyRootFilesystem", "read_only_root_filesystem"),
-            ] {
-                if let Some(flag) = flag(name) {
-                    workload.properties.insert(property.into(), flag.into());
-                }
-            }
-            let added = context.and_then(|context| context.pointer("/capabilities/add"));
-            for capability in added.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-                append(workload, "capabilities", capability);
-            }
-            for resources in ["/resources/limits", "/resources/requests"] {
-                let names = value.pointer(resources).and_then(Value::as_object).into_iter().flat_map(|map| map.keys());
-                for name in names.filter(|name| name.ends_with("/gpu") || name.contains("nvidia.com/mig")) {
-                    append(workload, "gpu", name);
-                }
-            }
-            let from = list(value, "env")
-                .filter_map(|(j, e)| Some((format!("env/{j}"), e.pointer("/valueFrom/secretKeyRef")?)));
-            let all = list(value, "envFrom").filter_map(|(j, e)| Some((format!("envFrom/{j}"), e.get("secretRef")?)));
-            for (place, reference) in from.chain(all) {
-                if let Some(name) = text(reference, "name") {
-                    let evidence = object.at(&format!("{pointer}/{key}/{i}/{place}"));
-                    reads_secret(object, workload, name, &evidence, found);
-                }
-            }
+/// What the cluster reports of a pod: the digests its images were resolved to.
+fn observed(object: &Object<'_>, workload: &Asset, found: &mut Found) {
+    for key in ["containerStatuses", "initContainerStatuses"] {
+        for (i, status) in object.value.get("status").into_iter().flat_map(|status| list(status, key)) {
+            let (Some(image), Some(resolved)) = (text(status, "image"), text(status, "imageID")) else { continue };
+            let Some((_, digest)) = resolved.rsplit_once("@sha256:") else { continue };
+            let evidence = object.at(&format!("/status/{key}/{i}/imageID"));
+            let mut asset = image_asset(image);
+            asset.provenance.digests.insert("sha256".to_owned(), digest.to_ascii_lowercase());
+            asset.provenance.revision.get_or_insert_with(|| format!("sha256:{digest}"));
+            object.relate(workload.id.as_str(), RelationKind::RunsOn, asset, &evidence, found);
         }
     }
 }

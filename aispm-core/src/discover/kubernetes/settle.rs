@@ -1,0 +1,173 @@
+//! What only shows when all files are read: which runtime an inference service means, which objects a kustomization or
+//! chart holds, what policies let in.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::{id, list};
+use crate::asset::{Asset, AssetId, AssetKind, Authentication, Exposure, Inventory, RelationKind};
+use crate::discover::format::Found;
+use crate::discover::walk::parent;
+
+/// Adds the relations between objects of different files. Linear in assets and relations.
+pub(in crate::discover) fn settle(inventory: &Inventory, found: &mut Found) {
+    let mut charts: HashMap<&str, Vec<&Asset>> = HashMap::new();
+    let mut by_file: HashMap<&str, Vec<&Asset>> = HashMap::new();
+    let mut by_folder: HashMap<&str, Vec<&Asset>> = HashMap::new();
+    for asset in inventory.assets() {
+        // where an object is defined its evidence names it; elsewhere it is only referred to
+        if let Some(kind) = asset.text("kubernetes_kind")
+            && let defined = format!("{kind} {}", asset.name)
+            && let Some(evidence) = asset.evidence.iter().find(|e| e.excerpt.as_deref() == Some(&defined))
+        {
+            by_file.entry(&evidence.path).or_default().push(asset);
+            by_folder.entry(parent(&evidence.path)).or_default().push(asset);
+        }
+        if let Some(folder) = asset.text("chart_of") {
+            charts.entry(folder).or_default().push(asset);
+        }
+    }
+    for asset in inventory.assets() {
+        runtime(asset, inventory, found);
+        if let Some(resources) = asset.properties.get("kustomize_resources").and_then(Value::as_array) {
+            for resource in resources.iter().filter_map(Value::as_str) {
+                for object in by_file.get(resource).into_iter().flatten() {
+                    contains(asset, object, found);
+                }
+            }
+        }
+        for file in asset.properties.get("deploys_files").and_then(Value::as_array).into_iter().flatten() {
+            let file = file.as_str().unwrap_or_default().trim_end_matches('/');
+            for object in by_file.get(file).or_else(|| by_folder.get(file)).into_iter().flatten() {
+                deployed(object, asset, found);
+            }
+        }
+        for folder in asset.properties.get("deploys_charts").and_then(Value::as_array).into_iter().flatten() {
+            for chart in folder.as_str().and_then(|folder| charts.get(folder)).into_iter().flatten() {
+                deployed(chart, asset, found);
+            }
+        }
+        // several charts in one folder cannot be told apart
+        if let Some([chart]) = asset.text("chart_folder").and_then(|folder| charts.get(folder)).map(Vec::as_slice) {
+            contains(chart, asset, found);
+        }
+    }
+}
+
+fn deployed(part: &Asset, pipeline: &Asset, found: &mut Found) {
+    let evidence = pipeline.evidence.first().cloned().unwrap_or_default();
+    found.relate(part.id.as_str(), RelationKind::DeployedBy, pipeline.id.as_str(), &evidence);
+}
+
+fn contains(whole: &Asset, part: &Asset, found: &mut Found) {
+    let evidence = part.evidence.first().cloned().unwrap_or_default();
+    found.relate(whole.id.as_str(), RelationKind::Contains, part.id.as_str(), &evidence);
+}
+
+/// An inference service takes the runtime of its namespace before that of the cluster.
+fn runtime(asset: &Asset, inventory: &Inventory, found: &mut Found) {
+    let (Some(name), Some(cluster), Some(namespace)) =
+        (asset.text("runtime"), asset.text("cluster"), asset.text("namespace"))
+    else {
+        return;
+    };
+    let near = id(cluster, namespace, "ServingRuntime", name);
+    let wide = id(cluster, "-", "ClusterServingRuntime", name);
+    if let Some(runtime) = inventory.get(&near).or_else(|| inventory.get(&wide)) {
+        let evidence = asset.evidence.first().cloned().unwrap_or_default();
+        found.relate(asset.id.as_str(), RelationKind::Uses, runtime.id.as_str(), &evidence);
+    }
+}
+
+/// The widest that network policies let in to a workload.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::discover) struct Wall {
+    /// From a node or load balancer.
+    pub(in crate::discover) direct: Exposure,
+    /// From pods of other namespaces, such as an ingress controller.
+    pub(in crate::discover) forwarded: Exposure,
+}
+
+/// The walls around workloads, by the policies that apply to them: one that selects a workload stops all that no policy
+/// lets in.
+pub(in crate::discover) fn walls(inventory: &Inventory) -> HashMap<AssetId, Wall> {
+    let mut walls: HashMap<AssetId, Wall> = HashMap::new();
+    for relation in inventory.relations().filter(|relation| relation.kind == RelationKind::AppliesTo) {
+        let Some(policy) =
+            inventory.get(relation.from.as_str()).filter(|p| p.text("kubernetes_kind") == Some("NetworkPolicy"))
+        else {
+            continue;
+        };
+        let types = policy.properties.get("policyTypes").and_then(Value::as_array);
+        if types.is_some_and(|types| types.iter().all(|kind| kind != "Ingress")) {
+            continue;
+        }
+        let open = Wall { direct: Exposure::Internal, forwarded: Exposure::Internal };
+        let wall = walls.entry(relation.to.clone()).or_insert(open);
+        for rule in policy.properties.get("ingress").and_then(Value::as_array).into_iter().flatten() {
+            let from = rule.get("from").and_then(Value::as_array).is_some_and(|from| !from.is_empty());
+            if !from {
+                *wall = Wall { direct: Exposure::Public, forwarded: Exposure::Public };
+            }
+            for (_, peer) in list(rule, "from") {
+                if let Some(block) = peer.pointer("/ipBlock/cidr").and_then(Value::as_str) {
+                    let any = block.ends_with("/0");
+                    wall.direct = wall.direct.max(if any { Exposure::Public } else { Exposure::Restricted });
+                    wall.forwarded = wall.forwarded.max(wall.direct);
+                } else if peer.get("namespaceSelector").is_some() {
+                    wall.forwarded = Exposure::Public;
+                }
+            }
+        }
+    }
+    walls
+}
+
+/// What relations make of assets: workloads behind a mesh policy that asks for identity ask for it themselves, and a
+/// pipeline that deploys AI is AI.
+pub(in crate::discover) fn guard(inventory: &mut Inventory) {
+    let deploying: Vec<AssetId> = inventory
+        .relations()
+        .filter(|relation| relation.kind == RelationKind::DeployedBy)
+        .filter(|relation| inventory.get(relation.from.as_str()).is_some_and(|asset| asset.ai))
+        .map(|relation| relation.to.clone())
+        .collect();
+    for id in deploying {
+        if let Some(pipeline) = inventory.get_mut(id.as_str()).filter(|asset| asset.kind == AssetKind::Pipeline) {
+            pipeline.ai = true;
+        }
+    }
+    let guarded: Vec<AssetId> = inventory
+        .relations()
+        .filter(|relation| relation.kind == RelationKind::AppliesTo)
+        .filter(|relation| {
+            let policy = inventory.get(relation.from.as_str());
+            policy.is_some_and(|p| {
+                p.text("kubernetes_kind") == Some("AuthorizationPolicy")
+                    && p.properties.contains_key("requires_identity")
+            })
+        })
+        .map(|relation| relation.to.clone())
+        .collect();
+    for id in guarded {
+        if let Some(asset) = inventory.get_mut(id.as_str()) {
+            asset.authentication = Some(Authentication::Identity);
+        }
+    }
+}
+
+/// A path relative to the folder of a file, with `.` and `..` resolved.
+pub(in crate::discover) fn beside(path: &str, relative: &str) -> String {
+    let mut parts: Vec<&str> = parent(path).split('/').collect();
+    for part in relative.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| !matches!(*last, "" | "." | "..")) => {
+                parts.pop();
+            }
+            _ => parts.push(part),
+        }
+    }
+    parts.join("/")
+}

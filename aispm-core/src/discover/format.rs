@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::walk::{Tree, file_name};
 use super::{
-    ai_native, aws, azure, code, data_plane, docker, dotenv, envelope, external, gcp, hcl, kubernetes, mcp, model_file,
-    package, pipeline, prompt_log, recording, saas, telemetry, terraform,
+    ai_native, aws, azure, code, csv, data_plane, docker, dotenv, envelope, external, gcp, hcl, kubernetes, mcp,
+    model_file, package, pipeline, prompt_log, recording, saas, telemetry, terraform,
 };
 use crate::asset::{Document, Error, Event, Evidence, Inventory, Relation, RelationKind};
 
@@ -109,11 +109,12 @@ impl<'a> Source<'a> {
 /// Structured formats by family, most specific first; the first that matches reads the document.
 pub(super) const STRUCTURED: &[&[Structured]] = &[
     recording::FORMATS,
+    // before the clouds: a finding names a resource, it does not describe one
+    external::FORMATS,
     aws::FORMATS,
     gcp::FORMATS,
     azure::FORMATS,
     terraform::FORMATS,
-    external::FORMATS,
     telemetry::FORMATS,
     data_plane::FORMATS,
     saas::FORMATS,
@@ -142,6 +143,7 @@ pub(super) const TEXTUAL: &[&[Textual]] = &[
     dotenv::TEXTS,
     hcl::TEXTS,
     code::TEXTS,
+    csv::TEXTS,
 ];
 
 /// Reads a document by the first format that matches it, or its rows by theirs; whether one did.

@@ -73,7 +73,8 @@ fn sentence(assessment: &Assessment) -> Option<&str> {
 fn a_bucket_that_another_tool_found_writable_poisons_the_public_endpoint() {
     let assessment = assess(&[finding("BKT-007", "S3 bucket is publicly writable", "FAIL")]);
     let chain = ["arn:aws:s3:::acme-train-rows", "s3://acme-models/fraud-scorer", "k8s://cluster/ml/Service/fraud-api"];
-    assert_eq!(poisonings(&assessment), [(chain.map(str::to_owned).to_vec(), PathStatus::Confirmed)]);
+    let whole = (chain.map(str::to_owned).to_vec(), PathStatus::Confirmed);
+    assert!(poisonings(&assessment).contains(&whole), "{:?}", poisonings(&assessment));
     assert_eq!(
         sentence(&assessment),
         Some(
@@ -96,8 +97,7 @@ fn what_the_public_may_do_is_a_condition_where_the_tool_does_not_say() {
     let assessment =
         assess(&[finding("s3_bucket_public_access", "Ensure there are no S3 buckets open to everyone", "FAIL")]);
     let paths = poisonings(&assessment);
-    assert_eq!(paths.len(), 1);
-    assert_eq!(paths[0].1, PathStatus::Conditional);
+    assert!(!paths.is_empty() && paths.iter().all(|(_, status)| *status == PathStatus::Conditional), "{paths:?}");
     assert!(sentence(&assessment).is_some());
 }
 
@@ -115,14 +115,22 @@ fn reading_is_not_writing_and_what_passed_is_no_finding() {
 #[test]
 fn declared_lineage_is_enough() {
     let folder = tempfile::tempdir().unwrap();
-    let facts =
-        "lineage:\n  - { from: \"s3://acme-models/m\", kind: trained_on, to: \"arn:aws:s3:::acme-train-rows\" }\n";
+    let facts = "
+assets:
+  - { id: model-m, kind: model, name: M }
+  - { id: endpoint-e, kind: endpoint, name: E }
+lineage:
+  - { from: model-m, kind: trained_on, to: \"arn:aws:s3:::acme-train-rows\" }
+relations:
+  - { from: endpoint-e, kind: serves, to: model-m }
+  - { from: internet, kind: exposes, to: endpoint-e }
+";
     fs::write(folder.path().join("aispm.yaml"), facts).unwrap();
-    let serving = "apiVersion: serving.kserve.io/v1beta1\nkind: InferenceService\nmetadata: { name: scorer, namespace: ml }\nspec: { predictor: { model: { modelFormat: { name: sklearn }, storageUri: \"s3://acme-models/m\" } } }\n";
-    fs::write(folder.path().join("serving.yaml"), serving).unwrap();
     let finding = finding("s3_bucket_policy_public_write_access", "t", "FAIL");
     fs::write(folder.path().join("f.jsonl"), format!("{finding}\n")).unwrap();
     let assessment = Assessor::new().run([folder.path()]).unwrap();
-    let paths = poisonings(&assessment);
-    assert!(paths.iter().any(|(steps, _)| steps.contains(&"s3://acme-models/m".to_owned())), "{paths:?}");
+    let expected = "acme-train-rows is open to the internet; model M trained on it is served by public endpoint E";
+    assert_eq!(sentence(&assessment), Some(expected));
+    let whole = ["arn:aws:s3:::acme-train-rows", "model-m", "endpoint-e"].map(str::to_owned).to_vec();
+    assert!(poisonings(&assessment).contains(&(whole, PathStatus::Confirmed)));
 }

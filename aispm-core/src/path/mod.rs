@@ -77,7 +77,6 @@ pub fn solve(inventory: &Inventory, query: &Query) -> Solution {
         }
         nearest_made_admin(&ground, query, &mut best);
         one_fact_per_asset(&ground, query, &mut best);
-        furthest_poisoned(&ground, &search, &mut best);
         let found =
             best.into_iter().filter_map(|(target, (_, goal))| trace::trace(&ground, &search, start, target, goal));
         traces.extend(found);
@@ -183,15 +182,6 @@ fn one_fact_per_asset(ground: &Ground<'_, '_>, query: &Query, best: &mut Best) {
         }
     }
     best.retain(|fact, _| cheapest.values().any(|(_, kept)| kept == fact));
-}
-
-/// Of a chain of things that poisoning spreads along (a model, what is made from it, the endpoint that serves it), only
-/// the last counts: its path passes the others.
-fn furthest_poisoned(ground: &Ground<'_, '_>, search: &Search, best: &mut Best) {
-    let poisoned = best.iter().filter(|(_, (_, goal))| *goal == Goal::Poisoning);
-    let vias = poisoned.filter_map(|(fact, _)| search.via(*fact));
-    let passed: Vec<FactId> = vias.flat_map(|via| ground.premises(via).iter().copied()).collect();
-    best.retain(|fact, (_, goal)| *goal != Goal::Poisoning || !passed.contains(fact));
 }
 
 /// Adds up to `k - 1` further paths for each traced pair; `false` if the budget ended first.

@@ -107,13 +107,11 @@ fn fails(value: &Value) -> bool {
     let activity_id = value.get("activity_id").and_then(number);
     // 1 is a pass; 2 a warning; 3 a failure
     let compliance = value.pointer("/compliance/status_id").and_then(number);
-    !lower("/status_code").is_some_and(passed)
-        && !lower("/compliance/status").is_some_and(passed)
-        && compliance != Some(1)
-        && !lower("/status").is_some_and(aside)
-        && !matches!(status_id, Some(3..=5) if value.get("finding_info").is_some())
-        && !(activity_id == Some(3) && value.get("finding_info").is_some())
-        && value.pointer("/unmapped/muted").and_then(Value::as_bool) != Some(true)
+    let good = [lower("/status_code"), lower("/compliance/status")].into_iter().flatten().any(passed);
+    let closed = lower("/status").is_some_and(aside)
+        || value.get("finding_info").is_some() && (matches!(status_id, Some(3..=5)) || activity_id == Some(3))
+        || value.pointer("/unmapped/muted").and_then(Value::as_bool) == Some(true);
+    !good && compliance != Some(1) && !closed
 }
 
 fn level(value: &Value) -> Severity {

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::asset::Asset;
+
 /// The text at a pointer, unless it is empty.
 pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer)?.as_str().map(str::trim).filter(|text| !text.is_empty())
@@ -24,6 +26,13 @@ pub(super) fn texts<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item =
     let place = value.pointer(pointer);
     let list = place.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     place.and_then(Value::as_str).into_iter().chain(list).filter(|text| !text.is_empty())
+}
+
+/// Keeps a text as a property, if there is one.
+pub(super) fn keep(asset: &mut Asset, key: &str, text: Option<&str>) {
+    if let Some(text) = text {
+        asset.properties.insert(key.to_owned(), text.into());
+    }
 }
 
 /// Whether every one of these keys is there.

@@ -31,6 +31,7 @@ mod format;
 mod gcp;
 mod hcl;
 mod kubernetes;
+mod label;
 mod link;
 mod mcp;
 mod model_file;

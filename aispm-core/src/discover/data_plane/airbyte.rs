@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::system;
 use crate::asset::{Asset, AssetKind, Document, RelationKind};
-use crate::discover::at::{first, has, items, text};
+use crate::discover::at::{first, has, items, keep, text};
 use crate::discover::format::{Found, Structured};
 
 pub(super) const CONNECTION: Structured = Structured {
@@ -49,7 +49,7 @@ fn connection(document: &Document, found: &mut Found) {
     let selected = configured.filter(|(_, s)| s.pointer("/config/selected").and_then(Value::as_bool) != Some(false));
     let streams: Vec<&str> = selected.filter_map(|(_, s)| first(s, &["/stream/name", "/name"])).take(64).collect();
     pipeline.properties.insert("streams".to_owned(), streams.into());
-    text(value, "/status").map(|status| pipeline.properties.insert("status".to_owned(), status.into()));
+    keep(&mut pipeline, "status", text(value, "/status"));
     found.relate(&id, RelationKind::Reads, &end(source), &evidence);
     found.relate(&id, RelationKind::Writes, &end(destination), &evidence);
     found.relate(&end(destination), RelationKind::DerivedFrom, &end(source), &evidence);

@@ -62,6 +62,8 @@ fn connection_asset(id: &str) -> Asset {
     Asset::new(format!("airflow-connection:{id}"), AssetKind::Resource, id)
 }
 
+/// Most pairs of tasks that are kept.
+const ORDER: usize = 64;
 /// Arguments that name a bucket; those of a destination begin or end so.
 const BUCKETS: &[&str] = &[
     "bucket",
@@ -137,10 +139,10 @@ pub(in crate::discover) fn read_python(source: &Source<'_>, found: &mut Found) {
             }
         } else if let (Some(">"), Some(">"), Some(after)) =
             (next, tokens.get(at + 2).map(|t| t.text), tokens.get(at + 3))
+            && after.kind == Kind::Word
+            && order.len() < ORDER
         {
-            if after.kind == Kind::Word && order.len() < 64 {
-                order.push(format!("{} >> {}", token.text, after.text));
-            }
+            order.push(format!("{} >> {}", token.text, after.text));
         }
     }
     if let Some(dag) = &mut dag {
@@ -255,11 +257,11 @@ fn operator(
                 let connection = connection_asset(token.text).seen(evidence.clone());
                 found.relate(dag.id.as_str(), RelationKind::Uses, connection.id.as_str(), &evidence);
                 found.inventory.add(connection);
-            } else if name == "model_id" {
-                if let Some(model) = model_ref::model(token.text, dag.id.as_str()) {
-                    found.relate(dag.id.as_str(), RelationKind::Uses, model.id.as_str(), &evidence);
-                    found.inventory.add(model.seen(evidence.clone()));
-                }
+            } else if name == "model_id"
+                && let Some(model) = model_ref::model(token.text, dag.id.as_str())
+            {
+                found.relate(dag.id.as_str(), RelationKind::Uses, model.id.as_str(), &evidence);
+                found.inventory.add(model.seen(evidence.clone()));
             }
         }
     }

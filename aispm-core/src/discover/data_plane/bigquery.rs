@@ -2,11 +2,9 @@
 
 use serde_json::Value;
 
-use super::names::{add, derive, table, tag};
-use crate::asset::{
-    Asset, AssetId, AssetKind, Authentication, Document, Evidence, Exposure, OwnerClaim, OwnerSource, RelationKind,
-};
-use crate::discover::at::{first, has, items, text, texts};
+use super::names::{add, derive, labelled, table, tag};
+use crate::asset::{Asset, AssetId, AssetKind, Authentication, Document, Evidence, Exposure, RelationKind};
+use crate::discover::at::{first, has, items, keep, text, texts};
 use crate::discover::format::{Found, Structured};
 use crate::discover::resource;
 
@@ -65,16 +63,11 @@ fn object(document: &Document, found: &mut Found) {
     let reference = ["/tableReference", "/modelReference", "/datasetReference"].iter().find_map(|p| value.pointer(p));
     let Some(mut asset) = reference.and_then(named) else { return };
     let evidence = document.evidence("");
-    for (key, label) in value.get("labels").and_then(Value::as_object).into_iter().flatten() {
-        let Some(label) = label.as_str() else { continue };
-        match key.as_str() {
-            "owner" | "team" => asset.claim(OwnerClaim::new(OwnerSource::Label, label, evidence.clone())),
-            "env" | "environment" => asset.environment = Some(label.to_lowercase()),
-            key => tag(&mut asset, key, label),
-        }
+    for (key, word) in value.get("labels").and_then(Value::as_object).into_iter().flatten() {
+        labelled(&mut asset, key, word.as_str().unwrap_or_default(), &evidence);
     }
     for (key, pointer) in [("location", "/location"), ("table_type", "/type"), ("model_type", "/modelType")] {
-        text(value, pointer).map(|word| asset.properties.insert(key.to_owned(), word.into()));
+        keep(&mut asset, key, text(value, pointer));
     }
     let key = first(value, &["/encryptionConfiguration/kmsKeyName", "/defaultEncryptionConfiguration/kmsKeyName"]);
     asset.encryption.at_rest = Some(true);

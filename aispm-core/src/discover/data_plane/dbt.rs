@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::names::{table, tag};
 use crate::asset::{Asset, AssetKind, Document, Evidence, OwnerClaim, OwnerSource, RelationKind, pointer_key};
-use crate::discover::at::{first, items, text, texts};
+use crate::discover::at::{first, items, keep, text, texts};
 use crate::discover::format::{Found, Structured};
 
 pub(super) const MANIFEST: Structured = Structured {
@@ -59,7 +59,7 @@ fn manifest(document: &Document, found: &mut Found) {
         let evidence = document.evidence(&pointer).excerpt(key);
         describe(&mut asset, node, &evidence);
         if let Some(group) = text(node, "/group").and_then(|name| groups.get(name)) {
-            first(group, &["/owner/email", "/owner/name"]).map(|owner| claim(&mut asset, owner, &evidence));
+            claim(&mut asset, first(group, &["/owner/email", "/owner/name"]), &evidence);
         }
         for parent in texts(node, "/depends_on/nodes").filter_map(|parent| ids.get(parent)) {
             found.relate(asset.id.as_str(), RelationKind::DerivedFrom, parent.id.as_str(), &evidence);
@@ -81,10 +81,10 @@ fn manifest(document: &Document, found: &mut Found) {
         asset.ai = text(node, "/type") == Some("ml");
         asset.purpose = text(node, "/description").map(str::to_owned);
         for (name, pointer) in [("exposure_type", "/type"), ("url", "/url"), ("maturity", "/maturity")] {
-            text(node, pointer).map(|word| asset.properties.insert(name.to_owned(), word.into()));
+            keep(&mut asset, name, text(node, pointer));
         }
         describe(&mut asset, node, &evidence);
-        first(node, &["/owner/email", "/owner/name"]).map(|owner| claim(&mut asset, owner, &evidence));
+        claim(&mut asset, first(node, &["/owner/email", "/owner/name"]), &evidence);
         for parent in texts(node, "/depends_on/nodes").filter_map(|parent| ids.get(parent)) {
             found.relate(asset.id.as_str(), RelationKind::Reads, parent.id.as_str(), &evidence);
         }
@@ -135,8 +135,10 @@ fn meta(asset: &mut Asset, place: Option<&Value>, evidence: Option<&Evidence>) {
     }
 }
 
-fn claim(asset: &mut Asset, owner: &str, evidence: &Evidence) {
-    asset.claim(OwnerClaim::new(OwnerSource::Creator, owner, evidence.clone()));
+fn claim<'a>(asset: &mut Asset, owner: impl Into<Option<&'a str>>, evidence: &Evidence) {
+    if let Some(owner) = owner.into() {
+        asset.claim(OwnerClaim::new(OwnerSource::Creator, owner, evidence.clone()));
+    }
 }
 
 fn catalog(document: &Document, found: &mut Found) {
@@ -144,7 +146,7 @@ fn catalog(document: &Document, found: &mut Found) {
         let name = text(node, "/metadata/name").unwrap_or(key);
         let evidence = document.evidence(&pointer).excerpt(key);
         let mut asset = Asset::new(format!("dbt:{key}"), AssetKind::Database, name);
-        text(node, "/metadata/owner").map(|owner| claim(&mut asset, owner, &evidence));
+        claim(&mut asset, text(node, "/metadata/owner"), &evidence);
         if let Some(kind) = text(node, "/metadata/type") {
             asset.properties.insert("table_type".to_owned(), kind.into());
         }

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::names::{add, table, tag};
+use super::names::{add, labelled, table};
 use super::system;
 use crate::asset::{Asset, AssetKind, Authentication, Document, OwnerClaim, OwnerSource, RelationKind};
-use crate::discover::at::{first, has, items, text, texts};
+use crate::discover::at::{first, has, items, keep, text, texts};
 use crate::discover::format::{Found, Structured};
 use crate::discover::resource;
 
@@ -41,13 +41,13 @@ fn config(document: &Document, found: &mut Found) {
     let evidence = document.evidence("/project");
     let id = format!("feast:{project}");
     let mut store = Asset::new(&id, AssetKind::FeatureStore, project).with("product", "feast");
-    text(value, "/provider").map(|provider| store.properties.insert("provider".to_owned(), provider.into()));
+    keep(&mut store, "provider", text(value, "/provider"));
     store.authentication = match text(value, "/auth/type") {
         Some("oidc" | "kubernetes") => Some(Authentication::Identity),
         // without a word about it there is none
         _ => Some(Authentication::None),
     };
-    if let Some(registry) = first(value, &["/registry/path", "/registry"]).and_then(|path| resource::by_id(path)) {
+    if let Some(registry) = first(value, &["/registry/path", "/registry"]).and_then(resource::by_id) {
         let evidence = document.evidence("/registry");
         found.relate(&id, RelationKind::Uses, registry.id.as_str(), &evidence);
         add(registry, &evidence, found);
@@ -76,10 +76,7 @@ fn view(document: &Document, found: &mut Found) {
         items(value, "/spec/features").filter_map(|(_, feature)| text(feature, "/name")).take(64).collect();
     asset.properties.insert("features".to_owned(), features.into());
     for (key, word) in value.pointer("/spec/tags").and_then(Value::as_object).into_iter().flatten() {
-        match (key.as_str(), word.as_str().unwrap_or_default()) {
-            ("owner" | "team", owner) => asset.claim(OwnerClaim::new(OwnerSource::Tag, owner, evidence.clone())),
-            (key, word) => tag(&mut asset, key, word),
-        }
+        labelled(&mut asset, key, word.as_str().unwrap_or_default(), &evidence);
     }
     if let Some(owner) = text(value, "/spec/owner") {
         asset.claim(OwnerClaim::new(OwnerSource::Creator, owner, evidence.clone()));

@@ -1,8 +1,9 @@
 //! Names of data sets: OpenLineage's namespace and name, warehouses' dotted paths.
 
-use crate::asset::{Asset, AssetKind, Evidence, RelationKind};
+use crate::asset::{Asset, AssetKind, Evidence, OwnerSource, RelationKind};
 use crate::discover::data_class::{classes, is_class_key, tagged};
 use crate::discover::format::Found;
+use crate::discover::label::label;
 use crate::discover::resource;
 
 /// Most pairs of inputs and outputs of one job that become edges of their own.
@@ -77,6 +78,13 @@ pub(super) fn add(asset: Asset, evidence: &Evidence, found: &mut Found) {
         found.inventory.add(bucket.seen(evidence.clone()));
     }
     found.inventory.add(asset.seen(evidence.clone()));
+}
+
+/// A tag or label of a data set: its owner or environment, or else what is in it.
+pub(super) fn labelled(asset: &mut Asset, key: &str, value: &str, evidence: &Evidence) {
+    if !label(asset, key, value, OwnerSource::Tag, evidence) {
+        tag(asset, key, value);
+    }
 }
 
 /// What a tag of a data set or column says of its content: `pii`, `sensitivity=high`, `contains:email`.

@@ -3,8 +3,9 @@
 
 use serde_json::Value;
 
-use super::names::{add, derive, table, tag};
+use super::names::{add, derive, labelled, table};
 use crate::asset::{Asset, AssetKind, Document, Evidence, Exposure, OwnerClaim, OwnerSource, RelationKind};
+use crate::discover::at::keep;
 use crate::discover::format::{Found, Structured};
 use crate::discover::{model_ref, resource};
 
@@ -45,7 +46,7 @@ pub(super) const TABLE: Structured = Structured {
             asset.claim(OwnerClaim::new(OwnerSource::Creator, owner, evidence.clone()));
             found.relate(&role(owner), RelationKind::Reads, asset.id.as_str(), &evidence);
         }
-        field(&document.value, "TABLE_TYPE").map(|kind| asset.properties.insert("table_type".to_owned(), kind.into()));
+        keep(&mut asset, "table_type", field(&document.value, "TABLE_TYPE"));
         found.inventory.add(asset.seen(evidence));
     },
 };
@@ -62,10 +63,7 @@ pub(super) const TAG: Structured = Structured {
         let evidence = document.evidence("");
         let (name, word) =
             (field(value, "TAG_NAME").unwrap_or_default(), field(value, "TAG_VALUE").unwrap_or_default());
-        match name.to_ascii_lowercase().as_str() {
-            "owner" | "team" => asset.claim(OwnerClaim::new(OwnerSource::Tag, word, evidence.clone())),
-            _ => tag(&mut asset, name, word),
-        }
+        labelled(&mut asset, name, word, &evidence);
         found.inventory.add(asset.seen(evidence.excerpt(format!("{name} {word}"))));
     },
 };
@@ -269,7 +267,7 @@ fn cortex(document: &Document, found: &mut Found) {
     service.kind = AssetKind::VectorStore;
     service.ai = true;
     for key in ["search_column", "embedding_model", "warehouse", "service_query_url"] {
-        field(value, &key.to_ascii_uppercase()).map(|word| service.properties.insert(key.to_owned(), word.into()));
+        keep(&mut service, key, field(value, &key.to_ascii_uppercase()));
     }
     if let Some(definition) = field(value, "DEFINITION") {
         for source in from_tables(definition) {

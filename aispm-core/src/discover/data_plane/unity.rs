@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-use super::names::{add, table, tag};
+use super::names::{add, labelled, table, tag};
 use crate::asset::{Asset, AssetKind, Document, Evidence, OwnerClaim, OwnerSource, RelationKind};
-use crate::discover::at::{first, has, items, text, texts};
+use crate::discover::at::{first, has, items, keep, text, texts};
 use crate::discover::catalog::catalog;
 use crate::discover::format::{Found, Structured};
 use crate::discover::resource;
@@ -28,7 +28,7 @@ pub(super) const TABLE: Structured = Structured {
             let key = first(label, &["/key", "/tag_name"]).unwrap_or_default();
             tag(&mut asset, key, first(label, &["/value", "/tag_value"]).unwrap_or_default());
         }
-        text(value, "/table_type").map(|kind| asset.properties.insert("table_type".to_owned(), kind.into()));
+        keep(&mut asset, "table_type", text(value, "/table_type"));
         stored(&mut asset, value, &evidence, found);
         found.inventory.add(asset.seen(evidence));
     },
@@ -160,7 +160,7 @@ pub(super) const INDEX: Structured = Structured {
         let id = format!("unity:{}", name.to_lowercase());
         let mut index = Asset::new(&id, AssetKind::VectorStore, name);
         for (key, pointer) in [("index_type", "/index_type"), ("endpoint", "/endpoint_name")] {
-            text(value, pointer).map(|word| index.properties.insert(key.to_owned(), word.into()));
+            keep(&mut index, key, text(value, pointer));
         }
         if let Some(source) = text(value, "/delta_sync_index_spec/source_table") {
             let source = table("unity", source);
@@ -300,12 +300,8 @@ fn endpoint(document: &Document, found: &mut Found) {
         asset.claim(OwnerClaim::new(OwnerSource::Creator, creator, evidence.clone()));
     }
     for (_, label) in items(value, "/tags") {
-        match (text(label, "/key").unwrap_or_default(), text(label, "/value").unwrap_or_default()) {
-            ("owner" | "team", owner) if !owner.is_empty() => {
-                asset.claim(OwnerClaim::new(OwnerSource::Tag, owner, evidence.clone()))
-            }
-            (key, word) => tag(&mut asset, key, word),
-        }
+        let key = text(label, "/key").unwrap_or_default();
+        labelled(&mut asset, key, text(label, "/value").unwrap_or_default(), &evidence);
     }
     for (key, pointer) in [
         ("guardrails", "/ai_gateway/guardrails"),

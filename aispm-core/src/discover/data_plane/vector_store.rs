@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::names::tag;
-use crate::asset::{Asset, AssetKind, Document, OwnerClaim, OwnerSource, RelationKind};
-use crate::discover::at::{first, has, items, text};
+use super::names::labelled;
+use crate::asset::{Asset, AssetKind, Document, RelationKind};
+use crate::discover::at::{first, has, items, keep, text};
 use crate::discover::format::{Found, Structured};
 use crate::discover::model_ref;
 use crate::discover::resource;
@@ -23,20 +23,17 @@ pub(super) const PINECONE: Structured = Structured {
         if let Some(host) = text(value, "/host") {
             asset = asset.alias(format!("https://{host}"));
         }
-        keep(&mut asset, value, &["metric", "dimension", "deletion_protection", "vector_type"]);
+        settings(&mut asset, value, &["metric", "dimension", "deletion_protection", "vector_type"]);
         for (key, pointer) in [
             ("region", "/spec/serverless/region"),
             ("cloud", "/spec/serverless/cloud"),
             ("environment", "/spec/pod/environment"),
         ] {
-            text(value, pointer).map(|word| asset.properties.insert(key.to_owned(), word.into()));
+            keep(&mut asset, key, text(value, pointer));
         }
         let evidence = document.evidence("");
         for (key, word) in value.get("tags").and_then(Value::as_object).into_iter().flatten() {
-            match (key.as_str(), word.as_str().unwrap_or_default()) {
-                ("owner" | "team", owner) => asset.claim(OwnerClaim::new(OwnerSource::Tag, owner, evidence.clone())),
-                (key, word) => tag(&mut asset, key, word),
-            }
+            labelled(&mut asset, key, word.as_str().unwrap_or_default(), &evidence);
         }
         embed(text(value, "/embed/model"), &asset, document, found);
         found.inventory.add(asset);
@@ -57,7 +54,7 @@ pub(super) const WEAVIATE: Structured = Structured {
     read: |document, found| {
         let value = &document.value;
         let mut asset = store(document, "weaviate", text(value, "/class").unwrap_or_default());
-        keep(&mut asset, value, &["vectorizer", "vectorIndexType"]);
+        settings(&mut asset, value, &["vectorizer", "vectorIndexType"]);
         if value.pointer("/multiTenancyConfig/enabled").and_then(Value::as_bool) == Some(true) {
             asset.properties.insert("multi_tenancy".to_owned(), true.into());
         }
@@ -96,9 +93,9 @@ pub(super) const QDRANT: Structured = Structured {
             let file = resource::last(document.path());
             let mut asset = store(document, "qdrant", file.split('.').next().unwrap_or(file));
             for (key, pointer) in [("metric", "/config/params/vectors/distance"), ("status", "/status")] {
-                text(result, pointer).map(|word| asset.properties.insert(key.to_owned(), word.into()));
+                keep(&mut asset, key, text(result, pointer));
             }
-            keep(&mut asset, result, &["points_count"]);
+            settings(&mut asset, result, &["points_count"]);
             found.inventory.add(asset);
         }
     },
@@ -130,7 +127,8 @@ fn store(document: &Document, product: &str, name: &str) -> Asset {
         .seen(document.evidence("").excerpt(name))
 }
 
-fn keep(asset: &mut Asset, value: &Value, keys: &[&str]) {
+/// Keeps plain settings as they stand.
+fn settings(asset: &mut Asset, value: &Value, keys: &[&str]) {
     for key in keys {
         if let Some(word) = value.get(key).filter(|word| !word.is_null() && !word.is_object()) {
             asset.properties.insert((*key).to_owned(), word.clone());

@@ -79,7 +79,7 @@ fn read(document: &Document, found: &mut Found) {
     let evidence = document.evidence("/properties/resourceDetails");
     for mut asset in resources(value, properties) {
         if report.fails {
-            cve.into_iter().for_each(|id| vulnerability::note(&mut asset, id));
+            vulnerability::note(&mut asset, cve);
         }
         report.land(asset, &evidence, found);
     }

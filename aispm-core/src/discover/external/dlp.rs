@@ -20,7 +20,7 @@ pub(super) const JOB: Structured = Structured {
         let base = "/inspectDetails/requestedOptions/jobConfig/storageConfig";
         let Some(mut asset) = value.pointer(base).and_then(storage) else { return };
         for (_, stat) in items(value, "/inspectDetails/result/infoTypeStats") {
-            text(stat, "/infoType/name").map(|name| classify(&mut asset, name));
+            classify(&mut asset, text(stat, "/infoType/name"));
         }
         let evidence = document.evidence(base);
         add(asset.seen(evidence.clone()), &evidence, found);
@@ -136,10 +136,10 @@ fn profile(document: &Document, found: &mut Found) {
     let Some(mut asset) = by_parts().or_else(by_path) else { return };
     for list in ["/predictedInfoTypes", "/otherInfoTypes", "/fileStoreInfoTypeSummaries"] {
         for (_, kind) in items(value, list) {
-            text(kind, "/infoType/name").map(|name| classify(&mut asset, name));
+            classify(&mut asset, text(kind, "/infoType/name"));
         }
     }
-    text(value, "/columnInfoType/infoType/name").map(|name| classify(&mut asset, name));
+    classify(&mut asset, text(value, "/columnInfoType/infoType/name"));
     for (key, pointer) in [
         ("sensitivity", "/sensitivityScore/score"),
         ("data_risk", "/dataRiskLevel/score"),

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::report::{Report, add, classify, severity};
-use crate::asset::{Asset, AssetKind, Document, OwnerClaim, OwnerSource, RelationKind};
+use crate::asset::{Asset, AssetKind, Document, OwnerSource, RelationKind};
 use crate::discover::at::{has, items, text};
-use crate::discover::data_class::{is_class_key, tagged};
 use crate::discover::format::{Found, Structured};
+use crate::discover::label::label;
 use crate::discover::resource;
 
 pub(super) const FINDING: Structured = Structured {
@@ -35,13 +35,8 @@ fn read(document: &Document, found: &mut Found) {
     bucket.encryption.at_rest = text(value, "/resourcesAffected/s3Bucket/defaultServerSideEncryption/encryptionType")
         .map(|kind| kind != "NONE");
     for (_, tag) in items(value, "/resourcesAffected/s3Bucket/tags") {
-        let (Some(key), Some(tag)) = (text(tag, "/key"), text(tag, "/value")) else { continue };
-        match key.to_ascii_lowercase().as_str() {
-            "owner" | "team" => bucket.claim(OwnerClaim::new(OwnerSource::Tag, tag, evidence.clone())),
-            "env" | "environment" => bucket.environment = Some(tag.to_lowercase()),
-            key if is_class_key(key) => bucket.data_classes.extend(tagged(tag)),
-            _ => {}
-        }
+        let (key, tag) = (text(tag, "/key").unwrap_or_default(), text(tag, "/value").unwrap_or_default());
+        label(&mut bucket, key, tag, OwnerSource::Tag, &evidence);
     }
     let object =
         text(value, "/resourcesAffected/s3Object/key").and_then(|key| resource::store(&format!("s3://{name}/{key}")));
@@ -52,13 +47,13 @@ fn read(document: &Document, found: &mut Found) {
     };
     // what was classified stays so when the finding is put away
     for (_, data) in items(value, "/classificationDetails/result/sensitiveData") {
-        text(data, "/category").map(|category| classify(&mut object, category));
+        classify(&mut object, text(data, "/category"));
         for (_, detection) in items(data, "/detections") {
-            text(detection, "/type").map(|kind| classify(&mut object, kind));
+            classify(&mut object, text(detection, "/type"));
         }
     }
     for (_, custom) in items(value, "/classificationDetails/result/customDataIdentifiers/detections") {
-        text(custom, "/name").map(|name| classify(&mut object, name));
+        classify(&mut object, text(custom, "/name"));
     }
     if object.data_classes.is_empty() && kind.starts_with("SensitiveData:") {
         object.data_classes.insert("confidential".to_owned());

@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use super::report::{Report, classify, severity};
 use super::vulnerability::{self, Package};
-use crate::asset::{Asset, Document, OwnerClaim, OwnerSource, Severity};
+use crate::asset::{Asset, Document, Evidence, OwnerClaim, OwnerSource, Severity};
 use crate::discover::at::{first, items, text, texts};
-use crate::discover::data_class::{is_class_key, tagged};
 use crate::discover::format::{Found, Structured};
+use crate::discover::label::label;
 use crate::discover::resource::{self, Context};
 
 pub(super) const EVENT: Structured = Structured {
@@ -76,7 +76,7 @@ fn read(document: &Document, found: &mut Found) {
         if let Some(owner) = first(item, &["/owner/name", "/owner/email_addr", "/owner/uid"]) {
             asset.claim(OwnerClaim::new(OwnerSource::Creator, owner, evidence.clone()));
         }
-        label(&mut asset, item, &evidence);
+        labels(&mut asset, item, &evidence);
         if fails {
             for place in [item, value] {
                 for pointer in ["/data_classification", "/data_security"] {
@@ -161,10 +161,10 @@ fn provider(value: &Value, item: &Value) -> &'static str {
 }
 
 /// Tags as `key:value` texts, as objects with `name` and `value`, or as one map.
-fn label(asset: &mut Asset, item: &Value, evidence: &crate::asset::Evidence) {
+fn labels(asset: &mut Asset, item: &Value, evidence: &Evidence) {
     let mut pairs: Vec<(String, String)> = Vec::new();
-    for label in texts(item, "/labels") {
-        pairs.extend(label.split_once([':', '=']).map(|(key, value)| (key.to_owned(), value.to_owned())));
+    for text in texts(item, "/labels") {
+        pairs.extend(text.split_once([':', '=']).map(|(key, value)| (key.to_owned(), value.to_owned())));
     }
     for (_, tag) in items(item, "/tags") {
         if let (Some(key), Some(value)) = (first(tag, &["/name", "/key", "/Key"]), first(tag, &["/value", "/Value"])) {
@@ -172,12 +172,7 @@ fn label(asset: &mut Asset, item: &Value, evidence: &crate::asset::Evidence) {
         }
     }
     for (key, value) in pairs {
-        match key.trim().to_ascii_lowercase().as_str() {
-            "owner" | "team" => asset.claim(OwnerClaim::new(OwnerSource::Tag, value.trim(), evidence.clone())),
-            "env" | "environment" => asset.environment = Some(value.trim().to_lowercase()),
-            key if is_class_key(key) => asset.data_classes.extend(tagged(&value)),
-            _ => {}
-        }
+        label(asset, &key, &value, OwnerSource::Tag, evidence);
     }
     if let Some(criticality) = text(item, "/criticality") {
         asset.properties.insert("criticality".to_owned(), criticality.into());
@@ -190,10 +185,10 @@ fn classes(asset: &mut Asset, place: Option<&Value>) {
     for pointer in
         ["/category", "/confidentiality", "/policy/name", "/classifier_details/name", "/data_classification/category"]
     {
-        text(place, pointer).map(|label| classify(asset, label));
+        classify(asset, text(place, pointer));
     }
     for (_, found) in items(place, "/discovery_details") {
-        first(found, &["/type", "/name"]).map(|label| classify(asset, label));
+        classify(asset, first(found, &["/type", "/name"]));
     }
 }
 

@@ -94,7 +94,7 @@ impl Row<'_> {
             None => guessed(),
         };
         for label in &self.labels {
-            classify(&mut asset, label);
+            classify(&mut asset, *label);
         }
         let evidence = document.evidence(base).excerpt(self.labels.join(", "));
         if let Some(owner) = owner {

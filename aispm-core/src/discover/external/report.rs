@@ -54,9 +54,9 @@ pub(super) fn add(asset: Asset, evidence: &Evidence, found: &mut Found) {
 }
 
 /// Adds the classes that a label stands for; whether there is one.
-pub(super) fn classify(asset: &mut Asset, label: &str) -> bool {
+pub(super) fn classify<'a>(asset: &mut Asset, label: impl Into<Option<&'a str>>) -> bool {
     let before = asset.data_classes.len();
-    asset.data_classes.extend(classes(label).map(str::to_owned));
+    asset.data_classes.extend(label.into().into_iter().flat_map(classes).map(str::to_owned));
     asset.data_classes.len() > before
 }
 

@@ -46,11 +46,11 @@ fn read(finding: &Value, resource: Option<&Value>, evidence: &Evidence, found: &
     };
     let Some(mut asset) = asset(finding, resource) else { return };
     if report.fails {
-        first(finding, &["/vulnerability/cve/id"]).into_iter().for_each(|id| vulnerability::note(&mut asset, id));
+        vulnerability::note(&mut asset, first(finding, &["/vulnerability/cve/id"]));
         for (_, kind) in items(finding, "/cloudDlpDataProfile/infoTypes") {
-            first(kind, &["/name", "/infoType/name"]).map(|name| classify(&mut asset, name));
+            classify(&mut asset, first(kind, &["/name", "/infoType/name"]));
         }
-        text(finding, "/cloudDlpInspection/infoType").map(|name| classify(&mut asset, name));
+        classify(&mut asset, text(finding, "/cloudDlpInspection/infoType"));
     }
     report.land(asset, evidence, found);
 }

@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use super::report::{Report, by_score, classify, severity};
 use super::vulnerability;
-use crate::asset::{Document, Exposure, OwnerClaim, OwnerSource, Severity};
+use crate::asset::{Document, Exposure, OwnerSource, Severity};
 use crate::discover::at::{first, has, items, text, texts};
-use crate::discover::data_class::{is_class_key, tagged};
 use crate::discover::format::{Found, Structured, dispatch};
+use crate::discover::label::label;
 use crate::discover::resource::{self, Context};
 
 pub(super) const FINDING: Structured = Structured {
@@ -63,17 +63,11 @@ fn read(document: &Document, found: &mut Found) {
         let Some(mut asset) = text(item, "/Id").and_then(|id| resource::by_name(id, context)) else { continue };
         let evidence = document.evidence(&pointer);
         for (key, tag) in item.get("Tags").and_then(Value::as_object).into_iter().flatten() {
-            let Some(tag) = tag.as_str() else { continue };
-            match key.to_ascii_lowercase().as_str() {
-                "owner" | "team" => asset.claim(OwnerClaim::new(OwnerSource::Tag, tag, evidence.clone())),
-                "env" | "environment" => asset.environment = Some(tag.to_lowercase()),
-                key if is_class_key(key) => asset.data_classes.extend(tagged(tag)),
-                _ => {}
-            }
+            label(&mut asset, key, tag.as_str().unwrap_or_default(), OwnerSource::Tag, &evidence);
         }
         if fails {
             for (_, data) in items(item, "/DataClassification/Result/SensitiveData") {
-                text(data, "/Category").map(|category| classify(&mut asset, category));
+                classify(&mut asset, text(data, "/Category"));
             }
             for kind in texts(value, "/Types").filter(|kind| kind.starts_with("Sensitive Data")) {
                 classify(&mut asset, kind);
@@ -82,7 +76,7 @@ fn read(document: &Document, found: &mut Found) {
                 asset.exposure = Some(Exposure::Public);
             }
             for (_, cve) in items(value, "/Vulnerabilities") {
-                text(cve, "/Id").into_iter().for_each(|id| vulnerability::note(&mut asset, id));
+                vulnerability::note(&mut asset, text(cve, "/Id"));
             }
         }
         report.land(asset, &evidence, found);

@@ -134,3 +134,35 @@ relations:
     let whole = ["arn:aws:s3:::acme-train-rows", "model-m", "endpoint-e"].map(str::to_owned).to_vec();
     assert!(poisonings(&assessment).contains(&(whole, PathStatus::Confirmed)));
 }
+
+#[test]
+fn tables_of_text_read_like_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = "AUTH_METHOD;PROVIDER;CHECK_ID;CHECK_TITLE;STATUS;STATUS_EXTENDED;MUTED;SEVERITY;RESOURCE_TYPE;RESOURCE_UID;ACCOUNT_UID;REGION\n\
+        profile;aws;s3_bucket_policy_public_write_access;t;FAIL;\"Bucket; open\";False;critical;AwsS3Bucket;arn:aws:s3:::acme-train-rows;111111111111;eu-west-1\n\
+        profile;aws;s3_bucket_versioning;t;PASS;ok;False;low;AwsS3Bucket;arn:aws:s3:::acme-other;111111111111;eu-west-1\n";
+    fs::write(folder.path().join("prowler.csv"), csv).unwrap();
+    fs::write(folder.path().join("sales.csv"), "region,amount\neu,3\n").unwrap();
+    let found = aispm_core::discover::discover([folder.path()]);
+    let formats: Vec<&str> = found.files.iter().map(|file| file.format.as_str()).collect();
+    assert_eq!((formats, found.skipped.len()), (vec!["prowler"], 1));
+    let bucket = found.inventory.get("arn:aws:s3:::acme-train-rows").unwrap();
+    assert_eq!((bucket.external_findings.len(), bucket.evidence[0].line), (1, Some(2)));
+    assert!(found.inventory.get("arn:aws:s3:::acme-other").unwrap().external_findings.is_empty());
+    assert!(found.inventory.assets().all(|asset| !asset.ai));
+}
+
+#[test]
+fn a_scanner_s_path_means_the_file_that_was_read() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("src")).unwrap();
+    fs::write(folder.path().join("src/serve.ipynb"), "{}").unwrap();
+    let sarif = json!({ "version": "2.1.0", "runs": [{ "tool": { "driver": { "name": "Semgrep" } }, "results": [{
+        "ruleId": "exec", "level": "error", "message": { "text": "m" },
+        "locations": [{ "physicalLocation": { "artifactLocation": { "uri": "src/serve.ipynb" } } }] }] }] });
+    fs::write(folder.path().join("semgrep.sarif"), sarif.to_string()).unwrap();
+    let found = aispm_core::discover::discover([folder.path()]);
+    let id = format!("file:{}", folder.path().join("src/serve.ipynb").display());
+    let file = found.inventory.get(&id).unwrap();
+    assert_eq!((file.kind, file.external_findings[0].rule.as_str()), (aispm_core::asset::AssetKind::Notebook, "exec"));
+}

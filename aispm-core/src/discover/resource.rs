@@ -83,14 +83,17 @@ pub(super) fn by_name(name: &str, context: Context<'_>) -> Option<Asset> {
     }
     let words = type_words(kind);
     if provider.eq_ignore_ascii_case("kubernetes") || kinds().kubernetes.contains_key(&kind.to_ascii_lowercase()) {
-        let cluster = if account.is_empty() { "cluster" } else { account };
         let namespace = match region.strip_prefix("namespace: ").unwrap_or(region) {
             "" => "-",
             namespace => namespace,
         };
         let kind = if kind.is_empty() { "Resource" } else { kind };
-        let id = format!("k8s://{cluster}/{namespace}/{kind}/{name}");
-        return Some(kubernetes(&id, &id));
+        // manifests do not name their cluster, and it is theirs that a finding is to meet
+        let rest = format!("{namespace}/{kind}/{name}");
+        let asset = kubernetes(&format!("k8s://cluster/{rest}"), &rest);
+        let cluster = account.strip_prefix("context: ").unwrap_or(account);
+        let named = !cluster.is_empty() && !cluster.contains('/');
+        return Some(if named { asset.alias(format!("k8s://{cluster}/{rest}")) } else { asset });
     }
     if matches!(words.as_str(), "s3:bucket" | "s3") && !name.contains('/') {
         return Some(arn(&format!("arn:aws:s3:::{name}")));
@@ -112,7 +115,19 @@ pub(super) fn by_name(name: &str, context: Context<'_>) -> Option<Asset> {
     if matches!(words.as_str(), "account" | "account:account") && !account.is_empty() {
         return Some(account_root(account));
     }
-    Some(mark(Asset::new(name, kind_of(kind).unwrap_or(AssetKind::Resource), last(name)), kind))
+    if google && let Some((_, domain)) = name.split_once('@') {
+        let service = domain.ends_with("gserviceaccount.com");
+        let (prefix, kind) =
+            if service { ("serviceAccount", AssetKind::ServiceAccount) } else { ("user", AssetKind::User) };
+        return Some(Asset::new(format!("{prefix}:{name}"), kind, name));
+    }
+    // a bare name is one of its account's
+    let id = match (provider, account) {
+        ("", _) | (_, "") => name.to_owned(),
+        _ if name.contains([':', '/']) => name.to_owned(),
+        _ => format!("{}:{account}/{name}", provider.to_ascii_lowercase()),
+    };
+    Some(mark(Asset::new(id, kind_of(kind).unwrap_or(AssetKind::Resource), last(name)), kind))
 }
 
 /// The kind that a type's name tells, whoever's name it is.
@@ -347,7 +362,12 @@ mod tests {
         assert_eq!(named("acme", "AwsS3Bucket", "aws"), ("arn:aws:s3:::acme".into(), AssetKind::Bucket));
         assert_eq!(named("acme", "AWS::S3::Bucket", ""), ("arn:aws:s3:::acme".into(), AssetKind::Bucket));
         assert_eq!(named("acme", "storage.googleapis.com/Bucket", ""), ("gs://acme".into(), AssetKind::Bucket));
-        assert_eq!(named("w", "Deployment", "kubernetes"), ("k8s://acme-1/r/Deployment/w".into(), AssetKind::Workload));
+        assert_eq!(
+            named("w", "Deployment", "kubernetes"),
+            ("k8s://cluster/r/Deployment/w".into(), AssetKind::Workload)
+        );
+        assert_eq!(named("a@p.iam.gserviceaccount.com", "", "gcp").0, "serviceAccount:a@p.iam.gserviceaccount.com");
+        assert_eq!(named("thing", "x", "gcp"), ("gcp:acme-1/thing".into(), AssetKind::Resource));
         assert_eq!(kind_of("AwsSageMakerNotebookInstance"), Some(AssetKind::Notebook));
         assert_eq!(kind_of("compute.googleapis.com/Instance"), Some(AssetKind::Node));
         assert_eq!(kind_of("artifactregistry.googleapis.com/Repository"), Some(AssetKind::Repository));

@@ -33,8 +33,8 @@ fn read(document: &Document, found: &mut Found) {
         value,
         &[
             "/metadata/event_code",
-            "/finding_info/analytic/uid",
             "/compliance/control",
+            "/finding_info/analytic/uid",
             "/finding_info/types/0",
             "/finding_info/uid",
             "/finding/uid",

@@ -6,6 +6,7 @@ pub(super) mod airflow;
 mod bigquery;
 mod connector;
 mod dbt;
+mod ddl;
 mod feast;
 mod fivetran;
 mod kafka_connect;
@@ -63,7 +64,7 @@ pub(super) const FORMATS: &[Structured] = &[
     manifest::MANIFEST,
     airflow::CONNECTIONS,
 ];
-pub(super) const TEXTS: &[Textual] = &[];
+pub(super) const TEXTS: &[Textual] = &[ddl::PGVECTOR];
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,9 @@ use crate::discover::format::{Found, Structured, dispatch};
 use crate::discover::label::label;
 use crate::discover::resource::{self, Context};
 
+/// Most envelopes around a finding.
+const DEPTH: usize = 4;
+
 pub(super) const FINDING: Structured = Structured {
     name: "security-hub",
     critical: false,
@@ -29,8 +32,10 @@ pub(super) const EVENT: Structured = Structured {
         matches!(source, Some("aws.securityhub" | "aws.macie" | "aws.macie2")) && value.get("detail").is_some()
     },
     read: |document, found| {
-        let Some(detail) = document.value.get("detail") else { return };
+        let Some(detail) = document.value.get("detail").filter(|_| found.depth < DEPTH) else { return };
+        found.depth += 1;
         dispatch(&document.part("/detail", detail.clone()), found);
+        found.depth -= 1;
     },
 };
 

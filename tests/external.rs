@@ -90,6 +90,7 @@ fn a_bucket_that_another_tool_found_writable_poisons_the_public_endpoint() {
     let bucket = assessment.inventory.get("arn:aws:s3:::acme-train-rows").unwrap();
     assert_eq!(bucket.external_findings[0].tool, "Cloudwatcher");
     assert_eq!(bucket.text("public_access"), Some("write"));
+    assert_eq!(assessment.fixes[0].action, "Block public access to acme-train-rows");
 }
 
 #[test]

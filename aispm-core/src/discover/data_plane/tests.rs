@@ -366,3 +366,22 @@ fn other_documents_are_left_alone() {
         assert!(known.is_none(), "{value} as {known:?}");
     }
 }
+
+#[test]
+fn no_reader_minds_what_it_is_given() {
+    let odd = [
+        "null",
+        "[]",
+        "{}",
+        "\"x\"",
+        "[null, 1, {\"name\": \"é\"}]",
+        "{\"name\": {}, \"id\": [], \"type\": \"é\", \"config\": \"\"}",
+    ];
+    for format in super::FORMATS {
+        for text in odd {
+            let document = Document::json("f.json", text).unwrap();
+            let _ = (format.matches)(&document.value);
+            (format.read)(&document, &mut Found::default());
+        }
+    }
+}

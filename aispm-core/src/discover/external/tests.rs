@@ -291,3 +291,22 @@ fn checkov_and_kubernetes_scanners() {
     );
     assert_eq!(findings(asset(&found, "k8s://cluster")), ["kube-bench 1.2.1"]);
 }
+
+#[test]
+fn no_reader_minds_what_it_is_given() {
+    let odd = [
+        "null",
+        "[]",
+        "{}",
+        "\"x\"",
+        "[null, 1, {\"name\": \"é\"}]",
+        "{\"name\": {}, \"id\": [], \"type\": \"é\", \"config\": \"\"}",
+    ];
+    for format in super::FORMATS {
+        for text in odd {
+            let document = Document::json("f.json", text).unwrap();
+            let _ = (format.matches)(&document.value);
+            (format.read)(&document, &mut Found::default());
+        }
+    }
+}

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::asset::{
-    Asset, AssetId, AssetKind, Document, Error, ErrorKind, Evidence, Inventory, OwnerClaim, OwnerSource, Relation,
-    RelationKind, Result, RiskClass,
+    Asset, AssetId, AssetKind, Document, Error, ErrorKind, Evidence, Exposure, Inventory, OwnerClaim, OwnerSource,
+    Relation, RelationKind, Result, RiskClass,
 };
 
 /// What people declare of their estate. Ids may hold `*`, which stands for any text.
@@ -314,6 +314,10 @@ impl Apply<'_> {
             let from = ends(self.resolve(&declared.from, &pointer), &declared.from);
             let to = ends(self.resolve(&declared.to, &pointer), &declared.to);
             for (from, to) in from.iter().flat_map(|from| to.iter().map(move |to| (from, to))) {
+                let exposed = declared.kind == RelationKind::Exposes && from.as_str() == AssetId::INTERNET;
+                if let Some(asset) = self.inventory.get_mut(to.as_str()).filter(|_| exposed) {
+                    asset.exposure.get_or_insert(Exposure::Public);
+                }
                 let relation = Relation::new(from.as_str(), declared.kind, to.as_str());
                 self.inventory.relate(relation.seen(evidence.clone()));
             }

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::walk::{Tree, file_name};
 use super::{
-    ai_native, aws, azure, code, data_plane, docker, dotenv, envelope, external, gcp, hcl, kubernetes, mcp, model_file,
-    ownership, package, pipeline, prompt_log, recording, saas, telemetry, terraform,
+    ai_native, aws, azure, code, csv, data_plane, docker, dotenv, envelope, external, gcp, hcl, kubernetes, mcp,
+    model_file, ownership, package, pipeline, prompt_log, recording, saas, telemetry, terraform,
 };
 use crate::asset::{Document, Error, Event, Evidence, Inventory, Relation, RelationKind};
 
@@ -127,11 +127,12 @@ impl<'a> Source<'a> {
 pub(super) const STRUCTURED: &[&[Structured]] = &[
     recording::FORMATS,
     ownership::FORMATS,
+    // before the clouds: a finding names a resource, it does not describe one
+    external::FORMATS,
     aws::FORMATS,
     gcp::FORMATS,
     azure::FORMATS,
     terraform::FORMATS,
-    external::FORMATS,
     telemetry::FORMATS,
     data_plane::FORMATS,
     saas::FORMATS,
@@ -162,6 +163,7 @@ pub(super) const TEXTUAL: &[&[Textual]] = &[
     hcl::TEXTS,
     code::TEXTS,
     ownership::TEXTS,
+    csv::TEXTS,
 ];
 
 fn format(value: &Value) -> Option<&'static Structured> {

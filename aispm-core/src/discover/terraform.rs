@@ -39,6 +39,11 @@ pub(super) fn ai_prefixes() -> impl Iterator<Item = &'static str> {
     catalog().hcl.ai_types.iter().map(String::as_str)
 }
 
+/// The kind of a resource type and whether it is AI, as far as the table knows it.
+pub(super) fn known(resource_type: &str) -> Option<(AssetKind, bool)> {
+    table().types.get(resource_type).map(|known| (known.kind, known.ai))
+}
+
 /// Reads a root module as its configuration describes it.
 pub(super) fn configuration(root: &hcl::Root, found: &mut Found) {
     let setting = |key: &str| root.settings.get(key).cloned().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! From arguments to files: folders walked in name order, links followed, loops and dangling links reported.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
@@ -32,6 +32,7 @@ pub(super) struct Walk {
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
     files: HashSet<String>,
+    by_name: HashMap<String, Vec<String>>,
     projects: HashSet<String>,
 }
 
@@ -39,6 +40,16 @@ impl Tree {
     /// Whether this path was among the files.
     pub(crate) fn holds(&self, path: &str) -> bool {
         self.files.contains(path)
+    }
+
+    /// The file that a path relative to some folder below the arguments means, if exactly one fits.
+    pub(crate) fn ending_in(&self, path: &str) -> Option<&str> {
+        let mut fitting =
+            self.by_name.get(file_name(path))?.iter().filter(|file| {
+                file.strip_suffix(path).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+            });
+        let file = fitting.next()?;
+        fitting.next().is_none().then_some(file)
     }
 
     /// The folder of the project a file belongs to: the nearest one with a manifest, or the argument it lies below.
@@ -113,6 +124,7 @@ impl Walk {
         } else if !entry.file_type().is_file() {
             self.unread.push(Unread { path, reason: "not a regular file".to_owned(), critical: false });
         } else if self.tree.files.insert(path.clone()) {
+            self.tree.by_name.entry(file_name(&path).to_owned()).or_default().push(path.clone());
             if entry.file_name().to_str().is_some_and(|name| MANIFESTS.contains(&name)) {
                 self.tree.projects.insert(parent(&path).to_owned());
             }

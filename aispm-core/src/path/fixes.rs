@@ -210,7 +210,11 @@ impl<'g, 'w, 'a> Levers<'g, 'w, 'a> {
     /// taking apart what belongs together last.
     fn effort(&self, lever: &Lever) -> u8 {
         match lever {
-            Lever::Relation(from, RelationKind::Exposes, _) if self.is_internet(*from) => 0,
+            Lever::Relation(from, RelationKind::Exposes | RelationKind::Reads | RelationKind::Writes, _)
+                if self.is_internet(*from) =>
+            {
+                0
+            }
             Lever::Permission(..) => 1,
             Lever::Trust(_) => 2,
             Lever::Relation(..) => 3,
@@ -235,8 +239,13 @@ impl<'g, 'w, 'a> Levers<'g, 'w, 'a> {
                 let (from, to) = (node(from)?, node(to)?);
                 let relation = world.inventory.outgoing(from.id.as_str()).find(|r| r.kind == *kind && r.to == to.id);
                 let evidence = relation.map(|relation| relation.evidence.clone()).unwrap_or_default();
-                if *kind == RelationKind::Exposes && from.id.as_str() == AssetId::INTERNET {
-                    let action = format!("Close {} to the internet, or let it ask for authentication", to.name);
+                if from.id.as_str() == AssetId::INTERNET {
+                    let action = match kind {
+                        RelationKind::Exposes => {
+                            format!("Close {} to the internet, or let it ask for authentication", to.name)
+                        }
+                        _ => format!("Block public access to {}", to.name),
+                    };
                     return Some(Fix { action, asset: to.id.clone(), paths_cut, evidence });
                 }
                 (from, format!("End that {} {} {}", from.name, kind.as_str().replace('_', " "), to.name), evidence)

@@ -119,6 +119,8 @@ pub(super) struct Test {
     pub(super) word: Vec<String>,
     /// In an instance profile.
     pub(super) instance_profile: bool,
+    /// What another tool found the public may do with it: `read`, `write`, `unknown`.
+    pub(super) public_access: Vec<String>,
     /// A managed policy with a broader version than the default.
     pub(super) broader_version: bool,
 }

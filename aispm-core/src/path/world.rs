@@ -252,6 +252,8 @@ impl<'a> World<'a> {
             && (test.authentication.is_empty()
                 || asset.and_then(|a| a.authentication).is_some_and(|a| test.authentication.contains(&a)))
             && (!test.authentication_unknown || asset.is_none_or(|a| a.authentication.is_none()))
+            && (test.public_access.is_empty()
+                || text("public_access").is_some_and(|access| test.public_access.iter().any(|known| known == access)))
             && (!test.sensitive || asset.is_some_and(Asset::is_sensitive))
             && (!test.instance_profile || self.principal(ix).is_some_and(|p| p.instance_profile))
             && (!test.broader_version || asset.is_some_and(crate::identity::aws::has_broader_version))
@@ -298,11 +300,23 @@ fn at(ix: Ix) -> usize {
     usize::try_from(ix).unwrap_or(usize::MAX)
 }
 
-/// Whether a model, store or data set is made from it.
+/// Whether a model, store or data set is made from it, or from what lies in it.
 fn feeds(inventory: &Inventory, id: &AssetId) -> bool {
-    inventory.incoming(id.as_str()).any(|relation| {
-        matches!(relation.kind, RelationKind::DerivedFrom | RelationKind::TrainedOn | RelationKind::RetrievesFrom)
-    })
+    use RelationKind::{Contains, DerivedFrom, Reads, RetrievesFrom, TrainedOn};
+    let kind = |id: &AssetId| inventory.get(id.as_str()).map(|asset| asset.kind);
+    let made_from = |id: &AssetId| {
+        inventory.incoming(id.as_str()).any(|relation| match relation.kind {
+            DerivedFrom | TrainedOn | RetrievesFrom => true,
+            Reads => kind(&relation.from) == Some(AssetKind::TrainingJob),
+            _ => false,
+        })
+    };
+    let holds = |relation: &Relation| {
+        let model = matches!(kind(&relation.to), Some(AssetKind::Model | AssetKind::ModelFile));
+        relation.kind == Contains
+            && (model || kind(&relation.to) == Some(AssetKind::Dataset) && made_from(&relation.to))
+    };
+    made_from(id) || inventory.outgoing(id.as_str()).any(holds)
 }
 
 /// Whether an asset's name or capabilities hold one of these words.

@@ -262,7 +262,10 @@ fn judge(rule: &Rule, asset: &Asset, scope: &Scope<'_>, inventory: &Inventory) -
     let mut evidence = rule.shown(asset);
     let (related, others) = took_part(&parts, asset, inventory);
     evidence.extend(others);
-    let names = related.iter().map(|id| inventory.get(id.as_str()).map_or(id.as_str(), |asset| asset.name.as_str()));
+    let names = related.iter().map(|id| match inventory.get(id.as_str()) {
+        Some(asset) => (asset.name.as_str(), Some(asset.kind)),
+        None => (id.as_str(), None),
+    });
     let message = rule.message(scope, &names.collect::<Vec<_>>());
     let mut finding = Finding::new(&info.id, info.severity, asset.id.clone(), "", &info.title, message);
     let mut seen = HashSet::new();

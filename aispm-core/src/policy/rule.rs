@@ -13,7 +13,7 @@
 //!     when: asset.ai && !(asset.properties.region in params.regions)
 //!     because: outgoing.filter(r, r.kind == "serves")   # what took part; if given, must not be empty
 //!     evidence: [runtime.output.pii.evidence]  # properties that list evidence, shown before the asset's own
-//!     message: "{asset.name} runs in {asset.properties.region}"
+//!     message: "{asset.name} runs in {asset.properties.region}"   # also {because}, or {because.model|bucket} by kind
 //!     fix: Move it.
 //!     controls: { gdpr: [Art.44] }
 //!     needs: { params: [regions] }             # else the rule is reported as unknown, not as passed
@@ -123,8 +123,8 @@ enum Word {
     Text(String),
     /// A dotted path, shown as text.
     Path(String),
-    /// The names of what took part.
-    Because,
+    /// The names of what took part: all, or those of these kinds.
+    Because(Vec<AssetKind>),
 }
 
 /// A field of a rule that does not compile.
@@ -236,13 +236,17 @@ impl Rule {
         listed.flatten().collect()
     }
 
-    /// The message for an asset; `related` are the names of what took part.
-    pub(super) fn message(&self, scope: &Scope<'_>, related: &[&str]) -> String {
+    /// The message for an asset; `related` are the names and kinds of what took part.
+    pub(super) fn message(&self, scope: &Scope<'_>, related: &[(&str, Option<AssetKind>)]) -> String {
         let Ok(compiled) = self.compiled() else { return self.info.title.clone() };
         let words = compiled.message.iter().map(|word| match word {
             Word::Text(text) => text.clone(),
             Word::Path(path) => scope.show(path).unwrap_or_else(|| "unknown".to_owned()),
-            Word::Because => name_some(related),
+            Word::Because(kinds) => {
+                let of_kind = |kind: &Option<AssetKind>| kinds.is_empty() || kind.is_some_and(|k| kinds.contains(&k));
+                let names = related.iter().filter(|(_, kind)| of_kind(kind)).map(|(name, _)| *name);
+                name_some(&names.collect::<Vec<_>>())
+            }
         });
         words.collect()
     }
@@ -278,7 +282,7 @@ fn find(text: &str, from: usize, piece: &str) -> Option<(usize, usize)> {
     lines.find_map(|(i, line)| Some((i + 1, line.split_once(piece)?.0.chars().count() + 1)))
 }
 
-/// Parses `text {path} text`.
+/// Parses `text {path} text`; `{because.model|dataset}` are those of these kinds that took part.
 fn template(source: &str) -> Result<Vec<Word>, String> {
     let mut words = Vec::new();
     let mut rest = source;
@@ -286,7 +290,10 @@ fn template(source: &str) -> Result<Vec<Word>, String> {
         let (path, after) = after.split_once('}').ok_or("a `{` is not closed")?;
         words.push(Word::Text(before.to_owned()));
         words.push(if path == "because" {
-            Word::Because
+            Word::Because(Vec::new())
+        } else if let Some(kinds) = path.strip_prefix("because.") {
+            let kinds = kinds.split('|').map(|kind| kind.parse().map_err(|error: Error| error.message));
+            Word::Because(kinds.collect::<Result<_, _>>()?)
         } else {
             check_path(path).map_err(|message| format!("`{{{path}}}`: {message}"))?;
             Word::Path(path.to_owned())

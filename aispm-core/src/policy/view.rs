@@ -171,7 +171,11 @@ fn asset_field<'a>(
 fn lineage<'a>(world: &World<'a>, id: &'a str) -> Vec<&'a str> {
     use RelationKind::{DerivedFrom, Exposes, Invokes, Reads, RetrievesFrom, Serves, TrainedOn, Uses, Writes};
     let kind = |id: &str| world.inventory.get(id).map(|asset| asset.kind);
-    let answers = |id: &str| matches!(kind(id), Some(AssetKind::Model | AssetKind::Endpoint | AssetKind::VectorStore));
+    // an endpoint's configuration is a resource of its own on some platforms
+    let settings = |id: &str| world.inventory.get(id).is_some_and(|a| a.ai && a.kind == AssetKind::Resource);
+    let answers = |id: &str| {
+        matches!(kind(id), Some(AssetKind::Model | AssetKind::Endpoint | AssetKind::VectorStore)) || settings(id)
+    };
     let builds = |id: &str| matches!(kind(id), Some(AssetKind::TrainingJob | AssetKind::Pipeline));
     let mut seen = HashSet::from([id]);
     let mut found = Vec::new();

@@ -24,6 +24,7 @@ const PYTHON: Textual = Textual {
     matches: |source| source.has_extension(&["py", "pyi", "pyw"]) || shebang(source, "python"),
     read: |source, found| {
         read(source, Language::Python, found);
+        super::data_plane::airflow::read_python(source, found);
         Ok(())
     },
 };

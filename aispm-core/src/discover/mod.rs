@@ -44,6 +44,7 @@ mod telemetry;
 mod terraform;
 mod walk;
 
+pub(crate) use ai_native::bom::fields as cyclonedx_fields;
 pub(crate) use format::{Found, Structured};
 
 /// What a run may spend.
@@ -137,6 +138,15 @@ impl Discovery {
         self.inventory.extend(found.inventory);
         self.events.extend(found.events);
     }
+}
+
+/// What one JSON document gives, before files are joined.
+#[cfg(test)]
+pub(crate) fn inventory_of(path: &str, text: &str) -> Inventory {
+    let mut found = Found::default();
+    let document = crate::asset::Document::json(path, text).unwrap_or_default();
+    format::dispatch(&document, &mut found);
+    found.inventory
 }
 
 #[cfg(test)]

@@ -2,5 +2,7 @@
 
 use super::format::{Structured, Textual};
 
-pub(super) const FORMATS: &[Structured] = &[];
+pub(crate) mod bom;
+
+pub(super) const FORMATS: &[Structured] = &[bom::CYCLONEDX, bom::SPDX_3, bom::SPDX_2];
 pub(super) const TEXTS: &[Textual] = &[];

@@ -167,15 +167,36 @@ impl<'a> Bom<'a> {
         }
     }
 
-    /// What the document is about uses every component that it lists, unless its graph says more.
+    /// What the document is about uses every component that it lists, unless its graph says more; with AI in it, it is
+    /// AI itself.
     fn main(&mut self, main: Option<&str>, top: &[String]) {
         let Some(main) = main else { return };
+        let inventory = &mut self.found.inventory;
+        let ai = top.iter().any(|id| inventory.get(id).is_some_and(|asset| asset.ai));
+        if let Some(asset) = inventory.get_mut(main).filter(|_| ai) {
+            asset.ai = true;
+        }
         if self.document.value.get("dependencies").and_then(Value::as_array).is_some_and(|graph| !graph.is_empty()) {
             return;
         }
         let evidence = self.document.evidence("/metadata/component");
         for id in top.iter().filter(|id| *id != main) {
-            self.found.relate(main, RelationKind::Uses, id, &evidence);
+            let verb = self.verb(main, id);
+            self.found.relate(main, verb, id, &evidence);
+        }
+    }
+
+    /// How one thing depends on another, as their kinds say.
+    fn verb(&self, from: &str, to: &str) -> RelationKind {
+        use AssetKind::{Application, ContainerImage, Dataset, Model, Workload};
+        let kind = |id: &str| self.found.inventory.get(id).map_or(AssetKind::Resource, |asset| asset.kind);
+        match (kind(from), kind(to)) {
+            (Model, Dataset) => RelationKind::TrainedOn,
+            (Model, Model) | (Dataset, Dataset) => RelationKind::DerivedFrom,
+            (Workload | Application, ContainerImage) => RelationKind::RunsOn,
+            (Workload, Model) => RelationKind::Serves,
+            (Workload, Dataset) => RelationKind::Reads,
+            _ => RelationKind::Uses,
         }
     }
 
@@ -203,17 +224,9 @@ impl<'a> Bom<'a> {
     fn depends(&mut self, from: Option<&Value>, to: Option<&Value>, evidence: &Evidence) {
         let resolve = |value: Option<&Value>| self.ids.get(value?.as_str()?);
         let (Some((from, true)), Some((to, _))) = (resolve(from), resolve(to)) else { return };
-        let kind = |id: &str| self.found.inventory.get(id).map(|asset| asset.kind);
-        let verb = match (kind(from), kind(to)) {
-            (Some(AssetKind::Model), Some(AssetKind::Dataset)) => RelationKind::TrainedOn,
-            (Some(AssetKind::Model), Some(AssetKind::Model)) | (Some(AssetKind::Dataset), Some(AssetKind::Dataset)) => {
-                RelationKind::DerivedFrom
-            }
-            (Some(AssetKind::Application), Some(AssetKind::ContainerImage)) => RelationKind::RunsOn,
-            _ => RelationKind::Uses,
-        };
         if from != to {
             let (from, to) = (from.clone(), to.clone());
+            let verb = self.verb(&from, &to);
             self.found.relate(&from, verb, &to, evidence);
         }
     }

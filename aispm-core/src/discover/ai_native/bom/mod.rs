@@ -7,3 +7,6 @@ mod spdx;
 
 pub(super) use self::cyclonedx::CYCLONEDX;
 pub(super) use self::spdx::{SPDX_2, SPDX_3};
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ const CONFIG: Structured = Structured {
     name: "mcp-config",
     critical: true,
     markers: &["mcpServers"],
-    matches: |value| !server_maps(value).is_empty(),
+    matches: |value| !server_maps(value).is_empty() || is_settings(value),
     read: config,
 };
 
@@ -27,6 +27,11 @@ const TOOLS: Structured = Structured {
     matches: |value| tool_list(value).is_some(),
     read: tools,
 };
+
+/// Settings of an editor that speak of MCP, also without any server.
+fn is_settings(value: &Value) -> bool {
+    value.as_object().is_some_and(|map| map.keys().any(|key| key.starts_with("chat.mcp.")))
+}
 
 /// Where servers are listed, and the list.
 fn server_maps(value: &Value) -> Vec<(String, &Value)> {

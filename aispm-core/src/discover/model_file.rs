@@ -88,6 +88,8 @@ pub(super) fn sniff(path: &str, bytes: &[u8]) -> Option<Sniffed> {
     let format = Scanner::sniff(bytes);
     match format {
         Some(Format::Empty) => None,
+        // the index of sharded weights is no weights
+        _ if name.ends_with(".index.json") => None,
         // `model.pkl.gz` is one as well
         _ if name.starts_with("model.tar") || extensions.any(|extension| MODEL_NAMES.contains(&extension)) => {
             Some(Sniffed::Model)

@@ -113,7 +113,7 @@ impl<'a> CycloneDx<'a> {
             }
         }
         let mut hash = Hash(Sha256::new());
-        write!(hash, "{} {}\n", self.spec_version, self.timestamp.unwrap_or_default())?;
+        writeln!(hash, "{} {}", self.spec_version, self.timestamp.unwrap_or_default())?;
         serde_json::to_writer(&mut hash, self.inventory)?;
         let digits = hex(hash.0.finalize().as_slice().get(..16).unwrap_or_default());
         let part = |range: std::ops::Range<usize>| digits.get(range).unwrap_or_default();
@@ -407,6 +407,47 @@ mod tests {
                 inventory
             },
         )
+    }
+
+    #[test]
+    fn elements_stand_where_other_tools_look() {
+        let place = || Evidence::file("a.tf").line(3).excerpt("x");
+        let mut model = Asset::new("https://huggingface.co/acme/tiny", AssetKind::Model, "tiny").seen(place());
+        model.provenance.licence = Some("MIT".to_owned());
+        model.provenance.digests.insert("sha256".to_owned(), "ab".repeat(32));
+        model.properties.insert("task".to_owned(), "chat".into());
+        let mut data = Asset::new("s3://acme/x", AssetKind::Dataset, "x");
+        data.data_classes.insert("personal".to_owned());
+        let mut endpoint = Asset::new("https://acme.example/v1", AssetKind::Endpoint, "v1");
+        (endpoint.exposure, endpoint.authentication) = (Some(Exposure::Public), Some(Authentication::None));
+        endpoint.report(ExternalFinding::new("Prowler", "r", Severity::High, "open", place()));
+        let mut inventory = Inventory::new();
+        [model, data, endpoint].into_iter().for_each(|asset| inventory.add(asset));
+        inventory.relate(Relation::new("https://huggingface.co/acme/tiny", RelationKind::TrainedOn, "s3://acme/x"));
+        inventory.relate(Relation::new("internet", RelationKind::Exposes, "https://acme.example/v1"));
+        let bom = CycloneDx::new(&inventory);
+        assert_eq!(bom.render(), bom.render());
+        assert_ne!(bom.timestamp("2026-01-01T00:00:00Z").render(), bom.render());
+        let bom: Value = serde_json::from_str(&bom.render()).unwrap();
+        let id = bom["serialNumber"].as_str().unwrap();
+        assert!(id.starts_with("urn:uuid:") && id.len() == 45, "{id}");
+        for (pointer, expected) in [
+            ("/components/0/type", json!("machine-learning-model")),
+            ("/components/0/purl", json!("pkg:huggingface/acme/tiny")),
+            ("/components/0/licenses/0/license/id", json!("MIT")),
+            ("/components/0/hashes/0/alg", json!("SHA-256")),
+            ("/components/0/modelCard/modelParameters", json!({"task": "chat", "datasets": [{"ref": "s3://acme/x"}]})),
+            ("/components/0/evidence/occurrences/0", json!({"location": "a.tf", "line": 3, "additionalContext": "x"})),
+            ("/components/1/data/0/classification", json!("personal")),
+            ("/services/0/endpoints/0", json!("https://acme.example/v1")),
+            ("/services/0/authenticated", json!(false)),
+            ("/services/0/x-trust-boundary", json!(true)),
+            ("/dependencies", json!([{"ref": "https://huggingface.co/acme/tiny", "dependsOn": ["s3://acme/x"]}])),
+            ("/vulnerabilities/0/affects/0/ref", json!("https://acme.example/v1")),
+            ("/properties/0/name", json!("aispm:relation")),
+        ] {
+            assert_eq!(bom.pointer(pointer), Some(&expected), "{pointer}");
+        }
     }
 
     proptest! {

@@ -25,6 +25,7 @@ pub(super) const FORMATS: &[Structured] = &[
     agent::A2A,
     agent::PLUGIN,
     agent::OPENAI,
+    agent::LITELLM,
     agent::GARAK,
     agent::NEMO,
     agent::PROMPTFOO,
@@ -38,8 +39,15 @@ pub(super) const FORMATS: &[Structured] = &[
     huggingface::PART,
     huggingface::HUB,
 ];
-pub(super) const TEXTS: &[Textual] =
-    &[mlflow::MLMODEL, agent::SKILL, agent::SUBAGENT, agent::INSTRUCTIONS, agent::PROMPT_FILE, huggingface::CARD];
+pub(super) const TEXTS: &[Textual] = &[
+    mlflow::MLMODEL,
+    agent::TOML_SETTINGS,
+    agent::SKILL,
+    agent::SUBAGENT,
+    agent::INSTRUCTIONS,
+    agent::PROMPT_FILE,
+    huggingface::CARD,
+];
 
 pub(super) use self::huggingface::describe as describe_model;
 

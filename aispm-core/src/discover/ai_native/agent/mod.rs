@@ -2,9 +2,11 @@
 //! assistants.
 
 mod card;
+mod codex;
 mod crew;
 mod evaluation;
 mod flow;
+mod gateway;
 mod graph;
 mod guardrails;
 mod instructions;
@@ -14,9 +16,11 @@ mod openai;
 mod rasa;
 
 pub(super) use self::card::{A2A, PLUGIN};
+pub(super) use self::codex::TOML_SETTINGS;
 pub(super) use self::crew::{AGENTS, TASKS};
 pub(super) use self::evaluation::{GARAK, PROMPTFOO};
 pub(super) use self::flow::{DIFY, FLOW};
+pub(super) use self::gateway::LITELLM;
 pub(super) use self::graph::LANGGRAPH;
 pub(super) use self::guardrails::NEMO;
 pub(super) use self::instructions::{INSTRUCTIONS, PROMPT_FILE, SKILL, SUBAGENT};

@@ -112,7 +112,7 @@ impl<'a> Workflow<'a> {
         };
         let id = format!("{}#{name}", self.id);
         let mut asset = Asset::new(&id, asset_kind, name).with("node_type", kind);
-        asset.ai = ai && (is_ai(kind) || asset_kind == AssetKind::Tool);
+        asset.ai = ai && (is_ai(kind) || matches!(asset_kind, AssetKind::Tool | AssetKind::Endpoint));
         keep(node, &["disabled", "typeVersion"], &mut asset);
         keep(
             parameters,
@@ -218,6 +218,13 @@ impl<'a> Workflow<'a> {
                             _ => RelationKind::Uses,
                         };
                         found.relate(user, verb, part, &evidence);
+                        // what a model node calls, its agent calls
+                        let models = found.inventory.outgoing(part).map(|relation| relation.to.to_string());
+                        let model = |id: &String| found.inventory.get(id).is_some_and(|a| a.kind == AssetKind::Model);
+                        let models: Vec<String> = models.filter(model).collect();
+                        for model in models.iter().filter(|_| kind == "ai_languageModel") {
+                            found.relate(user, RelationKind::Uses, model, &evidence);
+                        }
                     }
                 }
             }

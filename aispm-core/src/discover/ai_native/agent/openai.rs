@@ -18,7 +18,7 @@ pub(in crate::discover::ai_native) const OPENAI: Structured = Structured {
     matches: |value| {
         text(value, "id").is_some()
             && text(value, "object").is_some_and(|object| OBJECTS.contains(&object))
-            && ["created_at", "created", "owned_by"].iter().any(|key| value.get(key).is_some())
+            && (value.get("created_at").is_some() || value.get("owned_by").is_some())
     },
     read: |document, found| match text(&document.value, "object").unwrap_or_default() {
         "assistant" => assistant(document, found),

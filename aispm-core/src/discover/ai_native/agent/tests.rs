@@ -99,6 +99,7 @@ fn an_n8n_workflow() {
         ("internet", "exposes", "n8n:w1#Hook"),
         ("n8n:w1#Hook", "invokes", "n8n:w1#Agent"),
         ("n8n:w1#Agent", "uses", "n8n:w1#Model"),
+        ("n8n:w1#Agent", "uses", "model:gpt-4o"),
         ("n8n:w1#Agent", "has_tool", "n8n:w1#Code"),
         ("n8n:w1#Agent", "retrieves_from", "n8n:w1#Store"),
         ("n8n:w1#Model", "uses", "model:gpt-4o"),
@@ -158,6 +159,19 @@ fn mcp_servers_as_packages() {
 }
 
 #[test]
+fn servers_in_toml_and_a_gateway() {
+    let found = discovery_of(&[
+        ("config.toml", "model = \"x\"\n\n[mcp_servers.docs]\ncommand = \"npx\"\nargs = [\"-y\", \"@acme/docs\"]\n"),
+        ("litellm.yaml", "model_list:\n- model_name: a\n  litellm_params: {model: openai/gpt-4o}\n"),
+    ]);
+    let server = found.inventory.get("file:d/config.toml#docs").unwrap();
+    assert_eq!((server.evidence[0].line, server.provenance.pinned), (Some(3), Some(false)));
+    let gateway = found.inventory.get("file:d/litellm.yaml").unwrap();
+    assert_eq!((gateway.kind, gateway.authentication), (AssetKind::Endpoint, Some(Authentication::None)));
+    assert!(relations(&found.inventory).contains(&("file:d/litellm.yaml", "uses", "model:gpt-4o")));
+}
+
+#[test]
 fn objects_of_the_openai_api() {
     let inventory = read(json!({"object": "list", "data": [
         {"id": "asst_1", "object": "assistant", "created_at": 1, "name": "Help", "model": "gpt-4o",
@@ -206,6 +220,7 @@ fn what_is_none_of_these() {
         json!({"nodes": [], "edges": []}),
         json!({"name": "x", "skills": ["go"]}),
         json!({"id": "1", "object": "charge", "created": 1}),
+        json!({"id": "1", "object": "file", "created": 1, "purpose": "dispute_evidence"}),
         json!({"packages": [{"name": "x"}], "name": "y"}),
         json!({"providers": {"aws": {}}, "tests": []}),
         json!({"a": {"role": "admin"}}),

@@ -34,12 +34,16 @@ pub(in crate::discover) const SPDX_2: Structured = Structured {
 
 fn read_3(document: &Document, found: &mut Found) {
     let Some(graph) = document.value.get("@graph").and_then(Value::as_array) else { return };
+    // licences by the id of their element
+    let keys = ["simplelicensing_licenseExpression", "licenseExpression", "name"];
+    let named = |element| Some((spdx_id(element)?, keys.iter().find_map(|key| element.get(key)?.as_str())?));
+    let names: HashMap<&str, &str> = graph.iter().filter_map(named).collect();
     let mut graph3 = Spdx { document, found, ids: HashMap::new() };
     for (i, element) in graph.iter().enumerate() {
         graph3.element(element, &format!("/@graph/{i}"));
     }
     for (i, element) in graph.iter().enumerate().filter(|(_, e)| type_of(e).ends_with("Relationship")) {
-        graph3.relationship(element, graph, &document.evidence(&format!("/@graph/{i}")));
+        graph3.relationship(element, &names, &document.evidence(&format!("/@graph/{i}")));
     }
 }
 
@@ -112,7 +116,7 @@ impl<'a> Spdx<'a> {
         self.found.inventory.add(asset);
     }
 
-    fn relationship(&mut self, element: &Value, graph: &[Value], evidence: &Evidence) {
+    fn relationship(&mut self, element: &Value, names: &HashMap<&str, &str>, evidence: &Evidence) {
         let from = element.get("from").and_then(Value::as_str);
         let verb = element.get("relationshipType").and_then(Value::as_str).unwrap_or_default();
         let verb = verb.rsplit('/').next().unwrap_or(verb);
@@ -123,21 +127,17 @@ impl<'a> Spdx<'a> {
         };
         for to in targets {
             if verb.ends_with("License") {
-                self.licence(from, to, graph, verb);
+                self.licence(from, to, names, verb);
             } else {
                 self.relate(from, verb, Some(to), evidence);
             }
         }
     }
 
-    fn licence(&mut self, of: Option<&str>, to: &str, graph: &[Value], verb: &str) {
+    fn licence(&mut self, of: Option<&str>, to: &str, names: &HashMap<&str, &str>, verb: &str) {
         let listed =
             to.strip_prefix("https://spdx.org/licenses/").or_else(|| to.strip_prefix("http://spdx.org/licenses/"));
-        let expression = || {
-            let element = graph.iter().find(|element| spdx_id(element) == Some(to))?;
-            let keys = ["simplelicensing_licenseExpression", "licenseExpression", "name"];
-            keys.iter().find_map(|key| element.get(key)?.as_str())
-        };
+        let expression = || names.get(to).copied();
         let (Some(licence), Some(id)) = (listed.or_else(expression), of.and_then(|of| self.ids.get(of))) else {
             return;
         };

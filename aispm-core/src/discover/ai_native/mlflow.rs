@@ -6,7 +6,9 @@
 use serde_json::{Map, Value};
 
 use super::{keep, list, tagged, text};
-use crate::asset::{Asset, AssetKind, Document, Error, Evidence, ModelType, OwnerClaim, OwnerSource, RelationKind};
+use crate::asset::{
+    Asset, AssetKind, Document, Error, ErrorKind, Evidence, ModelType, OwnerClaim, OwnerSource, RelationKind,
+};
 use crate::discover::format::{Found, Source, Structured, Textual};
 use crate::discover::model_ref;
 use crate::discover::package::Reference;
@@ -19,6 +21,10 @@ pub(super) const API: Structured = Structured {
     markers: &["\"registered_models\"", "\"model_versions\""],
     matches: |value| !members(value).is_empty(),
     read: |document, found| {
+        if text(&document.value, "next_page_token").is_some() {
+            let reason = "one page of a longer list (next_page_token); export all pages into one file";
+            found.cut.get_or_insert_with(|| Error::new(ErrorKind::Malformed, reason));
+        }
         for pointer in members(&document.value) {
             if let Some(value) = document.value.pointer(&pointer) {
                 record(&document.part(&pointer, value.clone()), found);
@@ -84,8 +90,16 @@ impl Kind {
 /// Pointers to the records that the keys of the API hold.
 fn members(value: &Value) -> Vec<String> {
     const LISTS: &[&str] = &["registered_models", "model_versions", "runs", "experiments", "models", "logged_models"];
-    const ONES: &[&str] = &["registered_model", "model_version", "run", "experiment", "model"];
-    let known = |value: &Value| Kind::of(value).is_some() || value.get("name").is_some();
+    const ONES: &[&str] = &[
+        "registered_model",
+        "model_version",
+        "registered_model_databricks",
+        "model_version_databricks",
+        "run",
+        "experiment",
+        "model",
+    ];
+    let known = |value: &Value| Kind::of(value).is_some() || full_name(value).is_some();
     let mut pointers = Vec::new();
     for key in LISTS {
         // these two names are MLflow's own; under the others a record must be one by its content
@@ -122,6 +136,13 @@ fn record(document: &Document, found: &mut Found) {
     }
 }
 
+/// The name of a model; in Unity Catalog it has three parts.
+fn full_name(value: &Value) -> Option<String> {
+    let name = text(value, "name").or_else(|| text(value, "model_name"));
+    let parts = || Some(format!("{}.{}.{}", text(value, "catalog_name")?, text(value, "schema_name")?, name?));
+    text(value, "full_name").map(str::to_owned).or_else(parts).or_else(|| name.map(str::to_owned))
+}
+
 /// Tags as the API lists them, or as a map.
 fn tags(value: &Value) -> Map<String, Value> {
     match value.get("tags") {
@@ -152,7 +173,7 @@ fn common(value: &Value, document: &Document, asset: &mut Asset) -> Evidence {
     let evidence = document.evidence("").excerpt(&asset.name);
     let tags = tags(value);
     tagged(&tags, OwnerSource::Mlflow, &evidence, asset);
-    if let Some(user) = text(value, "user_id").or_else(|| text(value, "user_name")) {
+    if let Some(user) = ["owner", "user_id", "user_name", "created_by"].iter().find_map(|key| text(value, key)) {
         asset.claim(OwnerClaim::new(OwnerSource::Mlflow, user, evidence.clone()));
     }
     if !tags.is_empty() {
@@ -165,9 +186,9 @@ fn common(value: &Value, document: &Document, asset: &mut Asset) -> Evidence {
 
 fn registered_model(document: &Document, found: &mut Found) {
     let value = &document.value;
-    let Some(name) = text(value, "name") else { return };
+    let Some(name) = full_name(value) else { return };
     let id = format!("models:/{name}");
-    let mut asset = Asset::new(&id, AssetKind::Model, name).with("mlflow_type", "registered_model");
+    let mut asset = Asset::new(&id, AssetKind::Model, &name).with("mlflow_type", "registered_model");
     common(value, document, &mut asset);
     let aliases: Map<String, Value> = match value.get("aliases") {
         Some(Value::Object(map)) => map.clone(),
@@ -202,7 +223,7 @@ fn plain(value: &Value) -> Option<String> {
 
 fn version(document: &Document, found: &mut Found) {
     let value = &document.value;
-    let (Some(name), Some(version)) = (text(value, "name"), value.get("version").and_then(plain)) else { return };
+    let (Some(name), Some(version)) = (full_name(value), value.get("version").and_then(plain)) else { return };
     let (model, id) = (format!("models:/{name}"), format!("models:/{name}/{version}"));
     let mut asset = Asset::new(&id, AssetKind::Model, format!("{name} {version}")).with("mlflow_type", "model_version");
     let evidence = common(value, document, &mut asset);
@@ -222,7 +243,7 @@ fn version(document: &Document, found: &mut Found) {
     keep(value, &["run_id", "model_id", "source", "storage_location", "approval_status"], &mut asset);
     asset.provenance.source = text(value, "source").map(str::to_owned);
     found.relate(&model, RelationKind::Contains, &id, &evidence);
-    found.inventory.add(Asset::new(&model, AssetKind::Model, name).seen(evidence.clone()));
+    found.inventory.add(Asset::new(&model, AssetKind::Model, &name).seen(evidence.clone()));
     if let Some(source) = text(value, "source") {
         derive(&id, source, &document.evidence("/source"), found);
     }
@@ -582,6 +603,16 @@ mod tests {
         let expected =
             [("runs:/r1", "writes", "runs:/r1/model"), ("runs:/r1/model", "uses", "pkg:pypi/scikit-learn@1.5.0")];
         assert_eq!(relations(&found.inventory), expected);
+    }
+
+    #[test]
+    fn unity_catalog_and_pages() {
+        let found = crate::discover::discovery_of(&[("r.json", &json!({
+            "model_versions": [{"model_name": "m", "catalog_name": "c", "schema_name": "s", "version": 3, "created_by": "ann"}],
+            "next_page_token": "x",
+        }).to_string())]);
+        assert_eq!(found.inventory.get("models:/c.s.m/3").unwrap().owner.as_deref(), Some("ann"));
+        assert_eq!(found.incomplete.len(), 1);
     }
 
     #[test]

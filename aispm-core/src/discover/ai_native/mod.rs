@@ -36,6 +36,8 @@ pub(super) const FORMATS: &[Structured] = &[
     huggingface::ADAPTER,
     huggingface::PIPELINE,
     huggingface::MODULES,
+    huggingface::TRAINING_DATA,
+    huggingface::DATASET_INFO,
     huggingface::PART,
     huggingface::HUB,
 ];

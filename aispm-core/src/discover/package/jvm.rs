@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::lock::Lock;
 use super::{Reference, depend};
-use crate::asset::Error;
+use crate::asset::{Error, ErrorKind};
 use crate::discover::format::{Found, Source, Textual};
 
 /// `pom.xml`.
@@ -21,6 +21,14 @@ pub(in crate::discover) const GRADLE: Textual = Textual {
     critical: false,
     matches: |source| source.name().ends_with(".gradle") || source.name().ends_with(".gradle.kts"),
     read: gradle,
+};
+
+/// Version catalogs such as `libs.versions.toml`.
+pub(in crate::discover) const GRADLE_CATALOG: Textual = Textual {
+    name: "gradle-catalog",
+    critical: false,
+    matches: |source| source.name().ends_with(".versions.toml"),
+    read: gradle_catalog,
 };
 
 /// `gradle.lockfile`.
@@ -100,6 +108,31 @@ fn gradle(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
                 depend(source.path, &reference, &source.line(i as u64 + 1), found);
             }
         }
+    }
+    Ok(())
+}
+
+/// `[libraries]`: `name = "group:artifact:version"`, or a table whose version may be a key of `[versions]`.
+fn gradle_catalog(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
+    let table = source.text.parse::<toml::Table>();
+    let table = table.map_err(|error| Error::new(ErrorKind::Malformed, error.message().to_owned()).at(source.path))?;
+    let versions = table.get("versions");
+    let mut lines: HashMap<&str, u64> = HashMap::new();
+    for (i, line) in source.text.lines().enumerate() {
+        lines.entry(line.split('=').next().unwrap_or_default().trim()).or_insert(i as u64 + 1);
+    }
+    for (name, library) in table.get("libraries").and_then(toml::Value::as_table).into_iter().flatten() {
+        let field = |key: &str| library.get(key).and_then(toml::Value::as_str);
+        let module = library.as_str().or_else(|| field("module")).map(str::to_owned);
+        let module = module.or_else(|| Some(format!("{}:{}", field("group")?, field("name")?)));
+        let Some(module) = module else { continue };
+        let mut parts = module.split(':');
+        let (Some(group), Some(artifact)) = (parts.next(), parts.next()) else { continue };
+        let named = library.get("version").and_then(|version| version.get("ref")?.as_str());
+        let named = named.and_then(|name| versions?.get(name)?.as_str());
+        let version = parts.next().or_else(|| field("version")).or(named);
+        let evidence = source.line(lines.get(name.as_str()).copied().unwrap_or(1));
+        depend(source.path, &Reference::ranged("maven", &format!("{group}/{artifact}"), version), &evidence, found);
     }
     Ok(())
 }

@@ -217,6 +217,12 @@ mod tests {
                 "pkg:maven/dev.langchain4j/langchain4j@0.30.0",
                 2,
             ),
+            (
+                "libs.versions.toml",
+                "[versions]\nlc = \"0.30.0\"\n[libraries]\nchain = { module = \"dev.langchain4j:langchain4j\", version.ref = \"lc\" }\n",
+                "pkg:maven/dev.langchain4j/langchain4j@0.30.0",
+                4,
+            ),
             ("Gemfile", "source \"https://x\"\ngem \"ruby-openai\", \"~> 6.0\"\n", "pkg:gem/ruby-openai", 2),
             (
                 "A.csproj",

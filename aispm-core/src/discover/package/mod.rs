@@ -10,7 +10,7 @@ mod ruby;
 mod toml_file;
 
 use self::conda::{CONDA, PYTHON_ENV};
-use self::jvm::{GRADLE, GRADLE_LOCK, MAVEN};
+use self::jvm::{GRADLE, GRADLE_CATALOG, GRADLE_LOCK, MAVEN};
 use self::lock::{GO_SUM, PIPFILE_LOCK, TOML_LOCK};
 use self::node::{PACKAGE_JSON, PACKAGE_LOCK, YARN_LOCK};
 use self::nuget::{NUGET_LOCK, NUGET_PROJECT};
@@ -37,6 +37,7 @@ pub(super) const TEXTS: &[Textual] = &[
     MAVEN,
     GRADLE,
     GRADLE_LOCK,
+    GRADLE_CATALOG,
     GEMFILE,
     GEMFILE_LOCK,
     NUGET_PROJECT,

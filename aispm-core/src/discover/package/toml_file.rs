@@ -97,6 +97,10 @@ fn pyproject(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
             manifest.requirements(Some(list), found);
         }
     }
+    manifest.requirements(get(&["tool", "uv", "dev-dependencies"]), found);
+    for (_, environment) in get(&["tool", "hatch", "envs"]).and_then(Value::as_table).into_iter().flatten() {
+        manifest.requirements(environment.get("dependencies"), found);
+    }
     manifest.versions(get(&["tool", "poetry", "dependencies"]), "pypi", found);
     manifest.versions(get(&["tool", "poetry", "dev-dependencies"]), "pypi", found);
     for (_, group) in get(&["tool", "poetry", "group"]).and_then(Value::as_table).into_iter().flatten() {

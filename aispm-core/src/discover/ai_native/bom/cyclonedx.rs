@@ -129,7 +129,9 @@ impl<'a> Bom<'a> {
                 asset.properties.insert(key.to_owned(), value.into());
             }
         }
-        let own = fields::properties(element).filter(|(name, _)| !name.starts_with(PREFIX));
+        let card = element.get("modelCard").unwrap_or(&Value::Null);
+        let own =
+            fields::properties(element).chain(fields::properties(card)).filter(|(name, _)| !name.starts_with(PREFIX));
         for (name, value) in own.take(FOREIGN_PROPERTIES) {
             asset.properties.entry(name).or_insert_with(|| value.into());
         }

@@ -70,6 +70,10 @@ const PARTS: &[(&[&str], &[&str])] = &[
     (&["max_seq_length", "do_lower_case"], &["max_seq_length"]),
     (&["added_tokens", "pre_tokenizer", "model"], &[]),
     (&["unk_token", "cls_token"], &[]),
+    (&["bits", "group_size"], &["bits", "group_size", "quant_method"]),
+    (&["log_history", "global_step"], &["global_step", "best_model_checkpoint"]),
+    (&["architecture", "pretrained_cfg"], &["architecture"]),
+    (&["dim", "n_layers", "n_heads"], &["dim", "n_layers", "vocab_size"]),
 ];
 
 /// Weights' index, pooling, generation, preprocessing and tokenizer files.
@@ -101,6 +105,57 @@ pub(in crate::discover::ai_native) const PART: Structured = Structured {
             found.inventory.add(Asset::new(id, AssetKind::ModelFile, shard).seen(evidence));
         }
         found.inventory.add(model);
+    },
+};
+
+/// `data_config.json`: the files a model was trained on, with their weights.
+pub(in crate::discover::ai_native) const TRAINING_DATA: Structured = Structured {
+    name: "huggingface-training-data",
+    critical: false,
+    markers: &["\"weight\"", "\"lines\""],
+    matches: |value| {
+        let row = |row: &Value| ["name", "lines", "weight"].iter().all(|key| row.get(key).is_some());
+        value.as_array().is_some_and(|list| list.first().is_some_and(row))
+    },
+    read: |document, found| {
+        let model = folder_model(document, found);
+        for (i, row) in document.value.as_array().into_iter().flatten().enumerate() {
+            let Some(name) = text(row, "name") else { continue };
+            let evidence = document.evidence(&format!("/{i}")).excerpt(name);
+            let id = format!("file:{}/{name}", parent(document.path()));
+            let data = Asset::new(&id, AssetKind::Dataset, name).ai();
+            found.relate(model.id.as_str(), RelationKind::TrainedOn, &id, &evidence);
+            found.inventory.add(data.seen(evidence));
+        }
+        found.inventory.add(model);
+    },
+};
+
+/// `dataset_info.json` and `dataset_infos.json`: a data set on disk.
+pub(in crate::discover::ai_native) const DATASET_INFO: Structured = Structured {
+    name: "huggingface-dataset",
+    critical: false,
+    markers: &["\"features\"", "\"splits\""],
+    matches: |value| {
+        let info = |value: &Value| value.get("features").is_some() && value.get("splits").is_some_and(Value::is_object);
+        info(value) || value.as_object().is_some_and(|map| !map.is_empty() && map.values().all(info))
+    },
+    read: |document, found| {
+        let folder = parent(document.path());
+        let value = match document.value.get("features") {
+            Some(_) => Some(&document.value),
+            None => document.value.as_object().and_then(|configurations| configurations.values().next()),
+        };
+        let Some(value) = value else { return };
+        let name = text(value, "dataset_name").map_or_else(|| folder_name(folder), str::to_owned);
+        let mut asset = Asset::new(format!("file:{folder}"), AssetKind::Dataset, name).ai();
+        asset.provenance.licence = text(value, "license").map(str::to_owned);
+        keep(value, &["description", "homepage", "config_name", "dataset_size"], &mut asset);
+        if let Some(Value::Object(features)) = value.get("features") {
+            let names: Vec<&str> = features.keys().take(256).map(String::as_str).collect();
+            asset.properties.insert("features".into(), names.into());
+        }
+        found.inventory.add(asset.seen(document.evidence("").excerpt(file_name(document.path()))));
     },
 };
 

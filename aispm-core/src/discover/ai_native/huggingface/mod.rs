@@ -6,7 +6,7 @@ mod hub;
 
 pub(super) use self::card::{CARD, front_matter};
 pub(in crate::discover) use self::config::describe;
-pub(super) use self::config::{ADAPTER, MODULES, PART, PIPELINE};
+pub(super) use self::config::{ADAPTER, DATASET_INFO, MODULES, PART, PIPELINE, TRAINING_DATA};
 pub(super) use self::hub::HUB;
 
 use crate::asset::{Asset, AssetKind, Document, RelationKind};

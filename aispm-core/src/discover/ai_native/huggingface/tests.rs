@@ -50,6 +50,16 @@ fn adapters_and_diffusers() {
 }
 
 #[test]
+fn data_on_disk_and_in_training() {
+    let info = json!({"default": {"features": {"text": {}}, "splits": {"train": {}}, "license": "mit"}});
+    let data = inventory_of("t/dataset_infos.json", &info.to_string());
+    assert_eq!(data.get("file:t").map(|asset| asset.kind), Some(AssetKind::Dataset));
+    let used = json!([{"name": "a.jsonl.gz", "lines": 1, "weight": 2}]);
+    let used = inventory_of("m/data_config.json", &used.to_string());
+    assert_eq!(relations(&used), [("file:m", "trained_on", "file:m/a.jsonl.gz")]);
+}
+
+#[test]
 fn the_hub_tells_models_from_data() {
     let model = json!({"modelId": "acme/tiny", "sha": "1", "downloads": 1, "likes": 2,
         "tags": ["license:mit", "dataset:squad", "base_model:finetune:acme/base"],

@@ -104,3 +104,6 @@ fn tagged(tags: &Map<String, Value>, source: OwnerSource, evidence: &Evidence, a
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,12 +11,8 @@ use crate::discover::format::{Found, Source, Textual};
 use crate::discover::walk::parent;
 
 /// `SKILL.md`: a skill that agents load when its description fits.
-pub(in crate::discover::ai_native) const SKILL: Textual = Textual {
-    name: "agent-skill",
-    critical: true,
-    matches: |source| source.name().ends_with("SKILL.md") && has_keys(source.text, &["name", "description"]),
-    read: skill,
-};
+pub(in crate::discover::ai_native) const SKILL: Textual =
+    Textual { name: "agent-skill", critical: true, matches: |source| source.name().ends_with("SKILL.md"), read: skill };
 
 /// A subagent of a coding assistant: `agents/NAME.md`, `NAME.agent.md`, `NAME.chatmode.md`.
 pub(in crate::discover::ai_native) const SUBAGENT: Textual = Textual {
@@ -139,11 +135,15 @@ fn allowed(document: &Document, key: &str, asset: &mut Asset, found: &mut Found)
 fn skill(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
     let (document, error) = header(source);
     let value = &document.value;
-    let name = text(value, "name").unwrap_or(source.name());
+    // without a front matter, the heading and the first line below it say the same
+    let mut body = source.text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let heading = body.find_map(|line| line.strip_prefix("# ")).map(str::trim);
+    let first = body.find(|line| !line.starts_with(['#', '`', '-']));
+    let name = text(value, "name").or(heading).unwrap_or(source.name());
     let id = format!("file:{}", source.path);
     let mut asset = Asset::new(&id, AssetKind::Tool, name).ai().with("role", "agent-skill");
     keep(value, &["license", "compatibility", "metadata", "model", "disable-model-invocation"], &mut asset);
-    if let Some(description) = text(value, "description") {
+    if let Some(description) = text(value, "description").or(first) {
         asset.properties.insert("description".into(), short(description).into());
     }
     asset.provenance.licence = text(value, "license").map(str::to_owned);

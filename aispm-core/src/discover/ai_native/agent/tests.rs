@@ -24,6 +24,7 @@ fn skills_subagents_instructions_and_prompts() {
         ),
         ("pdf/scripts/x.py", "print(1)\n"),
         ("agents/rev.md", "---\nname: rev\ndescription: Reviews\ntools: [Read]\nmodel: gpt-4o\n---\nYou review.\n"),
+        ("raw/SKILL.md", "# raw\n\nDoes it.\n"),
         ("CLAUDE.md", "Be kind.\n"),
         (
             "ask.prompty",
@@ -38,6 +39,8 @@ fn skills_subagents_instructions_and_prompts() {
         (get("file:d/agents/rev.md").kind, get("file:d/CLAUDE.md").kind),
         (AssetKind::Agent, AssetKind::PromptTemplate)
     );
+    let raw = get("file:d/raw/SKILL.md");
+    assert_eq!((raw.name.as_str(), raw.text("description")), ("raw", Some("Does it.")));
     assert_eq!(get("file:d/pdf/scripts/x.py").evidence[0].line, Some(6));
     assert_eq!(
         relations(&found.inventory),

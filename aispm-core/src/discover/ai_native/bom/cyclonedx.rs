@@ -59,7 +59,8 @@ impl<'a> Bom<'a> {
         let ours = asset_fields.contains_key("kind");
         let asset = if ours { self.own(element, asset_fields) } else { self.foreign(element, asset_fields, pointer) }?;
         let id = asset.id.to_string();
-        if let Some(reference) = element.get("bom-ref").and_then(Value::as_str) {
+        // some tools refer to components by their package URL
+        for reference in ["purl", "bom-ref"].iter().filter_map(|key| element.get(key)?.as_str()) {
             self.ids.insert(reference, (id.clone(), !ours));
         }
         if !ours {
@@ -113,6 +114,8 @@ impl<'a> Bom<'a> {
         }
         let mut asset = fields::into_asset(known)?.seen(self.document.evidence(pointer).excerpt(name));
         asset.data_classes = asset.data_classes.iter().map(|class| class.to_lowercase()).collect();
+        // of images, a digest may stand where the version does
+        asset.provenance.version = asset.provenance.version.filter(|version| !version.starts_with("sha256:"));
         if let Some(sha256) = asset.provenance.digests.get("sha256") {
             let digest = format!("sha256:{sha256}");
             asset.provenance.pinned = Some(true);

@@ -4,6 +4,7 @@
 mod card;
 mod codex;
 mod crew;
+mod declared;
 mod evaluation;
 mod flow;
 mod gateway;
@@ -18,6 +19,7 @@ mod rasa;
 pub(super) use self::card::{A2A, PLUGIN};
 pub(super) use self::codex::TOML_SETTINGS;
 pub(super) use self::crew::{AGENTS, TASKS};
+pub(super) use self::declared::{AUTOGEN, DECLARATIVE, PERMISSIONS};
 pub(super) use self::evaluation::{GARAK, PROMPTFOO};
 pub(super) use self::flow::{DIFY, FLOW};
 pub(super) use self::gateway::LITELLM;

@@ -217,6 +217,36 @@ fn evaluations_guardrails_and_assistants() {
 }
 
 #[test]
+fn agents_that_are_declared_whole() {
+    let inventory = read(
+        json!({"provider": "autogen_agentchat.teams.RoundRobinGroupChat", "component_type": "team", "config": {
+        "participants": [{"provider": "autogen_agentchat.agents.AssistantAgent", "component_type": "agent", "config": {
+            "name": "writer",
+            "model_client": {"provider": "autogen_ext.models.openai.OpenAIChatCompletionClient", "component_type": "model", "config": {"model": "gpt-4o"}},
+            "tools": [{"provider": "x.FunctionTool", "component_type": "tool", "config": {"name": "add"}}]}}]}}),
+    );
+    assert_eq!(
+        relations(&inventory),
+        [
+            ("file:f.json", "contains", "file:f.json#writer"),
+            ("file:f.json#writer", "uses", "ai-provider:openai"),
+            ("file:f.json#writer", "uses", "model:gpt-4o"),
+            ("file:f.json#writer", "has_tool", "file:f.json#writer/add"),
+        ]
+    );
+    assert_eq!(place(&inventory, "file:f.json#writer"), "/config/participants/0");
+    let inventory = read(
+        json!({"name": "help", "instructions": "Help.", "model": {"id": "gpt-4o"}, "tools": [{"type": "search"}]}),
+    );
+    assert_eq!(
+        relations(&inventory),
+        [("file:f.json#help", "uses", "model:gpt-4o"), ("file:f.json#help", "has_tool", "file:f.json#help/search")]
+    );
+    let inventory = read(json!({"permissions": {"allow": ["Bash(ls:*)"], "defaultMode": "plan"}}));
+    assert_eq!(relations(&inventory), [("file:f.json", "has_tool", "file:f.json/Bash(ls:*)")]);
+}
+
+#[test]
 fn what_is_none_of_these() {
     for value in [
         json!({"nodes": [{"type": "x.y", "name": "n"}]}),
@@ -228,6 +258,9 @@ fn what_is_none_of_these() {
         json!({"providers": {"aws": {}}, "tests": []}),
         json!({"a": {"role": "admin"}}),
         json!({"plugins": ["x"]}),
+        json!({"name": "soup", "instructions": "Boil.", "ingredients": [], "tools": ["pot"]}),
+        json!({"permissions": {"allow": ["read"]}}),
+        json!({"component_type": "agent", "config": {}}),
         json!({"graphs": {"a": "b"}}),
     ] {
         assert!(read(value.clone()).is_empty(), "{value}");

@@ -128,7 +128,7 @@ impl<'a> Bom<'a> {
         asset.purpose = asset.properties.get("use_cases").and_then(|cases| cases.get(0)?.as_str()).map(str::to_owned);
         asset.properties.insert("cyclonedx_type".to_owned(), text("type").unwrap_or("service").into());
         for key in ["group", "purl", "cpe", "scope"] {
-            if let Some(value) = text(key) {
+            if let Some(value) = text(key).filter(|value| *value != asset.id.as_str()) {
                 asset.properties.insert(key.to_owned(), value.into());
             }
         }

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::fields::{is_url, properties};
+use super::convert::is_url;
+use super::fields::properties;
 use crate::asset::{Asset, AssetKind, Authentication};
 use crate::discover::catalog::catalog;
 use crate::discover::container::{image_asset, image_matches};

@@ -1,5 +1,6 @@
 //! Bills of materials: CycloneDX 1.2 to 1.7 in JSON, from anybody or written by aispm itself, and SPDX.
 
+mod convert;
 mod cyclonedx;
 pub(crate) mod fields;
 mod identity;

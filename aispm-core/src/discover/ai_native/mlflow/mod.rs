@@ -3,19 +3,19 @@
 //! A run is a training job that reads data sets and writes a model; a version of a registered model is derived from
 //! what a run wrote.
 
+mod saved;
+
+pub(super) use self::saved::MLMODEL;
+
 use serde_json::{Map, Value};
 
 use super::{keep, list, tagged, text};
-use crate::asset::{
-    Asset, AssetKind, Document, Error, ErrorKind, Evidence, ModelType, OwnerClaim, OwnerSource, RelationKind,
-};
-use crate::discover::format::{Found, Source, Structured, Textual};
+use crate::asset::{Asset, AssetKind, Document, Error, ErrorKind, Evidence, OwnerClaim, OwnerSource, RelationKind};
+use crate::discover::format::{Found, Structured};
 use crate::discover::model_ref;
-use crate::discover::package::Reference;
-use crate::discover::walk::{folder_name, parent};
 
 /// Answers of the API and exports of them: lists of records by name.
-pub(super) const API: Structured = Structured {
+pub(in crate::discover::ai_native) const API: Structured = Structured {
     name: "mlflow-registry",
     critical: true,
     markers: &["\"registered_models\"", "\"model_versions\""],
@@ -34,23 +34,12 @@ pub(super) const API: Structured = Structured {
 };
 
 /// One record: a `meta.yaml` of the file store or a row of an export.
-pub(super) const RECORD: Structured = Structured {
+pub(in crate::discover::ai_native) const RECORD: Structured = Structured {
     name: "mlflow-record",
     critical: true,
     markers: &["creation_timestamp:", "current_stage:"],
     matches: |value| Kind::of(value).is_some(),
     read: record,
-};
-
-/// `MLmodel`, which every saved model has.
-pub(super) const MLMODEL: Textual = Textual {
-    name: "mlflow-model",
-    critical: true,
-    matches: |source| {
-        let named = source.name().ends_with("MLmodel");
-        named && source.text.lines().any(|line| line.trim_end() == "flavors:")
-    },
-    read: mlmodel,
 };
 
 /// What a record describes.
@@ -446,181 +435,5 @@ fn dataset(value: &Value) -> Option<Asset> {
     Some(asset)
 }
 
-fn mlmodel(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
-    let (documents, error) = Document::yaml(source.path, source.text);
-    for document in &documents {
-        saved_model(document, found);
-    }
-    error.map_or(Ok(()), Err)
-}
-
-/// A model as it is saved: what loads it, and what it was made by.
-fn saved_model(document: &Document, found: &mut Found) {
-    let value = &document.value;
-    let Some(flavors) = value.get("flavors").and_then(Value::as_object) else { return };
-    let folder = format!("file:{}", parent(document.path()));
-    let run = text(value, "run_id");
-    let logged = text(value, "model_id").map(|model| format!("models:/{model}"));
-    let of_run =
-        || Some(format!("runs:/{}/{}", run?, text(value, "artifact_path").filter(|path| !path.contains("://"))?));
-    let id = logged.or_else(of_run).unwrap_or_else(|| folder.clone());
-    let mut asset = Asset::new(&id, AssetKind::Model, folder_name(parent(document.path()))).alias(folder);
-    asset.properties.insert("mlflow_type".into(), "saved_model".into());
-    asset.properties.insert("flavors".into(), flavors.keys().map(String::as_str).collect::<Vec<_>>().into());
-    let keys = [
-        "mlflow_version",
-        "model_uuid",
-        "run_id",
-        "artifact_path",
-        "databricks_runtime",
-        "model_size_bytes",
-        "prompts",
-    ];
-    keep(value, &keys, &mut asset);
-    asset.properties.insert("signature".into(), value.get("signature").is_some_and(|s| !s.is_null()).into());
-    let evidence = document.evidence("/flavors");
-    for (flavor, settings) in flavors {
-        let keys =
-            ["loader_module", "python_model", "python_version", "serialization_format", "cloudpickle_version", "task"];
-        keep(settings, &keys, &mut asset);
-        if settings.get("code").is_some_and(Value::is_string) {
-            keep(settings, &["code"], &mut asset);
-        }
-        let classical =
-            ["sklearn", "xgboost", "lightgbm", "catboost", "h2o", "statsmodels", "prophet", "spark", "pmdarima"];
-        if classical.contains(&flavor.as_str()) {
-            asset.model_type = Some(ModelType::Classical);
-        }
-        for (key, version) in settings.as_object().into_iter().flatten() {
-            let package = match key.strip_suffix("_version") {
-                Some("sklearn") => "scikit-learn",
-                Some("xgb") => "xgboost",
-                Some("lgb") => "lightgbm",
-                Some("pytorch") => "torch",
-                Some(
-                    name @ ("transformers" | "keras" | "catboost" | "onnx" | "langchain" | "openai" | "tensorflow"),
-                ) => name,
-                _ => continue,
-            };
-            let requirement = format!("{package}=={}", version.as_str().unwrap_or_default());
-            if let Some(package) = Reference::pypi(&requirement) {
-                let evidence = document.evidence(&format!("/flavors/{flavor}/{key}"));
-                found.relate(&id, RelationKind::Uses, package.asset().id.as_str(), &evidence);
-                found.inventory.add(package.asset().seen(evidence));
-            }
-        }
-        for key in ["source_model_name", "base_model", "model"] {
-            let base = text(settings, key).and_then(|name| model_ref::model(name, &id));
-            if let Some(base) =
-                base.filter(|_| matches!(flavor.as_str(), "transformers" | "openai" | "sentence_transformers"))
-            {
-                let evidence = document.evidence(&format!("/flavors/{flavor}/{key}"));
-                found.relate(&id, RelationKind::DerivedFrom, base.id.as_str(), &evidence);
-                found.inventory.add(base.seen(evidence));
-            }
-        }
-    }
-    if let Some(run) = run {
-        let evidence = document.evidence("/run_id");
-        found.relate(&format!("runs:/{run}"), RelationKind::Writes, &id, &evidence);
-        found.inventory.add(training_job(run, run).seen(evidence));
-    }
-    found.inventory.add(asset.seen(evidence.excerpt("MLmodel")));
-}
-
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::discover::inventory_of;
-
-    fn relations(inventory: &crate::asset::Inventory) -> Vec<(&str, &str, &str)> {
-        inventory.relations().map(|r| (r.from.as_str(), r.kind.as_str(), r.to.as_str())).collect()
-    }
-
-    #[test]
-    fn a_registry_export_and_its_lineage() {
-        let run = "0123456789abcdef0123456789abcdef";
-        let inventory = inventory_of("r.json", &json!({
-            "registered_models": [{"name": "churn", "tags": [{"key": "owner", "value": "acme-ml"}],
-                "aliases": [{"alias": "champion", "version": "2"}]}],
-            "model_versions": [{"name": "churn", "version": "2", "run_id": run, "current_stage": "Production",
-                "source": format!("s3://acme-ml/1/{run}/artifacts/model"), "params": {"dataset": "s3://acme-crm/x.parquet"}}],
-        }).to_string());
-        let get = |id: &str| inventory.get(id).unwrap();
-        assert_eq!(get("models:/churn").owner.as_deref(), Some("acme-ml"));
-        let version = get("models:/churn/2");
-        assert_eq!(
-            (version.environment.as_deref(), version.provenance.version.as_deref()),
-            (Some("production"), Some("2"))
-        );
-        assert!(version.aliases.contains("models:/churn@champion"));
-        assert!(version.evidence.iter().any(|e| e.pointer.as_deref() == Some("/model_versions/0")));
-        let source = format!("s3://acme-ml/1/{run}/artifacts/model");
-        let job = format!("runs:/{run}");
-        let expected = [
-            ("arn:aws:s3:::acme-crm", "contains", "s3://acme-crm/x.parquet"),
-            ("arn:aws:s3:::acme-ml", "contains", &source),
-            ("models:/churn", "contains", "models:/churn/2"),
-            ("models:/churn/2", "trained_on", "s3://acme-crm/x.parquet"),
-            ("models:/churn/2", "derived_from", &source),
-            (&job, "writes", "models:/churn/2"),
-            (&job, "writes", &source),
-        ];
-        assert_eq!(relations(&inventory), expected);
-    }
-
-    #[test]
-    fn a_run_reads_data_and_writes_models() {
-        let source = json!({"uri": "s3://acme-crm/t.csv"}).to_string();
-        let history = json!([{"artifact_path": "model"}]).to_string();
-        let inventory = inventory_of("r.json", &json!({"runs": [{
-            "info": {"run_id": "r1", "experiment_id": "0", "run_name": "fit", "user_id": "ann"},
-            "data": {"tags": [{"key": "mlflow.log-model.history", "value": history}], "params": []},
-            "inputs": {"dataset_inputs": [{"dataset": {"name": "t", "digest": "d", "source_type": "s3", "source": source}}]},
-        }]}).to_string());
-        assert_eq!(inventory.get("runs:/r1").unwrap().owner.as_deref(), Some("ann"));
-        let all = relations(&inventory);
-        for expected in [
-            ("runs:/r1", "reads", "s3://acme-crm/t.csv"),
-            ("runs:/r1", "writes", "runs:/r1/model"),
-            ("runs:/r1/model", "trained_on", "s3://acme-crm/t.csv"),
-        ] {
-            assert!(all.contains(&expected), "{all:?}");
-        }
-    }
-
-    #[test]
-    fn a_saved_model_and_its_packages() {
-        let text = "flavors:\n  sklearn:\n    sklearn_version: 1.5.0\n    serialization_format: cloudpickle\nrun_id: r1\nartifact_path: model\n";
-        let source = Source { path: "m/MLmodel", text };
-        assert!((MLMODEL.matches)(&source));
-        let mut found = Found::default();
-        mlmodel(&source, &mut found).unwrap();
-        let model = found.inventory.get("runs:/r1/model").unwrap();
-        assert_eq!((model.model_type, model.evidence[0].line), (Some(ModelType::Classical), Some(1)));
-        let expected =
-            [("runs:/r1", "writes", "runs:/r1/model"), ("runs:/r1/model", "uses", "pkg:pypi/scikit-learn@1.5.0")];
-        assert_eq!(relations(&found.inventory), expected);
-    }
-
-    #[test]
-    fn unity_catalog_and_pages() {
-        let found = crate::discover::discovery_of(&[("r.json", &json!({
-            "model_versions": [{"model_name": "m", "catalog_name": "c", "schema_name": "s", "version": 3, "created_by": "ann"}],
-            "next_page_token": "x",
-        }).to_string())]);
-        assert_eq!(found.inventory.get("models:/c.s.m/3").unwrap().owner.as_deref(), Some("ann"));
-        assert_eq!(found.incomplete.len(), 1);
-    }
-
-    #[test]
-    fn what_is_none() {
-        for value in
-            [json!({"runs": [{"tool": {}}]}), json!({"models": [{"name": "m"}]}), json!({"name": "x", "version": "1"})]
-        {
-            assert!(Kind::of(&value).is_none() && members(&value).is_empty(), "{value}");
-        }
-    }
-}
+mod tests;

@@ -41,6 +41,22 @@ fn aispm(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_aispm")).args(args).output().unwrap()
 }
 
+#[test]
+fn a_bill_of_materials_comes_back_as_the_same_inventory() {
+    let folder = tempfile::tempdir().unwrap();
+    let found = aispm(&["discover", estate().to_str().unwrap(), "--format", "json"]);
+    let found: Value = serde_json::from_slice(&found.stdout).unwrap();
+    for version in ["1.6", "1.7"] {
+        let bom = folder.path().join(format!("{version}.cdx.json"));
+        let bom = bom.to_str().unwrap();
+        let format = ["--format", "cyclonedx", "--spec-version", version, "-o", bom];
+        assert!(aispm(&[&["discover", estate().to_str().unwrap()], &format[..]].concat()).status.success());
+        let back = aispm(&["discover", bom, "--format", "json"]);
+        let back: Value = serde_json::from_slice(&back.stdout).unwrap();
+        assert_eq!((&back["assets"], &back["relations"]), (&found["assets"], &found["relations"]));
+    }
+}
+
 fn assess(folder: &Path) -> Value {
     let output = aispm(&["assess", folder.to_str().unwrap(), "--format", "json"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -45,6 +45,8 @@ enum Format {
     Sarif,
     Mermaid,
     Html,
+    /// The inventory as a CycloneDX ML-BOM
+    Cyclonedx,
 }
 
 impl From<Format> for report::Format {
@@ -55,6 +57,7 @@ impl From<Format> for report::Format {
             Format::Sarif => Self::Sarif,
             Format::Mermaid => Self::Mermaid,
             Format::Html => Self::Html,
+            Format::Cyclonedx => Self::CycloneDx,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::{Exit, line, print_json, written};
 use crate::asset::Result;
 use crate::discover::Discovery;
-use crate::report::count;
+use crate::report::{self, CycloneDx, count};
 
 /// List AI assets and their relations
 #[derive(Debug, clap::Args)]
@@ -20,6 +20,9 @@ pub(super) struct Args {
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+    /// Version of the CycloneDX specification
+    #[arg(long, value_enum, default_value = "1.6", value_name = "VERSION")]
+    spec_version: SpecVersion,
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -29,6 +32,25 @@ pub(super) struct Args {
 enum Format {
     Text,
     Json,
+    /// An ML-BOM of the whole inventory, which `aispm` reads back as it was
+    Cyclonedx,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum SpecVersion {
+    #[value(name = "1.6")]
+    V1_6,
+    #[value(name = "1.7")]
+    V1_7,
+}
+
+impl From<SpecVersion> for report::SpecVersion {
+    fn from(version: SpecVersion) -> Self {
+        match version {
+            SpecVersion::V1_6 => Self::V1_6,
+            SpecVersion::V1_7 => Self::V1_7,
+        }
+    }
 }
 
 impl Args {
@@ -38,6 +60,10 @@ impl Args {
         let mut out = super::output(self.output.as_ref())?;
         match self.format {
             Format::Json => print_json(&mut *out, &discovery)?,
+            Format::Cyclonedx => {
+                let bom = CycloneDx::new(&discovery.inventory).spec_version(self.spec_version.into());
+                bom.write(&mut *out).map_err(written)?;
+            }
             Format::Text => text(&mut *out, &discovery).map_err(written)?,
         }
         let read_nothing = discovery.files.is_empty() && !discovery.incomplete.is_empty();

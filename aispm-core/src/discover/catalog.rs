@@ -79,6 +79,11 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// Every provider.
+    pub(super) fn providers(&self) -> &[Provider] {
+        &self.providers.all
+    }
+
     /// The service behind a host that programs call, as in `api.openai.com`.
     pub(super) fn provider_by_host(&self, host: &str) -> Option<&Provider> {
         self.service_by_host(host).filter(|provider| provider.category.is_called())

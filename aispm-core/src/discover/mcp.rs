@@ -17,7 +17,7 @@ const CONFIG: Structured = Structured {
     critical: true,
     in_parts: false,
     markers: &["mcpServers"],
-    matches: |value| !server_maps(value).is_empty(),
+    matches: |value| !server_maps(value).is_empty() || is_settings(value),
     read: config,
 };
 
@@ -29,6 +29,11 @@ const TOOLS: Structured = Structured {
     matches: |value| tool_list(value).is_some(),
     read: tools,
 };
+
+/// Settings of an editor that speak of MCP, also without any server.
+fn is_settings(value: &Value) -> bool {
+    value.as_object().is_some_and(|map| map.keys().any(|key| key.starts_with("chat.mcp.")))
+}
 
 /// Where servers are listed, and the list.
 fn server_maps(value: &Value) -> Vec<(String, &Value)> {
@@ -96,8 +101,11 @@ pub(super) fn server_asset(id: &str, name: &str, server: &Value, evidence: &Evid
     let mut words: Vec<&str> = match server.get("command") {
         Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).collect(),
         Some(Value::String(command)) => command.split_whitespace().collect(),
+        Some(Value::Object(command)) => command.get("path").and_then(Value::as_str).into_iter().collect(),
         _ => Vec::new(),
     };
+    let nested = server.pointer("/command/args").and_then(Value::as_array);
+    words.extend(nested.into_iter().flatten().filter_map(Value::as_str));
     words.extend(server.get("args").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str));
     let url = ["url", "serverUrl", "httpUrl"].iter().find_map(|key| text(key));
     let transport = text("type").or_else(|| text("transport")).filter(|t| !matches!(*t, "local" | "remote"));
@@ -234,6 +242,7 @@ fn tools(document: &Document, found: &mut Found) {
     let server = format!("file:{}", document.path());
     let asset = Asset::new(&server, AssetKind::McpServer, name.unwrap_or(super::walk::file_name(document.path())));
     found.inventory.add(asset.seen(document.evidence("").excerpt(name.unwrap_or("tools"))));
+    offered(document, &server, found);
     for (i, entry) in list.iter().enumerate() {
         let function = entry.get("function").unwrap_or(entry);
         let Some(name) = function.get("name").and_then(Value::as_str) else { continue };
@@ -243,6 +252,33 @@ fn tools(document: &Document, found: &mut Found) {
         asset.properties.extend(signature(function));
         found.relate(&server, RelationKind::HasTool, &id, &evidence);
         found.inventory.add(asset);
+    }
+}
+
+/// Prompts and resources that a server offers beside its tools.
+fn offered(document: &Document, server: &str, found: &mut Found) {
+    let kinds = [
+        ("prompts", AssetKind::PromptTemplate, RelationKind::Contains),
+        ("resources", AssetKind::Resource, RelationKind::Reads),
+    ];
+    for base in ["", "/result", "/signature"] {
+        for (key, kind, verb) in kinds {
+            let pointer = format!("{base}/{key}");
+            let list = document.value.pointer(&pointer).and_then(Value::as_array);
+            for (i, entry) in list.into_iter().flatten().enumerate() {
+                let Some(name) = entry.get("name").and_then(Value::as_str) else { continue };
+                let evidence = document.evidence(&format!("{pointer}/{i}"));
+                let id = format!("{server}#{key}/{name}");
+                let mut asset = Asset::new(&id, kind, name).seen(evidence.clone().excerpt(name));
+                for key in ["description", "uri", "mimeType"] {
+                    if let Some(value) = entry.get(key).filter(|value| value.is_string()) {
+                        asset.properties.insert(key.to_owned(), value.clone());
+                    }
+                }
+                found.relate(server, verb, &id, &evidence);
+                found.inventory.add(asset);
+            }
+        }
     }
 }
 
@@ -280,6 +316,7 @@ mod tests {
             "a": {"command": "npx", "args": ["-y", "@acme/server@1.2.3", "--api-key", "hunter2"], "env": {"TOKEN": "hunter2"}},
             "b": {"command": "npx", "args": ["-y", "@acme/server"]},
             "c": {"url": "http://mcp.example.com/sse?key=hunter2", "headers": {"Authorization": "hunter2"}},
+            "e": {"command": {"path": "npx", "args": ["@acme/zed@2.0.0"]}},
             "d": {"command": "docker", "args": ["run", "-i", "--rm", "-e", "X=hunter2", "acme/mcp:1"]},
         }}));
         let get = |id: &str| found.inventory.get(id).unwrap();
@@ -290,6 +327,7 @@ mod tests {
         assert_eq!(get("file:d/mcp.json#b").evidence[0].pointer.as_deref(), Some("/mcpServers/b"));
         assert!(found.inventory.get("pkg:npm/%40acme/server@1.2.3").is_some());
         assert!(found.inventory.get("pkg:docker/acme/mcp@1").is_some());
+        assert!(found.inventory.get("pkg:npm/%40acme/zed@2.0.0").is_some());
         let text = serde_json::to_string(&found.inventory).unwrap();
         assert!(!text.contains("hunter2"), "{text}");
     }
@@ -315,6 +353,12 @@ mod tests {
     fn tools_keep_their_descriptions() {
         let found = read(
             json!({"metadata": {"serverInfo": {"name": "Math"}}, "tools": [{"name": "add", "description": "Add.", "inputSchema": {}}]}),
+        );
+        let found_prompt = read(json!({"tools": [{"name": "a", "inputSchema": {}}], "prompts": [{"name": "p"}]}));
+        let prompt = found_prompt.inventory.get("file:d/mcp.json#prompts/p").unwrap();
+        assert_eq!(
+            (prompt.kind, prompt.evidence[0].pointer.as_deref()),
+            (AssetKind::PromptTemplate, Some("/prompts/0"))
         );
         let tool = found.inventory.get("file:d/mcp.json#add").unwrap();
         assert_eq!((tool.text("description"), tool.ai), (Some("Add."), true));

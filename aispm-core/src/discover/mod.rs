@@ -58,6 +58,7 @@ mod walk;
 
 pub use progress::Progress;
 
+pub(crate) use ai_native::bom::fields as cyclonedx_fields;
 pub(crate) use format::{Found, Structured};
 
 /// What a run may spend.
@@ -191,6 +192,30 @@ impl Discovery {
         self.inventory.extend(found.inventory);
         self.events.extend(found.events);
     }
+}
+
+/// What the files of a folder give, by name and text; ids begin with the folder's name, `d`.
+#[cfg(test)]
+pub(crate) fn discovery_of(files: &[(&str, &str)]) -> Discovery {
+    let root = tempfile::tempdir().unwrap_or_else(|error| unreachable!("{error}"));
+    for (name, text) in files {
+        let path = root.path().join("d").join(name);
+        let written = path.parent().map(std::fs::create_dir_all).map(|_| std::fs::write(&path, text));
+        assert!(matches!(written, Some(Ok(()))), "{name}");
+    }
+    let discovery = discover([root.path().join("d")]);
+    let text = serde_json::to_string(&discovery).unwrap_or_default();
+    let text = text.replace(&format!("{}/", root.path().display()), "");
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+/// What one JSON document gives, before files are joined.
+#[cfg(test)]
+pub(crate) fn inventory_of(path: &str, text: &str) -> Inventory {
+    let mut found = Found::default();
+    let document = crate::asset::Document::json(path, text).unwrap_or_default();
+    format::dispatch(&document, &mut found);
+    found.inventory
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::ai_native::describe_model;
 use super::format::{Found, Structured};
 use super::walk::file_name;
 use crate::artifact::{FileReport, Format, Scanner, Verdict};
@@ -20,7 +21,8 @@ const CONFIG: Structured = Structured {
     matches: |value| {
         value.get("chat_template").is_some()
             || value.get("auto_map").is_some()
-            || value.get("architectures").is_some_and(Value::is_array) && value.get("model_type").is_some()
+            || value.get("architectures").is_some_and(Value::is_array)
+            || value.get("model_type").is_some() && value.get("transformers_version").is_some()
             || value.get("tokenizer_class").is_some()
     },
     read: |document, found| {
@@ -35,6 +37,7 @@ const CONFIG: Structured = Structured {
         // the scan was of the document, not of the file's bytes
         asset.provenance.digests.clear();
         found.inventory.add(asset.seen(document.evidence("")));
+        describe_model(document, found);
     },
 };
 
@@ -86,6 +89,8 @@ pub(super) fn sniff(path: &str, bytes: &[u8]) -> Option<Sniffed> {
     let format = Scanner::sniff(bytes);
     match format {
         Some(Format::Empty) => None,
+        // the index of sharded weights is no weights
+        _ if name.ends_with(".index.json") => None,
         // `model.pkl.gz` is one as well
         _ if name.starts_with("model.tar") || extensions.any(|extension| MODEL_NAMES.contains(&extension)) => {
             Some(Sniffed::Model)

@@ -12,8 +12,20 @@ const PRUNED: &[&str] =
     &[".git", ".hg", ".svn", "node_modules", ".venv", "venv", "__pycache__", "target", ".terraform"];
 
 /// Files that mark their folder as the root of a project.
-const MANIFESTS: &[&str] =
-    &["package.json", "pyproject.toml", "requirements.txt", "setup.py", "setup.cfg", "Pipfile", "go.mod", "Cargo.toml"];
+const MANIFESTS: &[&str] = &[
+    "package.json",
+    "pyproject.toml",
+    "requirements.txt",
+    "setup.py",
+    "setup.cfg",
+    "Pipfile",
+    "go.mod",
+    "Cargo.toml",
+    "pom.xml",
+    "build.gradle",
+    "build.gradle.kts",
+    "Gemfile",
+];
 
 /// What walking the arguments gave.
 #[derive(Debug, Default)]

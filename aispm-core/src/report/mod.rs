@@ -1,4 +1,5 @@
-//! Assessments as text, JSON, SARIF, Mermaid, DOT, GraphML and HTML, and what changed from one to the next.
+//! Assessments as text, JSON, SARIF, Mermaid, DOT, GraphML and HTML, inventories as CycloneDX, and what changed from
+//! one to the next.
 //!
 //! Everything in an assessment comes from files that others wrote, so each format escapes all of it; see `escape`.
 //! Output depends on the assessment alone: no clock, no host, no order but the assessment's own.
@@ -19,6 +20,7 @@ use crate::asset::{Asset, AssetId, AssetKind, Evidence, Finding, Severity};
 use crate::path::{AttackPath, ChokePoint, From, Goal, PathStatus, Step};
 use crate::policy::RuleInfo;
 
+mod cyclonedx;
 mod diff;
 mod drawing;
 mod escape;
@@ -29,6 +31,7 @@ mod mermaid;
 mod sarif;
 mod text;
 
+pub use cyclonedx::{CycloneDx, SpecVersion};
 pub use diff::{Diff, FindingChanges, PathChanges, Snapshot};
 pub use escape::plain;
 pub use json::write as write_json;
@@ -54,6 +57,8 @@ pub enum Format {
     Graphml,
     /// One self-contained page.
     Html,
+    /// The inventory as a CycloneDX 1.6 ML-BOM; see [`CycloneDx`] for more.
+    CycloneDx,
 }
 
 /// An assessment about to be reported.
@@ -104,6 +109,7 @@ impl<'a> Report<'a> {
             Format::Dot => graph::dot(self, out),
             Format::Graphml => graph::graphml(self, out),
             Format::Html => html::write(self, out),
+            Format::CycloneDx => CycloneDx::new(&self.assessment.inventory).write(out),
         }
     }
 

@@ -1,6 +1,111 @@
 //! Formats of the AI world itself: registries, model cards, bills of materials, agent definitions.
 
-use super::format::{Structured, Textual};
+use serde_json::{Map, Value};
 
-pub(super) const FORMATS: &[Structured] = &[];
-pub(super) const TEXTS: &[Textual] = &[];
+use super::format::{Structured, Textual};
+use crate::asset::{Asset, Evidence, OwnerClaim, OwnerSource};
+
+mod agent;
+pub(crate) mod bom;
+mod huggingface;
+mod mlflow;
+
+pub(super) const FORMATS: &[Structured] = &[
+    bom::CYCLONEDX,
+    bom::SPDX_3,
+    bom::SPDX_2,
+    mlflow::API,
+    mlflow::RECORD,
+    agent::BUNDLE,
+    agent::SERVER,
+    agent::N8N,
+    agent::FLOW,
+    agent::DIFY,
+    agent::LANGGRAPH,
+    agent::A2A,
+    agent::PLUGIN,
+    agent::OPENAI,
+    agent::AUTOGEN,
+    agent::PERMISSIONS,
+    agent::DECLARATIVE,
+    agent::GARAK,
+    agent::NEMO,
+    agent::PROMPTFOO,
+    agent::DOMAIN,
+    agent::TRAINING,
+    agent::AGENTS,
+    agent::TASKS,
+    huggingface::ADAPTER,
+    huggingface::PIPELINE,
+    huggingface::MODULES,
+    huggingface::TRAINING_DATA,
+    huggingface::DATASET_INFO,
+    huggingface::PART,
+    huggingface::HUB,
+];
+pub(super) const TEXTS: &[Textual] = &[
+    mlflow::MLMODEL,
+    agent::TOML_SETTINGS,
+    agent::SKILL,
+    agent::SUBAGENT,
+    agent::INSTRUCTIONS,
+    agent::PROMPT_FILE,
+    huggingface::CARD,
+];
+
+pub(super) use self::huggingface::describe as describe_model;
+
+/// A string below a value.
+fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+/// The items of a list below a value, with their index.
+fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = (usize, &'a Value)> {
+    value.get(key).and_then(Value::as_array).into_iter().flatten().enumerate()
+}
+
+/// The strings of a list below a value, or the one string that stands there, with their pointers.
+fn strings<'a>(value: &'a Value, key: &str) -> Vec<(String, &'a str)> {
+    match value.get(key) {
+        Some(Value::String(one)) => vec![(format!("/{key}"), one.as_str())],
+        Some(Value::Array(all)) => {
+            all.iter().enumerate().filter_map(|(i, item)| Some((format!("/{key}/{i}"), item.as_str()?))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Copies what stands under these keys, null and empty values aside.
+fn keep(value: &Value, keys: &[&str], asset: &mut Asset) {
+    for key in keys {
+        let kept = value.get(*key).filter(|v| !matches!(v, Value::Null) && *v != "" && !is_empty(v));
+        if let Some(kept) = kept {
+            asset.properties.insert((*key).to_owned(), kept.clone());
+        }
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty)
+}
+
+/// What tags say of owner, environment and classes of data, whatever the source calls them.
+fn tagged(tags: &Map<String, Value>, source: OwnerSource, evidence: &Evidence, asset: &mut Asset) {
+    for (key, value) in tags.iter().filter_map(|(key, value)| Some((key, value.as_str()?))) {
+        match key.to_ascii_lowercase().replace('-', "_").as_str() {
+            "owner" | "team" | "owned_by" | "mlflow.user" => {
+                asset.claim(OwnerClaim::new(source, value, evidence.clone()));
+            }
+            "env" | "environment" | "stage" => asset.environment = Some(value.to_lowercase()),
+            "data_class" | "data_classification" | "classification" | "sensitivity" => {
+                asset.data_classes.extend(value.split(',').map(|class| class.trim().to_lowercase()));
+            }
+            "purpose" | "use_case" => asset.purpose = Some(value.to_owned()),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,25 +1,52 @@
 //! Dependency files. Every direct dependency is an asset by its package URL; lock files give the AI packages only.
 
+mod conda;
+mod jvm;
+mod lock;
 mod node;
+mod nuget;
 mod python;
+mod ruby;
 mod toml_file;
 
-use self::node::{PACKAGE_JSON, PACKAGE_LOCK};
-use self::python::REQUIREMENTS;
-use self::toml_file::{CARGO, GO_MOD, PIPFILE, PYPROJECT, PYTHON_LOCK};
+use self::conda::{CONDA, PYTHON_ENV};
+use self::jvm::{GRADLE, GRADLE_CATALOG, GRADLE_LOCK, MAVEN};
+use self::lock::{GO_SUM, PIPFILE_LOCK, TOML_LOCK};
+use self::node::{PACKAGE_JSON, PACKAGE_LOCK, YARN_LOCK};
+use self::nuget::{NUGET_LOCK, NUGET_PROJECT};
+use self::python::{REQUIREMENTS, SETUP};
+use self::ruby::{GEMFILE, GEMFILE_LOCK};
+use self::toml_file::{CARGO, GO_MOD, PIPFILE, PYPROJECT};
 use super::catalog::catalog;
 use super::format::{Found, Structured, Textual};
 use super::walk::folder_name;
 use crate::asset::{Asset, AssetKind, Evidence, RelationKind};
 
-pub(super) const FORMATS: &[Structured] = &[PACKAGE_JSON, PACKAGE_LOCK];
+pub(super) const FORMATS: &[Structured] = &[PACKAGE_JSON, PIPFILE_LOCK, NUGET_LOCK, PACKAGE_LOCK, CONDA, PYTHON_ENV];
 
-pub(super) const TEXTS: &[Textual] = &[REQUIREMENTS, PYPROJECT, PIPFILE, PYTHON_LOCK, CARGO, GO_MOD];
+pub(super) const TEXTS: &[Textual] = &[
+    REQUIREMENTS,
+    SETUP,
+    PYPROJECT,
+    PIPFILE,
+    TOML_LOCK,
+    CARGO,
+    GO_MOD,
+    GO_SUM,
+    YARN_LOCK,
+    MAVEN,
+    GRADLE,
+    GRADLE_LOCK,
+    GRADLE_CATALOG,
+    GEMFILE,
+    GEMFILE_LOCK,
+    NUGET_PROJECT,
+];
 
 /// A package as a file refers to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reference {
-    /// The purl type: `pypi`, `npm`, `cargo`, `golang`.
+    /// The purl type: `pypi`, `npm`, `cargo`, `golang`, `maven`, `gem`, `nuget`, `conda`.
     pub(super) ecosystem: &'static str,
     pub(super) name: String,
     /// Version or range, as written.
@@ -83,6 +110,35 @@ impl Reference {
         })
     }
 
+    /// One version of a package that a lock file names; `written` as the file has it.
+    pub(super) fn exact(ecosystem: &'static str, name: &str, version: &str) -> Self {
+        let version = Some(version.to_owned()).filter(|version| !version.is_empty());
+        let name = if ecosystem == "pypi" { normal(name) } else { name.to_owned() };
+        Self { ecosystem, name, written: version.clone(), exact: version, source: None }
+    }
+
+    /// A package with the range that a manifest writes; one version where it is exact.
+    pub(super) fn ranged(ecosystem: &'static str, name: &str, range: Option<&str>) -> Self {
+        let range = range.map(str::trim).filter(|range| !range.is_empty());
+        let exact = range.map(|range| range.trim_start_matches('=').trim()).filter(|range| is_version(range));
+        Self {
+            ecosystem,
+            name: name.to_owned(),
+            written: range.map(str::to_owned),
+            exact: exact.map(str::to_owned),
+            source: None,
+        }
+    }
+
+    /// What an AI package is for; packages of conda are known by their names on PyPI.
+    pub(super) fn role(&self) -> Option<&'static str> {
+        let name = self.name.to_ascii_lowercase();
+        match self.ecosystem {
+            "conda" => catalog().package_role("conda", &name).or_else(|| catalog().package_role("pypi", &name)),
+            ecosystem => catalog().package_role(ecosystem, &name),
+        }
+    }
+
     /// This package as an asset.
     pub(super) fn asset(&self) -> Asset {
         let mut id = format!("pkg:{}/{}", self.ecosystem, self.name.replacen('@', "%40", 1));
@@ -92,7 +148,7 @@ impl Reference {
         }
         let mut asset = Asset::new(id, AssetKind::Package, &self.name).with("package", self.name.as_str());
         asset.properties.insert("ecosystem".into(), self.ecosystem.into());
-        if let Some(role) = catalog().package_role(self.ecosystem, &self.name) {
+        if let Some(role) = self.role() {
             asset.ai = true;
             asset.properties.insert("role".into(), role.into());
         }

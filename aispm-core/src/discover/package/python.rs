@@ -34,6 +34,46 @@ fn read(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
     Ok(())
 }
 
+/// `setup.py` and `setup.cfg`, as far as their requirements are written out.
+pub(in crate::discover) const SETUP: Textual = Textual {
+    name: "python-setup",
+    critical: false,
+    matches: |source| {
+        let named = source.name().ends_with("setup.cfg") || source.name().ends_with("setup.py");
+        named && source.text.contains("install_requires")
+    },
+    read: setup,
+};
+
+/// The strings between `install_requires=[` and `]`, or the indented lines below `install_requires =`.
+fn setup(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
+    let code = source.name().ends_with(".py");
+    let mut inside = false;
+    for (i, line) in source.text.lines().enumerate() {
+        let mut rest = line;
+        if let Some((_, after)) = ["install_requires", "extras_require"].iter().find_map(|key| line.split_once(key)) {
+            inside = true;
+            rest = after.trim_start().trim_start_matches('=');
+        } else if inside && !code && !line.starts_with([' ', '\t']) {
+            inside = false;
+        }
+        if !inside {
+            continue;
+        }
+        let evidence = source.line(i as u64 + 1);
+        if code {
+            let strings = rest.split(['"', '\'']).skip(1).step_by(2);
+            for reference in strings.filter_map(Reference::pypi) {
+                depend(source.path, &reference, &evidence, found);
+            }
+            inside = !rest.contains(']');
+        } else if let Some(reference) = Reference::pypi(rest.split('#').next().unwrap_or_default()) {
+            depend(source.path, &reference, &evidence, found);
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,4 @@
-//! Manifests in TOML (`pyproject.toml`, `Pipfile`, `Cargo.toml`), lock files that list `[[package]]`, and `go.mod`.
+//! Manifests in TOML (`pyproject.toml`, `Pipfile`, `Cargo.toml`) and `go.mod`.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,6 @@ use toml::{Table, Value};
 
 use super::{Reference, depend};
 use crate::asset::{Error, ErrorKind};
-use crate::discover::catalog::catalog;
 use crate::discover::format::{Found, Source, Textual};
 
 pub(in crate::discover) const PYPROJECT: Textual = Textual {
@@ -17,20 +16,13 @@ pub(in crate::discover) const PYPROJECT: Textual = Textual {
 };
 
 pub(in crate::discover) const PIPFILE: Textual =
-    Textual { name: "pipfile", critical: false, matches: |source| source.name() == "Pipfile", read: pipfile };
+    Textual { name: "pipfile", critical: false, matches: |source| source.name().ends_with("Pipfile"), read: pipfile };
 
 pub(in crate::discover) const CARGO: Textual =
-    Textual { name: "cargo", critical: false, matches: |source| source.name() == "Cargo.toml", read: cargo };
-
-pub(in crate::discover) const PYTHON_LOCK: Textual = Textual {
-    name: "python-lock",
-    critical: false,
-    matches: |source| ["poetry.lock", "uv.lock", "pdm.lock"].iter().any(|name| source.name().ends_with(name)),
-    read: lock,
-};
+    Textual { name: "cargo", critical: false, matches: |source| source.name().ends_with("Cargo.toml"), read: cargo };
 
 pub(in crate::discover) const GO_MOD: Textual =
-    Textual { name: "go-mod", critical: false, matches: |source| source.name() == "go.mod", read: go_mod };
+    Textual { name: "go-mod", critical: false, matches: |source| source.name().ends_with("go.mod"), read: go_mod };
 
 /// A parsed manifest that knows on which line a string or key first stands.
 struct Manifest<'a> {
@@ -105,6 +97,10 @@ fn pyproject(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
             manifest.requirements(Some(list), found);
         }
     }
+    manifest.requirements(get(&["tool", "uv", "dev-dependencies"]), found);
+    for (_, environment) in get(&["tool", "hatch", "envs"]).and_then(Value::as_table).into_iter().flatten() {
+        manifest.requirements(environment.get("dependencies"), found);
+    }
     manifest.versions(get(&["tool", "poetry", "dependencies"]), "pypi", found);
     manifest.versions(get(&["tool", "poetry", "dev-dependencies"]), "pypi", found);
     for (_, group) in get(&["tool", "poetry", "group"]).and_then(Value::as_table).into_iter().flatten() {
@@ -133,25 +129,6 @@ fn cargo(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
 fn below<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
     let (first, rest) = path.split_first()?;
     rest.iter().try_fold(table.get(*first)?, |value, key| value.get(*key))
-}
-
-/// `name` and `version` lines of `[[package]]` tables; AI packages only. Line by line, so that a file cut short gives
-/// what stands before the cut.
-fn lock(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
-    let mut name = None;
-    for (i, line) in source.text.lines().enumerate() {
-        let value = |key: &str| Some(line.strip_prefix(key)?.strip_prefix(" = \"")?.trim_end_matches('"'));
-        if let Some(found) = value("name") {
-            name = Some((found, i as u64 + 1));
-        } else if let (Some(version), Some((package, line))) = (value("version"), name) {
-            name = None;
-            if catalog().package_role("pypi", package).is_some() {
-                let reference = Reference::pypi(&format!("{package}=={version}"));
-                reference.iter().for_each(|reference| depend(source.path, reference, &source.line(line), found));
-            }
-        }
-    }
-    Ok(())
 }
 
 fn go_mod(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
@@ -196,9 +173,6 @@ mod tests {
             packages(pyproject, text),
             [("pkg:pypi/crewai@0.8.5".to_owned(), 7), ("pkg:pypi/openai".to_owned(), 3)]
         );
-        let text =
-            "[[package]]\nname = \"torch\"\nversion = \"2.1.0\"\n\n[[package]]\nname = \"six\"\nversion = \"1.0\"\n";
-        assert_eq!(packages(lock, text), [("pkg:pypi/torch@2.1.0".to_owned(), 2)]);
         let text = "module m\nrequire (\n\tgithub.com/tmc/langchaingo v0.1.0 // indirect\n)\n";
         assert_eq!(packages(go_mod, text), [("pkg:golang/github.com/tmc/langchaingo@v0.1.0".to_owned(), 3)]);
         assert_eq!(

@@ -115,7 +115,13 @@ fn flow<'r>(inventory: &Inventory, relation: &'r Relation) -> Option<(&'r AssetI
         let kind = inventory.get(id.as_str()).map(|asset| asset.kind);
         kind.is_some_and(|kind| kind.is_data() || matches!(kind, AssetKind::ModelRegistry | AssetKind::Model))
     };
+    let opens = |id: &AssetId| {
+        let kind = inventory.get(id.as_str()).map(|asset| asset.kind);
+        kind.is_some_and(|kind| kind.is_identity() || matches!(kind, AssetKind::Secret | AssetKind::Policy))
+    };
     match kind {
+        // a key opens data, it is not part of it
+        Uses | Reads if opens(to) => None,
         TrainedOn | DerivedFrom | Serves | Reads | Invokes | RetrievesFrom | Uses | Prompts | DeployedBy => {
             Some((to, from))
         }

@@ -36,18 +36,19 @@ pub(super) fn tagged(value: &str) -> Vec<String> {
 
 /// Whether a tag of this key says what data there is.
 pub(super) fn is_class_key(key: &str) -> bool {
-    let key = key.to_ascii_lowercase().replace(['-', ' ', '.'], "_");
-    [
-        "data_classification",
-        "data_class",
+    let name = key.rsplit([':', '/']).next().unwrap_or(key);
+    let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let keys = [
+        "dataclassification",
         "dataclass",
+        "dataclasses",
         "classification",
         "sensitivity",
-        "data_sensitivity",
+        "datasensitivity",
         "pii",
         "phi",
-    ]
-    .contains(&key.rsplit([':', '/']).next().unwrap_or_default())
+    ];
+    keys.contains(&name.as_str())
 }
 
 /// Lower case, words between single spaces; a border between a small and a capital letter is one too.

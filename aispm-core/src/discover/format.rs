@@ -129,6 +129,7 @@ pub(super) const STRUCTURED: &[&[Structured]] = &[
     ownership::FORMATS,
     // before the clouds: a finding names a resource, it does not describe one
     external::FORMATS,
+    data_plane::CONNECTORS,
     aws::FORMATS,
     gcp::FORMATS,
     azure::FORMATS,

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::format::{Structured, Textual};
-use crate::asset::{Asset, Evidence, OwnerClaim, OwnerSource};
+use super::label::label;
+use crate::asset::{Asset, Evidence, OwnerSource};
 
 mod agent;
 pub(crate) mod bom;
@@ -93,17 +94,7 @@ fn is_empty(value: &Value) -> bool {
 /// What tags say of owner, environment and classes of data, whatever the source calls them.
 fn tagged(tags: &Map<String, Value>, source: OwnerSource, evidence: &Evidence, asset: &mut Asset) {
     for (key, value) in tags.iter().filter_map(|(key, value)| Some((key, value.as_str()?))) {
-        match key.to_ascii_lowercase().replace('-', "_").as_str() {
-            "owner" | "team" | "owned_by" | "mlflow.user" => {
-                asset.claim(OwnerClaim::new(source, value, evidence.clone()));
-            }
-            "env" | "environment" | "stage" => asset.environment = Some(value.to_lowercase()),
-            "data_class" | "data_classification" | "classification" | "sensitivity" => {
-                asset.data_classes.extend(value.split(',').map(|class| class.trim().to_lowercase()));
-            }
-            "purpose" | "use_case" => asset.purpose = Some(value.to_owned()),
-            _ => {}
-        }
+        label(asset, key, value, source, evidence);
     }
 }
 

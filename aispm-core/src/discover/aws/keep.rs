@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::asset::{Asset, Evidence, OwnerClaim, OwnerSource};
+use crate::asset::{Asset, Evidence, OwnerSource};
+use crate::discover::label::label;
 
 /// Most values kept of one description, its deepest nesting, its longest list and text.
 const NODES: usize = 1500;
@@ -92,20 +93,7 @@ fn time(map: &Map<String, Value>) -> Value {
 /// Owner, environment and data classes from tags: `[{Key, Value}]` in any case, or a map.
 pub(super) fn tags(asset: &mut Asset, value: &Value, evidence: &Evidence) {
     let mut tag = |key: &str, value: &str| {
-        let key: String = key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-        match key.as_str() {
-            _ if value.is_empty() => {}
-            "owner" | "team" | "serviceowner" | "dataowner" | "costowner" => {
-                asset.claim(OwnerClaim::new(OwnerSource::Tag, value, evidence.clone()));
-            }
-            "env" | "environment" | "stage" => asset.environment = Some(value.to_owned()),
-            "dataclassification" | "dataclass" | "classification" | "datasensitivity" | "sensitivity" => {
-                let classes = value.split([',', ' ', '+', '/']).filter(|class| !class.is_empty());
-                asset.data_classes.extend(classes.map(str::to_ascii_lowercase));
-            }
-            "purpose" | "usecase" => asset.purpose = Some(value.to_owned()),
-            _ => {}
-        }
+        label(asset, key, value, OwnerSource::Tag, evidence);
     };
     match value {
         Value::Array(list) => {

@@ -9,6 +9,7 @@ use super::table::{ResourceType, table};
 use super::{identity, machine_learning, network, posture, program, role, setting};
 use crate::asset::{Asset, AssetKind, Document, Evidence, OwnerClaim, OwnerSource, RelationKind, pointer_key};
 use crate::discover::Found;
+use crate::discover::label::label;
 
 /// A resource and its place.
 #[derive(Debug)]
@@ -230,20 +231,9 @@ fn tags(resource: &Resource<'_>, asset: &mut Asset) {
         asset.properties.insert("tags".into(), tags.clone().into());
     }
     for (key, value) in tags.into_iter().flatten() {
-        let Some(text) = value.as_str().map(str::trim).filter(|text| !text.is_empty()) else { continue };
-        let plain: String = key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-        match plain.as_str() {
-            "dataclassification" | "dataclass" | "classification" | "datasensitivity" | "sensitivity" => {
-                let classes = text.split([',', ' ', '+', ';']).filter(|class| !class.is_empty());
-                asset.data_classes.extend(classes.map(str::to_ascii_lowercase));
-            }
-            "environment" | "env" => asset.environment = Some(text.to_owned()),
-            "owner" | "team" | "owneremail" | "ownedby" | "technicalowner" | "serviceowner" => {
-                let evidence = resource.at(&format!("/tags/{}", pointer_key(key))).excerpt(text);
-                asset.claim(OwnerClaim::new(OwnerSource::Tag, text, evidence));
-            }
-            _ => {}
-        }
+        let text = value.as_str().unwrap_or_default();
+        let evidence = resource.at(&format!("/tags/{}", pointer_key(key))).excerpt(text);
+        label(asset, key, text, OwnerSource::Tag, &evidence);
     }
     let created = |key: &str| resource.value.get("systemData")?.get(key)?.as_str();
     if let (Some(who), Some("User")) = (created("createdBy"), created("createdByType")) {

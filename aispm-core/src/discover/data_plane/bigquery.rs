@@ -1,25 +1,12 @@
-//! BigQuery: data sets, tables and models of `bq show` and the API, jobs, and rows of INFORMATION_SCHEMA.
+//! BigQuery: jobs, and rows of INFORMATION_SCHEMA. Data sets and tables are resources of Google Cloud and read there.
 
 use serde_json::Value;
 
-use super::names::{add, derive, labelled, table, tag};
+use super::names::{add, derive, table, tag};
 use crate::asset::{Asset, AssetId, AssetKind, Authentication, Document, Evidence, Exposure, RelationKind};
-use crate::discover::at::{first, has, items, keep, text, texts};
+use crate::discover::at::{first, has, items, text, texts};
 use crate::discover::format::{Found, Structured};
 use crate::discover::resource;
-
-/// A data set, table or model.
-pub(super) const TABLE: Structured = Structured {
-    name: "bigquery",
-    critical: false,
-    in_parts: false,
-    markers: &["\"bigquery#"],
-    matches: |value| {
-        let reference = ["tableReference", "datasetReference", "modelReference"].iter().find_map(|key| value.get(key));
-        reference.is_some_and(|reference| reference.get("datasetId").is_some()) && value.get("configuration").is_none()
-    },
-    read: object,
-};
 
 pub(super) const JOB: Structured = Structured {
     name: "bigquery-job",
@@ -59,38 +46,6 @@ fn named(reference: &Value) -> Option<Asset> {
         Some(name) => table("bigquery", &format!("{project}.{set}.{}", name.replace('.', "_"))),
         None => table("bigquery", &format!("{project}.{set}")),
     })
-}
-
-fn object(document: &Document, found: &mut Found) {
-    let value = &document.value;
-    let reference = ["/tableReference", "/modelReference", "/datasetReference"].iter().find_map(|p| value.pointer(p));
-    let Some(mut asset) = reference.and_then(named) else { return };
-    let evidence = document.evidence("");
-    for (key, word) in value.get("labels").and_then(Value::as_object).into_iter().flatten() {
-        labelled(&mut asset, key, word.as_str().unwrap_or_default(), &evidence);
-    }
-    for (key, pointer) in [("location", "/location"), ("table_type", "/type"), ("model_type", "/modelType")] {
-        keep(&mut asset, key, text(value, pointer));
-    }
-    let key = first(value, &["/encryptionConfiguration/kmsKeyName", "/defaultEncryptionConfiguration/kmsKeyName"]);
-    asset.encryption.at_rest = Some(true);
-    asset.encryption.customer_key = Some(key.is_some());
-    let (id, set) = (asset.id.clone(), value.get("datasetReference").is_some());
-    if let (false, Some((holder, _))) =
-        (set, id.as_str().rsplit_once("/tables/").or_else(|| id.as_str().rsplit_once("/models/")))
-    {
-        found.relate(holder, RelationKind::Contains, id.as_str(), &evidence);
-    }
-    for uri in texts(value, "/externalDataConfiguration/sourceUris") {
-        if let Some(file) = resource::by_id(uri.trim_end_matches(['*', '/'])) {
-            found.relate(id.as_str(), RelationKind::DerivedFrom, file.id.as_str(), &evidence);
-            add(file, &evidence, found);
-        }
-    }
-    for (pointer, entry) in items(value, "/access") {
-        reader(&mut asset, entry, &document.evidence(&pointer), found);
-    }
-    found.inventory.add(asset.seen(evidence));
 }
 
 /// One entry of who may use a data set.

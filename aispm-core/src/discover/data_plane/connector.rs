@@ -34,7 +34,7 @@ pub(super) const BEDROCK: Structured = Structured {
         let key = format!("/dataSourceConfiguration/{}Configuration/sourceConfiguration", kind.to_ascii_lowercase());
         let product =
             || system::of(kind, source.pointer(&key).unwrap_or(&Value::Null), text(source, "/name").unwrap_or(kind));
-        let store = Asset::new(format!("bedrock-knowledge-base:{base_id}"), AssetKind::VectorStore, base_id);
+        let store = Asset::new(format!("arn:aws:bedrock:::knowledge-base/{base_id}"), AssetKind::VectorStore, base_id);
         if let Some(system) = bucket.or_else(product) {
             found.relate(store.id.as_str(), RelationKind::DerivedFrom, system.id.as_str(), &evidence);
             found.inventory.add(system.seen(evidence.clone()));
@@ -66,7 +66,8 @@ pub(super) const KENDRA: Structured = Structured {
         let settings = configured.map_or(&Value::Null, |(_, settings)| settings);
         let name = text(value, "/Name").unwrap_or(kind);
         let connector = if kind == "TEMPLATE" { first(settings, &["/Template/type"]).unwrap_or(kind) } else { kind };
-        let store = Asset::new(format!("kendra:{index}"), AssetKind::VectorStore, index);
+        let account = text(value, "/RoleArn").and_then(|role| role.split(':').nth(4)).unwrap_or_default();
+        let store = Asset::new(format!("arn:aws:kendra::{account}:index/{index}"), AssetKind::VectorStore, index);
         if let Some(system) = bucket.or_else(|| system::of(connector, settings, name)) {
             found.relate(store.id.as_str(), RelationKind::DerivedFrom, system.id.as_str(), &evidence);
             found.inventory.add(system.seen(evidence.clone()));

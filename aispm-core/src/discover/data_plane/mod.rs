@@ -31,7 +31,6 @@ pub(super) const FORMATS: &[Structured] = &[
     fivetran::CONNECTOR,
     kafka_connect::CONNECTOR,
     kafka_connect::CONFIG,
-    bigquery::TABLE,
     bigquery::JOB,
     bigquery::COLUMN,
     snowflake::GRANT,
@@ -57,13 +56,14 @@ pub(super) const FORMATS: &[Structured] = &[
     vector_store::MILVUS,
     feast::CONFIG,
     feast::VIEW,
-    connector::BEDROCK,
-    connector::KENDRA,
     connector::GENERIC,
     manifest::CROISSANT,
     manifest::MANIFEST,
     airflow::CONNECTIONS,
 ];
+/// Data sources of cloud services, which name the product that they bring in; read here, not as plain resources.
+pub(super) const CONNECTORS: &[Structured] = &[connector::BEDROCK, connector::KENDRA];
+
 pub(super) const TEXTS: &[Textual] = &[ddl::PGVECTOR];
 
 #[cfg(test)]

@@ -194,20 +194,17 @@ fn loading_tools() {
 #[test]
 fn bigquery() {
     let found = read(&json!([
-        {"kind": "bigquery#dataset", "id": "p:d", "datasetReference": {"projectId": "p", "datasetId": "d"}, "labels": {"data_classification": "pii"},
-            "access": [{"role": "READER", "specialGroup": "allAuthenticatedUsers"}, {"role": "WRITER", "userByEmail": "a@acme.example"}]},
+        {"object_catalog": "p", "object_schema": "d", "object_name": "in", "grantee": "allUsers", "privilege_type": "roles/bigquery.dataViewer"},
         {"kind": "bigquery#job", "jobReference": {"projectId": "p", "jobId": "j"}, "user_email": "svc@p.iam.gserviceaccount.com",
             "configuration": {"query": {"destinationTable": {"projectId": "p", "datasetId": "d", "tableId": "out"}}},
             "statistics": {"query": {"referencedTables": [{"projectId": "p", "datasetId": "d", "tableId": "in"}]}}}
     ]));
     let base = "//bigquery.googleapis.com/projects/p/datasets/d";
-    let set = asset(&found, base);
-    assert_eq!((set.exposure, classes(set)), (Some(Exposure::Public), vec!["personal"]));
+    assert_eq!(asset(&found, &format!("{base}/tables/in")).exposure, Some(Exposure::Public));
     related(
         &found,
         &[
-            &format!("internet reads {base}"),
-            &format!("user:a@acme.example writes {base}"),
+            &format!("internet reads {base}/tables/in"),
             &format!("{base}/tables/out derived_from {base}/tables/in"),
             "//bigquery.googleapis.com/projects/p/jobs/j runs_as serviceAccount:svc@p.iam.gserviceaccount.com",
         ],
@@ -255,7 +252,6 @@ fn unity_catalog() {
     let found = read(&json!({
         "tables": [{"name": "rows", "catalog_name": "main", "schema_name": "ml", "full_name": "main.ml.rows", "table_type": "EXTERNAL", "storage_location": "s3://acme-lake/rows", "owner": "ml", "properties": {"data_classification": "phi"}}],
         "endpoints": [{"name": "scorer", "creator": "a@acme.example", "config": {"served_entities": [{"entity_name": "main.ml.churn", "entity_version": "3"}, {"external_model": {"name": "gpt-4o", "provider": "openai"}}]}}],
-        "model_versions": [{"model_name": "churn", "catalog_name": "main", "schema_name": "ml", "version": 3, "run_id": "r1"}],
         "vector_indexes": [{"name": "main.ml.idx", "endpoint_name": "vs", "index_type": "DELTA_SYNC", "delta_sync_index_spec": {"source_table": "main.ml.rows"}}],
         "lineage": [{"source_table_full_name": "main.raw.a", "target_table_full_name": "main.ml.rows", "entity_type": "JOB", "entity_id": "7", "event_time": "t"}]
     }));
@@ -269,7 +265,6 @@ fn unity_catalog() {
             "databricks:job/7 writes unity:main.ml.rows",
             "databricks:serving-endpoints/scorer serves models:/main.ml.churn/3",
             "databricks:serving-endpoints/scorer serves model:gpt-4o",
-            "models:/main.ml.churn/3 derived_from runs:/r1",
             "unity:main.ml.idx derived_from unity:main.ml.rows",
         ],
     );
@@ -339,11 +334,11 @@ fn connectors_and_manifests() {
     let found = read(
         &json!({"dataSource": {"knowledgeBaseId": "KB1", "dataSourceId": "D", "name": "n", "dataSourceConfiguration": {"type": "S3", "s3Configuration": {"bucketArn": "arn:aws:s3:::acme-docs"}}}}),
     );
-    related(&found, &["bedrock-knowledge-base:KB1 derived_from arn:aws:s3:::acme-docs"]);
+    related(&found, &["arn:aws:bedrock:::knowledge-base/KB1 derived_from arn:aws:s3:::acme-docs"]);
     let found = read(
         &json!({"IndexId": "I1", "Id": "D", "Name": "crm", "Type": "SALESFORCE", "Configuration": {"SalesforceConfiguration": {"ServerUrl": "x"}}, "RoleArn": "arn:aws:iam::111111111111:role/r"}),
     );
-    related(&found, &["kendra:I1 derived_from saas:salesforce/crm"]);
+    related(&found, &["arn:aws:kendra::111111111111:index/I1 derived_from saas:salesforce/crm"]);
     let found = read(
         &json!({"@type": "sc:Dataset", "name": "d", "license": "cc-by-4.0", "url": "https://acme.example/d", "distribution": [{"contentUrl": "s3://acme-d/x.csv"}]}),
     );

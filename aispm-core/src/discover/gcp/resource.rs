@@ -7,12 +7,13 @@ use super::principal;
 use super::table::{self, Type, table};
 use super::{acl, name, prune};
 use crate::asset::{
-    Asset, AssetId, AssetKind, Authentication, Document, Evidence, Exposure, ModelType, OwnerClaim, OwnerSource,
-    RelationKind, pointer_key,
+    Asset, AssetId, AssetKind, Authentication, Document, Evidence, Exposure, ModelType, OwnerSource, RelationKind,
+    pointer_key,
 };
 use crate::discover::catalog::catalog;
 use crate::discover::container::{self, Container};
 use crate::discover::kubernetes::internet;
+use crate::discover::label::label;
 use crate::discover::{Found, model_ref};
 
 /// Labels as resources call them.
@@ -113,20 +114,7 @@ impl Resource<'_> {
     }
 
     fn label(&self, key: &str, value: &str, pointer: &str, asset: &mut Asset) {
-        if value.is_empty() {
-            return;
-        }
-        let word: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
-        match word.to_ascii_lowercase().as_str() {
-            "owner" | "team" => asset.claim(OwnerClaim::new(OwnerSource::Tag, value, self.evidence(pointer))),
-            "env" | "environment" => asset.environment = Some(value.to_owned()),
-            "purpose" | "usecase" => asset.purpose = Some(value.to_owned()),
-            "dataclassification" | "dataclass" | "classification" | "datasensitivity" | "sensitivity" => {
-                let classes = value.split([',', ' ', '+']).filter(|class| !class.is_empty());
-                asset.data_classes.extend(classes.map(str::to_ascii_lowercase));
-            }
-            _ => {}
-        }
+        label(asset, key, value, OwnerSource::Tag, &self.evidence(pointer));
     }
 
     /// Encryption, exposure, identity, other ids.

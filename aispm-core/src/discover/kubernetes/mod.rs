@@ -23,10 +23,9 @@ pub(super) use settle::{beside, guard, settle, walls};
 
 use super::catalog::catalog;
 use super::format::{Found, Structured, Textual};
+use super::label::label;
 use super::pipeline;
-use crate::asset::{
-    Asset, AssetKind, Document, Error, ErrorKind, Evidence, OwnerClaim, OwnerSource, RelationKind, pointer_key,
-};
+use crate::asset::{Asset, AssetKind, Document, Error, ErrorKind, Evidence, OwnerSource, RelationKind, pointer_key};
 
 pub(super) const FORMATS: &[Structured] =
     &[kustomize::KUSTOMIZATION, MANIFEST, helm::CHART, helm::REQUIREMENTS, aibom::SCRAPER, aibom::PATTERNS];
@@ -47,11 +46,6 @@ const MANIFEST: Structured = Structured {
     },
     read,
 };
-
-/// Labels and annotations that name an owner, an environment, and classes of data.
-const OWNER: &[&str] = &["owner", "team", "app.kubernetes.io/managed-by-team", "app.kubernetes.io/owner"];
-const ENVIRONMENT: &[&str] = &["environment", "env", "app.kubernetes.io/environment"];
-const DATA_CLASS: &[&str] = &["data-classification", "data_classification", "data-class", "data_class", "sensitivity"];
 
 /// One Kubernetes object and its place in the document.
 struct Object<'a> {
@@ -174,16 +168,11 @@ impl<'a> Object<'a> {
                 }
             }
         }
-        for (part, keys) in ["labels", "annotations"].iter().filter_map(|part| Some((part, self.metadata(part)?))) {
-            let named = |names: &[&str]| {
-                let key = names.iter().find(|name| text(keys, name).is_some_and(|value| !value.is_empty()))?;
-                Some((text(keys, key)?.to_owned(), self.at(&format!("/metadata/{part}/{}", pointer_key(key)))))
-            };
-            if let Some((owner, evidence)) = named(OWNER) {
-                asset.claim(OwnerClaim::new(OwnerSource::Label, owner, evidence));
+        for part in ["labels", "annotations"] {
+            for (key, value) in self.metadata(part).and_then(Value::as_object).into_iter().flatten() {
+                let evidence = self.at(&format!("/metadata/{part}/{}", pointer_key(key)));
+                label(&mut asset, key, value.as_str().unwrap_or_default(), OwnerSource::Label, &evidence);
             }
-            asset.environment = asset.environment.take().or(named(ENVIRONMENT).map(|(name, _)| name));
-            asset.data_classes.extend(named(DATA_CLASS).map(|(class, _)| class.to_ascii_lowercase()));
         }
         asset
     }

@@ -6,8 +6,9 @@ use super::estate::Estate;
 use super::exposure::internet;
 use super::resource::Resource;
 use super::table::{Flag, ResourceType, table};
-use crate::asset::{Asset, Authentication, Exposure, OwnerClaim, OwnerSource, RelationKind};
+use crate::asset::{Asset, Authentication, Exposure, OwnerSource, RelationKind};
 use crate::discover::Found;
+use crate::discover::label::label;
 
 /// Deepest block in which a key is looked for.
 const KEY_DEPTH: usize = 8;
@@ -87,22 +88,8 @@ pub(super) fn tags(resource: &Resource<'_>, asset: &mut Asset) {
     // of the same tag in several lists the first one counts
     for tags in ["tags", "labels", "user_labels", "tags_all", "effective_labels"] {
         for (key, value) in resource.values.get(tags).and_then(Value::as_object).into_iter().flatten() {
-            let known = value.as_str().filter(|value| !value.is_empty() && !value.contains("${"));
-            let Some(value) = known else { continue };
-            let key: String = key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-            match key.as_str() {
-                "dataclassification" | "dataclass" | "dataclasses" | "classification" | "datasensitivity"
-                | "sensitivity" => {
-                    let classes = value.split([',', ' ', '+', '/']).filter(|class| !class.is_empty());
-                    asset.data_classes.extend(classes.map(str::to_ascii_lowercase));
-                }
-                "environment" | "env" | "stage" => drop(asset.environment.get_or_insert_with(|| value.to_owned())),
-                "owner" | "team" | "ownedby" | "owneremail" => {
-                    let source = if tags.contains("label") { OwnerSource::Label } else { OwnerSource::Tag };
-                    asset.claim(OwnerClaim::new(source, value, resource.at(&format!("/{tags}"))));
-                }
-                _ => {}
-            }
+            let source = if tags.contains("label") { OwnerSource::Label } else { OwnerSource::Tag };
+            label(asset, key, value.as_str().unwrap_or_default(), source, &resource.at(&format!("/{tags}")));
         }
     }
 }

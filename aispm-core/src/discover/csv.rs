@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::format::{Found, STRUCTURED, Source, Textual, dispatch};
+use super::format::{Found, STRUCTURED, Source, Textual, dispatch_owned};
 use super::syntax::BadRows;
 use crate::asset::{Document, Error};
 
@@ -35,7 +35,7 @@ fn read(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
     while let Some((line, row)) = table.row() {
         match row {
             Ok(row) => {
-                dispatch(&Document::row(path.clone(), line, row), found);
+                dispatch_owned(Document::row(path.clone(), line, row), found);
             }
             Err(message) => {
                 bad.note(usize::try_from(line).ok(), message);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::format::{Found, dispatch};
+use super::format::{Found, dispatch_row};
 use crate::asset::{Document, pointer_key};
 
 /// Most envelopes and recordings around a document.
@@ -11,17 +11,19 @@ const DEPTH: usize = 4;
 const TRIED: usize = 16;
 
 /// Reads the rows of an array, or of the arrays of an object, by the formats that match them; whether one did.
-pub(super) fn open(document: &Document, found: &mut Found) -> bool {
+pub(super) fn open(mut document: Document, found: &mut Found) -> bool {
     if found.depth >= DEPTH {
         return false;
     }
     found.depth += 1;
-    let known = match &document.value {
-        Value::Array(list) => rows(document, "", list, found),
+    let known = match std::mem::take(&mut document.value) {
+        Value::Array(list) => rows(&document, "", list, found),
         Value::Object(map) => {
             let mut known = false;
-            for (key, list) in map.iter().filter_map(|(key, value)| Some((key, value.as_array()?))) {
-                known |= rows(document, &format!("/{}", pointer_key(key)), list, found);
+            for (key, value) in map {
+                if let Value::Array(list) = value {
+                    known |= rows(&document, &format!("/{}", pointer_key(&key)), list, found);
+                }
             }
             known
         }
@@ -31,13 +33,13 @@ pub(super) fn open(document: &Document, found: &mut Found) -> bool {
     known
 }
 
-fn rows(document: &Document, pointer: &str, list: &[Value], found: &mut Found) -> bool {
+fn rows(document: &Document, pointer: &str, list: Vec<Value>, found: &mut Found) -> bool {
     let mut known = false;
-    for (i, row) in list.iter().enumerate().filter(|(_, row)| row.is_object()) {
+    for (i, row) in list.into_iter().enumerate().filter(|(_, row)| row.is_object()) {
         if i >= TRIED && !known {
             break;
         }
-        known |= dispatch(&document.part(&format!("{pointer}/{i}"), row.clone()), found);
+        known |= dispatch_row(document.part(&format!("{pointer}/{i}"), row), found);
     }
     known
 }

@@ -28,6 +28,8 @@ pub(crate) struct Found {
     pub(super) formats: Vec<&'static str>,
     /// How many envelopes and recordings lie around what is read now.
     pub(super) depth: usize,
+    /// What read the row before, which most likely reads the next one, too.
+    last: Option<&'static Structured>,
 }
 
 impl Found {
@@ -178,14 +180,36 @@ pub(super) fn takes_parts(value: &Value) -> bool {
 
 /// Reads a document by the first format that matches it, or its rows by theirs; whether one did.
 pub(super) fn dispatch(document: &Document, found: &mut Found) -> bool {
-    match format(&document.value) {
-        Some(format) => {
-            found.name(format.name);
-            (format.read)(document, found);
-            true
-        }
-        None => envelope::open(document, found),
-    }
+    read_known(document, found) || envelope::open(document.clone(), found)
+}
+
+/// [`dispatch`] of a document that is not needed any more: its rows are not copied.
+pub(super) fn dispatch_owned(document: Document, found: &mut Found) -> bool {
+    read_known(&document, found) || envelope::open(document, found)
+}
+
+/// [`dispatch_owned`] of a row of a list or log, whose rows are of one kind as a rule: what read the row before is asked
+/// first.
+pub(super) fn dispatch_row(row: Document, found: &mut Found) -> bool {
+    read_row(&row, found) || envelope::open(row, found)
+}
+
+/// Reads a row by what read the row before or else by the first format that matches it; whether one did.
+pub(super) fn read_row(row: &Document, found: &mut Found) -> bool {
+    let last = found.last.filter(|format| (format.matches)(&row.value));
+    let Some(format) = last.or_else(|| format(&row.value)) else { return false };
+    found.name(format.name);
+    (format.read)(row, found);
+    found.last = Some(format);
+    true
+}
+
+/// Reads a document by the first format that matches it; whether one did.
+fn read_known(document: &Document, found: &mut Found) -> bool {
+    let Some(format) = format(&document.value) else { return false };
+    found.name(format.name);
+    (format.read)(document, found);
+    true
 }
 
 /// Whether a text that does not parse was probably meant to be of a critical format.

@@ -84,6 +84,18 @@ fn read_lines(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
     bad.into_error().map_or(Ok(()), Err)
 }
 
+/// Reads a row of a log that is too large to be read whole, if it is one.
+pub(super) fn read_line(row: &Document, found: &mut Found) -> bool {
+    if !is_row(&row.value) {
+        return false;
+    }
+    found.name(LINES.name);
+    let evidence = row.evidence("");
+    let log = log(row.path(), &Evidence::file(row.path()), found);
+    read_row(&row.value, &log, &evidence, found);
+    true
+}
+
 fn read_document(document: &Document, found: &mut Found) {
     let log = log(document.path(), &document.evidence(""), found);
     for (i, row) in document.value.as_array().into_iter().flatten().enumerate() {

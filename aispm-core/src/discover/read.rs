@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::decode::decode;
-use super::format::{Found, Source, TEXTUAL, critical, dispatch};
+use super::format::{Found, Source, TEXTUAL, critical, dispatch_owned};
 use super::progress::Meter;
 use super::syntax::{Parsed, parse};
 use super::walk::Tree;
@@ -180,10 +180,11 @@ fn text(bytes: &[u8], outcome: &mut Outcome) {
 /// Reads JSON, JSON Lines or YAML, whichever the text looks like.
 fn structured(source: &Source<'_>, outcome: &mut Outcome) {
     let Parsed { documents, error, reason } = parse(source);
-    for document in &documents {
-        dispatch(document, &mut outcome.found);
+    let none = documents.is_empty();
+    for document in documents {
+        dispatch_owned(document, &mut outcome.found);
     }
-    if error.is_some() && documents.is_empty() {
+    if error.is_some() && none {
         stream::rescue(source.path, source.text, &mut outcome.found);
     }
     let unknown = outcome.found.formats.is_empty();

@@ -13,14 +13,15 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::format::{Found, dispatch, takes_parts};
+use super::format::{Found, dispatch_owned, read_row, takes_parts};
 use super::progress::Meter;
 use super::split::{Part, Plan, Splitter};
 use super::syntax::{BadRows, is_json_lines};
+use super::{envelope, prompt_log};
 use crate::asset::{Document, Error, ErrorKind, pointer_key};
 
 /// Least size of a file that is read in parts, bytes.
-pub(super) const LARGE: u64 = 8 << 20;
+pub(super) const LARGE: u64 = 2 << 20;
 /// Least size of a part, bytes.
 const PART: u64 = 1 << 20;
 /// Parts in memory at a time, for each thread.
@@ -166,7 +167,7 @@ impl Whole<'_> {
         let mut bad = BadRows::default();
         match self.parse(part) {
             Ok(document) => {
-                dispatch(&document, &mut found);
+                dispatch_owned(document, &mut found);
             }
             Err(_) => self.rescue(part, &mut found, &mut bad),
         }
@@ -184,7 +185,7 @@ impl Whole<'_> {
             let first = part.first + row.first;
             match serde_json::from_str(&self.plan.wrap(part, &self.keys, row.text)) {
                 Ok(value) => {
-                    dispatch(&self.document(part, first, value), found);
+                    dispatch_owned(self.document(part, first, value), found);
                 }
                 Err(error) => bad.note(None, &format!("row {first}: {}", Error::from(error).message)),
             }
@@ -297,7 +298,10 @@ impl Block {
             }
             match serde_json::from_slice(text) {
                 Ok(value) => {
-                    dispatch(&Document::row(Arc::clone(path), line, value), &mut found);
+                    let row = Document::row(Arc::clone(path), line, value);
+                    if !read_row(&row, &mut found) && !prompt_log::read_line(&row, &mut found) {
+                        envelope::open(row, &mut found);
+                    }
                 }
                 Err(error) => bad.note(usize::try_from(line).ok(), &Error::from(error).message),
             }
@@ -352,8 +356,8 @@ mod tests {
         assert!(discovery.incomplete.is_empty(), "{:?}", discovery.incomplete);
         let document = Document::json(file.display().to_string(), &text).unwrap();
         let mut whole = Found::default();
-        dispatch(&document, &mut whole);
-        assert!(discovery.inventory.len() > 8000);
+        dispatch_owned(document, &mut whole);
+        assert!(discovery.inventory.len() > 2000);
         assert_eq!(discovery.inventory, whole.inventory);
     }
 
@@ -362,9 +366,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let whole = list(usize::MAX);
         let all = discover([write(folder.path(), "a.json", &whole)]).inventory.len();
-        let bad = discover([write(folder.path(), "b.json", &list(5000))]);
+        let bad = discover([write(folder.path(), "b.json", &list(1500))]);
         assert_eq!(bad.inventory.len(), all - 1);
-        assert!(bad.incomplete[0].reason.starts_with("bad row: row 5000"), "{:?}", bad.incomplete);
+        assert!(bad.incomplete[0].reason.starts_with("bad row: row 1500"), "{:?}", bad.incomplete);
         let cut = discover([write(folder.path(), "c.json", &whole[..whole.len() - 400])]);
         assert_eq!(cut.inventory.len(), all - 1);
         assert!(cut.incomplete[0].critical);
@@ -376,18 +380,18 @@ mod tests {
     fn json_lines_are_read_block_by_block() {
         let folder = tempfile::tempdir().unwrap();
         let mut rows = String::new();
-        for i in 0..10_000 {
-            let broken = if i == 7000 { "{" } else { "" };
+        for i in 0..3000 {
+            let broken = if i == 2500 { "{" } else { "" };
             let filler = "y".repeat(900);
             rows.push_str(&format!(
                 "{broken}{{\"apiVersion\": \"v1\", \"kind\": \"ServiceAccount\", \"metadata\": {{\"name\": \"s{i}\", \"annotations\": {{\"a\": \"{filler}\"}}}}}}\n"
             ));
         }
         let discovery = discover([write(folder.path(), "rows.jsonl", &rows)]);
-        assert_eq!(discovery.inventory.len(), 9999);
-        assert!(discovery.incomplete[0].reason.contains("line 7001"), "{:?}", discovery.incomplete);
-        let last = discovery.inventory.get("k8s://cluster/default/ServiceAccount/s9999").unwrap();
-        assert_eq!(last.evidence[0].line, Some(10_000));
+        assert_eq!(discovery.inventory.len(), 2999);
+        assert!(discovery.incomplete[0].reason.contains("line 2501"), "{:?}", discovery.incomplete);
+        let last = discovery.inventory.get("k8s://cluster/default/ServiceAccount/s2999").unwrap();
+        assert_eq!(last.evidence[0].line, Some(3000));
     }
 
     fn write(folder: &Path, name: &str, text: &str) -> std::path::PathBuf {

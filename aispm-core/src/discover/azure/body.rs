@@ -38,7 +38,7 @@ pub(super) const PAGE: Structured = Structured {
             let message = format!("one page of a longer list ({key}); export all pages");
             found.cut.get_or_insert_with(|| Error::new(ErrorKind::Malformed, message));
         }
-        envelope::open(document, found);
+        envelope::open(document.clone(), found);
     },
 };
 

@@ -76,7 +76,7 @@ fn read(source: &Source<'_>, language: Language, found: &mut Found) {
 fn notebook(document: &Document, found: &mut Found) {
     let path = document.path();
     let id = format!("file:{path}");
-    let mut all = Found { tree: std::sync::Arc::clone(&found.tree), ..Found::default() };
+    let mut all = found.beside();
     for (i, cell) in document.value.get("cells").and_then(Value::as_array).into_iter().flatten().enumerate() {
         if cell.get("cell_type").and_then(Value::as_str) != Some("code") {
             continue;

@@ -21,7 +21,7 @@ pub(super) const TEMPLATE: Textual = Textual {
             && !manifests(source).is_empty()
     },
     read: |source, found| {
-        let mut own = Found { tree: Arc::clone(&found.tree), ..Found::default() };
+        let mut own = found.beside();
         for document in manifests(source) {
             super::read(&document, &mut own);
         }

@@ -305,3 +305,15 @@ proptest! {
         prop_assert!(after.is_subset(&before));
     }
 }
+
+#[test]
+fn resources_are_the_same_to_rules_whoever_described_them() {
+    let instance = "arn:aws:ec2:eu-west-1:111111111111:instance/i-1";
+    for (key, kind) in [("terraform_type", "aws_instance"), ("aws_type", "AWS::EC2::Instance")] {
+        let machine = Asset::new(instance, AssetKind::Node, "i-1").with(key, kind).seen(Evidence::file("e.json"));
+        let assets = vec![user("u", vec![allow(&["ssm:SendCommand"], "*")]), admin_for("ec2.amazonaws.com"), machine];
+        let inventory = inventory(assets, &[(instance, RelationKind::RunsAs, ADMIN)]);
+        let solution = ask(&inventory, &arn("user/u"), Target::Admin);
+        assert_eq!(rules(&solution.paths[0]), ["ssm-send-command"], "{kind}");
+    }
+}

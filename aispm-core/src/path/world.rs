@@ -1,9 +1,10 @@
 //! The assets that attack rules speak of, numbered and indexed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::LazyLock;
 
 use super::rules::{Given, Rule, Test};
-use crate::asset::{Asset, AssetId, AssetKind, Inventory, Relation, RelationKind};
+use crate::asset::{Asset, AssetId, AssetKind, Document, Inventory, Relation, RelationKind};
 use crate::identity::aws::{Change, Decision, Estate, Principal, PrincipalKind, account_of, service_of};
 
 /// Assets are numbered from 0.
@@ -79,7 +80,7 @@ impl<'a> World<'a> {
                 admin: false,
                 interesting: asset.is_sensitive() || feeds(inventory, &asset.id),
             });
-            if let Some(kind) = asset.text("terraform_type") {
+            if let Some(kind) = resource_type(asset) {
                 world.by_type.entry(kind).or_default().push(ix);
             }
         }
@@ -248,7 +249,7 @@ impl<'a> World<'a> {
         let asset = node.asset;
         let text = |key| asset.and_then(|a| a.text(key));
         (test.kind.is_empty() || test.kind.contains(&node.kind))
-            && (test.r#type.is_empty() || text("terraform_type").is_some_and(|t| test.r#type.iter().any(|k| k == t)))
+            && (test.r#type.is_empty() || asset.and_then(resource_type).is_some_and(|t| test.r#type.iter().any(|k| k == t)))
             && (test.authentication.is_empty()
                 || asset.and_then(|a| a.authentication).is_some_and(|a| test.authentication.contains(&a)))
             && (!test.authentication_unknown || asset.is_none_or(|a| a.authentication.is_none()))
@@ -352,3 +353,15 @@ fn kind_of_arn(arn: &str) -> AssetKind {
 fn name_of_arn(arn: &str) -> &str {
     arn.rsplit([':', '/']).next().unwrap_or(arn)
 }
+
+/// The type of a resource as the rules name it, whether Terraform or AWS described it.
+fn resource_type(asset: &Asset) -> Option<&str> {
+    static TYPES: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
+        // checked by a test; an empty table would only lose the resources that AWS described
+        let text = include_str!("../../data/path/resource_types.yaml");
+        Document::config("resource_types.yaml", text).unwrap_or_default()
+    });
+    let named = || asset.text("aws_type").or_else(|| asset.text("cloudformation_type"));
+    asset.text("terraform_type").or_else(|| TYPES.get(named()?).map(String::as_str))
+}
+

@@ -164,16 +164,39 @@ impl Discoverer {
     pub fn run<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Discovery {
         let walk = walk::walk(paths);
         let mut discovery = Discovery { skipped: walk.skipped, incomplete: walk.unread, ..Discovery::default() };
-        let meter = progress::Meter::new(self.listener.clone(), walk.files.len());
-        let reader = read::Reader { limits: &self.limits, tree: Arc::new(walk.tree), meter: &meter };
+        self.read(walk.tree, walk.files.len(), &mut discovery, |reader, take| reader.read_all(&walk.files, take));
+        discovery
+    }
+
+    /// Reads what is in memory, each file under a name that stands for its path; names tell formats as paths do.
+    pub fn run_on<N: Into<String>, B: AsRef<[u8]> + Send + Sync>(
+        &self,
+        files: impl IntoIterator<Item = (N, B)>,
+    ) -> Discovery {
+        let mut files: Vec<(String, B)> = files.into_iter().map(|(name, bytes)| (name.into(), bytes)).collect();
+        files.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let tree = walk::Tree::of(files.iter().map(|(name, _)| name.as_str()));
+        let mut discovery = Discovery::default();
+        self.read(tree, files.len(), &mut discovery, |reader, take| reader.read_memory(&files, take));
+        discovery
+    }
+
+    fn read(
+        &self,
+        tree: walk::Tree,
+        files: usize,
+        discovery: &mut Discovery,
+        read: impl FnOnce(&read::Reader<'_>, &mut (dyn FnMut(read::Outcome) + Send)),
+    ) {
+        let meter = progress::Meter::new(self.listener.clone(), files);
+        let reader = read::Reader { limits: &self.limits, tree: Arc::new(tree), meter: &meter };
         let mut configuration = Vec::new();
-        reader.read_all(&walk.files, |mut outcome| {
+        read(&reader, &mut |mut outcome: read::Outcome| {
             configuration.append(&mut outcome.found.configuration);
             discovery.take(outcome);
         });
-        hcl::join(&configuration, &mut discovery);
-        link::join(&mut discovery);
-        discovery
+        hcl::join(&configuration, discovery);
+        link::join(discovery);
     }
 }
 

@@ -63,6 +63,19 @@ impl Reader<'_> {
         ready.into_iter().for_each(take);
     }
 
+    /// Reads files that are in memory.
+    pub(super) fn read_memory<B: AsRef<[u8]> + Sync>(&self, files: &[(String, B)], take: impl FnMut(Outcome) + Send) {
+        let read = |(name, bytes): &(String, B)| {
+            let mut outcome = Outcome { path: name.clone(), ..Outcome::default() };
+            outcome.found.tree = Arc::clone(&self.tree);
+            interpret(bytes.as_ref(), self.limits, &mut outcome);
+            self.meter.read(1, bytes.as_ref().len() as u64);
+            outcome
+        };
+        let outcomes: Vec<Outcome> = files.par_iter().map(read).collect();
+        outcomes.into_iter().for_each(take);
+    }
+
     fn read(&self, file: &Path) -> Outcome {
         let mut outcome = Outcome { path: file.display().to_string(), ..Outcome::default() };
         outcome.found.tree = Arc::clone(&self.tree);

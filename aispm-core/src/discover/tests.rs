@@ -137,6 +137,21 @@ fn the_same_input_gives_the_same_output() {
     assert!(one.inventory.relations().all(|relation| !relation.evidence.is_empty()));
 }
 
+#[test]
+fn what_is_in_memory_reads_as_what_is_on_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let files: &[(&str, &[u8])] = &[
+        ("a/requirements.txt", b"openai==1.0.0\n"),
+        ("a/app.py", b"import openai\nopenai.OpenAI().chat.completions.create(model='gpt-4o')\n"),
+        ("b/k.yaml", MANIFEST.as_bytes()),
+        ("b/main.tf", b"resource \"aws_sagemaker_model\" \"m\" {\n  name = \"m\"\n}\n"),
+    ];
+    write(folder.path(), files);
+    let root = folder.path().display().to_string();
+    let named = files.iter().map(|(name, bytes)| (format!("{root}/{name}"), *bytes));
+    assert_eq!(Discoverer::new().run_on(named), discover([folder.path()]));
+}
+
 /// Each file below a folder is in exactly one list, and nothing else is but the folders left out.
 fn each_file_once(discovery: &Discovery, folder: &Path) {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();

@@ -49,6 +49,25 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
+    /// The tree of these paths.
+    pub(super) fn of<'p>(paths: impl IntoIterator<Item = &'p str>) -> Self {
+        let mut tree = Self::default();
+        paths.into_iter().for_each(|path| _ = tree.add(path));
+        tree
+    }
+
+    /// Adds a file; whether it is new.
+    fn add(&mut self, path: &str) -> bool {
+        let new = self.files.insert(path.to_owned());
+        if new {
+            self.by_name.entry(file_name(path).to_owned()).or_default().push(path.to_owned());
+            if MANIFESTS.contains(&file_name(path)) {
+                self.projects.insert(parent(path).to_owned());
+            }
+        }
+        new
+    }
+
     /// Whether this path was among the files.
     pub(crate) fn holds(&self, path: &str) -> bool {
         self.files.contains(path)
@@ -135,11 +154,7 @@ impl Walk {
             }
         } else if !entry.file_type().is_file() {
             self.unread.push(Unread { path, reason: "not a regular file".to_owned(), critical: false });
-        } else if self.tree.files.insert(path.clone()) {
-            self.tree.by_name.entry(file_name(&path).to_owned()).or_default().push(path.clone());
-            if entry.file_name().to_str().is_some_and(|name| MANIFESTS.contains(&name)) {
-                self.tree.projects.insert(parent(&path).to_owned());
-            }
+        } else if self.tree.add(&path) {
             self.files.push(entry.path().to_path_buf());
         }
     }

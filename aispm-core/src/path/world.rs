@@ -249,7 +249,8 @@ impl<'a> World<'a> {
         let asset = node.asset;
         let text = |key| asset.and_then(|a| a.text(key));
         (test.kind.is_empty() || test.kind.contains(&node.kind))
-            && (test.r#type.is_empty() || asset.and_then(resource_type).is_some_and(|t| test.r#type.iter().any(|k| k == t)))
+            && (test.r#type.is_empty()
+                || asset.and_then(resource_type).is_some_and(|t| test.r#type.iter().any(|k| k == t)))
             && (test.authentication.is_empty()
                 || asset.and_then(|a| a.authentication).is_some_and(|a| test.authentication.contains(&a)))
             && (!test.authentication_unknown || asset.is_none_or(|a| a.authentication.is_none()))
@@ -364,4 +365,3 @@ fn resource_type(asset: &Asset) -> Option<&str> {
     let named = || asset.text("aws_type").or_else(|| asset.text("cloudformation_type"));
     asset.text("terraform_type").or_else(|| TYPES.get(named()?).map(String::as_str))
 }
-

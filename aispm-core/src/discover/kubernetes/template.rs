@@ -1,7 +1,6 @@
 //! Templates of Helm charts, read without rendering: expressions become placeholders, control lines are dropped, and
 //! what is then YAML is read as manifests marked `templated`. Values are not known, so `$(values.a.b)` stands for one.
 
-
 use super::text;
 use crate::asset::{Asset, AssetKind, Document, Error};
 use crate::discover::format::{Found, Source, Textual};

@@ -1,316 +1,82 @@
-//! Assets, relations, and the inventory that joins them on one id.
+//! The inventory: assets and relations, joined on asset ids.
 
-use std::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::OnceLock;
 
+use foldhash::fast::RandomState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
-use super::{
-    Activity, AssetKind, Authentication, Encryption, Evidence, Exposure, ExternalFinding, InheritedClass, ModelType,
-    OwnerClaim, Provenance, RelationKind, RiskClass,
-};
+use super::{Asset, AssetId, Relation, RelationKind};
 
-/// Most places kept of one asset, relation or claim, and most of them in one file, so that memory is bounded by what
-/// is there and not by how often it was seen.
-const EVIDENCE_LIMIT: usize = 64;
-const EVIDENCE_PER_FILE: usize = 8;
-
-/// A stable id: ARN, resource URL, `k8s://cluster/ns/kind/name`, purl (`pkg:`), `file:path`, `internet`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct AssetId(Arc<str>);
-
-impl AssetId {
-    /// The internet as a place that traffic comes from: the source of every path from outside.
-    pub const INTERNET: &'static str = "internet";
-
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<T: AsRef<str>> From<T> for AssetId {
-    fn from(text: T) -> Self {
-        Self(Arc::from(text.as_ref()))
-    }
-}
-
-impl Borrow<str> for AssetId {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for AssetId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-/// One thing in the estate: what it is, what is known of it, and where that was seen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[non_exhaustive]
-pub struct Asset {
-    /// Stable id; the key of the inventory.
-    pub id: AssetId,
-    /// What it is.
-    pub kind: AssetKind,
-    /// A short name for people.
-    pub name: String,
-    /// Other ids of the same thing: a URL beside an ARN, a digest, the address in a state file.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub aliases: BTreeSet<AssetId>,
-    /// Whether it is AI; `false` for what only gives context (a plain bucket, an Express dependency).
-    #[serde(default)]
-    pub ai: bool,
-    /// From where it can be reached.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub exposure: Option<Exposure>,
-    /// How callers prove who they are.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub authentication: Option<Authentication>,
-    /// What protects its data.
-    #[serde(default, skip_serializing_if = "Encryption::is_empty")]
-    pub encryption: Encryption,
-    /// Classes of data it holds: `personal`, `customer`, `health`, `payment`, `credentials`, `confidential`, ….
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub data_classes: BTreeSet<String>,
-    /// Classes of data that came to it along its lineage, and from where.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub inherited_classes: BTreeSet<InheritedClass>,
-    /// Who answers for it: the most binding of the claims.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner: Option<String>,
-    /// Every claim of who owns it, most binding first; more than one name is a conflict.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub owner_claims: Vec<OwnerClaim>,
-    /// What it is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub purpose: Option<String>,
-    /// `production`, `staging`, `development`, … as the source says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub environment: Option<String>,
-    /// EU AI Act risk class.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub risk_class: Option<RiskClass>,
-    /// Foundation, fine-tuned or classical, for models.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model_type: Option<ModelType>,
-    /// Where it comes from, and its digests.
-    #[serde(default, skip_serializing_if = "Provenance::is_empty")]
-    pub provenance: Provenance,
-    /// The source's own tokens, verbatim (Terraform type and values, AWS IAM detail, image, SDK name, version).
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub properties: Map<String, Value>,
-    /// What other tools found on it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub external_findings: Vec<ExternalFinding>,
-    /// Where it was seen: at most 64 places, of one file at most 8.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub evidence: Vec<Evidence>,
-}
-
-impl Asset {
-    /// An asset with nothing known but its id, kind and name; `ai` as the kind says.
-    pub fn new(id: impl Into<AssetId>, kind: AssetKind, name: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            kind,
-            name: name.into(),
-            aliases: BTreeSet::new(),
-            ai: kind.is_ai(),
-            exposure: None,
-            authentication: None,
-            encryption: Encryption::default(),
-            data_classes: BTreeSet::new(),
-            inherited_classes: BTreeSet::new(),
-            owner: None,
-            owner_claims: Vec::new(),
-            purpose: None,
-            environment: None,
-            risk_class: None,
-            model_type: None,
-            provenance: Provenance::default(),
-            properties: Map::new(),
-            external_findings: Vec::new(),
-            evidence: Vec::new(),
-        }
-    }
-
-    /// With this evidence added.
-    #[must_use]
-    pub fn seen(mut self, evidence: Evidence) -> Self {
-        self.evidence.push(evidence);
-        self
-    }
-
-    /// With this property set.
-    #[must_use]
-    pub fn with(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.properties.insert(key.into(), value.into());
-        self
-    }
-
-    /// Marked as AI.
-    #[must_use]
-    pub fn ai(mut self) -> Self {
-        self.ai = true;
-        self
-    }
-
-    /// Also known by this id.
-    #[must_use]
-    pub fn alias(mut self, id: impl Into<AssetId>) -> Self {
-        let id = id.into();
-        if id != self.id {
-            self.aliases.insert(id);
-        }
-        self
-    }
-
-    /// Adds a claim of who owns it; the most binding claim is the owner.
-    pub fn claim(&mut self, claim: OwnerClaim) {
-        match self.owner_claims.iter_mut().find(|known| known.source == claim.source && known.owner == claim.owner) {
-            Some(known) => keep(&mut known.evidence, claim.evidence),
-            None => {
-                self.owner_claims.push(claim);
-                self.owner_claims.sort();
-            }
-        }
-        self.owner = self.owner_claims.first().map(|claim| claim.owner.clone());
-    }
-
-    /// Adds what another tool found; the same rule of the same tool counts once.
-    pub fn report(&mut self, finding: ExternalFinding) {
-        let same = |known: &&mut ExternalFinding| {
-            (&known.tool, &known.rule, &known.title) == (&finding.tool, &finding.rule, &finding.title)
-        };
-        match self.external_findings.iter_mut().find(same) {
-            Some(known) => {
-                known.severity = known.severity.max(finding.severity);
-                known.time = known.time.take().max(finding.time);
-                keep(&mut known.evidence, finding.evidence);
-            }
-            None => {
-                self.external_findings.push(finding);
-                self.external_findings.sort();
-            }
-        }
-    }
-
-    /// A property that is a string.
-    #[must_use]
-    pub fn text(&self, key: &str) -> Option<&str> {
-        self.properties.get(key).and_then(Value::as_str)
-    }
-
-    /// Whether it holds data that must not leak.
-    #[must_use]
-    pub fn is_sensitive(&self) -> bool {
-        self.data_classes.iter().any(|class| !matches!(class.as_str(), "public" | "internal" | "synthetic"))
-    }
-
-    /// Takes over what another description of the same asset knows; what is already known stays, the widest
-    /// exposure and the weakest authentication win.
-    fn merge(&mut self, other: Self) {
-        if self.kind == AssetKind::Resource {
-            self.kind = other.kind;
-        }
-        if self.name.is_empty() || (self.name == self.id.as_str() && !other.name.is_empty()) {
-            self.name = other.name;
-        }
-        self.ai |= other.ai;
-        self.aliases.extend(other.aliases);
-        self.inherited_classes.extend(other.inherited_classes);
-        other.owner_claims.into_iter().for_each(|claim| self.claim(claim));
-        other.external_findings.into_iter().for_each(|finding| self.report(finding));
-        self.exposure = self.exposure.max(other.exposure);
-        self.authentication = match (self.authentication, other.authentication) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-        self.encryption.merge(other.encryption);
-        self.data_classes.extend(other.data_classes);
-        self.owner = self.owner.take().or(other.owner);
-        self.purpose = self.purpose.take().or(other.purpose);
-        self.environment = self.environment.take().or(other.environment);
-        self.risk_class = self.risk_class.or(other.risk_class);
-        self.model_type = self.model_type.or(other.model_type);
-        self.provenance.merge(other.provenance);
-        for (key, value) in other.properties {
-            self.properties.entry(key).or_insert(value);
-        }
-        keep(&mut self.evidence, other.evidence);
-    }
-}
-
-/// Adds places, the same one once, up to the limits.
-fn keep(known: &mut Vec<Evidence>, more: Vec<Evidence>) {
-    for evidence in more {
-        if known.len() >= EVIDENCE_LIMIT {
-            break;
-        }
-        let of_file = known.iter().rev().filter(|k| k.path == evidence.path).count();
-        if of_file < EVIDENCE_PER_FILE && !known.contains(&evidence) {
-            known.push(evidence);
-        }
-    }
-}
-
-/// `from` RELATION `to`, with what shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[non_exhaustive]
-pub struct Relation {
-    /// What kind of relation.
-    pub kind: RelationKind,
-    /// The asset that acts.
-    pub from: AssetId,
-    /// The asset acted on.
-    pub to: AssetId,
-    /// How often it was seen to happen; only where a log or trace shows it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub activity: Option<Activity>,
-    /// Where it was seen: at most 64 places, of one file at most 8.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub evidence: Vec<Evidence>,
-}
-
-impl Relation {
-    /// A relation without evidence.
-    pub fn new(from: impl Into<AssetId>, kind: RelationKind, to: impl Into<AssetId>) -> Self {
-        Self { kind, from: from.into(), to: to.into(), activity: None, evidence: Vec::new() }
-    }
-
-    /// Seen to happen once, at this time.
-    #[must_use]
-    pub fn happened(mut self, time: Option<&str>) -> Self {
-        self.activity = Some(Activity::once(time));
-        self
-    }
-
-    /// With this evidence added.
-    #[must_use]
-    pub fn seen(mut self, evidence: Evidence) -> Self {
-        self.evidence.push(evidence);
-        self
-    }
-}
-
-type RelationKey = (AssetId, RelationKind, AssetId);
-
-/// All assets and relations of an estate, joined on asset ids and ordered by them, so that the same input gives the
-/// same JSON.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// All assets and relations of an estate, joined on asset ids. Iteration is in the order of ids, so that the same input
+/// gives the same JSON.
+///
+/// Ids are numbered once and everything else speaks of numbers, so that adding and joining cost a hash of the id and
+/// not comparisons of long ids; the order is found when it is first asked for, and forgotten when something new comes.
+#[derive(Clone, Default)]
 pub struct Inventory {
-    assets: BTreeMap<AssetId, Asset>,
-    relations: BTreeMap<RelationKey, Relation>,
-    incoming: BTreeMap<AssetId, BTreeSet<RelationKey>>,
+    /// The number of each id that an asset bears or a relation ends at.
+    numbers: HashMap<AssetId, u32, RandomState>,
+    nodes: Vec<Node>,
+    relations: Vec<Relation>,
+    /// The place of each relation by its ends and kind.
+    edges: HashMap<(u32, RelationKind, u32), u32, RandomState>,
+    /// Numbers of assets, by id.
+    assets_in_order: OnceLock<Vec<u32>>,
+    /// Places of relations, by `from`, kind and `to`.
+    relations_in_order: OnceLock<Vec<u32>>,
+    count: usize,
+}
+
+/// What bears an id.
+#[derive(Debug, Clone)]
+struct Node {
+    id: AssetId,
+    asset: Option<Box<Asset>>,
+    outgoing: Ends,
+    incoming: Ends,
+}
+
+/// Places of relations that meet at a node.
+#[derive(Debug, Clone, Default)]
+struct Ends {
+    places: Vec<u32>,
+    in_order: OnceLock<Vec<u32>>,
+}
+
+impl Ends {
+    fn push(&mut self, place: u32) {
+        self.places.push(place);
+        self.in_order.take();
+    }
+
+    /// The places by this key of their relations. O(n log n) once, until one is added.
+    fn by<'r, K: Ord>(&self, relations: &'r [Relation], key: impl Fn(&'r Relation) -> K) -> &[u32] {
+        if self.places.len() < 2 {
+            return &self.places;
+        }
+        self.in_order.get_or_init(|| {
+            let mut places = self.places.clone();
+            places.sort_by_cached_key(|place| at(relations, *place).map(&key));
+            places
+        })
+    }
+}
+
+fn at<T>(list: &[T], place: u32) -> Option<&T> {
+    list.get(usize::try_from(place).ok()?)
+}
+
+fn at_mut<T>(list: &mut [T], place: u32) -> Option<&mut T> {
+    list.get_mut(usize::try_from(place).ok()?)
+}
+
+/// The next place of a list.
+fn next<T>(list: &[T]) -> u32 {
+    // four thousand million assets do not fit into memory
+    u32::try_from(list.len()).unwrap_or(u32::MAX)
 }
 
 impl Inventory {
@@ -320,100 +86,195 @@ impl Inventory {
         Self::default()
     }
 
-    /// Adds an asset, or merges it into the one that has its id. O(log n).
+    fn number(&mut self, id: &AssetId) -> u32 {
+        match self.numbers.get(id) {
+            Some(number) => *number,
+            None => {
+                let number = next(&self.nodes);
+                self.numbers.insert(id.clone(), number);
+                let (outgoing, incoming) = (Ends::default(), Ends::default());
+                self.nodes.push(Node { id: id.clone(), asset: None, outgoing, incoming });
+                number
+            }
+        }
+    }
+
+    /// Adds an asset, or merges it into the one that has its id. O(1).
     pub fn add(&mut self, asset: Asset) {
-        match self.assets.get_mut(&asset.id) {
-            Some(known) => known.merge(asset),
+        let number = self.number(&asset.id);
+        self.put(number, Box::new(asset));
+    }
+
+    fn put(&mut self, number: u32, asset: Box<Asset>) {
+        let Some(node) = at_mut(&mut self.nodes, number) else { return };
+        match &mut node.asset {
+            Some(known) => known.merge(*asset),
             None => {
-                self.assets.insert(asset.id.clone(), asset);
+                node.asset = Some(asset);
+                self.count += 1;
+                self.assets_in_order.take();
             }
         }
     }
 
-    /// Adds a relation, or its evidence to the same one known already. Its ends need not be known. O(log n).
+    /// Adds a relation, or its evidence to the same one known already. Its ends need not be known. O(1).
     pub fn relate(&mut self, relation: Relation) {
-        let key = (relation.from.clone(), relation.kind, relation.to.clone());
-        self.incoming.entry(relation.to.clone()).or_default().insert(key.clone());
-        match self.relations.get_mut(&key) {
-            Some(known) => {
-                keep(&mut known.evidence, relation.evidence);
-                known.activity = match (known.activity.take(), relation.activity) {
-                    (Some(mut known), Some(more)) => {
-                        known.merge(more);
-                        Some(known)
-                    }
-                    (known, more) => known.or(more),
-                };
-            }
-            None => {
-                self.relations.insert(key, relation);
-            }
+        let (from, to) = (self.number(&relation.from), self.number(&relation.to));
+        self.join(from, to, relation);
+    }
+
+    fn join(&mut self, from: u32, to: u32, relation: Relation) {
+        let place = next(&self.relations);
+        let known = *self.edges.entry((from, relation.kind, to)).or_insert(place);
+        if let Some(known) = at_mut(&mut self.relations, known) {
+            known.merge(relation);
+            return;
+        }
+        self.relations.push(relation);
+        self.relations_in_order.take();
+        if let Some(node) = at_mut(&mut self.nodes, from) {
+            node.outgoing.push(place);
+        }
+        if let Some(node) = at_mut(&mut self.nodes, to) {
+            node.incoming.push(place);
         }
     }
 
-    /// Adds everything of another inventory.
+    /// Adds everything of another inventory. O(assets and relations of the other).
     pub fn extend(&mut self, other: Self) {
-        for asset in other.assets.into_values() {
-            self.add(asset);
+        if self.nodes.is_empty() {
+            *self = other;
+            return;
         }
-        for relation in other.relations.into_values() {
-            self.relate(relation);
+        let Self { nodes, relations, edges, .. } = other;
+        let mut renumbered = Vec::with_capacity(nodes.len());
+        for Node { id, asset, .. } in nodes {
+            let number = self.number(&id);
+            renumbered.push(number);
+            if let Some(asset) = asset {
+                self.put(number, asset);
+            }
+        }
+        let mut ends: Vec<(u32, u32)> = vec![(0, 0); relations.len()];
+        for ((from, _, to), place) in edges {
+            if let (Some(end), Some(from), Some(to)) =
+                (at_mut(&mut ends, place), at(&renumbered, from), at(&renumbered, to))
+            {
+                *end = (*from, *to);
+            }
+        }
+        for (relation, (from, to)) in relations.into_iter().zip(ends) {
+            self.join(from, to, relation);
         }
     }
 
-    /// Every asset and every relation.
+    /// Every asset and every relation, in no order.
     pub(crate) fn into_parts(self) -> (Vec<Asset>, Vec<Relation>) {
-        (self.assets.into_values().collect(), self.relations.into_values().collect())
+        (self.nodes.into_iter().filter_map(|node| node.asset).map(|asset| *asset).collect(), self.relations)
     }
 
-    /// The asset of this id.
+    fn node(&self, id: &str) -> Option<&Node> {
+        at(&self.nodes, *self.numbers.get(id)?)
+    }
+
+    /// The asset of this id. O(1).
     #[must_use]
     pub fn get(&self, id: &str) -> Option<&Asset> {
-        self.assets.get(id)
+        self.node(id)?.asset.as_deref()
     }
 
-    /// The asset of this id, to change; its id must stay.
+    /// The asset of this id, to change; its id must stay. O(1).
     pub fn get_mut(&mut self, id: &str) -> Option<&mut Asset> {
-        self.assets.get_mut(id)
+        at_mut(&mut self.nodes, *self.numbers.get(id)?)?.asset.as_deref_mut()
     }
 
-    /// Every asset, by id.
+    /// Whether an asset bears this id or a relation ends at it. O(1).
+    pub(crate) fn mentions(&self, id: &str) -> bool {
+        self.numbers.contains_key(id)
+    }
+
+    /// Every asset, by id. O(n log n) when assets have come since it was last asked, else O(n).
     pub fn assets(&self) -> impl ExactSizeIterator<Item = &Asset> {
-        self.assets.values()
+        let order = self.assets_in_order.get_or_init(|| {
+            let known = (0..).zip(&self.nodes).filter(|(_, node)| node.asset.is_some());
+            let mut order: Vec<(&AssetId, u32)> = known.map(|(number, node)| (&node.id, number)).collect();
+            order.sort_unstable();
+            order.into_iter().map(|(_, number)| number).collect()
+        });
+        let assets = order.iter().filter_map(|number| at(&self.nodes, *number)?.asset.as_deref());
+        Exactly(assets, self.count)
     }
 
-    /// Every asset, by id, to change; ids must stay.
+    /// Every asset, in no order, to change; ids must stay.
     pub(crate) fn assets_mut(&mut self) -> impl Iterator<Item = &mut Asset> {
-        self.assets.values_mut()
+        self.nodes.iter_mut().filter_map(|node| node.asset.as_deref_mut())
     }
 
-    /// Every relation, by `from`, kind and `to`.
+    /// Every relation, by `from`, kind and `to`. O(n log n) when relations have come since it was last asked, else O(n).
     pub fn relations(&self) -> impl ExactSizeIterator<Item = &Relation> {
-        self.relations.values()
+        let order = self.relations_in_order.get_or_init(|| {
+            let mut order: Vec<(&Relation, u32)> = self.relations.iter().zip(0..).collect();
+            order.sort_unstable_by_key(|(relation, _)| (&relation.from, relation.kind, &relation.to));
+            order.into_iter().map(|(_, place)| place).collect()
+        });
+        Exactly(order.iter().filter_map(|place| at(&self.relations, *place)), self.relations.len())
     }
 
-    /// Relations that start at this asset. O(log n + found).
+    /// Relations that start at this asset, by kind and `to`. O(found log found) the first time, then O(found).
     pub fn outgoing<'a>(&'a self, id: &str) -> impl Iterator<Item = &'a Relation> + use<'a> {
-        let from = AssetId::from(id);
-        let start = (from.clone(), RelationKind::Uses, AssetId::from(""));
-        self.relations.range(start..).take_while(move |((f, _, _), _)| *f == from).map(|(_, relation)| relation)
+        let ends = self.node(id).map(|node| &node.outgoing);
+        let places = ends.map(|ends| ends.by(&self.relations, |relation| (relation.kind, &relation.to)));
+        places.into_iter().flatten().filter_map(|place| at(&self.relations, *place))
     }
 
-    /// Relations that end at this asset. O(log n · found).
+    /// Relations that end at this asset, by `from` and kind. O(found log found) the first time, then O(found).
     pub fn incoming<'a>(&'a self, id: &str) -> impl Iterator<Item = &'a Relation> + use<'a> {
-        self.incoming.get(id).into_iter().flatten().filter_map(|key| self.relations.get(key))
+        let ends = self.node(id).map(|node| &node.incoming);
+        let places = ends.map(|ends| ends.by(&self.relations, |relation| (&relation.from, relation.kind)));
+        places.into_iter().flatten().filter_map(|place| at(&self.relations, *place))
     }
 
     /// Number of assets.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.assets.len()
+        self.count
     }
 
     /// Whether there is no asset.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.assets.is_empty()
+        self.count == 0
+    }
+}
+
+/// An iterator of which it is known how much it gives.
+struct Exactly<I>(I, usize);
+
+impl<I: Iterator> Iterator for Exactly<I> {
+    type Item = I::Item;
+
+    fn next(&mut self) -> Option<I::Item> {
+        self.1 = self.1.saturating_sub(1);
+        self.0.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.1, Some(self.1))
+    }
+}
+
+impl<I: Iterator> ExactSizeIterator for Exactly<I> {}
+
+impl PartialEq for Inventory {
+    fn eq(&self, other: &Self) -> bool {
+        self.assets().eq(other.assets()) && self.relations().eq(other.relations())
+    }
+}
+
+impl fmt::Debug for Inventory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (assets, relations) = (self.assets().collect::<Vec<_>>(), self.relations().collect::<Vec<_>>());
+        f.debug_struct("Inventory").field("assets", &assets).field("relations", &relations).finish()
     }
 }
 
@@ -429,18 +290,18 @@ impl Serialize for Inventory {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
         let mut document = serializer.serialize_struct("Inventory", 2)?;
-        document.serialize_field("assets", &Values(&self.assets))?;
-        document.serialize_field("relations", &Values(&self.relations))?;
+        document.serialize_field("assets", &Listed(|| self.assets()))?;
+        document.serialize_field("relations", &Listed(|| self.relations()))?;
         document.end()
     }
 }
 
-/// Serialises a map's values as a list.
-struct Values<'a, K, V>(&'a BTreeMap<K, V>);
+/// Serialises what an iterator gives as a list.
+struct Listed<F>(F);
 
-impl<K, V: Serialize> Serialize for Values<'_, K, V> {
+impl<T: Serialize, I: Iterator<Item = T>, F: Fn() -> I> Serialize for Listed<F> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.values())
+        serializer.collect_seq(self.0())
     }
 }
 
@@ -467,7 +328,9 @@ impl JsonSchema for Inventory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::asset::{OwnerSource, Severity};
+    use crate::asset::{
+        AssetKind, Authentication, Evidence, Exposure, ExternalFinding, OwnerClaim, OwnerSource, Severity,
+    };
 
     fn sample() -> Inventory {
         let mut inventory = Inventory::new();
@@ -543,5 +406,42 @@ mod tests {
         inventory.add(narrow);
         let merged = inventory.get("e").unwrap();
         assert_eq!((merged.exposure, merged.authentication), (Some(Exposure::Public), Some(Authentication::None)));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn parts_in_any_order_make_the_same_inventory(
+            entries in proptest::collection::vec((0..6_usize, 0..3_usize, 0..6_usize), 0..40),
+            cut in 0..40_usize,
+        ) {
+            let kinds = [RelationKind::Uses, RelationKind::Reads, RelationKind::Serves];
+            let make = |entries: &[(usize, usize, usize)]| {
+                let mut inventory = Inventory::new();
+                for (from, kind, to) in entries {
+                    if from != to {
+                        inventory.add(Asset::new(from.to_string(), AssetKind::Model, "m"));
+                    }
+                    inventory.relate(Relation::new(from.to_string(), kinds[*kind], to.to_string()));
+                }
+                inventory
+            };
+            let whole = make(&entries);
+            let (one, other) = entries.split_at(cut.min(entries.len()));
+            let mut parts = make(other);
+            parts.extend(make(one));
+            proptest::prop_assert_eq!(&parts, &whole);
+            let ids: Vec<&AssetId> = whole.assets().map(|asset| &asset.id).collect();
+            proptest::prop_assert!(ids.is_sorted() && ids.len() == whole.len());
+            let key = |r: &Relation| (r.from.clone(), r.kind, r.to.clone());
+            let all: Vec<_> = whole.relations().map(key).collect();
+            proptest::prop_assert!(all.is_sorted());
+            for end in 0..6_usize {
+                let id = end.to_string();
+                let out: Vec<_> = whole.outgoing(&id).map(key).collect();
+                proptest::prop_assert_eq!(out, all.iter().filter(|r| r.0.as_str() == id).cloned().collect::<Vec<_>>());
+                let into: Vec<_> = whole.incoming(&id).map(key).collect();
+                proptest::prop_assert_eq!(into, all.iter().filter(|r| r.2.as_str() == id).cloned().collect::<Vec<_>>());
+            }
+        }
     }
 }

@@ -11,6 +11,7 @@ mod finding;
 mod graph;
 mod inventory;
 mod kind;
+mod record;
 
 pub use attribute::{Authentication, Encryption, Exposure, ModelType, Provenance, RiskClass};
 pub use claim::{Activity, ExternalFinding, InheritedClass, OwnerClaim, OwnerSource};
@@ -22,6 +23,7 @@ pub use evidence::Evidence;
 pub use finding::{Control, Finding, Severity};
 pub(crate) use finding::{fingerprint, hex};
 pub use graph::{Lineage, LineageAnswer, LineageQuery};
-pub use inventory::{Asset, AssetId, Inventory, Relation};
+pub use inventory::Inventory;
 pub(crate) use kind::names;
 pub use kind::{AssetKind, RelationKind};
+pub use record::{Asset, AssetId, Relation};

@@ -54,33 +54,33 @@ const NAMES: &[&str] = &[
 pub(super) fn resolve(inventory: &mut Inventory) -> HashMap<AssetId, AssetId> {
     let groups = Groups::of(inventory);
     let renamed = groups.renamed(inventory);
-    if !renamed.is_empty() {
+    // names that nothing bears and no relation uses stay as aliases
+    if renamed.keys().any(|id| inventory.mentions(id.as_str())) {
         rename(inventory, &renamed);
     }
     renamed
 }
 
-/// Union–find over ids.
-#[derive(Default)]
-struct Groups {
+/// Union–find over ids; ids that stand alone cost nothing.
+struct Groups<'i> {
+    inventory: &'i Inventory,
     parents: HashMap<AssetId, AssetId>,
     /// Of a group's root: the strong ids that assets of the group bear, by scheme.
     strong: HashMap<AssetId, BTreeMap<&'static str, AssetId>>,
+    /// Ids that are only other spellings and keep nothing apart.
+    spellings: HashSet<AssetId>,
 }
 
-impl Groups {
-    fn of(inventory: &Inventory) -> Self {
-        let mut groups = Self::default();
-        for asset in inventory.assets() {
-            if let Some(scheme) = scheme(&asset.id) {
-                groups.strong.insert(asset.id.clone(), BTreeMap::from([(scheme, asset.id.clone())]));
-            }
-        }
+impl<'i> Groups<'i> {
+    fn of(inventory: &'i Inventory) -> Self {
+        let (parents, strong, spellings) = (HashMap::new(), HashMap::new(), HashSet::new());
+        let mut groups = Self { inventory, parents, strong, spellings };
         for asset in inventory.assets() {
             for alias in &asset.aliases {
                 // an alias of the asset's own scheme is another spelling, not another thing
-                if scheme(alias).is_some() && scheme(alias) == scheme(&asset.id) {
-                    groups.strong.remove(alias);
+                let spelling = scheme(alias).is_some() && scheme(alias) == scheme(&asset.id);
+                if spelling {
+                    groups.spellings.insert(alias.clone());
                 }
                 groups.join(&asset.id, alias);
             }
@@ -88,11 +88,10 @@ impl Groups {
                 groups.join(&asset.id, &bare.into());
             }
         }
-        for relation in inventory.relations() {
-            for end in [&relation.from, &relation.to] {
-                if let Some(bare) = without_slash(end.as_str()) {
-                    groups.join(end, &bare.into());
-                }
+        let slashed = inventory.relations().flat_map(|relation| [&relation.from, &relation.to]);
+        for end in slashed.filter(|end| end.as_str().ends_with('/')) {
+            if let Some(bare) = without_slash(end.as_str()) {
+                groups.join(end, &bare.into());
             }
         }
         project_numbers(inventory, &mut groups);
@@ -109,24 +108,30 @@ impl Groups {
         root.clone()
     }
 
+    /// The strong ids of a group, by its root.
+    fn strong(&self, root: &AssetId) -> BTreeMap<&'static str, AssetId> {
+        let own = || {
+            let scheme = scheme(root)?;
+            let kept = !self.spellings.contains(root) && self.inventory.get(root.as_str()).is_some();
+            kept.then(|| BTreeMap::from([(scheme, root.clone())]))
+        };
+        self.strong.get(root).cloned().or_else(own).unwrap_or_default()
+    }
+
     fn join(&mut self, one: &AssetId, other: &AssetId) {
         let (one, other) = (self.root(one), self.root(other));
         if one == other {
             return;
         }
-        let distinct = match (self.strong.get(&one), self.strong.get(&other)) {
-            (Some(one), Some(other)) => {
-                one.iter().any(|(scheme, id)| other.get(scheme).is_some_and(|known| known != id))
-            }
-            _ => false,
-        };
-        if distinct {
+        let (mut strong, of_other) = (self.strong(&one), self.strong(&other));
+        if strong.iter().any(|(scheme, id)| of_other.get(scheme).is_some_and(|known| known != id)) {
             return;
         }
+        strong.extend(of_other);
         // the smaller id is the root, so that the result does not depend on the order
         let (root, below) = if one < other { (one, other) } else { (other, one) };
-        let strong = self.strong.remove(&below).unwrap_or_default();
-        self.strong.entry(root.clone()).or_default().extend(strong);
+        self.strong.remove(&below);
+        self.strong.insert(root.clone(), strong);
         self.parents.insert(below, root);
     }
 
@@ -168,12 +173,15 @@ fn odd(id: &str) -> bool {
 
 /// A storage address without the slash that some write at its end.
 fn without_slash(id: &str) -> Option<&str> {
+    if !id.ends_with('/') {
+        return None;
+    }
     let storage = ["s3://", "gs://", "abfs://", "abfss://", "wasbs://", "hdfs://"].iter().any(|s| id.starts_with(s));
     id.strip_suffix('/').filter(|bare| storage && !bare.ends_with('/'))
 }
 
 /// Google names projects by id and by number; an account that names its number as an alias tells which is which.
-fn project_numbers(inventory: &Inventory, groups: &mut Groups) {
+fn project_numbers(inventory: &Inventory, groups: &mut Groups<'_>) {
     const PROJECTS: &str = "//cloudresourcemanager.googleapis.com/projects/";
     let mut ids: HashMap<&str, &str> = HashMap::new();
     for asset in inventory.assets().filter(|asset| asset.kind == AssetKind::Account) {
@@ -201,14 +209,14 @@ fn project_numbers(inventory: &Inventory, groups: &mut Groups) {
         };
         if let Some(named) = named() {
             // the two spellings are one id, so they cannot be two things
-            groups.strong.remove(&groups.root(id));
+            groups.spellings.insert(id.clone());
             groups.join(id, &AssetId::from(named));
         }
     }
 }
 
 /// The same bytes are the same image, and the same model where only one of the two is a file.
-fn digests(inventory: &Inventory, groups: &mut Groups) {
+fn digests(inventory: &Inventory, groups: &mut Groups<'_>) {
     let mut holders: HashMap<(&str, bool), Vec<&Asset>> = HashMap::new();
     for asset in inventory.assets() {
         let image = asset.kind == AssetKind::ContainerImage;
@@ -230,9 +238,12 @@ fn digests(inventory: &Inventory, groups: &mut Groups) {
 }
 
 /// What Terraform or CloudFormation declares is the resource of that kind and name, if there is only one.
-fn declared_names(inventory: &Inventory, groups: &mut Groups) {
+fn declared_names(inventory: &Inventory, groups: &mut Groups<'_>) {
     type Named<'a> = BTreeMap<(AssetKind, &'a str, &'static str), Vec<&'a AssetId>>;
     let (mut real, mut declared): (Named<'_>, Named<'_>) = (BTreeMap::new(), BTreeMap::new());
+    if !inventory.assets().any(|asset| cloud_of(asset).is_some()) {
+        return;
+    }
     for asset in inventory.assets() {
         match cloud_of(asset) {
             Some(cloud) => {

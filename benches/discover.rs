@@ -12,6 +12,10 @@ use std::time::Instant;
 
 use aispm_core::discover::discover;
 
+/// As in the command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Ids that the second set repeats.
 const IDS: usize = 10_000;
 /// About this many bytes a file, as exports come in pages.

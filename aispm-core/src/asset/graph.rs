@@ -361,7 +361,8 @@ impl Inventory {
     /// Lets classes of data flow along lineage into [`inherited_classes`](super::Asset::inherited_classes), anew each
     /// time. O(classes · (assets + relations)).
     pub fn inherit_classes(&mut self) {
-        let mut inherited = self.graph().inherited(self);
+        let classified = self.assets().any(|asset| !asset.data_classes.is_empty());
+        let mut inherited = if classified { self.graph().inherited(self) } else { BTreeMap::new() };
         for asset in self.assets_mut() {
             asset.inherited_classes = inherited.remove(&asset.id).unwrap_or_default();
         }

@@ -4,6 +4,8 @@
 //! Each size is made twice: with fresh ids, where memory grows with what is found, and over 10,000 ids, where it must
 //! not grow with the input. Each run is a process of its own, so that its peak memory is its own.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a benchmark that cannot go on must stop")]
+
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};

@@ -8,10 +8,9 @@ use saphyr_parser::{Event as Yaml, Parser, ScalarStyle, Span};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value};
 
+use super::error::DEPTH_LIMIT;
 use super::{Error, ErrorKind, Evidence, Result};
 
-/// Deepest nesting read.
-const DEPTH_LIMIT: usize = 128;
 /// Most nodes of one YAML stream, alias copies counted.
 const NODE_LIMIT: usize = 1_000_000;
 
@@ -225,8 +224,10 @@ impl<'a, T: saphyr_parser::Input> Loader<'a, T> {
             Some(Ok(event)) => Ok(Some(event)),
             Some(Err(error)) => {
                 let (mark, message) = (error.marker(), error.info());
-                let deep = message.contains("recursion limit");
-                let kind = if deep { ErrorKind::Budget } else { ErrorKind::Malformed };
+                let (kind, message) = match message.contains("recursion limit") {
+                    true => (ErrorKind::Budget, format!("nested deeper than {DEPTH_LIMIT} levels")),
+                    false => (ErrorKind::Malformed, message.to_owned()),
+                };
                 Err(Error::new(kind, message).at_line(mark.line(), mark.col() + 1))
             }
         }
@@ -445,7 +446,8 @@ mod tests {
         }
         assert_eq!(Document::yaml("f", &bomb).1.unwrap().kind, ErrorKind::Budget);
         assert_eq!(Document::yaml("f", &"[".repeat(100_000)).1.unwrap().kind, ErrorKind::Budget);
-        assert_eq!(Document::json("f", &"[".repeat(100_000)).unwrap_err().kind, ErrorKind::Budget);
+        let deep = Document::json("f", &"[".repeat(100_000)).unwrap_err();
+        assert_eq!((deep.kind, deep.message.as_str()), (ErrorKind::Budget, "nested deeper than 128 levels"));
         assert_eq!(Document::yaml("f", "a: &a [*a]").1.unwrap().kind, ErrorKind::Malformed);
     }
 

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+/// Deepest nesting of a document that is read.
+pub(super) const DEPTH_LIMIT: usize = 128;
+
 /// What kind of thing went wrong. The codes ([`ErrorKind::code`]) are stable and the same in every language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -134,9 +137,12 @@ impl From<serde_json::Error> for Error {
         let text = error.to_string();
         // serde_json appends " at line L column C", which we carry as fields
         let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned();
+        // serde_json names its limit nowhere; it is ours as well
+        let deep = message.contains("recursion limit");
+        let message = if deep { format!("nested deeper than {DEPTH_LIMIT} levels") } else { message };
         let kind = match error.classify() {
             Category::Data => ErrorKind::Invalid,
-            _ if message.contains("recursion limit") => ErrorKind::Budget,
+            _ if deep => ErrorKind::Budget,
             _ => ErrorKind::Malformed,
         };
         let error = Self::new(kind, message);

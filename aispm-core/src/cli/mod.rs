@@ -15,6 +15,7 @@ use crate::asset::{Error, ErrorKind, Result};
 use crate::discover::{Discoverer, Progress};
 
 mod assess;
+mod collect;
 mod completions;
 mod detect;
 mod diff;
@@ -47,6 +48,7 @@ enum Command {
     Diff(diff::Args),
     History(history::Args),
     Init(init::Args),
+    Collect(collect::Args),
     Schema(schema::Args),
     Completions(completions::Args),
 }
@@ -83,6 +85,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Diff(args) => args.run(),
         Command::History(args) => args.run(),
         Command::Init(args) => args.run(),
+        Command::Collect(args) => args.run(),
         Command::Schema(args) => args.run(),
         Command::Completions(args) => args.run(),
     };

@@ -16,6 +16,7 @@ mod aws;
 mod azure;
 mod catalog;
 mod code;
+pub mod collect;
 mod container;
 mod data_plane;
 pub mod declared;

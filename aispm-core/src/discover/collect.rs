@@ -85,7 +85,8 @@ mod tests {
     #[test]
     fn every_plan_loads_and_names_known_formats() {
         let structured = STRUCTURED.iter().copied().flatten().map(|format| format.name);
-        let known: BTreeSet<_> = structured.chain(TEXTUAL.iter().copied().flatten().map(|format| format.name)).collect();
+        let known: BTreeSet<_> =
+            structured.chain(TEXTUAL.iter().copied().flatten().map(|format| format.name)).collect();
         for platform in platforms() {
             let plan = plan(platform).unwrap();
             assert_eq!(plan.platform, platform);

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::asset::{Asset, AssetKind, Authentication, Document};
+use crate::asset::{Asset, AssetKind, Authentication, Document, Result};
 
 /// The built-in tables, indexed once.
 pub(super) fn catalog() -> &'static Catalog {
@@ -18,7 +18,7 @@ pub(super) fn catalog() -> &'static Catalog {
 #[derive(Debug)]
 pub(super) struct Catalog {
     packages: Packages,
-    pub(super) providers: Vec<Provider>,
+    providers: Providers,
     pub(super) servers: Servers,
     pub(super) code: Code,
     pub(super) kubernetes: Kubernetes,
@@ -29,7 +29,7 @@ impl Catalog {
     fn builtin() -> Self {
         Self {
             packages: Packages::index(table("ai_packages.yaml", PACKAGES)),
-            providers: table("ai_providers.yaml", PROVIDERS),
+            providers: Providers::index(table("ai_providers.yaml", PROVIDERS)),
             servers: table("model_servers.yaml", SERVERS),
             code: table("code.yaml", CODE),
             kubernetes: table("kubernetes.yaml", KUBERNETES),
@@ -63,29 +63,64 @@ impl Catalog {
         self.packages.ambiguous.get(import).map(Vec::as_slice)
     }
 
-    /// The provider behind a host, as in `api.openai.com`.
+    /// The tables with the user's own AI services: YAML in the shape of `ai_providers.yaml`. An entry of a known name
+    /// adds to it, any other comes before the built-in ones. Errors name file and line.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the option that passes the user's file comes with the limits"))]
+    pub(super) fn extended(path: &str, text: &str) -> Result<Self> {
+        let mut entries: Vec<Provider> = Document::config(path, text)?;
+        let mut catalog = Self::builtin();
+        for known in std::mem::take(&mut catalog.providers.all) {
+            match entries.iter_mut().find(|entry| entry.name == known.name) {
+                Some(entry) => entry.extend(known),
+                None => entries.push(known),
+            }
+        }
+        catalog.providers = Providers::index(entries);
+        Ok(catalog)
+    }
+
+    /// The service behind a host that programs call, as in `api.openai.com`.
     pub(super) fn provider_by_host(&self, host: &str) -> Option<&Provider> {
-        self.providers.iter().find(|p| {
-            p.hosts.iter().any(|known| known == host)
-                || p.suffixes.iter().any(|suffix| host.ends_with(suffix.as_str()))
-                || (host.contains(".amazonaws.com")
-                    && p.prefixes.iter().any(|prefix| host.starts_with(prefix.as_str())))
-        })
+        self.service_by_host(host).filter(|provider| provider.category.is_called())
+    }
+
+    /// Any AI service behind a host, apps and model hubs included. The host is in lower case. O(labels).
+    pub(super) fn service_by_host(&self, host: &str) -> Option<&Provider> {
+        self.providers.by_host(host)
+    }
+
+    /// The service that traces, gateways and SDKs call so, as in `aws.bedrock` or `vertex_ai`.
+    pub(super) fn provider_by_name(&self, name: &str) -> Option<&Provider> {
+        self.providers.get(self.providers.names.get(name.to_ascii_lowercase().as_str()))
+    }
+
+    /// The service that an app's title names, as in `ChatGPT for Sheets`.
+    pub(super) fn provider_by_title(&self, title: &str) -> Option<&Provider> {
+        let title = title.trim().to_lowercase();
+        let bounded = |at: usize| title.get(at..).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
+        let ends = title.char_indices().map(|(at, _)| at).chain([title.len()]).filter(|at| bounded(*at)).take(8);
+        ends.filter_map(|end| title.get(..end)).find_map(|words| self.providers.get(self.providers.titles.get(words)))
     }
 
     /// The provider that an environment variable belongs to.
     pub(super) fn provider_by_env(&self, name: &str) -> Option<&Provider> {
-        self.providers.iter().find(|p| p.env.iter().any(|known| known == name))
+        self.providers.get(self.providers.env.get(name))
     }
 
     /// The provider that serves a model of this name.
     pub(super) fn provider_by_model(&self, model: &str) -> Option<&Provider> {
-        self.providers.iter().find(|p| p.models.iter().any(|prefix| model.starts_with(prefix.as_str())))
+        self.providers.all.iter().find(|p| p.models.iter().any(|prefix| model.starts_with(prefix.as_str())))
+    }
+
+    /// The model server that listens on a port, where nobody else does.
+    pub(super) fn server_by_port(&self, port: u64) -> Option<&str> {
+        let servers = &self.servers.servers;
+        servers.iter().find(|server| server.ports.contains(&port)).map(|server| server.name.as_str())
     }
 
     /// The provider behind an AWS SDK client name such as `bedrock-runtime`.
     pub(super) fn provider_by_service(&self, service: &str) -> Option<&Provider> {
-        self.providers.iter().find(|p| p.services.iter().any(|known| known == service))
+        self.providers.all.iter().find(|p| p.services.iter().any(|known| known == service))
     }
 }
 
@@ -138,15 +173,76 @@ impl Packages {
     }
 }
 
+/// AI services, indexed for the lookups that run once a log row.
+#[derive(Debug, Default)]
+struct Providers {
+    all: Vec<Provider>,
+    hosts: HashMap<String, usize>,
+    /// By what a host ends in, from its first `.` or `-`.
+    suffixes: HashMap<String, usize>,
+    /// By what a host below `amazonaws.com` starts with.
+    prefixes: Vec<(String, usize)>,
+    env: HashMap<String, usize>,
+    names: HashMap<String, usize>,
+    titles: HashMap<String, usize>,
+}
+
+impl Providers {
+    /// Where two entries claim the same, the first keeps it.
+    fn index(all: Vec<Provider>) -> Self {
+        let mut index = Self::default();
+        for (i, provider) in all.iter().enumerate() {
+            let note = |map: &mut HashMap<String, usize>, keys: &[String]| {
+                for key in keys {
+                    map.entry(key.clone()).or_insert(i);
+                }
+            };
+            note(&mut index.hosts, &provider.hosts);
+            note(&mut index.suffixes, &provider.suffixes);
+            note(&mut index.env, &provider.env);
+            note(&mut index.names, &[provider.name.to_ascii_lowercase()]);
+            note(&mut index.names, &provider.names);
+            note(&mut index.titles, &[provider.name.to_lowercase()]);
+            note(&mut index.titles, &provider.titles);
+            index.prefixes.extend(provider.prefixes.iter().map(|prefix| (prefix.clone(), i)));
+        }
+        index.all = all;
+        index
+    }
+
+    fn get(&self, at: Option<&usize>) -> Option<&Provider> {
+        self.all.get(*at?)
+    }
+
+    fn by_host(&self, host: &str) -> Option<&Provider> {
+        let host = host.trim_end_matches('.');
+        let mut ends = host.match_indices(['.', '-']).filter_map(|(at, _)| host.get(at..));
+        let by_suffix = || ends.find_map(|end| self.suffixes.get(end));
+        let amazon = host.contains(".amazonaws.com");
+        // a private endpoint has its own label before the service's
+        let service = || host.split_once('.').map(|(_, rest)| rest).filter(|_| host.starts_with("vpce-"));
+        let starts = |prefix: &str| host.starts_with(prefix) || service().is_some_and(|rest| rest.starts_with(prefix));
+        let by_prefix = || self.prefixes.iter().find(|(prefix, _)| starts(prefix)).map(|(_, at)| at);
+        let by_prefix = || if amazon { by_prefix() } else { None };
+        self.get(self.hosts.get(host).or_else(by_suffix).or_else(by_prefix))
+    }
+}
+
 /// A service that serves AI over the network.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Provider {
     pub(super) name: String,
     #[serde(default)]
-    pub(super) hosts: Vec<String>,
+    pub(super) category: Category,
+    #[serde(default)]
+    vendor: Option<String>,
+    #[serde(default)]
+    hosts: Vec<String>,
     #[serde(default)]
     suffixes: Vec<String>,
+    #[serde(default)]
+    tenants: bool,
     #[serde(default)]
     prefixes: Vec<String>,
     #[serde(default)]
@@ -155,11 +251,63 @@ pub(super) struct Provider {
     services: Vec<String>,
     #[serde(default)]
     models: Vec<String>,
+    #[serde(default)]
+    names: Vec<String>,
+    #[serde(default)]
+    titles: Vec<String>,
+    #[serde(default)]
+    trains_on_prompts: Option<bool>,
+}
+
+/// What an AI service is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Category {
+    #[default]
+    Api,
+    App,
+    CodingAssistant,
+    VectorStore,
+    Observability,
+    ModelHub,
+}
+
+impl Category {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::App => "app",
+            Self::CodingAssistant => "coding-assistant",
+            Self::VectorStore => "vector-store",
+            Self::Observability => "observability",
+            Self::ModelHub => "model-hub",
+        }
+    }
+
+    /// Whether programs call it, rather than people; a link to the others says nothing of a program.
+    const fn is_called(self) -> bool {
+        matches!(self, Self::Api | Self::VectorStore | Self::Observability)
+    }
 }
 
 impl Provider {
     /// The provider as an asset.
     pub(super) fn asset(&self) -> Asset {
+        let mut asset = Asset::new(self.id(), AssetKind::AiProvider, &self.name);
+        if let Some(host) = self.hosts.first() {
+            asset = asset.with("host", host.as_str());
+        }
+        if let Some(vendor) = &self.vendor {
+            asset = asset.with("vendor", vendor.as_str());
+        }
+        if let Some(trains) = self.trains_on_prompts {
+            asset = asset.with("trains_on_prompts", trains);
+        }
+        asset.with("category", self.category.as_str())
+    }
+
+    /// Its asset's id.
+    pub(super) fn id(&self) -> String {
         let mut id = String::from("ai-provider:");
         for word in self.name.split_whitespace() {
             if !id.ends_with(':') {
@@ -167,11 +315,32 @@ impl Provider {
             }
             id.push_str(&word.to_lowercase());
         }
-        let asset = Asset::new(id, AssetKind::AiProvider, &self.name);
-        match self.hosts.first() {
-            Some(host) => asset.with("host", host.as_str()),
-            None => asset,
+        id
+    }
+
+    /// Whether this host belongs to one customer, as `acme.openai.azure.com` does.
+    pub(super) fn is_tenant(&self, host: &str) -> bool {
+        self.tenants && !self.hosts.iter().any(|known| known == host)
+    }
+
+    /// Adds what another entry of the same name knows.
+    fn extend(&mut self, other: Self) {
+        let Self { name: _, category, vendor, hosts, suffixes, prefixes, env, services, models, names, titles, .. } =
+            other;
+        if self.category == Category::default() {
+            self.category = category;
         }
+        self.vendor = self.vendor.take().or(vendor);
+        self.trains_on_prompts = self.trains_on_prompts.or(other.trains_on_prompts);
+        self.tenants |= other.tenants;
+        self.hosts.extend(hosts);
+        self.suffixes.extend(suffixes);
+        self.prefixes.extend(prefixes);
+        self.env.extend(env);
+        self.services.extend(services);
+        self.models.extend(models);
+        self.names.extend(names);
+        self.titles.extend(titles);
     }
 }
 
@@ -322,7 +491,45 @@ mod tests {
             name(catalog().provider_by_host("bedrock-runtime.eu-west-1.amazonaws.com")),
             Some("Amazon Bedrock".into())
         );
-        assert_eq!(name(catalog().provider_by_host("example.com")), None);
+        let by_host = |host: &str| name(catalog().service_by_host(host));
+        assert_eq!(by_host("vpce-0a1-b2.bedrock-runtime.us-east-1.vpce.amazonaws.com"), Some("Amazon Bedrock".into()));
+        assert_eq!(by_host("europe-west4-aiplatform.googleapis.com."), Some("Google Vertex AI".into()));
+        assert_eq!(by_host("ws.chatgpt.com"), Some("ChatGPT".into()));
+        for other in
+            ["example.com", "notopenai.com", "s3.amazonaws.com", "bedrock.example.com", "", ".", "openai.com.evil.io"]
+        {
+            assert_eq!(by_host(other), None, "{other}");
+        }
+        assert_eq!(name(catalog().provider_by_host("chatgpt.com")), None, "an app is not called by programs");
         assert_eq!(name(catalog().provider_by_env("HF_TOKEN")), Some("Hugging Face".into()));
+        assert_eq!(name(catalog().provider_by_name("AWS.Bedrock")), Some("Amazon Bedrock".into()));
+        assert_eq!(name(catalog().provider_by_title("ChatGPT for Sheets")), Some("ChatGPT".into()));
+        assert_eq!(name(catalog().provider_by_title("Claudette Bakery")), None);
+    }
+
+    #[test]
+    fn a_host_or_name_has_one_provider() {
+        let mut seen = HashSet::new();
+        for provider in &catalog().providers.all {
+            for key in provider.hosts.iter().chain(&provider.suffixes).chain(&provider.env).chain(&provider.names) {
+                assert!(seen.insert(key), "{key} twice, again in {}", provider.name);
+                let lower = provider.env.contains(key) || key.to_lowercase() == *key;
+                assert!(lower, "{key} is not in lower case");
+            }
+            for suffix in &provider.suffixes {
+                assert!(suffix.starts_with(['.', '-']), "{suffix}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_catalogue_of_ones_own() {
+        let text = "- { name: Acme AI, hosts: [llm.acme.test], category: api }\n- { name: OpenAI, hosts: [openai.acme.test] }\n";
+        let catalog = Catalog::extended("own.yaml", text).unwrap();
+        let id = |host: &str| catalog.provider_by_host(host).map(Provider::id);
+        assert_eq!(id("llm.acme.test").as_deref(), Some("ai-provider:acme-ai"));
+        assert_eq!(id("openai.acme.test"), id("api.openai.com"));
+        let error = Catalog::extended("own.yaml", "- name: Acme\n- name: Other\n  hots: [x]\n").unwrap_err();
+        assert!(error.to_string().contains("own.yaml") && error.line == Some(3), "{error} {:?}", error.line);
     }
 }

@@ -100,10 +100,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
-/// An assessor that shows its progress where standard error is a terminal.
-fn assessor() -> Assessor {
+/// An assessor that knows these catalogues, and shows its progress where standard error is a terminal.
+fn assessor(catalogs: &[PathBuf]) -> Result<Assessor> {
+    let mut discoverer = Discoverer::new();
+    for path in catalogs {
+        discoverer = discoverer.catalog(path.display().to_string(), input(path)?)?;
+    }
     if !io::stderr().is_terminal() {
-        return Assessor::new();
+        return Ok(Assessor::new().discoverer(discoverer));
     }
     let style = "{bar:24} {pos}/{len} files  {msg}";
     let bar =
@@ -116,7 +120,7 @@ fn assessor() -> Assessor {
             bar.finish_and_clear();
         }
     };
-    Assessor::new().discoverer(Discoverer::new().on_progress(tell))
+    Ok(Assessor::new().discoverer(discoverer.on_progress(tell)))
 }
 
 /// A line on standard error. Messages quote file names and input, so they are made safe for a terminal.

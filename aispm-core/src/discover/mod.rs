@@ -9,7 +9,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::asset::{Event, Inventory};
+use crate::asset::{Event, Inventory, Result};
 
 mod ai_native;
 mod aws;
@@ -127,6 +127,9 @@ pub fn discover<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Discovery
 pub struct Discoverer {
     limits: Limits,
     listener: progress::Listener,
+    /// The caller's own tables, by name and text, and what they and the built-in ones give together.
+    added: Vec<(String, String)>,
+    tables: catalog::Tables,
 }
 
 impl Discoverer {
@@ -150,6 +153,20 @@ impl Discoverer {
         self
     }
 
+    /// Adds AI services, packages and model servers that the built-in tables do not know; may be called several times.
+    ///
+    /// YAML with `ai_providers`, `ai_packages` and `model_servers`, each in the shape of the built-in table of that name.
+    /// `name` is what errors call the text, as a rule its path.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::asset::ErrorKind::Invalid) and
+    /// [`ErrorKind::Malformed`](crate::asset::ErrorKind::Malformed), with the line, for what is not of that shape.
+    pub fn catalog(mut self, name: impl Into<String>, text: impl Into<String>) -> Result<Self> {
+        self.added.push((name.into(), text.into()));
+        self.tables = catalog::Tables::extended(&self.added)?;
+        Ok(self)
+    }
+
     /// Reads files and folders in parallel; paths that do not exist are reported under `incomplete`, never lost.
     ///
     /// Linear in the input, and O(n log n) in what is found. Memory is bounded by what is found and, for each thread, by
@@ -159,9 +176,11 @@ impl Discoverer {
         let walk = walk::walk(paths);
         let mut discovery = Discovery { skipped: walk.skipped, incomplete: walk.unread, ..Discovery::default() };
         let meter = progress::Meter::new(self.listener.clone(), walk.files.len());
-        let reader = read::Reader { limits: &self.limits, tree: Arc::new(walk.tree), meter: &meter };
+        let reader =
+            read::Reader { limits: &self.limits, tree: Arc::new(walk.tree), tables: &self.tables, meter: &meter };
         reader.read_all(&walk.files, |outcome| discovery.take(outcome));
         link::join(&mut discovery);
+        model_ref::providers(&self.tables, &mut discovery.inventory);
         discovery
     }
 }

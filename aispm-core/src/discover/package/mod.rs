@@ -7,7 +7,7 @@ mod toml_file;
 use self::node::{PACKAGE_JSON, PACKAGE_LOCK};
 use self::python::REQUIREMENTS;
 use self::toml_file::{CARGO, GO_MOD, PIPFILE, PYPROJECT, PYTHON_LOCK};
-use super::catalog::catalog;
+use super::catalog::{Catalog, catalog};
 use super::format::{Found, Structured, Textual};
 use super::walk::folder_name;
 use crate::asset::{Asset, AssetKind, Evidence, RelationKind};
@@ -85,6 +85,11 @@ impl Reference {
 
     /// This package as an asset.
     pub(super) fn asset(&self) -> Asset {
+        self.asset_by(catalog())
+    }
+
+    /// This package as an asset, AI where these tables say so.
+    fn asset_by(&self, tables: &Catalog) -> Asset {
         let mut id = format!("pkg:{}/{}", self.ecosystem, self.name.replacen('@', "%40", 1));
         if let Some(version) = &self.exact {
             id.push('@');
@@ -92,7 +97,7 @@ impl Reference {
         }
         let mut asset = Asset::new(id, AssetKind::Package, &self.name).with("package", self.name.as_str());
         asset.properties.insert("ecosystem".into(), self.ecosystem.into());
-        if let Some(role) = catalog().package_role(self.ecosystem, &self.name) {
+        if let Some(role) = tables.package_role(self.ecosystem, &self.name) {
             asset.ai = true;
             asset.properties.insert("role".into(), role.into());
         }
@@ -114,7 +119,7 @@ impl Reference {
 
 /// Adds a package that the project of `path` depends on.
 pub(super) fn depend(path: &str, reference: &Reference, evidence: &Evidence, found: &mut Found) {
-    let package = reference.asset().seen(evidence.clone().excerpt(format!(
+    let package = reference.asset_by(&found.tables).seen(evidence.clone().excerpt(format!(
         "{} {}",
         reference.name,
         reference.written.as_deref().unwrap_or_default()

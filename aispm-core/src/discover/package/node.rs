@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Reference, depend};
 use crate::asset::{Document, pointer_key};
+use crate::discover::catalog::catalog;
 use crate::discover::format::{Found, Structured};
 
 const SECTIONS: &[&str] = &["dependencies", "devDependencies", "peerDependencies", "optionalDependencies"];
@@ -42,7 +43,7 @@ fn read_lock(document: &Document, found: &mut Found) {
     for section in ["packages", "dependencies"] {
         for (place, entry) in document.value.get(section).and_then(Value::as_object).into_iter().flatten() {
             let name = place.rsplit_once("node_modules/").map_or(place.as_str(), |(_, name)| name);
-            if found.tables.package_role("npm", name).is_some() {
+            if catalog().package_role("npm", name).is_some() {
                 let evidence = document.evidence(&format!("/{section}/{}", pointer_key(place)));
                 let version = entry.get("version").and_then(Value::as_str);
                 depend(document.path(), &Reference::npm_parts(name, version), &evidence, found);

@@ -6,6 +6,7 @@ use toml::{Table, Value};
 
 use super::{Reference, depend};
 use crate::asset::{Error, ErrorKind};
+use crate::discover::catalog::catalog;
 use crate::discover::format::{Found, Source, Textual};
 
 pub(in crate::discover) const PYPROJECT: Textual = Textual {
@@ -140,11 +141,11 @@ fn lock(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
     let mut name = None;
     for (i, line) in source.text.lines().enumerate() {
         let value = |key: &str| Some(line.strip_prefix(key)?.strip_prefix(" = \"")?.trim_end_matches('"'));
-        if let Some(package) = value("name") {
-            name = Some((package, i as u64 + 1));
+        if let Some(found) = value("name") {
+            name = Some((found, i as u64 + 1));
         } else if let (Some(version), Some((package, line))) = (value("version"), name) {
             name = None;
-            if found.tables.package_role("pypi", package).is_some() {
+            if catalog().package_role("pypi", package).is_some() {
                 let reference = Reference::pypi(&format!("{package}=={version}"));
                 reference.iter().for_each(|reference| depend(source.path, reference, &source.line(line), found));
             }

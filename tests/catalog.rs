@@ -55,6 +55,8 @@ fn readers_know_what_the_caller_added() {
     let text = |asset: &Asset, key: &str| asset.properties.get(key).and_then(|v| v.as_str()).map(str::to_owned);
     assert_eq!(text(&get("k8s://cluster/n/Pod/p"), "model_server").as_deref(), Some("Acme Server"));
     assert_eq!(text(&get("model:acme-chat-7b"), "provider").as_deref(), Some("Acme AI"));
+    let image = discovery.inventory.assets().find(|asset| asset.id.as_str().starts_with("pkg:docker/acme/serve"));
+    assert!(image.is_some_and(|image| image.ai));
 }
 
 #[test]

@@ -36,6 +36,11 @@ impl Deref for Tables {
 }
 
 impl Tables {
+    /// Whether nothing was added.
+    pub(super) fn is_builtin(&self) -> bool {
+        Arc::ptr_eq(&self.0, &BUILTIN.0)
+    }
+
     /// The built-in tables with what these files, by name and text, add: the last one counts first.
     pub(super) fn extended(files: &[(String, String)]) -> Result<Self> {
         let mut catalog = Catalog::builtin();

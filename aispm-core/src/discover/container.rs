@@ -371,7 +371,7 @@ impl<'a> Image<'a> {
 }
 
 /// Whether an image is of a kind: see `model_servers.yaml`.
-fn image_matches(reference: &str, pattern: &str) -> bool {
+pub(super) fn image_matches(reference: &str, pattern: &str) -> bool {
     let image = Image::parse(reference);
     let name = match image.registry {
         Some(registry) => format!("{registry}/{}", image.repository),

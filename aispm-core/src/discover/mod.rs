@@ -33,6 +33,7 @@ mod link;
 mod mcp;
 mod model_file;
 mod model_ref;
+mod own;
 mod ownership;
 mod package;
 mod packed;
@@ -180,7 +181,7 @@ impl Discoverer {
             read::Reader { limits: &self.limits, tree: Arc::new(walk.tree), tables: &self.tables, meter: &meter };
         reader.read_all(&walk.files, |outcome| discovery.take(outcome));
         link::join(&mut discovery);
-        model_ref::providers(&self.tables, &mut discovery.inventory);
+        own::join(&self.tables, &mut discovery.inventory);
         discovery
     }
 }

@@ -1,7 +1,7 @@
 //! Names of models and places of data, as flags, variables and code write them.
 
-use super::catalog::{Catalog, catalog};
-use crate::asset::{Asset, AssetId, AssetKind, Inventory, ModelType};
+use super::catalog::catalog;
+use crate::asset::{Asset, AssetKind, ModelType};
 
 /// The model that a value names, as an asset; `None` when the value cannot be a model's name.
 ///
@@ -55,20 +55,6 @@ pub(super) fn model(value: &str, owner: &str) -> Option<Asset> {
     let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:@/".contains(c));
     let word = value.contains(|c: char| c.is_ascii_alphabetic()) && !value.ends_with(['/', ':']);
     (plain && word).then(|| Asset::new(format!("model:{value}"), AssetKind::Model, value))
-}
-
-/// Says of models known by name alone who provides them, where these tables know more than the built-in ones.
-pub(super) fn providers(tables: &Catalog, inventory: &mut Inventory) {
-    let unknown = |asset: &&Asset| asset.id.as_str().starts_with("model:") && asset.text("provider").is_none();
-    let ids: Vec<AssetId> = inventory.assets().filter(unknown).map(|asset| asset.id.clone()).collect();
-    for id in ids {
-        let Some(provider) = tables.provider_by_model(id.as_str().trim_start_matches("model:")) else { continue };
-        if let Some(asset) = inventory.get_mut(id.as_str()) {
-            asset.properties.insert("provider".into(), provider.name.as_str().into());
-            asset.model_type = asset.model_type.or(Some(ModelType::Foundation));
-            asset.provenance.publisher.get_or_insert_with(|| provider.name.clone());
-        }
-    }
 }
 
 /// A model on the Hugging Face hub: `ORG/NAME` or `NAME`, with `:REVISION` or `@REVISION` if it has one.

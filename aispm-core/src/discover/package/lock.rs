@@ -51,7 +51,7 @@ impl<'a> Lock<'a> {
         found: &mut Found,
     ) {
         self.packages += 1;
-        if reference.role().is_none() {
+        if reference.role(&found.tables).is_none() {
             return;
         }
         self.ai = true;

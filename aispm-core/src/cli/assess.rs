@@ -18,6 +18,9 @@ pub(super) struct Args {
     /// Declared facts, instead of aispm.yaml at the root of what is assessed
     #[arg(long, value_name = "FILE")]
     facts: Option<PathBuf>,
+    /// Also know the AI services, packages and model servers of this file; may be given several times
+    #[arg(long = "catalog", value_name = "FILE")]
+    catalogs: Vec<PathBuf>,
     /// Also judge by the rules of this file; may be given several times
     #[arg(long = "policy", value_name = "FILE")]
     policies: Vec<PathBuf>,
@@ -64,20 +67,20 @@ impl From<Format> for report::Format {
 
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
-        let assessment = self.assessor().run(&self.paths)?;
+        let assessment = self.assessor()?.run(&self.paths)?;
         self.print(&assessment)?;
         Ok(self.verdict(&assessment))
     }
 
-    fn assessor(&self) -> Assessor {
-        let mut assessor = super::assessor();
+    fn assessor(&self) -> Result<Assessor> {
+        let mut assessor = super::assessor(&self.catalogs)?;
         if let Some(facts) = &self.facts {
             assessor = assessor.facts(facts);
         }
         if let Some(baseline) = &self.baseline {
             assessor = assessor.baseline(baseline);
         }
-        self.policies.iter().fold(assessor, Assessor::policy)
+        Ok(self.policies.iter().fold(assessor, Assessor::policy))
     }
 
     fn print(&self, assessment: &Assessment) -> Result<()> {

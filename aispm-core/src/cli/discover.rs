@@ -17,6 +17,9 @@ pub(super) struct Args {
     /// Declared facts, instead of aispm.yaml at the root of what is read
     #[arg(long, value_name = "FILE")]
     facts: Option<PathBuf>,
+    /// Also know the AI services, packages and model servers of this file; may be given several times
+    #[arg(long = "catalog", value_name = "FILE")]
+    catalogs: Vec<PathBuf>,
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -55,7 +58,7 @@ impl From<SpecVersion> for report::SpecVersion {
 
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
-        let assessor = self.facts.iter().fold(super::assessor(), |assessor, file| assessor.facts(file));
+        let assessor = self.facts.iter().fold(super::assessor(&self.catalogs)?, |assessor, file| assessor.facts(file));
         let discovery = assessor.discover(&self.paths)?;
         let mut out = super::output(self.output.as_ref())?;
         match self.format {

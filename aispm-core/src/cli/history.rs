@@ -34,6 +34,9 @@ enum Command {
         /// Declared facts, instead of aispm.yaml at the root of what is read
         #[arg(long, value_name = "FILE")]
         facts: Option<PathBuf>,
+        /// Also know the AI services, packages and model servers of this file; may be given several times
+        #[arg(long = "catalog", value_name = "FILE")]
+        catalogs: Vec<PathBuf>,
         /// Record also where identity or AI-related input could not be read
         #[arg(long)]
         allow_incomplete: bool,
@@ -80,8 +83,8 @@ enum Format {
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
         match self.command {
-            Command::Record { store, paths, label, time, facts, allow_incomplete } => {
-                let assessor = facts.into_iter().fold(super::assessor(), Assessor::facts);
+            Command::Record { store, paths, label, time, facts, catalogs, allow_incomplete } => {
+                let assessor = facts.into_iter().fold(super::assessor(&catalogs)?, Assessor::facts);
                 let discovery = assessor.discover(&paths)?;
                 discovery.warnings.iter().for_each(|warning| super::warn(warning));
                 if let Some(unread) = discovery.incomplete.iter().find(|unread| unread.critical && !allow_incomplete) {

@@ -32,6 +32,9 @@ pub(super) struct Args {
     /// Declared facts, instead of aispm.yaml at the root of what is read
     #[arg(long, value_name = "FILE")]
     facts: Option<PathBuf>,
+    /// Also know the AI services, packages and model servers of this file; may be given several times
+    #[arg(long = "catalog", value_name = "FILE")]
+    catalogs: Vec<PathBuf>,
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -56,11 +59,11 @@ struct Document {
 
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
-        let Self { paths, from, class, upstream, through, kind, facts, format, output } = self;
+        let Self { paths, from, class, upstream, through, kind, facts, catalogs, format, output } = self;
         if from.is_empty() && class.is_empty() {
             return Err(Error::new(ErrorKind::Usage, "where to start? name assets with --from or data with --class"));
         }
-        let assessor = facts.iter().fold(super::assessor(), |assessor, file| assessor.facts(file));
+        let assessor = facts.iter().fold(super::assessor(&catalogs)?, |assessor, file| assessor.facts(file));
         let discovery = assessor.discover(&paths)?;
         for id in from.iter().filter(|id| discovery.inventory.get(id.as_str()).is_none()) {
             super::warn(&format!("nothing in the estate has the id {id}"));

@@ -15,6 +15,7 @@ use crate::asset::{Error, ErrorKind, Result};
 use crate::discover::{Discoverer, Progress};
 
 mod assess;
+mod collect;
 mod completions;
 mod detect;
 mod diff;
@@ -47,6 +48,7 @@ enum Command {
     Diff(diff::Args),
     History(history::Args),
     Init(init::Args),
+    Collect(collect::Args),
     Schema(schema::Args),
     Completions(completions::Args),
 }
@@ -83,6 +85,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Diff(args) => args.run(),
         Command::History(args) => args.run(),
         Command::Init(args) => args.run(),
+        Command::Collect(args) => args.run(),
         Command::Schema(args) => args.run(),
         Command::Completions(args) => args.run(),
     };
@@ -97,10 +100,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
-/// An assessor that shows its progress where standard error is a terminal.
-fn assessor() -> Assessor {
+/// An assessor that knows these catalogues, and shows its progress where standard error is a terminal.
+fn assessor(catalogs: &[PathBuf]) -> Result<Assessor> {
+    let mut discoverer = Discoverer::new();
+    for path in catalogs {
+        discoverer = discoverer.catalog(path.display().to_string(), input(path)?)?;
+    }
     if !io::stderr().is_terminal() {
-        return Assessor::new();
+        return Ok(Assessor::new().discoverer(discoverer));
     }
     let style = "{bar:24} {pos}/{len} files  {msg}";
     let bar =
@@ -113,7 +120,7 @@ fn assessor() -> Assessor {
             bar.finish_and_clear();
         }
     };
-    Assessor::new().discoverer(Discoverer::new().on_progress(tell))
+    Ok(Assessor::new().discoverer(discoverer.on_progress(tell)))
 }
 
 /// A line on standard error. Messages quote file names and input, so they are made safe for a terminal.

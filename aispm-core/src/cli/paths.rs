@@ -28,6 +28,9 @@ pub(super) struct Args {
     /// Declared facts, instead of aispm.yaml at the root of what is read
     #[arg(long, value_name = "FILE")]
     facts: Option<PathBuf>,
+    /// Also know the AI services, packages and model servers of this file; may be given several times
+    #[arg(long = "catalog", value_name = "FILE")]
+    catalogs: Vec<PathBuf>,
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -63,7 +66,7 @@ impl Args {
             k: self.k,
             ..Query::default()
         };
-        let assessor = self.facts.iter().fold(super::assessor(), |assessor, file| assessor.facts(file));
+        let assessor = self.facts.iter().fold(super::assessor(&self.catalogs)?, |assessor, file| assessor.facts(file));
         let (discovery, solution) = assessor.trace(&self.paths, &query)?;
         let exit = match (discovery.files.is_empty() && !discovery.incomplete.is_empty(), solution.paths.is_empty()) {
             (true, _) => Exit::Unreliable,

@@ -21,6 +21,7 @@ type Row = (&'static str, fn() -> Schema);
 /// configurations are what people write.
 const SCHEMAS: &[Row] = &[
     ("assessment", document::<crate::assess::Assessment>),
+    ("collect", document::<crate::discover::collect::Plan>),
     ("decision", part::<crate::guard::Decision>),
     ("detection", part::<crate::text::Detection>),
     ("diff", document::<crate::report::Diff>),

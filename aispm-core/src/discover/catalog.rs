@@ -1,17 +1,63 @@
 //! The tables under `data/discover/`: AI packages, providers, servers, and what calls in code mean.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::LazyLock;
+use std::ops::Deref;
+use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::asset::{Asset, AssetKind, Authentication, Document, RelationKind, Result};
 
-/// The built-in tables, indexed once.
+/// The built-in tables, indexed once. What has a [`Found`](super::Found) asks its `tables` instead, which also hold what
+/// the caller added.
 pub(super) fn catalog() -> &'static Catalog {
-    static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::builtin);
-    &CATALOG
+    &BUILTIN
+}
+
+static BUILTIN: LazyLock<Tables> = LazyLock::new(|| Tables(Arc::new(Catalog::builtin())));
+
+/// The tables of one run: the built-in ones, unless the caller adds to them. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Tables(Arc<Catalog>);
+
+impl Default for Tables {
+    fn default() -> Self {
+        BUILTIN.clone()
+    }
+}
+
+impl Deref for Tables {
+    type Target = Catalog;
+
+    fn deref(&self) -> &Catalog {
+        &self.0
+    }
+}
+
+impl Tables {
+    /// Whether nothing was added.
+    pub(super) fn is_builtin(&self) -> bool {
+        Arc::ptr_eq(&self.0, &BUILTIN.0)
+    }
+
+    /// The built-in tables with what these files, by name and text, add: the last one counts first.
+    pub(super) fn extended(files: &[(String, String)]) -> Result<Self> {
+        let mut catalog = Catalog::builtin();
+        for (name, text) in files {
+            catalog.add(Document::config(name, text)?);
+        }
+        Ok(Self(Arc::new(catalog)))
+    }
+}
+
+/// What a user's file adds: the built-in tables' own shapes, by the names of their files.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Additions {
+    ai_providers: Vec<Provider>,
+    ai_packages: PackagesFile,
+    model_servers: Servers,
 }
 
 /// Every table.
@@ -63,20 +109,18 @@ impl Catalog {
         self.packages.ambiguous.get(import).map(Vec::as_slice)
     }
 
-    /// The tables with the user's own AI services: YAML in the shape of `ai_providers.yaml`. An entry of a known name
-    /// adds to it, any other comes before the built-in ones. Errors name file and line.
-    #[cfg_attr(not(test), allow(dead_code, reason = "the option that passes the user's file comes with the limits"))]
-    pub(super) fn extended(path: &str, text: &str) -> Result<Self> {
-        let mut entries: Vec<Provider> = Document::config(path, text)?;
-        let mut catalog = Self::builtin();
-        for known in std::mem::take(&mut catalog.providers.all) {
+    /// Adds a user's own: a service of a known name adds to that one, anything else comes before what is known.
+    fn add(&mut self, additions: Additions) {
+        let Additions { ai_providers: mut entries, ai_packages, model_servers } = additions;
+        for known in std::mem::take(&mut self.providers.all) {
             match entries.iter_mut().find(|entry| entry.name == known.name) {
                 Some(entry) => entry.extend(known),
                 None => entries.push(known),
             }
         }
-        catalog.providers = Providers::index(entries);
-        Ok(catalog)
+        self.providers = Providers::index(entries);
+        self.packages.add(Packages::index(ai_packages));
+        self.servers.add(model_servers);
     }
 
     /// Every provider.
@@ -140,7 +184,7 @@ struct Packages {
 
 /// The file's shape: ecosystem → role → names.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 struct PackagesFile {
     packages: BTreeMap<String, BTreeMap<String, Vec<String>>>,
     imports: HashMap<String, String>,
@@ -164,6 +208,16 @@ impl Packages {
             }
         }
         index
+    }
+
+    /// Adds what another index knows, before what this one does.
+    fn add(&mut self, other: Self) {
+        let Self { exact, mut prefixes, imports, ambiguous } = other;
+        self.exact.extend(exact);
+        prefixes.append(&mut self.prefixes);
+        self.prefixes = prefixes;
+        self.imports.extend(imports);
+        self.ambiguous.extend(ambiguous);
     }
 
     fn role(&self, ecosystem: &str, name: &str) -> Option<&str> {
@@ -351,7 +405,7 @@ impl Provider {
 
 /// Model servers and the flags they share.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Servers {
     pub(super) servers: Vec<Server>,
     pub(super) model_flags: HashSet<String>,
@@ -361,6 +415,21 @@ pub(super) struct Servers {
     pub(super) revision_env: HashSet<String>,
     pub(super) output_words: HashSet<String>,
     pub(super) train_words: HashSet<String>,
+}
+
+impl Servers {
+    /// Adds others, before those it knows.
+    fn add(&mut self, other: Self) {
+        let Self { servers, model_flags, model_env, model_commands, revision_flags, .. } = other;
+        self.servers.splice(0..0, servers);
+        self.model_flags.extend(model_flags);
+        self.model_env.extend(model_env);
+        self.model_commands.extend(model_commands);
+        self.revision_flags.extend(revision_flags);
+        self.revision_env.extend(other.revision_env);
+        self.output_words.extend(other.output_words);
+        self.train_words.extend(other.train_words);
+    }
 }
 
 /// One kind of AI container.
@@ -557,12 +626,24 @@ mod tests {
 
     #[test]
     fn a_catalogue_of_ones_own() {
-        let text = "- { name: Acme AI, hosts: [llm.acme.test], category: api }\n- { name: OpenAI, hosts: [openai.acme.test] }\n";
-        let catalog = Catalog::extended("own.yaml", text).unwrap();
-        let id = |host: &str| catalog.provider_by_host(host).map(Provider::id);
+        let file = |text: &str| Tables::extended(&[("own.yaml".to_owned(), text.to_owned())]);
+        let tables = file(
+            "ai_providers:\n- { name: Acme AI, hosts: [llm.acme.test], category: api }\n- { name: OpenAI, hosts: [openai.acme.test] }\n\
+             ai_packages:\n  packages:\n    pypi: { sdk: [acme-llm, openai] }\n  imports: { acmellm: acme-llm }\n\
+             model_servers:\n  servers:\n  - { name: Acme Server, images: [acme/vllm], role: server }\n  model_flags: [--acme-model]\n",
+        )
+        .unwrap();
+        let id = |host: &str| tables.provider_by_host(host).map(Provider::id);
         assert_eq!(id("llm.acme.test").as_deref(), Some("ai-provider:acme-ai"));
         assert_eq!(id("openai.acme.test"), id("api.openai.com"));
-        let error = Catalog::extended("own.yaml", "- name: Acme\n- name: Other\n  hots: [x]\n").unwrap_err();
-        assert!(error.to_string().contains("own.yaml") && error.line == Some(3), "{error} {:?}", error.line);
+        assert_eq!(tables.python_import("acmellm.chat").as_deref(), Some("acme-llm"));
+        assert_eq!(tables.package_role("pypi", "langchain"), Some("agent"));
+        assert_eq!(tables.servers.servers[0].name, "Acme Server");
+        assert!(tables.servers.model_flags.contains("--acme-model") && tables.servers.model_flags.contains("--model"));
+        // nothing of it is left for others
+        assert_eq!(Tables::default().package_role("pypi", "acme-llm"), None);
+        let error = file("ai_providers:\n- name: Acme\n- name: Other\n  hots: [x]\n").unwrap_err();
+        assert!(error.to_string().contains("own.yaml") && error.line == Some(4), "{error} {:?}", error.line);
+        assert!(file("providers: []").unwrap_err().to_string().contains("ai_providers"));
     }
 }

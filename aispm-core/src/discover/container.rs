@@ -1,6 +1,6 @@
 //! What a container runs, wherever it was described: Kubernetes, compose, Dockerfile.
 
-use super::catalog::{Server, ServerRole, catalog};
+use super::catalog::{Catalog, Server, ServerRole, catalog};
 use super::format::Found;
 use super::model_ref;
 use crate::asset::{Asset, AssetKind, Authentication, Evidence, ModelType, RelationKind};
@@ -32,7 +32,8 @@ impl Container {
             }
         }
         let settings = self.settings();
-        let server = self.server(&settings);
+        let tables = found.tables.clone();
+        let server = self.server(&tables, &settings);
         if let Some(server) = server {
             recognise(owner, server);
             if let Some(authentication) = self.authentication(server, &settings) {
@@ -78,8 +79,8 @@ impl Container {
         settings
     }
 
-    fn server(&self, settings: &[Setting<'_>]) -> Option<&'static Server> {
-        let servers = &catalog().servers.servers;
+    fn server<'t>(&self, tables: &'t Catalog, settings: &[Setting<'_>]) -> Option<&'t Server> {
+        let servers = &tables.servers.servers;
         let line = command_line(settings);
         let by_command = || servers.iter().find(|s| s.commands.iter().any(|command| contains_words(&line, command)));
         let by_image = || {
@@ -121,7 +122,8 @@ impl Container {
         settings: &[Setting<'_>],
         found: &mut Found,
     ) -> Vec<String> {
-        let table = &catalog().servers;
+        let tables = found.tables.clone();
+        let table = &tables.servers;
         let mut named: Vec<(&str, &Evidence)> = settings
             .iter()
             .filter(|s| if s.variable { table.model_env.contains(s.name) } else { table.model_flags.contains(s.name) })
@@ -184,10 +186,10 @@ impl Container {
 
     /// AI services that variables and addresses point to.
     fn providers(&self, owner: &mut Asset, settings: &[Setting<'_>], found: &mut Found) {
+        let tables = found.tables.clone();
         for setting in settings {
-            let by_env = setting.variable.then(|| catalog().provider_by_env(setting.name)).flatten();
-            let by_host =
-                || catalog().provider_by_host(&model_ref::host(setting.value.filter(|v| v.contains("://"))?)?);
+            let by_env = setting.variable.then(|| tables.provider_by_env(setting.name)).flatten();
+            let by_host = || tables.provider_by_host(&model_ref::host(setting.value.filter(|v| v.contains("://"))?)?);
             if let Some(provider) = by_env.or_else(by_host) {
                 owner.ai = true;
                 append(owner, "ai_settings", setting.name);
@@ -216,7 +218,7 @@ impl Container {
             };
             for uri in setting.value.map(model_ref::bucket_uris).into_iter().flatten() {
                 let Some(bucket) = model_ref::bucket(uri) else { continue };
-                let written = destination || mentions(setting.name, &catalog().servers.output_words);
+                let written = destination || mentions(setting.name, &found.tables.servers.output_words);
                 let verb = if written { RelationKind::Writes } else { RelationKind::Reads };
                 found.relate(owner.id.as_str(), verb, bucket.id.as_str(), setting.evidence);
                 let model = models.iter().any(|model| model == uri.trim_end_matches('/'));
@@ -255,8 +257,9 @@ impl Container {
     /// Whether the command line or a variable's name says that this trains something.
     pub(super) fn trains(&self) -> bool {
         let settings = self.settings();
-        let words = &catalog().servers.train_words;
-        let server = self.server(&settings);
+        let tables = catalog();
+        let words = &tables.servers.train_words;
+        let server = self.server(tables, &settings);
         if server.is_some_and(|server| server.role == ServerRole::Loader) {
             return false;
         }

@@ -1,6 +1,5 @@
 //! `.env` files: which AI services their variables are for. Values are never kept.
 
-use super::catalog::catalog;
 use super::format::{Found, Source, Textual};
 use super::model_ref;
 use super::package::project;
@@ -16,12 +15,13 @@ const DOTENV: Textual = Textual {
 };
 
 fn read(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
+    let tables = found.tables.clone();
     for (i, line) in source.text.lines().enumerate() {
         let line = line.trim().trim_start_matches("export ");
         let Some((name, value)) = line.split_once('=').filter(|_| !line.starts_with('#')) else { continue };
         let name = name.trim();
         let host = || model_ref::host(value.trim().trim_matches(['"', '\'']).split_once("://")?.1);
-        let provider = catalog().provider_by_env(name).or_else(|| catalog().provider_by_host(&host()?));
+        let provider = tables.provider_by_env(name).or_else(|| tables.provider_by_host(&host()?));
         if let Some(provider) = provider {
             let evidence = source.line(i as u64 + 1).excerpt(name);
             let (owner, asset) = (project(source.path, found), provider.asset());

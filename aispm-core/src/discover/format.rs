@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::catalog::Tables;
 use super::walk::{Tree, file_name};
 use super::{
     ai_native, aws, azure, code, csv, data_plane, docker, dotenv, envelope, external, gcp, hcl, kubernetes, mcp,
@@ -20,6 +21,8 @@ pub(crate) struct Found {
     pub(crate) events: Vec<Event>,
     /// How the files of this run lie to each other.
     pub(crate) tree: Arc<Tree>,
+    /// What is known of AI services, packages and servers in this run.
+    pub(super) tables: Tables,
     /// Why a document that parses is not the whole of what it lists, if so.
     pub(crate) cut: Option<Error>,
     /// Terraform configuration, whose values other files help to tell; see [`hcl::join`].
@@ -52,7 +55,7 @@ impl Found {
 
     /// An empty one, for another part of the same file.
     pub(super) fn beside(&self) -> Self {
-        Self { tree: Arc::clone(&self.tree), ..Self::default() }
+        Self { tree: Arc::clone(&self.tree), tables: self.tables.clone(), ..Self::default() }
     }
 
     /// Adds what another part of the same file gave.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::asset::{Event, Inventory};
+use crate::asset::{Event, Inventory, Result};
 
 mod ai_native;
 mod at;
@@ -17,6 +17,7 @@ mod aws;
 mod azure;
 mod catalog;
 mod code;
+pub mod collect;
 mod container;
 mod conversation;
 mod csv;
@@ -37,6 +38,7 @@ mod link;
 mod mcp;
 mod model_file;
 mod model_ref;
+mod own;
 mod ownership;
 mod package;
 mod packed;
@@ -133,6 +135,9 @@ pub fn discover<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Discovery
 pub struct Discoverer {
     limits: Limits,
     listener: progress::Listener,
+    /// The caller's own tables, by name and text, and what they and the built-in ones give together.
+    added: Vec<(String, String)>,
+    tables: catalog::Tables,
 }
 
 impl Discoverer {
@@ -154,6 +159,20 @@ impl Discoverer {
     pub fn on_progress(mut self, tell: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.listener = progress::Listener(Some(Arc::new(tell)));
         self
+    }
+
+    /// Adds AI services, packages and model servers that the built-in tables do not know; may be called several times.
+    ///
+    /// YAML with `ai_providers`, `ai_packages` and `model_servers`, each in the shape of the built-in table of that name.
+    /// `name` is what errors call the text, as a rule its path.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::asset::ErrorKind::Invalid) and
+    /// [`ErrorKind::Malformed`](crate::asset::ErrorKind::Malformed), with the line, for what is not of that shape.
+    pub fn catalog(mut self, name: impl Into<String>, text: impl Into<String>) -> Result<Self> {
+        self.added.push((name.into(), text.into()));
+        self.tables = catalog::Tables::extended(&self.added)?;
+        Ok(self)
     }
 
     /// Reads files and folders in parallel; paths that do not exist are reported under `incomplete`, never lost.
@@ -189,7 +208,7 @@ impl Discoverer {
         read: impl FnOnce(&read::Reader<'_>, &mut (dyn FnMut(read::Outcome) + Send)),
     ) {
         let meter = progress::Meter::new(self.listener.clone(), files);
-        let reader = read::Reader { limits: &self.limits, tree: Arc::new(tree), meter: &meter };
+        let reader = read::Reader { limits: &self.limits, tree: Arc::new(tree), tables: &self.tables, meter: &meter };
         let mut configuration = Vec::new();
         read(&reader, &mut |mut outcome: read::Outcome| {
             configuration.append(&mut outcome.found.configuration);
@@ -197,6 +216,7 @@ impl Discoverer {
         });
         hcl::join(&configuration, discovery);
         link::join(discovery);
+        own::join(&self.tables, &mut discovery.inventory);
     }
 }
 

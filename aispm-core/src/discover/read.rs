@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::catalog::Tables;
 use super::decode::decode;
 use super::format::{Found, Source, TEXTUAL, critical, dispatch_owned};
 use super::progress::Meter;
@@ -45,6 +46,7 @@ const WINDOW_BYTES: u64 = 64 << 20;
 pub(super) struct Reader<'a> {
     pub(super) limits: &'a Limits,
     pub(super) tree: Arc<Tree>,
+    pub(super) tables: &'a Tables,
     pub(super) meter: &'a Meter,
 }
 
@@ -79,6 +81,7 @@ impl Reader<'_> {
     fn read(&self, file: &Path) -> Outcome {
         let mut outcome = Outcome { path: file.display().to_string(), ..Outcome::default() };
         outcome.found.tree = Arc::clone(&self.tree);
+        outcome.found.tables = self.tables.clone();
         match self.load(file, &mut outcome.found) {
             Ok(Loaded::Whole(bytes)) => {
                 self.meter.read(0, bytes.len() as u64);

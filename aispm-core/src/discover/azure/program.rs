@@ -8,7 +8,6 @@ use super::setting;
 use super::table::ResourceType;
 use crate::asset::{Asset, AssetKind, RelationKind, pointer_key};
 use crate::discover::Found;
-use crate::discover::catalog::catalog;
 use crate::discover::container::{Container, append};
 use crate::discover::model_ref;
 
@@ -111,7 +110,7 @@ fn uses(resource: &Resource<'_>, asset: &mut Asset, text: &str, place: &str, fou
         if let Some(end) = end::url(text) {
             link(asset.id.as_str(), RelationKind::RetrievesFrom, false, end, &evidence, found);
         }
-    } else if catalog().provider_by_host(&host).is_some() {
+    } else if found.tables.provider_by_host(&host).is_some() {
         asset.ai = true;
         append(asset, "ai_endpoints", &host);
         if let Some(end) = end::url(&format!("https://{host}")) {

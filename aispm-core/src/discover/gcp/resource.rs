@@ -10,7 +10,6 @@ use crate::asset::{
     Asset, AssetId, AssetKind, Authentication, Document, Evidence, Exposure, ModelType, OwnerSource, RelationKind,
     pointer_key,
 };
-use crate::discover::catalog::catalog;
 use crate::discover::container::{self, Container};
 use crate::discover::kubernetes::internet;
 use crate::discover::label::label;
@@ -259,9 +258,10 @@ impl Resource<'_> {
         if self.data.get("state").is_some_and(|state| state == "DISABLED") {
             return;
         }
+        let tables = found.tables.clone();
         for (pointer, host) in known.hosts.iter().flat_map(|path| path.texts(self.data)) {
             asset.ai |= table().is_ai_service(host);
-            if let Some(provider) = catalog().provider_by_host(host) {
+            if let Some(provider) = tables.provider_by_host(host) {
                 self.relate(asset, RelationKind::Uses, provider.asset(), &pointer, host, found);
             }
         }

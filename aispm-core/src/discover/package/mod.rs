@@ -17,7 +17,7 @@ use self::nuget::{NUGET_LOCK, NUGET_PROJECT};
 use self::python::{REQUIREMENTS, SETUP};
 use self::ruby::{GEMFILE, GEMFILE_LOCK};
 use self::toml_file::{CARGO, GO_MOD, PIPFILE, PYPROJECT};
-use super::catalog::catalog;
+use super::catalog::{Catalog, catalog};
 use super::format::{Found, Structured, Textual};
 use super::walk::folder_name;
 use crate::asset::{Asset, AssetKind, Evidence, RelationKind};
@@ -131,16 +131,21 @@ impl Reference {
     }
 
     /// What an AI package is for; packages of conda are known by their names on PyPI.
-    pub(super) fn role(&self) -> Option<&'static str> {
+    pub(super) fn role<'t>(&self, tables: &'t Catalog) -> Option<&'t str> {
         let name = self.name.to_ascii_lowercase();
         match self.ecosystem {
-            "conda" => catalog().package_role("conda", &name).or_else(|| catalog().package_role("pypi", &name)),
-            ecosystem => catalog().package_role(ecosystem, &name),
+            "conda" => tables.package_role("conda", &name).or_else(|| tables.package_role("pypi", &name)),
+            ecosystem => tables.package_role(ecosystem, &name),
         }
     }
 
     /// This package as an asset.
     pub(super) fn asset(&self) -> Asset {
+        self.asset_by(catalog())
+    }
+
+    /// This package as an asset, AI where these tables say so.
+    pub(super) fn asset_by(&self, tables: &Catalog) -> Asset {
         let mut id = format!("pkg:{}/{}", self.ecosystem, self.name.replacen('@', "%40", 1));
         if let Some(version) = &self.exact {
             id.push('@');
@@ -148,7 +153,7 @@ impl Reference {
         }
         let mut asset = Asset::new(id, AssetKind::Package, &self.name).with("package", self.name.as_str());
         asset.properties.insert("ecosystem".into(), self.ecosystem.into());
-        if let Some(role) = self.role() {
+        if let Some(role) = self.role(tables) {
             asset.ai = true;
             asset.properties.insert("role".into(), role.into());
         }
@@ -170,7 +175,7 @@ impl Reference {
 
 /// Adds a package that the project of `path` depends on.
 pub(super) fn depend(path: &str, reference: &Reference, evidence: &Evidence, found: &mut Found) {
-    let package = reference.asset().seen(evidence.clone().excerpt(format!(
+    let package = reference.asset_by(&found.tables).seen(evidence.clone().excerpt(format!(
         "{} {}",
         reference.name,
         reference.written.as_deref().unwrap_or_default()

@@ -26,6 +26,10 @@ const FILES: &[(&str, &str)] = &[
     ("env/.env", "ACME_TOKEN=x\n"),
     ("py/requirements.txt", "acme-llm==1.2.0\n"),
     ("lock/uv.lock", "version = 1\n\n[[package]]\nname = \"acme-llm\"\nversion = \"1.2.0\"\n"),
+    (
+        "logs/dns.log",
+        "2025-01-01T00:00:00Z host named: client @0x1 10.0.0.7#5353 (llm.acme.test): query: llm.acme.test IN A +\n",
+    ),
     ("js/package.json", r#"{"name": "a", "dependencies": {"@acme/llm-client": "1.0.0"}}"#),
     (
         "k8s/pod.yaml",
@@ -50,7 +54,7 @@ fn readers_know_what_the_caller_added() {
     let discovery = Discoverer::new().catalog("own.yaml", CATALOG).unwrap().run([folder.path()]);
     let get = |id: &str| discovery.inventory.get(id).cloned().unwrap_or_else(|| unreachable!("{id}"));
     let provider = get("ai-provider:acme-ai");
-    assert_eq!(discovery.inventory.incoming(provider.id.as_str()).count(), 2, "by variable and by address");
+    assert_eq!(discovery.inventory.incoming(provider.id.as_str()).count(), 3, "by variable, address and traffic");
     assert!(get("pkg:pypi/acme-llm@1.2.0").ai && get("pkg:npm/%40acme/llm-client@1.0.0").ai);
     let text = |asset: &Asset, key: &str| asset.properties.get(key).and_then(|v| v.as_str()).map(str::to_owned);
     assert_eq!(text(&get("k8s://cluster/n/Pod/p"), "model_server").as_deref(), Some("Acme Server"));

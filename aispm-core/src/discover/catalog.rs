@@ -109,11 +109,6 @@ impl Catalog {
         self.packages.ambiguous.get(import).map(Vec::as_slice)
     }
 
-    /// Every provider.
-    pub(super) fn providers(&self) -> &[Provider] {
-        &self.providers.all
-    }
-
     /// Adds a user's own: a service of a known name adds to that one, anything else comes before what is known.
     fn add(&mut self, additions: Additions) {
         let Additions { ai_providers: mut entries, ai_packages, model_servers } = additions;
@@ -126,6 +121,11 @@ impl Catalog {
         self.providers = Providers::index(entries);
         self.packages.add(Packages::index(ai_packages));
         self.servers.add(model_servers);
+    }
+
+    /// Every provider.
+    pub(super) fn providers(&self) -> &[Provider] {
+        &self.providers.all
     }
 
     /// The service behind a host that programs call, as in `api.openai.com`.

@@ -208,8 +208,7 @@ impl Discoverer {
         read: impl FnOnce(&read::Reader<'_>, &mut (dyn FnMut(read::Outcome) + Send)),
     ) {
         let meter = progress::Meter::new(self.listener.clone(), files);
-        let tree = Arc::new(tree);
-        let reader = read::Reader { limits: &self.limits, tree, tables: &self.tables, meter: &meter };
+        let reader = read::Reader { limits: &self.limits, tree: Arc::new(tree), tables: &self.tables, meter: &meter };
         let mut configuration = Vec::new();
         read(&reader, &mut |mut outcome: read::Outcome| {
             configuration.append(&mut outcome.found.configuration);

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::names::{add, labelled, table, tag};
 use crate::asset::{Asset, AssetKind, Document, Evidence, OwnerClaim, OwnerSource, RelationKind};
 use crate::discover::at::{first, has, items, keep, text, texts};
-use crate::discover::catalog::catalog;
+use crate::discover::catalog::Provider;
 use crate::discover::format::{Found, Structured};
 use crate::discover::resource;
 
@@ -330,8 +330,8 @@ fn endpoint(document: &Document, found: &mut Found) {
             first(served, &["/entity_name", "/model_name"]),
         ) {
             (Some(name), _) => {
-                if let Some(provider) = catalog().provider_by_model(name) {
-                    let provider = provider.asset().seen(evidence.clone());
+                if let Some(provider) = found.tables.provider_by_model(name).map(Provider::asset) {
+                    let provider = provider.seen(evidence.clone());
                     found.relate(&id, RelationKind::Uses, provider.id.as_str(), &evidence);
                     found.inventory.add(provider);
                 }

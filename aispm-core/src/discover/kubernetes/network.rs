@@ -221,13 +221,14 @@ pub(super) fn outside(object: &Object<'_>, found: &mut Found) {
     let asset = object.asset(AssetKind::Resource);
     let id = asset.id.to_string();
     found.inventory.add(asset);
+    let tables = found.tables.clone();
     let hosts = at_path(object.value, "spec/hosts/*").into_iter();
     for (pointer, host) in hosts.chain(at_path(object.value, "spec/endpoints/*/fqdn/hostname")) {
         let Some(host) = host.as_str() else { continue };
         if let Some(asset) = found.inventory.get_mut(&id) {
             append(asset, "hosts", host);
         }
-        if let Some(provider) = catalog().provider_by_host(host) {
+        if let Some(provider) = tables.provider_by_host(host) {
             object.relate(&id, RelationKind::Uses, provider.asset(), &object.at(&pointer).excerpt(host), found);
         }
     }

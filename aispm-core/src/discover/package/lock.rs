@@ -57,7 +57,7 @@ impl<'a> Lock<'a> {
         self.ai = true;
         let evidence = evidence();
         let version = reference.written.as_deref().unwrap_or_default();
-        let mut package = reference.asset().with("locked", true);
+        let mut package = reference.asset_by(&found.tables).with("locked", true);
         package.provenance.digests.extend(integrity.and_then(digest));
         found.relate(&project_id(self.path, found), RelationKind::Uses, package.id.as_str(), &evidence);
         found.inventory.add(project(self.path, found).seen(evidence.clone().excerpt(&reference.name)));

@@ -145,7 +145,7 @@ impl Reference {
     }
 
     /// This package as an asset, AI where these tables say so.
-    fn asset_by(&self, tables: &Catalog) -> Asset {
+    pub(super) fn asset_by(&self, tables: &Catalog) -> Asset {
         let mut id = format!("pkg:{}/{}", self.ecosystem, self.name.replacen('@', "%40", 1));
         if let Some(version) = &self.exact {
             id.push('@');

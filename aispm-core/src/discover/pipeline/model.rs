@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 use super::shell::{commands, flag, positional};
 use super::table::{Does, Rule, TargetKind, rules};
 use crate::asset::{Asset, AssetKind, Evidence, RelationKind};
-use crate::discover::catalog::catalog;
 use crate::discover::code;
 use crate::discover::container::{Container, append, known_image};
 use crate::discover::docker::filled;
@@ -113,8 +112,9 @@ impl Pipeline {
             self.variables.entry(name.to_owned()).or_insert_with(|| value.to_owned());
             self.identity(name, value, evidence, found);
         }
-        let host = || catalog().provider_by_host(&model_ref::host(value.filter(|v| v.contains("://"))?)?);
-        if let Some(provider) = catalog().provider_by_env(name).or_else(host) {
+        let tables = found.tables.clone();
+        let host = || tables.provider_by_host(&model_ref::host(value.filter(|v| v.contains("://"))?)?);
+        if let Some(provider) = tables.provider_by_env(name).or_else(host) {
             self.asset.ai = true;
             let provider = provider.asset();
             found.relate(self.asset.id.as_str(), RelationKind::Uses, provider.id.as_str(), evidence);
@@ -230,7 +230,7 @@ impl Pipeline {
             // only the packages that are AI make the pipeline so
             let ai = words.iter().skip(2).any(|word| {
                 let name = word.split(['=', '<', '>', '[', '~', '!', '@']).next().unwrap_or(word).to_ascii_lowercase();
-                catalog().package_role("pypi", &name.replace('_', "-")).is_some()
+                found.tables.package_role("pypi", &name.replace('_', "-")).is_some()
             });
             self.asset.ai |= ai && found.inventory.len() >= before;
         }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::asset::{Asset, AssetKind, Document, Evidence, RelationKind};
-use crate::discover::catalog::{Provider, catalog};
+use crate::discover::catalog::{Catalog, Provider, catalog};
 use crate::discover::format::{Found, Structured};
 use crate::discover::model_ref;
 use crate::discover::telemetry::shape::{Role, Shape, Shapes};
@@ -90,14 +90,14 @@ impl<'a> App<'a> {
     }
 
     /// The AI service that its home or its name tells.
-    fn provider(&self) -> Option<&'static Provider> {
-        let by_home = || catalog().service_by_host(&model_ref::host(self.homepage?)?);
-        let by_name = |name: &str| catalog().provider_by_title(&name.replace('-', " "));
+    fn provider<'t>(&self, tables: &'t Catalog) -> Option<&'t Provider> {
+        let by_home = || tables.service_by_host(&model_ref::host(self.homepage?)?);
+        let by_name = |name: &str| tables.provider_by_title(&name.replace('-', " "));
         by_home().or_else(|| by_name(self.name?)).or_else(|| by_name(self.publisher?))
     }
 
     fn is_ai(&self) -> bool {
-        self.provider().is_some()
+        self.provider(catalog()).is_some()
     }
 
     /// `oauth-app:CLIENT`, its object in the directory, or the product and a name.
@@ -126,7 +126,8 @@ impl<'a> App<'a> {
     fn tell(&self, evidence: &Evidence, found: &mut Found) {
         let Some(mut asset) = self.asset() else { return };
         let id = asset.id.to_string();
-        if let Some(provider) = self.provider() {
+        let tables = found.tables.clone();
+        if let Some(provider) = self.provider(&tables) {
             asset.ai = true;
             asset.properties.insert("provider".into(), provider.name.as_str().into());
             found.relate(&id, RelationKind::Uses, &provider.id(), evidence);

@@ -4,7 +4,6 @@
 use serde_json::Value;
 
 use crate::asset::{Asset, AssetKind, Authentication, Document, Evidence, RelationKind, pointer_key};
-use crate::discover::catalog::catalog;
 use crate::discover::format::{Found, Structured};
 use crate::discover::model_ref;
 use crate::discover::telemetry::traffic::{Address, Target, add, note_of};
@@ -98,9 +97,10 @@ impl Gateway {
         evidence: &Evidence,
         found: &mut Found,
     ) {
-        let by_name = || provider.and_then(|name| catalog().provider_by_name(name)).map(Target::provider);
-        let by_model = || model.and_then(|name| catalog().provider_by_model(name)).map(Target::provider);
-        let by_url = || Target::of(Address { path: "/v1/chat/completions", ..Address::url(url?) });
+        let tables = found.tables.clone();
+        let by_name = || provider.and_then(|name| tables.provider_by_name(name)).map(Target::provider);
+        let by_model = || model.and_then(|name| tables.provider_by_model(name)).map(Target::provider);
+        let by_url = || Target::of(&tables, Address { path: "/v1/chat/completions", ..Address::url(url?) });
         let target = by_url().or_else(by_name).or_else(by_model).unwrap_or_default();
         let to = target.id();
         let name = target.known().map(|provider| provider.name.clone());
@@ -158,13 +158,14 @@ fn litellm(document: &Document, found: &mut Found) {
         }
     }
     add(asset, &document.evidence("/model_list").excerpt("LiteLLM"), found);
+    let tables = found.tables.clone();
     for (i, entry) in list(config, "model_list") {
         let Some(parameters) = entry.get("litellm_params") else { continue };
         let text = |key: &str| parameters.get(key).and_then(Value::as_str);
         let Some(model) = text("model") else { continue };
         let evidence = document.evidence(&format!("/model_list/{i}/litellm_params/model")).excerpt(model);
         let (provider, name) = match model.split_once('/') {
-            Some((provider, name)) if catalog().provider_by_name(provider).is_some() || is_own_prefix(provider) => {
+            Some((provider, name)) if tables.provider_by_name(provider).is_some() || is_own_prefix(provider) => {
                 (Some(provider), name)
             }
             _ => (text("custom_llm_provider"), model),
@@ -197,7 +198,7 @@ fn litellm(document: &Document, found: &mut Found) {
     }
     for key in ["success_callback", "failure_callback", "callbacks"] {
         for name in settings(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-            if let Some(provider) = catalog().provider_by_name(name) {
+            if let Some(provider) = tables.provider_by_name(name) {
                 let evidence = document.evidence(&format!("/litellm_settings/{key}")).excerpt(name);
                 found.relate(&gateway.id, RelationKind::LogsTo, &provider.id(), &evidence);
                 add(provider.asset(), &evidence, found);
@@ -378,7 +379,8 @@ fn cloudflare(document: &Document, found: &mut Found) {
     }
     let guarded = row.get("authentication").and_then(Value::as_bool);
     asset.authentication = guarded.map(|guarded| if guarded { Authentication::Key } else { Authentication::None });
-    if let Some(provider) = catalog().provider_by_name("cloudflare") {
+    let tables = found.tables.clone();
+    if let Some(provider) = tables.provider_by_name("cloudflare") {
         found.relate(asset.id.as_str(), RelationKind::Uses, &provider.id(), &evidence);
         add(provider.asset(), &evidence, found);
     }

@@ -67,9 +67,10 @@ impl<'a> Request<'a> {
 
 fn read(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
     let server = format!("file:{}", source.path);
+    let tables = found.tables.clone();
     for (i, line) in source.text.lines().enumerate() {
         let Some(request) = Request::of(line) else { continue };
-        let Some(target) = Target::of(request.address(&server)) else { continue };
+        let Some(target) = Target::of(&tables, request.address(&server)) else { continue };
         let Some(caller) = (Caller { ip: request.ip, ..Caller::default() }).asset() else { continue };
         let path = request.url.split('?').next().unwrap_or_default();
         let evidence = source.line(i as u64 + 1).excerpt(path);

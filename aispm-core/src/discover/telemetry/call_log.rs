@@ -6,7 +6,6 @@ use super::shape::{Role, tables};
 use super::time;
 use super::traffic::{Address, Call, Caller, Target, add, count, note_of};
 use crate::asset::{Asset, AssetKind, Document, RelationKind};
-use crate::discover::catalog::catalog;
 use crate::discover::conversation;
 use crate::discover::format::{Found, Structured};
 use crate::discover::walk::file_name;
@@ -30,17 +29,17 @@ fn read(document: &Document, found: &mut Found) {
     let Some(shape) = tables().calls.of(row) else { return };
     let text = |role: Role| shape.text(row, role);
     let evidence = document.evidence("").excerpt(&shape.name);
+    let tables = found.tables.clone();
     let model = text(Role::Model).map(|name| {
         name.split_once('/').map_or(name, |(first, rest)| {
             // a gateway writes `PROVIDER/MODEL`
-            if catalog().provider_by_name(first).is_some() { rest } else { name }
+            if tables.provider_by_name(first).is_some() { rest } else { name }
         })
     });
     let provider = text(Role::Provider).or_else(|| text(Role::Model)?.split_once('/').map(|(first, _)| first));
-    let by_url = || Target::of(Address { path: "/v1/completions", ..Address::url(text(Role::Url)?) });
-    let by_name = || catalog().provider_by_name(provider?).map(Target::provider);
-    let by_model =
-        || catalog().provider_by_model(model?).filter(|_| text(Role::Provider).is_none()).map(Target::provider);
+    let by_url = || Target::of(&tables, Address { path: "/v1/completions", ..Address::url(text(Role::Url)?) });
+    let by_name = || tables.provider_by_name(provider?).map(Target::provider);
+    let by_model = || tables.provider_by_model(model?).filter(|_| text(Role::Provider).is_none()).map(Target::provider);
     let target = by_url().or_else(by_name).or_else(by_model).unwrap_or_default();
     let user = shape.written(row, Role::User).unwrap_or_default();
     let caller = Caller { user: &user, ip: text(Role::Ip).unwrap_or_default(), ..Caller::default() }.asset();

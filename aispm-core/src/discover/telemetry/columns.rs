@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::shape::{Role, tables};
 use super::traffic::{Address, Call, Caller, Target, is_blocked, note_of};
 use crate::asset::Error;
+use crate::discover::catalog::{Catalog, catalog};
 use crate::discover::format::{Found, Source, Textual};
 
 pub(super) const COLUMNS: Textual = Textual {
@@ -14,7 +15,8 @@ pub(super) const COLUMNS: Textual = Textual {
         let layout = Layout::of(source.text).filter(|_| !source.text.starts_with(['{', '<']));
         // a table that anybody may write counts only where it tells of AI
         layout.is_some_and(|layout| {
-            layout.name != TABLE || source.text.lines().any(|line| layout.target(&layout.split.fields(line)).is_some())
+            layout.name != TABLE
+                || source.text.lines().any(|line| layout.target(catalog(), &layout.split.fields(line)).is_some())
         })
     },
     read,
@@ -115,13 +117,14 @@ impl Layout {
     }
 
     /// What AI a line tells of.
-    fn target<'a>(&self, fields: &'a [Cow<'_, str>]) -> Option<Target<'a>> {
+    fn target<'a>(&self, tables: &'a Catalog, fields: &'a [Cow<'_, str>]) -> Option<Target<'a>> {
         let field = |role: Role| self.field(fields, role);
         let (port, path) = (field(Role::Port).parse().ok(), field(Role::Path));
         // Squid's CONNECT has `host:port` where other requests have a URL
-        let by_url = || Target::of(Address { port, ..Address::url(field(Role::Url)) });
-        let by_host = || Target::of(Address { host: field(Role::Host), port, path, ..Address::default() });
-        let by_address = || Target::of(Address { host: field(Role::Address), port, path, ..Address::default() });
+        let by_url = || Target::of(tables, Address { port, ..Address::url(field(Role::Url)) });
+        let by_host = || Target::of(tables, Address { host: field(Role::Host), port, path, ..Address::default() });
+        let by_address =
+            || Target::of(tables, Address { host: field(Role::Address), port, path, ..Address::default() });
         by_url().or_else(by_host).or_else(by_address)
     }
 }
@@ -162,10 +165,11 @@ fn quoted(line: &str, separator: char) -> Vec<Cow<'_, str>> {
 fn read(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
     let Some(layout) = Layout::of(source.text) else { return Ok(()) };
     found.name(layout.name);
+    let tables = found.tables.clone();
     for (i, line) in source.text.lines().enumerate().filter(|(_, line)| !line.starts_with('#')) {
         let fields = layout.split.fields(line);
         let field = |role: Role| layout.field(&fields, role);
-        let Some(target) = layout.target(&fields) else { continue };
+        let Some(target) = layout.target(&tables, &fields) else { continue };
         let caller = Caller {
             ip: field(Role::Ip),
             user: field(Role::User),

@@ -4,7 +4,6 @@
 use serde_json::Value;
 
 use crate::asset::{Asset, AssetKind, Document, RelationKind};
-use crate::discover::catalog::catalog;
 use crate::discover::format::{Found, Structured, dispatch};
 
 pub(super) const RULE: Structured = Structured {
@@ -40,8 +39,8 @@ fn read(document: &Document, found: &mut Found) {
     }
     // `OpenAI.Audit` and `AWS.Bedrock.…` name what the rule watches
     let names = types.into_iter().flatten().filter_map(Value::as_str).chain([id]).flat_map(|name| name.split('.'));
-    let watched =
-        |name: &str| catalog().provider_by_name(name.split("ModelInvocation").next()?).filter(|_| name != "AWS");
+    let tables = found.tables.clone();
+    let watched = |name: &str| tables.provider_by_name(name.split("ModelInvocation").next()?).filter(|_| name != "AWS");
     for provider in names.filter_map(watched) {
         asset.ai = true;
         found.relate(asset.id.as_str(), RelationKind::AppliesTo, &provider.id(), &evidence);

@@ -44,9 +44,10 @@ fn query(line: &str) -> Option<(&str, &str)> {
 }
 
 fn read(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
+    let tables = found.tables.clone();
     for (i, line) in source.text.lines().enumerate() {
         let Some((ip, host)) = query(line) else { continue };
-        let Some(target) = Target::of(Address { host, ..Address::default() }) else { continue };
+        let Some(target) = Target::of(&tables, Address { host, ..Address::default() }) else { continue };
         let Some(caller) = (Caller { ip: ip.trim_matches(['[', ']']), ..Caller::default() }).asset() else { continue };
         let evidence = source.line(i as u64 + 1).excerpt(host);
         let time = line.split(' ').next().filter(|word| word.contains('T') && word.starts_with("20"));

@@ -42,7 +42,8 @@ const CLIENTS: &[(&str, &str, &str)] = &[
 pub(in crate::discover) fn read(document: &Document, pointer: &str, found: &mut Found) -> bool {
     let Some(call) = document.value.pointer(pointer) else { return false };
     let Some((url, key)) = address(call) else { return false };
-    let Some(target) = Target::of(Address::url(url)) else { return false };
+    let tables = found.tables.clone();
+    let Some(target) = Target::of(&tables, Address::url(url)) else { return false };
     let request = call.get("request").unwrap_or(call);
     let bare = url.split(['?', '#']).next().unwrap_or(url);
     let evidence = document.evidence(&format!("{pointer}{key}")).excerpt(bare);

@@ -60,7 +60,8 @@ fn read(document: &Document, found: &mut Found) {
     let words = command.split_whitespace().filter(|word| word.contains("://")).map(Address::url);
     let hosts = ["fd.sip.name", "fd.rip.name", "fd.sip", "fd.rip", "evt.arg.host"].into_iter().map(field);
     let hosts = hosts.filter(|host| !host.is_empty()).map(|host| Address { host, port, ..Address::default() });
-    if let Some(target) = hosts.chain(words).find_map(Target::of) {
+    let tables = found.tables.clone();
+    if let Some(target) = hosts.chain(words).find_map(|address| Target::of(&tables, address)) {
         let time = Some(text("time")).filter(|time| !time.is_empty());
         Call { source: owner, target, model: None, time, blocked: false }.tell(&evidence, found);
     }

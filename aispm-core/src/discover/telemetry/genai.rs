@@ -9,7 +9,6 @@ use serde_json::Value;
 use super::span::{self, Span};
 use super::traffic::{Address, Call, Target, add, count, note_of};
 use crate::asset::{Asset, AssetKind, Document, Evidence, RelationKind, TextRole};
-use crate::discover::catalog::catalog;
 use crate::discover::conversation;
 use crate::discover::format::{Found, Structured};
 use crate::discover::model_ref;
@@ -253,7 +252,7 @@ impl Teller<'_> {
         let collection = span.text(&["db.collection.name", "db.vector.collection", "db.namespace", "db.name"]);
         let address = span
             .text(SERVER)
-            .and_then(|host| Target::of(Address { host, ..Address::default() }))
+            .and_then(|host| Target::of(&found.tables, Address { host, ..Address::default() }))
             .and_then(|target| target.id());
         let system_name = system.or(source).unwrap_or(span.name);
         let id = match (address.filter(|id| !id.starts_with("ai-provider:")), collection) {
@@ -292,11 +291,11 @@ impl Teller<'_> {
         let host =
             span.text(SERVER).map(|host| Address { host, port, path: "/v1/chat/completions", ..Address::default() });
         // a name in a trace may only be the library's guess: an address of one's own says more
-        let by_address = [url, host].into_iter().flatten().find_map(Target::of);
-        let by_name = || named.and_then(|name| catalog().provider_by_name(name)).map(Target::provider);
-        let by_model = || {
-            model.and_then(|name| catalog().provider_by_model(name)).filter(|_| named.is_none()).map(Target::provider)
-        };
+        let tables = found.tables.clone();
+        let by_address = [url, host].into_iter().flatten().find_map(|address| Target::of(&tables, address));
+        let by_name = || named.and_then(|name| tables.provider_by_name(name)).map(Target::provider);
+        let by_model =
+            || model.and_then(|name| tables.provider_by_model(name)).filter(|_| named.is_none()).map(Target::provider);
         let target = by_address.or_else(by_name).or_else(by_model).unwrap_or_default();
         let provider = target.known();
         let source = found

@@ -45,10 +45,11 @@ fn read(document: &Document, found: &mut Found) {
         addresses.push(Address { port: Address::url(url).port.or(port), ..Address::url(url) });
     }
     let server = to.as_ref().map(|asset| asset.id.to_string()).unwrap_or_default();
-    let target = addresses.into_iter().find_map(Target::of);
+    let tables = found.tables.clone();
+    let target = addresses.into_iter().find_map(|address| Target::of(&tables, address));
     let target = target.or_else(|| match to.is_some() || server.is_empty() {
         true => None,
-        false => Target::of(Address { host: text("/IP/destination"), port, ..Address::default() }),
+        false => Target::of(&tables, Address { host: text("/IP/destination"), port, ..Address::default() }),
     });
     if target.is_none() && (from.is_none() || to.is_none()) {
         return;

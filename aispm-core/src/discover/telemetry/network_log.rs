@@ -42,9 +42,10 @@ fn read(document: &Document, found: &mut Found) {
         url => Address { port, ..Address::url(url) },
     };
     // a name says more than an address, a port of its own only counts with the latter
-    let target = Target::of(address)
-        .or_else(|| Target::of(Address { host: text(Role::Host), port, ..Address::default() }))
-        .or_else(|| Target::of(Address { host: text(Role::Address), port, path, ..Address::default() }));
+    let known = found.tables.clone();
+    let target = Target::of(&known, address)
+        .or_else(|| Target::of(&known, Address { host: text(Role::Host), port, ..Address::default() }))
+        .or_else(|| Target::of(&known, Address { host: text(Role::Address), port, path, ..Address::default() }));
     let Some(target) = target else { return };
     let caller = Caller {
         user: text(Role::User),
@@ -72,12 +73,13 @@ fn read(document: &Document, found: &mut Found) {
 fn read_tuples(document: &Document, found: &mut Found) {
     let mut lists = Vec::new();
     tuples(&document.value, String::new(), 8, &mut lists);
+    let known = found.tables.clone();
     for (pointer, tuple) in lists {
         let mut parts = tuple.split(',');
         let (time, ip, host) = (parts.next(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         let port = parts.nth(1).and_then(|port| port.parse().ok());
         let denied = parts.nth(2) == Some("D");
-        let Some(target) = Target::of(Address { host, port, ..Address::default() }) else { continue };
+        let Some(target) = Target::of(&known, Address { host, port, ..Address::default() }) else { continue };
         let Some(source) = (Caller { ip, ..Caller::default() }).asset() else { continue };
         let evidence = document.evidence(&pointer).excerpt("flow");
         Call { source, target, model: None, time, blocked: denied }.tell(&evidence, found);

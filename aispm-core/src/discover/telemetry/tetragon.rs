@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::traffic::{Address, Call, Target, add, note_of, pod, workload};
 use crate::asset::{Asset, AssetKind, Document, Evidence, RelationKind};
-use crate::discover::catalog::catalog;
+use crate::discover::catalog::Catalog;
 use crate::discover::container::{Container, image_asset};
 use crate::discover::format::{Found, Structured};
 
@@ -37,8 +37,9 @@ fn read(document: &Document, found: &mut Found) {
     let id = owner.id.to_string();
     describe(kind, process, &mut owner, &evidence, found);
     let port = |key: &str| event.get(key).and_then(Value::as_u64);
+    let tables = found.tables.clone();
     if kind == "process_listen"
-        && let Some(server) = port("port").and_then(|port| catalog().server_by_port(port))
+        && let Some(server) = port("port").and_then(|port| tables.server_by_port(port))
     {
         owner.ai = true;
         owner.properties.entry("model_server").or_insert_with(|| server.into());
@@ -49,7 +50,7 @@ fn read(document: &Document, found: &mut Found) {
         note_of(&id, "kprobes", function, found);
     }
     let time = text("time").filter(|_| kind == "process_connect" || kind == "process_exec");
-    let Some(target) = target(kind, event, process) else { return };
+    let Some(target) = target(&tables, kind, event, process) else { return };
     Call { source: owner, target, model: None, time, blocked: false }.tell(&evidence, found);
 }
 
@@ -115,7 +116,7 @@ fn describe(kind: &str, process: &Value, owner: &mut Asset, evidence: &Evidence,
 }
 
 /// What AI a connection or a command line goes to.
-fn target<'a>(kind: &str, event: &'a Value, process: &'a Value) -> Option<Target<'a>> {
+fn target<'a>(tables: &'a Catalog, kind: &str, event: &'a Value, process: &'a Value) -> Option<Target<'a>> {
     let names =
         event.get("destination_names").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64);
@@ -124,18 +125,23 @@ fn target<'a>(kind: &str, event: &'a Value, process: &'a Value) -> Option<Target
             let host = field(event, "destination_ip");
             let port = number(event, "destination_port");
             let by_name = names.map(|host| Address { host, port, ..Address::default() });
-            by_name.chain([Address { host, port, ..Address::default() }]).find_map(Target::of)
+            by_name
+                .chain([Address { host, port, ..Address::default() }])
+                .find_map(|address| Target::of(tables, address))
         }
         "process_kprobe" => {
             let args = event.get("args").and_then(Value::as_array)?;
             let socket = args.iter().find_map(|arg| arg.get("sock_arg"))?;
             let (host, port) = (field(socket, "daddr"), number(socket, "dport"));
-            Target::of(Address { host, port, ..Address::default() })
+            Target::of(tables, Address { host, port, ..Address::default() })
         }
         "process_exec" => {
             let words = field(process, "arguments").split_whitespace().take(64);
             let words = words.map(|word| word.trim_matches(['"', '\'']));
-            words.filter(|word| word.contains("://") || word.contains('.')).map(Address::url).find_map(Target::of)
+            words
+                .filter(|word| word.contains("://") || word.contains('.'))
+                .map(Address::url)
+                .find_map(|address| Target::of(tables, address))
         }
         _ => None,
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::shape::tables;
 use super::time::rfc3339;
 use crate::asset::{Asset, AssetId, AssetKind, Evidence, RelationKind};
-use crate::discover::catalog::{Category, Provider, catalog};
+use crate::discover::catalog::{Catalog, Category, Provider};
 use crate::discover::container::append;
 use crate::discover::format::Found;
 use crate::discover::model_ref;
@@ -18,7 +18,7 @@ const NOTED: usize = 32;
 /// What is called, where that is AI.
 #[derive(Debug, Default)]
 pub(in crate::discover) struct Target<'a> {
-    provider: Option<&'static Provider>,
+    provider: Option<&'a Provider>,
     /// The address that is called, where it is one customer's own.
     endpoint: Option<Asset>,
     /// The model that the address names.
@@ -61,7 +61,7 @@ impl<'a> Address<'a> {
 
 impl<'a> Target<'a> {
     /// What AI there is behind an address; `None` for all other traffic. Cheap, since it is asked for every row.
-    pub(in crate::discover) fn of(address: Address<'a>) -> Option<Self> {
+    pub(in crate::discover) fn of(tables: &'a Catalog, address: Address<'a>) -> Option<Self> {
         let (host, port) = address.parts();
         let lower;
         let host = if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -72,10 +72,10 @@ impl<'a> Target<'a> {
         };
         let called = path(address.path);
         let model = called.flatten();
-        if let Some(provider) = catalog().service_by_host(host) {
+        if let Some(provider) = tables.service_by_host(host) {
             return Some(Self { provider: Some(provider), endpoint: tenant(provider, host, address.path), model });
         }
-        let server = port.and_then(|port| catalog().server_by_port(port));
+        let server = port.and_then(|port| tables.server_by_port(port));
         if called.is_none() && server.is_none() {
             return None;
         }
@@ -96,7 +96,7 @@ impl<'a> Target<'a> {
     }
 
     /// A provider known by name, without an address.
-    pub(in crate::discover) fn provider(provider: &'static Provider) -> Self {
+    pub(in crate::discover) fn provider(provider: &'a Provider) -> Self {
         Self { provider: Some(provider), ..Self::default() }
     }
 
@@ -106,7 +106,7 @@ impl<'a> Target<'a> {
     }
 
     /// The provider, if one is known.
-    pub(in crate::discover) fn known(&self) -> Option<&'static Provider> {
+    pub(in crate::discover) fn known(&self) -> Option<&'a Provider> {
         self.provider
     }
 
@@ -354,9 +354,10 @@ fn name_of(id: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::discover::catalog::catalog;
 
     fn target(url: &str) -> Option<(Option<String>, Option<String>)> {
-        let target = Target::of(Address::url(url))?;
+        let target = Target::of(catalog(), Address::url(url))?;
         Some((target.id(), target.model.map(str::to_owned)))
     }
 

@@ -9,7 +9,6 @@ use crate::asset::{
     Asset, AssetId, AssetKind, Authentication, Document, Evidence, Exposure, RelationKind, pointer_key,
 };
 use crate::discover::ai_native::{keep, list, text};
-use crate::discover::catalog::catalog;
 use crate::discover::format::{Found, Structured};
 use crate::discover::model_ref;
 
@@ -191,9 +190,9 @@ impl<'a> Workflow<'a> {
         if let Some(url) =
             text(parameters, "url").filter(|url| url.contains("://") && short_type.contains("ttpRequest"))
         {
-            let provider = model_ref::host(url).and_then(|host| catalog().provider_by_host(&host));
+            let provider = model_ref::host(url).and_then(|host| Some(found.tables.provider_by_host(&host)?.asset()));
             if let Some(provider) = provider {
-                uses_provider(id, provider.asset(), &at("url"), found);
+                uses_provider(id, provider, &at("url"), found);
             }
         }
     }

@@ -8,7 +8,6 @@ use serde_json::{Map, Value};
 use super::fields::{self, EVIDENCE, PREFIX, RELATION, TIME};
 use super::identity;
 use crate::asset::{Asset, AssetKind, Document, Evidence, ExternalFinding, Relation, RelationKind, Severity};
-use crate::discover::catalog::catalog;
 use crate::discover::format::{Found, Structured};
 use crate::discover::model_ref;
 
@@ -164,9 +163,10 @@ impl<'a> Bom<'a> {
             return;
         }
         for url in element.get("endpoints").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
-            let provider = model_ref::host(url).and_then(|host| catalog().provider_by_host(&host));
+            let provider =
+                model_ref::host(url).and_then(|host| Some(self.found.tables.provider_by_host(&host)?.asset()));
             if let Some(provider) = provider {
-                let provider = provider.asset().seen(evidence.clone());
+                let provider = provider.seen(evidence.clone());
                 self.found.relate(asset.id.as_str(), RelationKind::Uses, provider.id.as_str(), evidence);
                 self.found.inventory.add(provider);
             }

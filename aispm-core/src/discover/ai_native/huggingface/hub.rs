@@ -1,4 +1,4 @@
-//! Models and data sets as the hub's API describes them.
+//! Models, data sets and spaces as the hub's API describes them.
 
 use serde_json::Value;
 
@@ -30,8 +30,13 @@ fn read(document: &Document, found: &mut Found) {
     let model =
         value.get("modelId").is_some() || value.get("pipeline_tag").is_some() || value.get("library_name").is_some();
     let data = tags.iter().any(|tag| tag.starts_with("task_categories:") || tag.starts_with("size_categories:"))
-        || value.pointer("/cardData/dataset_info").is_some();
-    let mut asset = if data && !model { hub_dataset(name) } else { model_ref::hugging_face(name) };
+        || value.pointer("/cardData/dataset_info").is_some()
+        || value.get("description").is_some();
+    let mut asset = match text(value, "sdk") {
+        Some(sdk) if !model => hub_space(name).with("sdk", sdk),
+        None if data && !model => hub_dataset(name),
+        _ => model_ref::hugging_face(name),
+    };
     let id = asset.id.to_string();
     let evidence = document.evidence("").excerpt(name);
     let keys = [
@@ -65,11 +70,16 @@ fn read(document: &Document, found: &mut Found) {
         let tags = strings(value, "tags").into_iter();
         tags.filter_map(|(pointer, tag)| Some((pointer, tag.strip_prefix(prefix)?))).collect::<Vec<_>>()
     };
+    let space = asset.kind == AssetKind::Application;
+    let learns = if space { RelationKind::Uses } else { RelationKind::TrainedOn };
     for (pointer, name) in of_card("datasets").into_iter().chain(tagged("dataset:")) {
         let dataset = hub_dataset(name);
         let evidence = document.evidence(&pointer).excerpt(name);
-        found.relate(&id, RelationKind::TrainedOn, dataset.id.as_str(), &evidence);
+        found.relate(&id, learns, dataset.id.as_str(), &evidence);
         found.inventory.add(dataset.seen(evidence));
+    }
+    if space {
+        used(document, &id, found);
     }
     for (pointer, base) in of_card("base_model").into_iter().chain(tagged("base_model:")) {
         // `base_model:finetune:ORG/NAME` says how
@@ -79,6 +89,22 @@ fn read(document: &Document, found: &mut Found) {
     }
     files(document, &mut asset);
     found.inventory.add(asset.seen(evidence));
+}
+
+/// An application that runs on the hub.
+fn hub_space(name: &str) -> Asset {
+    let mut asset = Asset::new(format!("https://huggingface.co/spaces/{name}"), AssetKind::Application, name).ai();
+    asset.provenance.source = Some("https://huggingface.co".to_owned());
+    asset
+}
+
+/// The models that a space says it uses.
+fn used(document: &Document, id: &str, found: &mut Found) {
+    for (pointer, name) in strings(&document.value, "models") {
+        let (model, evidence) = (model_ref::hugging_face(name), document.evidence(&pointer).excerpt(name));
+        found.relate(id, RelationKind::Uses, model.id.as_str(), &evidence);
+        found.inventory.add(model.seen(evidence));
+    }
 }
 
 /// Names of the files, and what the hub's own scanners say of them.

@@ -77,3 +77,16 @@ fn the_hub_tells_models_from_data() {
         ]
     );
 }
+
+#[test]
+fn lists_of_data_sets_and_spaces() {
+    let set = json!({"id": "acme/d", "tags": [], "downloads": 1, "likes": 0, "description": "tickets"});
+    let space = json!({"id": "acme/demo", "tags": ["gradio"], "sdk": "gradio", "sha": "0", "siblings": [], "models": ["acme/m"]});
+    let inventory = inventory_of("hub.json", &json!([set, space]).to_string());
+    let kind = |id: &str| inventory.get(id).map(|asset| asset.kind);
+    assert_eq!(kind("https://huggingface.co/datasets/acme/d"), Some(AssetKind::Dataset));
+    assert_eq!(kind("https://huggingface.co/spaces/acme/demo"), Some(AssetKind::Application));
+    let used: Vec<_> = inventory.outgoing("https://huggingface.co/spaces/acme/demo").collect();
+    assert_eq!((used.len(), used[0].to.as_str()), (1, "https://huggingface.co/acme/m"));
+    assert_eq!(used[0].evidence[0].pointer.as_deref(), Some("/1/models/0"));
+}

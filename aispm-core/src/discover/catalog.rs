@@ -73,6 +73,11 @@ impl Catalog {
         })
     }
 
+    /// The provider of this name.
+    pub(super) fn provider(&self, name: &str) -> Option<&Provider> {
+        self.providers.iter().find(|p| p.name == name)
+    }
+
     /// The provider that an environment variable belongs to.
     pub(super) fn provider_by_env(&self, name: &str) -> Option<&Provider> {
         self.providers.iter().find(|p| p.env.iter().any(|known| known == name))
@@ -236,17 +241,33 @@ pub(super) enum ServerRole {
 #[serde(deny_unknown_fields)]
 pub(super) struct Code {
     pub(super) agents: HashSet<String>,
+    pub(super) teams: HashSet<String>,
+    pub(super) generators: HashSet<String>,
     pub(super) mcp_servers: HashSet<String>,
     pub(super) mcp_clients: HashSet<String>,
     pub(super) tools: HashSet<String>,
+    pub(super) tool_bases: HashSet<String>,
     pub(super) tool_decorators: HashSet<String>,
     pub(super) capabilities: BTreeMap<String, HashSet<String>>,
-    pub(super) body: BTreeMap<String, HashSet<String>>,
+    pub(super) body: BTreeMap<String, Vec<String>>,
+    pub(super) generation: HashSet<String>,
+    pub(super) dotted_generation: Vec<String>,
     pub(super) model_calls: HashSet<String>,
     pub(super) model_keywords: HashSet<String>,
+    pub(super) embedding_words: Vec<String>,
     pub(super) dataset_calls: HashSet<String>,
     pub(super) model_factories: HashSet<String>,
+    pub(super) clients: BTreeMap<String, HashSet<String>>,
+    pub(super) vector_stores: BTreeMap<String, HashSet<String>>,
+    pub(super) store_names: Vec<String>,
+    pub(super) store_places: Vec<String>,
+    pub(super) prompts: HashSet<String>,
+    pub(super) prompt_words: Vec<String>,
     pub(super) flags: HashSet<String>,
+    pub(super) reads: HashSet<String>,
+    pub(super) writes: HashSet<String>,
+    pub(super) java_imports: HashMap<String, String>,
+    pub(super) csharp_imports: HashMap<String, String>,
 }
 
 /// Annotations and kinds of Kubernetes.

@@ -113,7 +113,8 @@ impl<'a> Facts<'_, 'a> {
         for n in 0..3 {
             let Some(range) = call.positional(n) else { break };
             let word = self.code.word(range.start);
-            if range.len() == 1 && word.to_ascii_lowercase().ends_with("tools") || word == "[" && n < 2 {
+            let team = catalog().code.teams.contains(call.class());
+            if range.len() == 1 && word.to_ascii_lowercase().ends_with("tools") || word == "[" && n < 2 && !team {
                 ranges.push(range);
             }
         }
@@ -177,6 +178,17 @@ impl<'a> Facts<'_, 'a> {
                     AssetKind::VectorStore => self.link(agent, RelationKind::RetrievesFrom, &named.id, call.line),
                     _ => {}
                 }
+            }
+            // `agents=self.agents`: all that the class declares
+            let all = self.code.language == Language::Python
+                && code.word(arg.value.start) == "self"
+                && code.path(arg.value.clone()) == Some("agents");
+            let agents = self.named.values().filter(|named| all && named.kind == AssetKind::Agent && named.id != agent);
+            let mut agents: Vec<String> = agents.map(|named| named.id.clone()).collect();
+            agents.sort();
+            agents.dedup();
+            for id in agents {
+                self.link(agent, RelationKind::Invokes, &id, call.line);
             }
             // a list of agents in a variable
             if let Some(list) = code.path(arg.value.clone()).filter(|_| members)
@@ -269,6 +281,7 @@ impl<'a> Facts<'_, 'a> {
         } else {
             servers.push((String::new(), Value::Object(config)));
         }
+        let none = servers.is_empty();
         for (name, config) in servers {
             let given = call.text(code, &["name"]).map(|text| text.into_owned());
             let of = |key: &str| config.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -285,8 +298,35 @@ impl<'a> Facts<'_, 'a> {
         // what takes over another's parameters stands for the same server
         let given = call.args.iter().filter_map(|arg| code.path(arg.value.clone()));
         let known = given.filter_map(|name| self.named.get(name)).find(|named| named.kind == AssetKind::McpServer).cloned();
-        if let (Some(known), Some(name)) = (known, call.assigned) {
+        if let (Some(known), Some(name), true) = (known, call.assigned, none) {
             self.named.insert(name.to_owned(), known);
+        }
+    }
+
+    /// Servers that objects describe, whoever is given them: `{"transport": "sse", "url": …}`.
+    pub(super) fn mcp_objects(&mut self) {
+        let code = self.code;
+        for at in 0..code.len() {
+            let key = code.get(at).filter(|token| token.text == "transport" && matches!(code.word(at + 1), ":" | "="));
+            if key.is_none() || code.inside(at) != "{" {
+                continue;
+            }
+            let known = code.text(code.expression(at + 2));
+            let known = known.is_some_and(|text| matches!(&*text, "sse" | "stdio" | "streamable-http" | "streamable_http" | "http"));
+            let Some(open) = code.outer(at).filter(|_| known) else { continue };
+            let config = self.server(self.fields(open..code.pair(open) + 1).into_iter());
+            let label = config.get("url").or_else(|| config.get("command")).and_then(Value::as_str).map(str::to_owned);
+            let Some(label) = label else { continue };
+            let seen = |asset: &Asset| {
+                asset.kind == AssetKind::McpServer && ["url", "command"].iter().any(|key| asset.text(key) == Some(&*label))
+            };
+            if self.found.inventory.assets().any(seen) {
+                continue;
+            }
+            let id = self.local(&label);
+            let evidence = self.at(code.line(at));
+            let server = mcp::server_asset(&id, &label, &Value::Object(config), &evidence, self.found);
+            self.uses(server, code.line(at));
         }
     }
 

@@ -249,10 +249,12 @@ impl<'a> Code<'a> {
     /// What takes the value of the expression that starts and ends here.
     fn assigned(&self, start: usize, end: usize) -> Option<&'a str> {
         let mut at = start.checked_sub(1)?;
-        while matches!(self.word(at), "new" | "await" | "&" | "*" | "(" | "[" | "yield") {
+        while matches!(self.word(at), "new" | "await" | "&" | "*" | "(" | "yield") {
             at = at.checked_sub(1)?;
         }
         match self.word(at) {
+            // a keyword argument is no variable
+            "=" if self.inside(at) == "(" => None,
             "=" => {
                 let (name, place) = self.target(at)?;
                 // `agent, err := …`

@@ -72,6 +72,7 @@ pub(super) fn read<'a>(unit: &Unit<'_, 'a>, found: &mut Found) -> bool {
     facts.declared_tools();
     calls.iter().for_each(|call| facts.tool_call(call));
     calls.iter().for_each(|call| facts.mcp_client(call));
+    facts.mcp_objects();
     calls.iter().for_each(|call| facts.store(call));
     calls.iter().for_each(|call| facts.model_call(call));
     // agents refer to all of these

@@ -20,6 +20,8 @@ pub(super) struct Code<'a> {
     pub(super) language: Language,
     /// Of a bracket, the one it belongs to; of anything else, itself.
     pairs: Vec<usize>,
+    /// The bracket that each token stands in.
+    outer: Vec<Option<usize>>,
     given: HashMap<&'a str, Vec<Given>>,
     /// Classes and functions that the file declares, by name.
     declared: HashMap<&'a str, usize>,
@@ -49,8 +51,8 @@ impl<'a> Code<'a> {
             paired.extend(pairs(&tokens).into_iter().map(|at| first + at));
             all.extend(tokens.into_iter().map(|token| Token { line: token.line + lines, ..token }));
         }
-        let (given, declared) = (HashMap::new(), HashMap::new());
-        let mut code = Self { tokens: all, language, pairs: paired, given, declared, bodies: HashMap::new() };
+        let (given, declared, bodies) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let mut code = Self { tokens: all, language, pairs: paired, outer: Vec::new(), given, declared, bodies };
         if language == Language::Python {
             code.bodies = code.bodies();
         }
@@ -92,6 +94,16 @@ impl<'a> Code<'a> {
     /// The bracket that belongs to this one; the end of the file for one that is never closed.
     pub(super) fn pair(&self, at: usize) -> usize {
         self.pairs.get(at).copied().unwrap_or(at)
+    }
+
+    /// The bracket that a token stands in.
+    pub(super) fn outer(&self, at: usize) -> Option<usize> {
+        self.outer.get(at).copied().flatten()
+    }
+
+    /// That bracket's text; nothing outside of brackets.
+    pub(super) fn inside(&self, at: usize) -> &'a str {
+        self.outer(at).map_or("", |open| self.word(open))
     }
 
     /// Where the token after this one stands, brackets with what they hold taken as one.
@@ -186,6 +198,7 @@ impl<'a> Code<'a> {
             }
             let scope = blocks.last().cloned().unwrap_or(0..usize::MAX);
             let word = self.word(at);
+            self.outer.push(brackets.last().copied());
             match word {
                 "=" if self.assigns(at) => {
                     let inside = brackets.last().map_or("", |open| self.word(*open));

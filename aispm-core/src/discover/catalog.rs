@@ -258,6 +258,7 @@ pub(super) struct Code {
     pub(super) dataset_calls: HashSet<String>,
     pub(super) model_factories: HashSet<String>,
     pub(super) clients: BTreeMap<String, HashSet<String>>,
+    pub(super) package_providers: HashMap<String, String>,
     pub(super) vector_stores: BTreeMap<String, HashSet<String>>,
     pub(super) store_names: Vec<String>,
     pub(super) store_places: Vec<String>,

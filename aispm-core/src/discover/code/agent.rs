@@ -15,11 +15,13 @@ use crate::discover::walk::parent;
 
 /// Most tokens of an argument looked at for what it refers to.
 const REFERENCES: usize = 400;
+/// Most graphs of one file that take the tools beside them.
+const GRAPHS: usize = 8;
 /// Arguments that hold what an agent may call.
 const TOOLS: &[&str] = &[
     "tools", "Tools", "functions", "toolsets", "toolkits", "plugins", "mcp_servers", "mcpServers", "workbench", "bind_tools", "bindTools",
     "with_tools", "tool", "allowed_tools", "builtin_tools", "defaultTools", "toolCallbacks", "function_list", "toolNames",
-    "tools_list", "skills", "defaultToolCallbacks",
+    "tools_list", "skills", "defaultToolCallbacks", "Plugins",
 ];
 /// Arguments that hold other agents.
 const MEMBERS: &[&str] = &[
@@ -38,7 +40,14 @@ impl<'a> Facts<'_, 'a> {
     pub(super) fn agent_call(&mut self, call: &Call<'a>) {
         let table = &catalog().code;
         let generator = self.is(call, &table.generators).filter(|_| self.tools_of(call).is_some());
-        let class = self.is(call, &table.agents).or_else(|| self.is(call, &table.teams)).or(generator);
+        // builders that are no class: of Spring AI, of rig
+        let told = |key: &str| call.args.iter().any(|arg| arg.key == Some(key));
+        let builder = match self.code.language {
+            Language::Java | Language::Kotlin if told("defaultTools") || told("defaultToolCallbacks") => Some("ChatClient"),
+            Language::Rust if call.name() == "agent" && told("build") => Some("agent"),
+            _ => None,
+        };
+        let class = self.is(call, &table.agents).or_else(|| self.is(call, &table.teams)).or(generator).or(builder);
         let Some(class) = class else { return };
         // `create_agent()` of one's own, and a type in a signature
         if call.args.is_empty() && call.assigned.is_none() {
@@ -105,6 +114,26 @@ impl<'a> Facts<'_, 'a> {
         self.refer(&id, call);
     }
 
+    /// Tools and models that the nodes of a graph call, which stand beside it.
+    pub(super) fn graphs(&mut self, calls: &[Call<'a>]) {
+        let graph = |call: &&Call<'_>| matches!(call.class(), "StateGraph" | "MessageGraph" | "Workflow");
+        let graphs: Vec<String> = calls
+            .iter()
+            .filter(graph)
+            .filter_map(|call| self.named.get(call.assigned?).map(|named| named.id.clone()))
+            .collect();
+        for id in graphs.iter().take(GRAPHS) {
+            for call in calls {
+                if matches!(call.name(), "bind_tools" | "bindTools" | "ToolNode") {
+                    call.args.iter().for_each(|arg| self.give_tools(id, arg.value.clone(), call.line));
+                }
+                for model in self.models_of(call, 0) {
+                    self.link(id, RelationKind::Uses, model.id.as_str(), call.line);
+                }
+            }
+        }
+    }
+
     /// What the arguments of an agent give it to call; `None` where none is about tools.
     fn tools_of(&self, call: &Call<'a>) -> Option<Vec<Range<usize>>> {
         let named = call.args.iter().filter(|arg| arg.key.is_some_and(|key| TOOLS.contains(&key)));
@@ -138,6 +167,12 @@ impl<'a> Facts<'_, 'a> {
                 continue;
             }
             let known = self.named.get(token.text).cloned();
+            // an instance of a class stands for the tools that are its methods
+            for tool in self.classes.get(token.text).cloned().unwrap_or_default() {
+                if seen.insert(tool.clone()) {
+                    self.link(agent, RelationKind::HasTool, &tool, line);
+                }
+            }
             match known {
                 Some(named) if seen.insert(named.id.clone()) && named.id != agent => {
                     let kind = match named.kind {
@@ -183,8 +218,8 @@ impl<'a> Facts<'_, 'a> {
             let all = self.code.language == Language::Python
                 && code.word(arg.value.start) == "self"
                 && code.path(arg.value.clone()) == Some("agents");
-            let agents = self.named.values().filter(|named| all && named.kind == AssetKind::Agent && named.id != agent);
-            let mut agents: Vec<String> = agents.map(|named| named.id.clone()).collect();
+            let agents = self.named.values().filter(|named| named.kind == AssetKind::Agent && named.id != agent);
+            let mut agents: Vec<String> = if all { agents.map(|named| named.id.clone()).collect() } else { Vec::new() };
             agents.sort();
             agents.dedup();
             for id in agents {
@@ -218,21 +253,55 @@ impl<'a> Facts<'_, 'a> {
         plain.then(|| format!("file:{folder}/{file}#{}", key.text))
     }
 
-    /// An MCP server that this program is.
-    pub(super) fn mcp_server(&mut self, call: &Call<'a>) {
+    /// MCP servers that this program is.
+    pub(super) fn mcp_servers(&mut self, calls: &[Call<'a>]) {
+        let transport = self.transport();
+        let mut first = true;
+        for call in calls {
+            let Some(id) = self.mcp_server(call, transport.as_deref()) else { continue };
+            let held = call.assigned.and_then(|variable| self.held.get(variable)).cloned();
+            // a server made elsewhere than its tools are
+            let all = || {
+                let tools = self.named.values().filter(|named| named.kind == AssetKind::Tool);
+                tools.map(|named| named.id.clone()).collect::<Vec<String>>()
+            };
+            let mut tools = held.unwrap_or_else(|| if first { all() } else { Vec::new() });
+            tools.sort();
+            tools.dedup();
+            tools.iter().for_each(|tool| self.link(&id, RelationKind::HasTool, tool, call.line));
+            for range in self.tools_of(call).into_iter().flatten() {
+                self.give_tools(&id, range, call.line);
+            }
+            first = false;
+        }
+        // agents that take their tools by a method: `@agent.tool`
+        let mut held: Vec<(&str, Vec<String>)> = self.held.drain().collect();
+        held.sort();
+        for (variable, tools) in held {
+            let holder = self.named.get(variable).filter(|named| named.kind == AssetKind::Agent).cloned();
+            let Some(holder) = holder else { continue };
+            for tool in tools {
+                let line = self.found.inventory.get(&tool).and_then(|tool| tool.evidence.first()?.line).unwrap_or(1);
+                self.link(&holder.id, RelationKind::HasTool, &tool, line);
+            }
+        }
+    }
+
+    fn mcp_server(&mut self, call: &Call<'a>, transport: Option<&str>) -> Option<String> {
         let table = &catalog().code.mcp_servers;
         let root = call.path.first().copied().unwrap_or_default();
         let of_mcp = |package: &str| package.contains("mcp") || package.contains("modelcontextprotocol");
         let plain = matches!(call.class(), "Server" | "NewServer")
             && self.imports.package(root).is_some_and(of_mcp);
         if self.is(call, table).is_none() && !plain {
-            return;
+            return None;
         }
         let code = self.code;
         let named = call.text(code, &["name", "Name"]);
         let info = || {
             // `&mcp.Implementation{Name: "x"}`, `.serverInfo("x", "1")`
-            call.args.iter().take(4).find_map(|arg| code.text(arg.value.clone()).or_else(|| self.field(arg.value.clone(), &["name", "Name"])))
+            let mut given = call.args.iter().take(4).map(|arg| arg.value.clone());
+            given.find_map(|value| code.text(value.clone()).or_else(|| self.field(value, &["name", "Name"])))
         };
         let name = call.first(code).or(named).or_else(info).filter(|name| name.len() < 100);
         let name = name.or_else(|| Some(call.assigned?.into())).unwrap_or_else(|| call.class().into());
@@ -240,21 +309,15 @@ impl<'a> Facts<'_, 'a> {
         if let Some(text) = call.text(code, &["instructions", "description"]) {
             server.properties.insert("description".into(), self.kept(&text));
         }
-        if let Some(transport) = self.transport() {
+        if let Some(transport) = transport {
             server.properties.insert("transport".into(), transport.into());
         }
         let id = server.id.to_string();
         self.relate(RelationKind::Contains, server, call.line);
-        let mut tools: Vec<String> =
-            self.named.values().filter(|named| named.kind == AssetKind::Tool).map(|named| named.id.clone()).collect();
-        tools.sort();
-        tools.dedup();
-        for tool in tools {
-            self.link(&id, RelationKind::HasTool, &tool, call.line);
-        }
         if let Some(variable) = call.assigned {
             self.name(variable, &id, AssetKind::McpServer);
         }
+        Some(id)
     }
 
     /// How a server is reached: `.run(transport="sse")`.
@@ -281,6 +344,11 @@ impl<'a> Facts<'_, 'a> {
         } else {
             servers.push((String::new(), Value::Object(config)));
         }
+        // a server whose command is not known is one all the same
+        let named = call.arg(&["command", "url", "server_params", "params"]);
+        if servers.is_empty() && named.is_some_and(|range| code.path(range).is_none_or(|name| !self.named.contains_key(name))) {
+            servers.push((String::new(), Value::Object(Map::new())));
+        }
         let none = servers.is_empty();
         for (name, config) in servers {
             let given = call.text(code, &["name"]).map(|text| text.into_owned());
@@ -288,6 +356,7 @@ impl<'a> Facts<'_, 'a> {
             let label = Some(name).filter(|name| !name.is_empty()).or(given).or_else(|| call.assigned.map(str::to_owned));
             let label = label.or_else(|| of("command")).or_else(|| of("url")).unwrap_or_else(|| class.to_owned());
             let id = self.local(&label);
+            self.servers.extend(of("url").into_iter().chain(of("command")));
             let evidence = self.at(call.line);
             let server = mcp::server_asset(&id, &label, &config, &evidence, self.found).with("class", class);
             self.uses(server, call.line);
@@ -317,10 +386,7 @@ impl<'a> Facts<'_, 'a> {
             let config = self.server(self.fields(open..code.pair(open) + 1).into_iter());
             let label = config.get("url").or_else(|| config.get("command")).and_then(Value::as_str).map(str::to_owned);
             let Some(label) = label else { continue };
-            let seen = |asset: &Asset| {
-                asset.kind == AssetKind::McpServer && ["url", "command"].iter().any(|key| asset.text(key) == Some(&*label))
-            };
-            if self.found.inventory.assets().any(seen) {
+            if !self.servers.insert(label.clone()) {
                 continue;
             }
             let id = self.local(&label);

@@ -112,12 +112,19 @@ impl<'a> Code<'a> {
         }
         path.reverse();
         let before = at.checked_sub(1).map_or("", |before| self.word(before));
-        if matches!(before, "def" | "class" | "function" | "func" | "fn" | "fun" | "interface" | "struct" | "impl" | "enum")
+        let attribute = before == "@" || before == "[" && at > 1 && self.word(at - 2) == "#";
+        if attribute || matches!(before, "def" | "class" | "function" | "func" | "fn" | "fun" | "interface" | "struct" | "impl" | "enum")
         {
             return None;
         }
         let close = self.pair(open);
         let mut args = self.arguments(open);
+        // `client.agent("model").preamble("…")`: the first link is one as well
+        let links = !matches!(self.language, Language::Python | Language::JavaScript | Language::Go);
+        if let (true, [_, .., method]) = (links && !args.is_empty(), path.as_slice()) {
+            let first: Vec<Arg<'a>> = args.iter().filter(|arg| arg.key.is_none()).cloned().collect();
+            args.extend(first.into_iter().map(|arg| Arg { key: Some(method), ..arg }));
+        }
         let end = if chained { close } else { self.chain(close, &mut args) };
         let assigned = self.assigned(at, end);
         Some(Call { path, args, assigned, range: at..end, chained, line: self.line(at) })
@@ -211,7 +218,22 @@ impl<'a> Code<'a> {
         match key {
             Some(key) if named && part.len() > 2 => Arg { key: Some(key.text), value: part.start + 2..part.end },
             // `{ model }`, `execute(…) {…}` in an object
-            Some(key) if object && key.kind == Kind::Word => Arg { key: None, value: part },
+            Some(key) if object && key.kind == Kind::Word && self.inside(part.start) == "{" => {
+                Arg { key: Some(key.text), value: part }
+            }
+            // `mcp.WithDescription("…")`
+            _ if self.language == Language::Go => self.option(part),
+            _ => Arg { key: None, value: part },
+        }
+    }
+
+    /// An argument of Go that is a call which sets an option.
+    fn option(&self, part: Range<usize>) -> Arg<'a> {
+        let open = part.clone().take(4).find(|at| self.word(*at) == "(");
+        match open.filter(|open| self.pair(*open) + 1 == part.end) {
+            Some(open) if self.word(open - 1).starts_with("With") => {
+                Arg { key: Some(self.word(open - 1)), value: open + 1..part.end - 1 }
+            }
             _ => Arg { key: None, value: part },
         }
     }

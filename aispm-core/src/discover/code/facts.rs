@@ -49,6 +49,12 @@ pub(super) struct Facts<'u, 'a> {
     pub(super) owner: Asset,
     /// Tools, agents, servers and stores by the names that code calls them.
     pub(super) named: HashMap<String, Named>,
+    /// Tools by the variable whose method takes them: `@server.tool()`.
+    pub(super) held: HashMap<&'a str, Vec<String>>,
+    /// Tools by the class whose methods they are.
+    pub(super) classes: HashMap<&'a str, Vec<String>>,
+    /// Addresses and commands of MCP servers.
+    pub(super) servers: HashSet<String>,
     ai: bool,
 }
 
@@ -60,8 +66,9 @@ pub(super) fn read<'a>(unit: &Unit<'_, 'a>, found: &mut Found) -> bool {
     if owner.id.as_str() != unit.owner {
         owner = Asset::new(unit.owner, AssetKind::Notebook, crate::discover::walk::file_name(unit.path));
     }
-    let mut facts =
-        Facts { unit, code, ai: !imports.packages.is_empty(), imports, found, owner, named: HashMap::new() };
+    let ai = !imports.packages.is_empty();
+    let (named, held, classes, servers) = (HashMap::new(), HashMap::new(), HashMap::new(), HashSet::new());
+    let mut facts = Facts { unit, code, imports, found, owner, named, held, classes, servers, ai };
     facts.packages();
     facts.hosts();
     facts.kickoff();
@@ -77,7 +84,8 @@ pub(super) fn read<'a>(unit: &Unit<'_, 'a>, found: &mut Found) -> bool {
     calls.iter().for_each(|call| facts.model_call(call));
     // agents refer to all of these
     calls.iter().for_each(|call| facts.agent_call(call));
-    calls.iter().for_each(|call| facts.mcp_server(call));
+    facts.graphs(&calls);
+    facts.mcp_servers(&calls);
     facts.prompts(&calls);
     facts.named_models();
     facts.addresses();
@@ -191,7 +199,7 @@ impl<'u, 'a> Facts<'u, 'a> {
 
     /// A text for a property: cut, without secrets.
     pub(super) fn kept(&self, text: &str) -> Value {
-        let text: String = text.trim().chars().take(KEPT).collect();
+        let text: String = text.trim().replace("\\n", "\n").chars().take(KEPT).collect();
         without_secrets(&text).into()
     }
 
@@ -207,6 +215,10 @@ impl<'u, 'a> Facts<'u, 'a> {
             // an import says nothing about the version
             package.provenance.pinned = None;
             self.uses(package, import.line);
+            let provider = catalog().code.package_providers.get(&import.package);
+            if let Some(provider) = provider.and_then(|name| catalog().provider(name)) {
+                self.uses(provider.asset(), import.line);
+            }
         }
     }
 

@@ -16,14 +16,15 @@ const BUILDERS: &[&str] = &[
 /// Calls that name a deployed model, by what is looked for in them.
 pub(super) const CALLS: &[&str] = &[
     "Endpoint", "Predictor", "HuggingFacePredictor", "register_model", "log_model", "set_tracking_uri", "registerModel", "pull",
-    "download_model", "get_model_version", "Model", "setTrackingUri", "set_registered_model_alias",
+    "download_model", "get_model_version", "Model", "run", "stream", "async_run", "bind_tools", "bindTools", "ToolNode", "StorageContext", "as_retriever",
+    "asRetriever", "Index", "index", "collection", "getOrCreateCollection", "defaultSystem", "defaultTools", "agent", "Server", "NewServer", "setTrackingUri", "set_registered_model_alias",
 ];
 /// Arguments that say where a model is called.
 pub(super) const ADDRESS_KEYS: &[&str] = &[
     "EndpointName", "endpoint_name", "endpointName", "azure_endpoint", "azureEndpoint", "azure_ai_endpoint", "base_url", "baseURL", "baseUrl", "api_base",
     "apiBase", "openai_api_base", "openai_api_base_url", "inference_server_url", "endpoint_url", "endpointUrl", "server_url",
     "agentId", "knowledgeBaseId", "guardrailIdentifier", "guardrail_id", "agent_id", "knowledge_base_id", "endpoint", "host",
-    "BaseURL", "registered_model_name", "model_uri", "modelUri", "basePath", "azureOpenAIBasePath", "withBaseURL", "api_url",
+    "BaseURL", "api_base_url", "WithBaseURL", "configuration", "registered_model_name", "model_uri", "modelUri", "basePath", "azureOpenAIBasePath", "withBaseURL", "api_url",
 ];
 
 impl<'a> Facts<'_, 'a> {
@@ -40,6 +41,7 @@ impl<'a> Facts<'_, 'a> {
         for model in self.models_of(call, 0) {
             self.uses(model, call.line);
         }
+        self.replicated(call);
         self.registered(call);
     }
 
@@ -50,7 +52,9 @@ impl<'a> Facts<'_, 'a> {
         if name.contains("://") {
             return;
         }
-        let local = name.starts_with(['/', '.']);
+        // a hub of another package has names of its own
+        let root = call.path.first().and_then(|root| self.imports.package(root));
+        let local = name.starts_with(['/', '.']) || root.is_some_and(|package| package != "datasets");
         let id = if local { format!("dataset:{name}") } else { format!("https://huggingface.co/datasets/{name}") };
         let mut asset = Asset::new(id, AssetKind::Dataset, &*name).ai();
         if !local {
@@ -78,7 +82,12 @@ impl<'a> Facts<'_, 'a> {
         let mut models = Vec::new();
         let hub = self.is(call, &table.model_calls).is_some();
         let pipeline = call.name() == "pipeline" && self.imports.package("pipeline").is_some();
-        let factory = self.is(call, &table.model_factories).is_some();
+        let factory = self.is(call, &table.model_factories).is_some() || self.is(call, &table.agents).is_some();
+        // `Car(model="…")` in a file that uses AI too
+        let root = call.path.first().and_then(|root| self.imports.package(root)).is_some();
+        let asks = table.generation.contains(call.name()) || ASKS.contains(&call.name());
+        let client = || table.clients.values().any(|classes| self.is(call, classes).is_some());
+        let ours = root || hub || factory || pipeline || asks || client();
         let embeds = table.embedding_words.iter().any(|word| call.dotted().contains(word.as_str()));
         let mut add = |name: &str, strong: bool, key: &str| {
             let known = catalog().provider_by_model(bare(name)).is_some();
@@ -119,12 +128,9 @@ impl<'a> Facts<'_, 'a> {
         }
         for arg in &call.args {
             let Some(key) = arg.key.filter(|key| table.model_keywords.contains(*key)) else { continue };
-            let strong = !(key.to_ascii_lowercase().contains("model") || matches!(key, "llm" | "repo_id"));
-            match code.text(arg.value.clone()).or_else(|| self.constant(arg.value.clone())) {
-                Some(name) => add(&name, strong, key),
-                None => {
-                    // `process.env.MODEL`: the name stays open
-                }
+            let strong = !ours || !(key.to_ascii_lowercase().contains("model") || matches!(key, "llm" | "repo_id"));
+            if let Some(name) = code.text(arg.value.clone()).or_else(|| self.constant(arg.value.clone())) {
+                add(&name, strong, key);
             }
         }
         if depth > 0 {
@@ -201,8 +207,11 @@ impl<'a> Facts<'_, 'a> {
         let mut providers = catalog().code.clients.iter();
         let provider = providers.find(|(_, classes)| self.is(call, classes).is_some()).map(|(name, _)| name);
         let address = ADDRESSES.iter().find_map(|key| {
-            let value = call.arg(&[key])?;
-            self.address(value)
+            let nested = || {
+                let inner = call.arg(&["configuration", "clientOptions", "client_options", "http_options", "httpOptions"])?;
+                self.fields(inner).into_iter().find(|(name, _)| name == key).map(|(_, value)| value)
+            };
+            self.address(call.arg(&[key]).or_else(nested)?)
         });
         let ai_call = provider.is_some() || self.is(call, &catalog().code.model_calls).is_some();
         if let Some(url) = address.filter(|_| ai_call) {
@@ -306,6 +315,24 @@ impl<'a> Facts<'_, 'a> {
         found
     }
 
+    /// `replicate.run("owner/name:version")`.
+    fn replicated(&mut self, call: &Call<'a>) {
+        let runs = matches!(call.name(), "run" | "stream" | "async_run" | "async_stream");
+        let of = |root: &&str| self.imports.package(root) == Some("replicate") || *root == "replicate";
+        if !runs || !call.path.first().is_some_and(of) {
+            return;
+        }
+        let name = call.first(self.code).or_else(|| call.text(self.code, &["ref"]));
+        let Some(written) = name.filter(|name| is_word(name) && name.contains('/')) else { return };
+        let (name, version) = written.split_once(':').map_or((&*written, None), |(name, version)| (name, Some(version)));
+        let mut model = Asset::new(format!("https://replicate.com/{name}"), AssetKind::Model, name);
+        model.properties.insert("provider".into(), "Replicate".into());
+        model.provenance.publisher = name.split_once('/').map(|(owner, _)| owner.to_owned());
+        model.provenance.source = Some("https://replicate.com".to_owned());
+        model_ref::pin(&mut model, version);
+        self.uses(model, call.line);
+    }
+
     /// Models that a registry of MLflow gets or gives, and where it is.
     fn registered(&mut self, call: &Call<'a>) {
         let code = self.code;
@@ -367,6 +394,13 @@ impl<'a> Facts<'_, 'a> {
     }
 }
 
+/// Methods of clients that ask a model.
+const ASKS: &[&str] = &[
+    "create", "generate", "chat", "stream", "embed", "parse", "rerank", "messages", "embeddings", "acreate", "transcribe", "speech",
+    "embedding", "aembedding", "image_generation", "converse_stream", "invoke_model_with_response_stream", "build", "model", "options",
+    "InvokeModelInput", "ConverseInput", "InvokeModelCommand", "ConverseCommand", "ConverseStreamCommand", "InvokeEndpointCommand",
+    "InvokeModelRequest", "ConverseRequest", "text_to_image", "feature_extraction", "embed_content", "embedContent", "builder",
+];
 /// Arguments that hold a client or model.
 const MODEL_ARGS: &[&str] = &[
     "model_client", "modelClient", "chat_generator", "service", "chat_client", "client", "lm", "llm_config", "chatLanguageModel", "chatModel",
@@ -375,7 +409,8 @@ const MODEL_ARGS: &[&str] = &[
 /// Arguments that hold the address of a model.
 const ADDRESSES: &[&str] = &[
     "azure_endpoint", "azureEndpoint", "base_url", "baseURL", "baseUrl", "api_base", "apiBase", "openai_api_base", "inference_server_url",
-    "endpoint_url", "endpoint", "BaseURL", "azureOpenAIBasePath", "basePath", "withBaseURL", "api_url", "host", "server_url",
+    "endpoint_url", "endpoint", "BaseURL", "azureOpenAIBasePath", "basePath", "withBaseURL", "api_url", "host", "server_url", "api_base_url",
+    "WithBaseURL", "url",
 ];
 /// What stands before a model's name only to say who is asked for it.
 const ROUTES: &[&str] = &[

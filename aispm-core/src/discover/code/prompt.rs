@@ -54,7 +54,7 @@ impl<'a> Facts<'_, 'a> {
         self.prompt(&name, text.as_deref().unwrap_or_default(), class, call.line);
     }
 
-    fn prompt(&mut self, name: &str, text: &str, class: &str, line: u64) {
+    pub(super) fn prompt(&mut self, name: &str, text: &str, class: &str, line: u64) {
         let id = self.local(name);
         let taken = self.found.inventory.get(&id).is_some_and(|known| known.kind != AssetKind::PromptTemplate);
         let id = if taken { self.local(&format!("prompt:{name}")) } else { id };

@@ -82,10 +82,12 @@ impl<'a> Facts<'_, 'a> {
     fn opened(&mut self, call: &Call<'a>) {
         let Some(variable) = call.assigned else { return };
         let made = ["as_retriever", "asRetriever", "Index", "index", "collection", "getOrCreateCollection"];
-        let holder = call.path.first().and_then(|root| self.named.get(*root)).cloned();
-        let Some(holder) = holder.filter(|named| named.kind == AssetKind::VectorStore && made.contains(&call.name())) else {
-            return;
-        };
+        let holder = call.path.first().and_then(|root| self.named.get(*root)).filter(|_| made.contains(&call.name()));
+        let context = call.class() == "StorageContext";
+        let given = call.arg(&["vector_store", "vectorStore"]).filter(|_| context);
+        let given = given.and_then(|range| self.named.get(self.code.path(range)?));
+        let holder = holder.or(given).filter(|named| named.kind == AssetKind::VectorStore).cloned();
+        let Some(holder) = holder else { return };
         let name = call.first(self.code).filter(|text| is_word(text));
         match name {
             Some(name) => {

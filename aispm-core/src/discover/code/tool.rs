@@ -60,17 +60,29 @@ impl<'a> Facts<'_, 'a> {
 
     /// Functions and methods that are marked as tools, and classes derived from one of a framework.
     pub(super) fn declared_tools(&mut self) {
+        // the class around, and where it ends
+        let mut class = ("", 0);
         for at in 0..self.code.len() {
-            match self.code.language {
+            let code = self.code;
+            if matches!(code.word(at), "class" | "object" | "interface" | "impl" | "record") && code.is_name(at + 1) {
+                class = (code.word(at + 1), self.body(at).end);
+            }
+            let tool = match code.language {
                 Language::Python => self.python_tool(at),
-                Language::Java | Language::Kotlin | Language::CSharp | Language::Rust => self.annotated_tool(at),
-                _ => {}
+                Language::Java | Language::Kotlin | Language::CSharp | Language::Rust => {
+                    self.system_message(at, class.0);
+                    self.annotated_tool(at)
+                }
+                _ => None,
+            };
+            if let Some(tool) = tool.filter(|_| at < class.1) {
+                self.classes.entry(class.0).or_default().push(tool);
             }
             self.listed_tool(at);
         }
     }
 
-    fn python_tool(&mut self, at: usize) {
+    fn python_tool(&mut self, at: usize) -> Option<String> {
         let code = self.code;
         let table = &catalog().code;
         match code.word(at) {
@@ -79,9 +91,9 @@ impl<'a> Facts<'_, 'a> {
                 let (root, name) = (code.word(at + 1), code.word(end - 1));
                 let foreign = self.imports.is_foreign(root) || root == name && code.declares(root);
                 if !table.tool_decorators.contains(self.imports.symbol(name)) || foreign {
-                    return;
+                    return None;
                 }
-                let Some(def) = (end..end + SPAN).find(|at| code.word(*at) == "def") else { return };
+                let def = (end..end + SPAN).find(|at| code.word(*at) == "def")?;
                 let arguments = if code.word(end) == "(" { end + 1..code.pair(end) } else { end..end };
                 let mut named: Option<String> = None;
                 let mut description = None;
@@ -96,10 +108,14 @@ impl<'a> Facts<'_, 'a> {
                 }
                 let function = code.word(def + 1);
                 let id = self.function_tool(function, def, description.as_deref());
+                if root != name {
+                    self.held.entry(root).or_default().push(id.clone());
+                }
                 if let Some(name) = named.filter(|name| name != function && name.len() < 100) {
                     let renamed = self.found.inventory.get_mut(&id);
                     renamed.into_iter().for_each(|tool| tool.name = name.clone());
                 }
+                Some(id)
             }
             "class" if code.word(at + 2) == "(" => {
                 let bases = code.parts(at + 3..code.pair(at + 2).min(at + 40));
@@ -108,7 +124,7 @@ impl<'a> Facts<'_, 'a> {
                     code.path(base.start..end)
                 });
                 let base = base.map(|base| self.imports.symbol(base)).find(|base| table.tool_bases.contains(*base));
-                let Some(base) = base.filter(|base| !self.imports.is_foreign(base)) else { return };
+                let base = base.filter(|base| !self.imports.is_foreign(base))?;
                 let body = self.body(at);
                 let class = code.word(at + 1);
                 let field = |key: &str| {
@@ -130,13 +146,27 @@ impl<'a> Facts<'_, 'a> {
                     capable(&mut tool, capability);
                 }
                 self.add_tool(tool, &[class], code.line(at));
+                None
             }
-            _ => {}
+            _ => None,
+        }
+    }
+
+    /// `@SystemMessage("…")`: what a service of LangChain4j is told.
+    fn system_message(&mut self, at: usize, class: &str) {
+        let code = self.code;
+        let annotation = code.word(at) == "@" && matches!(code.word(at + 1), "SystemMessage" | "UserMessage");
+        if annotation && code.word(at + 2) == "(" && !self.imports.is_foreign(code.word(at + 1)) {
+            let part = at + 3..code.pair(at + 2).min(code.len());
+            let part = if code.word(part.start + 1) == "=" { part.start + 2..part.end } else { part };
+            if let Some(text) = code.text(part) {
+                self.prompt(&format!("{class}.{}", code.word(at + 1)), &text, code.word(at + 1), code.line(at));
+            }
         }
     }
 
     /// `@Tool("…") Type name(…)`, `[KernelFunction] … name(…)`, `#[tool(…)] fn name(…)`.
-    fn annotated_tool(&mut self, at: usize) {
+    fn annotated_tool(&mut self, at: usize) -> Option<String> {
         let code = self.code;
         let opens = match code.language {
             Language::CSharp => code.word(at) == "[",
@@ -149,7 +179,7 @@ impl<'a> Facts<'_, 'a> {
         }
         let mark = code.word(name);
         if !opens || !catalog().code.tool_decorators.contains(mark) || self.imports.is_foreign(mark) {
-            return;
+            return None;
         }
         let arguments = if code.word(name + 1) == "(" { name + 2..code.pair(name + 1) } else { name..name };
         let end = match code.language {
@@ -157,7 +187,12 @@ impl<'a> Facts<'_, 'a> {
             _ => arguments.end.max(name) + 1,
         };
         let mut description = None;
-        for part in code.parts(arguments) {
+        // C# gives a name there, and says what it does in an attribute of its own, maybe in the same brackets
+        let csharp = code.language == Language::CSharp;
+        if let Some(at) = (name..end).take(SPAN / 8).find(|at| csharp && code.word(*at) == "Description") {
+            description = code.text(at + 2..code.pair(at + 1));
+        }
+        for part in code.parts(arguments).into_iter().filter(|_| !csharp) {
             let value = match (code.word(part.start), code.word(part.start + 1)) {
                 ("description" | "value", "=") => part.start + 2..part.end,
                 (_, "=") => continue,
@@ -191,13 +226,13 @@ impl<'a> Facts<'_, 'a> {
                 }
                 "(" if code.is_name(here - 1) => {
                     let function = code.word(here - 1);
-                    self.function_tool(function, here - 1, description.as_deref());
-                    return;
+                    return Some(self.function_tool(function, here - 1, description.as_deref()));
                 }
-                "{" | "}" | ";" | "" | "class" => return,
+                "{" | "}" | ";" | "" | "class" => return None,
                 _ => here = code.next(here),
             }
         }
+        None
     }
 
     /// `{"type": "function", "function": {"name": …}}`, `{"name": …, "input_schema": …}`.
@@ -250,6 +285,15 @@ impl<'a> Facts<'_, 'a> {
         }
         let class = made.unwrap_or_else(|| call.class());
         let code = self.code;
+        // `.tool(Adder)` gives an agent a tool; `server.AddTool(tool, …)` a server
+        let known = call.positional(0).and_then(|range| self.named.get(code.path(range)?)).filter(|named| named.kind == AssetKind::Tool);
+        if let (Some(known), [root, _, ..]) = (known, call.path.as_slice()) {
+            self.held.entry(root).or_default().push(known.id.clone());
+            return;
+        }
+        if call.chained && ready.is_empty() && call.positional(1).is_none() {
+            return;
+        }
         let named = call.text(code, &["name", "Name", "id", "tool_name"]);
         // `Tool(function)`, `tool(async (…) => …, {…})`, `DefineTool(g, "name", "what it does", function)`
         let first = call.positional(0);
@@ -288,11 +332,8 @@ impl<'a> Facts<'_, 'a> {
         let id = self.add_tool(tool, &names, call.line);
         self.name(&name, &id, AssetKind::Tool);
         // `server.tool(…)`: the server offers it
-        if call.path.len() > 1
-            && let Some(holder) = call.path.first().and_then(|root| self.named.get(*root)).cloned()
-            && matches!(holder.kind, AssetKind::Agent | AssetKind::McpServer)
-        {
-            self.link(&holder.id, RelationKind::HasTool, &id, call.line);
+        if let [root, _, ..] = call.path.as_slice() {
+            self.held.entry(root).or_default().push(id);
         }
     }
 }

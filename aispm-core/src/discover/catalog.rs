@@ -58,6 +58,12 @@ impl Catalog {
         self.package_role("pypi", &package).map(|_| package)
     }
 
+    /// Whether AI packages of Python lie below this import path: `google`, `azure.ai`.
+    pub(super) fn is_namespace(&self, path: &str) -> bool {
+        let below = |import: &String| import.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        !path.is_empty() && self.packages.imports.keys().any(below)
+    }
+
     /// For an import name that is also a common word: the names that show it is the package.
     pub(super) fn ambiguous(&self, import: &str) -> Option<&[String]> {
         self.packages.ambiguous.get(import).map(Vec::as_slice)

@@ -75,7 +75,7 @@ pub(super) fn read<'a>(unit: &Unit<'_, 'a>, found: &mut Found) -> bool {
     if !facts.ai {
         return false;
     }
-    let calls: Vec<Call<'a>> = code.calls().filter(known).collect();
+    let calls: Vec<Call<'a>> = code.calls().filter(|call| known(call, &facts.imports)).collect();
     facts.declared_tools();
     calls.iter().for_each(|call| facts.tool_call(call));
     calls.iter().for_each(|call| facts.mcp_client(call));
@@ -98,7 +98,7 @@ pub(super) fn read<'a>(unit: &Unit<'_, 'a>, found: &mut Found) -> bool {
 }
 
 /// Whether a call is in any of the tables, or has an argument that is.
-fn known(call: &Call<'_>) -> bool {
+fn known<'a>(call: &Call<'a>, imports: &Imports<'a>) -> bool {
     static NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| {
         let code = &catalog().code;
         let sets = [
@@ -124,7 +124,8 @@ fn known(call: &Call<'_>) -> bool {
         let code = &catalog().code;
         code.model_keywords.iter().chain(&code.flags).map(String::as_str).chain(super::model::ADDRESS_KEYS.iter().copied()).collect()
     });
-    NAMES.contains(call.name())
+    NAMES.contains(imports.symbol(call.name()))
+        || NAMES.contains(call.name())
         || NAMES.contains(call.class())
         || super::model::CALLS.contains(&call.name())
         || call.args.iter().any(|arg| arg.key.is_some_and(|key| KEYS.contains(key)))

@@ -303,7 +303,9 @@ impl<'a> Python<'_, 'a> {
 
     /// Where the statement ends.
     fn end(&self, at: usize) -> usize {
-        let ends = |at: &usize| self.code.get(*at).is_none_or(|token| token.kind == Kind::End || token.text == ";");
+        let ends = |at: &usize| {
+            self.code.get(*at).is_none_or(|token| token.kind == Kind::End || matches!(token.text, ";" | ":"))
+        };
         (at..at + SPAN).find(ends).unwrap_or(at + SPAN)
     }
 
@@ -318,7 +320,7 @@ impl<'a> Python<'_, 'a> {
         let whole = if module.is_empty() { None } else { self.package(&module, &names, members, line) };
         // `from google import genai` names a package in two parts
         let mut of_name: HashMap<&str, String> = HashMap::new();
-        if whole.is_none() && !module.is_empty() && catalog().python_import(&module).is_none() {
+        if whole.is_none() && catalog().is_namespace(&module) {
             for name in &names {
                 if let Some(package) = self.package(&format!("{module}.{name}"), &[], members, line) {
                     of_name.insert(name, package);

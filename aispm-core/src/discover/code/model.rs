@@ -17,7 +17,7 @@ const BUILDERS: &[&str] = &[
 pub(super) const CALLS: &[&str] = &[
     "Endpoint", "Predictor", "HuggingFacePredictor", "register_model", "log_model", "set_tracking_uri", "registerModel", "pull",
     "download_model", "get_model_version", "Model", "run", "stream", "async_run", "bind_tools", "bindTools", "ToolNode", "StorageContext", "as_retriever",
-    "asRetriever", "Index", "index", "collection", "getOrCreateCollection", "defaultSystem", "defaultTools", "agent", "Server", "NewServer", "setTrackingUri", "set_registered_model_alias",
+    "asRetriever", "Index", "index", "collection", "getOrCreateCollection", "defaultSystem", "defaultTools", "agent", "Server", "NewServer", "pipeline", "setTrackingUri", "set_registered_model_alias",
 ];
 /// Arguments that say where a model is called.
 pub(super) const ADDRESS_KEYS: &[&str] = &[
@@ -81,7 +81,7 @@ impl<'a> Facts<'_, 'a> {
         let code = self.code;
         let mut models = Vec::new();
         let hub = self.is(call, &table.model_calls).is_some();
-        let pipeline = call.name() == "pipeline" && self.imports.package("pipeline").is_some();
+        let pipeline = call.name() == "pipeline" && !self.imports.is_foreign("pipeline") && !code.declares("pipeline");
         let factory = self.is(call, &table.model_factories).is_some() || self.is(call, &table.agents).is_some();
         // `Car(model="…")` in a file that uses AI too
         let root = call.path.first().and_then(|root| self.imports.package(root)).is_some();

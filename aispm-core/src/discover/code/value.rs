@@ -19,7 +19,7 @@ const NAMES: usize = 16;
 /// Calls that are worth their first argument.
 const WRAPPERS: &[&str] = &[
     "String", "F", "from", "Path", "str", "dedent", "cleandoc", "Ptr", "ptr", "NewOpt", "Some", "r", "String_", "Literal",
-    "SecretStr", "URL", "Uri", "Url", "ToPtr", "To", "strip", "Arc", "Text",
+    "SecretStr", "URL", "Uri", "Url", "ToPtr", "To", "strip", "Arc", "Text", "ModelId",
 ];
 
 /// What is known of a value.
@@ -149,7 +149,7 @@ impl<'a> Code<'a> {
                 }
                 Kind::Mark if token.text == "+" => {}
                 Kind::End => {}
-                Kind::Word if hops > 0 && matches!(self.word(at + 1), "+" | "") => {
+                Kind::Word if hops > 0 && (at + 1 == range.end || self.word(at + 1) == "+") => {
                     names += 1;
                     let inner = self.value_of(token.text, at, false).map(|given| self.evaluate(given, hops / 3));
                     match inner.and_then(|value| value.text) {

@@ -19,19 +19,71 @@ const REFERENCES: usize = 400;
 const GRAPHS: usize = 8;
 /// Arguments that hold what an agent may call.
 const TOOLS: &[&str] = &[
-    "tools", "Tools", "functions", "toolsets", "toolkits", "plugins", "mcp_servers", "mcpServers", "workbench", "bind_tools", "bindTools",
-    "with_tools", "tool", "allowed_tools", "builtin_tools", "defaultTools", "toolCallbacks", "function_list", "toolNames",
-    "tools_list", "skills", "defaultToolCallbacks", "Plugins",
+    "tools",
+    "Tools",
+    "functions",
+    "toolsets",
+    "toolkits",
+    "plugins",
+    "mcp_servers",
+    "mcpServers",
+    "workbench",
+    "bind_tools",
+    "bindTools",
+    "with_tools",
+    "tool",
+    "allowed_tools",
+    "builtin_tools",
+    "defaultTools",
+    "toolCallbacks",
+    "function_list",
+    "toolNames",
+    "tools_list",
+    "skills",
+    "defaultToolCallbacks",
+    "Plugins",
 ];
 /// Arguments that hold other agents.
 const MEMBERS: &[&str] = &[
-    "agents", "handoffs", "sub_agents", "subAgents", "participants", "members", "managed_agents", "children", "nodes", "crew",
-    "groupchat", "group_chat", "delegates", "agent", "manager_agent", "builder", "addEdge", "add_edge", "subagents", "register",
+    "agents",
+    "handoffs",
+    "sub_agents",
+    "subAgents",
+    "participants",
+    "members",
+    "managed_agents",
+    "children",
+    "nodes",
+    "crew",
+    "groupchat",
+    "group_chat",
+    "delegates",
+    "agent",
+    "manager_agent",
+    "builder",
+    "addEdge",
+    "add_edge",
+    "subagents",
+    "register",
 ];
 /// Arguments that hold what an agent is told.
 const ORDERS: &[&str] = &[
-    "instructions", "Instructions", "Instruction", "instruction", "system_prompt", "systemPrompt", "system", "system_message",
-    "systemMessage", "prompt", "defaultSystem", "preamble", "global_instruction", "context", "systemMessageProvider", "state_modifier",
+    "instructions",
+    "Instructions",
+    "Instruction",
+    "instruction",
+    "system_prompt",
+    "systemPrompt",
+    "system",
+    "system_message",
+    "systemMessage",
+    "prompt",
+    "defaultSystem",
+    "preamble",
+    "global_instruction",
+    "context",
+    "systemMessageProvider",
+    "state_modifier",
     "messages_modifier",
 ];
 
@@ -43,7 +95,9 @@ impl<'a> Facts<'_, 'a> {
         // builders that are no class: of Spring AI, of rig
         let told = |key: &str| call.args.iter().any(|arg| arg.key == Some(key));
         let builder = match self.code.language {
-            Language::Java | Language::Kotlin if told("defaultTools") || told("defaultToolCallbacks") => Some("ChatClient"),
+            Language::Java | Language::Kotlin if told("defaultTools") || told("defaultToolCallbacks") => {
+                Some("ChatClient")
+            }
             Language::Rust if call.name() == "agent" && told("build") => Some("agent"),
             _ => None,
         };
@@ -163,7 +217,10 @@ impl<'a> Facts<'_, 'a> {
             let Some(token) = code.get(at) else { break };
             // what a call is given is no tool: the class is, or its result
             let key = code.word(at + 1) == "=" || code.word(at + 1) == ":" && code.language != Language::JavaScript;
-            if token.kind == Kind::End || key || code.word(at.saturating_sub(1)) == "." && code.word(at.saturating_sub(2)) != "self" {
+            if token.kind == Kind::End
+                || key
+                || code.word(at.saturating_sub(1)) == "." && code.word(at.saturating_sub(2)) != "self"
+            {
                 continue;
             }
             let known = self.named.get(token.text).cloned();
@@ -178,7 +235,8 @@ impl<'a> Facts<'_, 'a> {
                     let kind = match named.kind {
                         AssetKind::VectorStore => RelationKind::RetrievesFrom,
                         AssetKind::Agent => RelationKind::Invokes,
-                        _ => RelationKind::HasTool,
+                        AssetKind::Tool | AssetKind::McpServer => RelationKind::HasTool,
+                        _ => continue,
                     };
                     self.link(agent, kind, &named.id, line);
                 }
@@ -291,8 +349,7 @@ impl<'a> Facts<'_, 'a> {
         let table = &catalog().code.mcp_servers;
         let root = call.path.first().copied().unwrap_or_default();
         let of_mcp = |package: &str| package.contains("mcp") || package.contains("modelcontextprotocol");
-        let plain = matches!(call.class(), "Server" | "NewServer")
-            && self.imports.package(root).is_some_and(of_mcp);
+        let plain = matches!(call.class(), "Server" | "NewServer") && self.imports.package(root).is_some_and(of_mcp);
         if self.is(call, table).is_none() && !plain {
             return None;
         }
@@ -346,14 +403,17 @@ impl<'a> Facts<'_, 'a> {
         }
         // a server whose command is not known is one all the same
         let named = call.arg(&["command", "url", "server_params", "params"]);
-        if servers.is_empty() && named.is_some_and(|range| code.path(range).is_none_or(|name| !self.named.contains_key(name))) {
+        if servers.is_empty()
+            && named.is_some_and(|range| code.path(range).is_none_or(|name| !self.named.contains_key(name)))
+        {
             servers.push((String::new(), Value::Object(Map::new())));
         }
         let none = servers.is_empty();
         for (name, config) in servers {
             let given = call.text(code, &["name"]).map(|text| text.into_owned());
             let of = |key: &str| config.get(key).and_then(Value::as_str).map(str::to_owned);
-            let label = Some(name).filter(|name| !name.is_empty()).or(given).or_else(|| call.assigned.map(str::to_owned));
+            let label =
+                Some(name).filter(|name| !name.is_empty()).or(given).or_else(|| call.assigned.map(str::to_owned));
             let label = label.or_else(|| of("command")).or_else(|| of("url")).unwrap_or_else(|| class.to_owned());
             let id = self.local(&label);
             self.servers.extend(of("url").into_iter().chain(of("command")));
@@ -366,7 +426,8 @@ impl<'a> Facts<'_, 'a> {
         }
         // what takes over another's parameters stands for the same server
         let given = call.args.iter().filter_map(|arg| code.path(arg.value.clone()));
-        let known = given.filter_map(|name| self.named.get(name)).find(|named| named.kind == AssetKind::McpServer).cloned();
+        let known =
+            given.filter_map(|name| self.named.get(name)).find(|named| named.kind == AssetKind::McpServer).cloned();
         if let (Some(known), Some(name), true) = (known, call.assigned, none) {
             self.named.insert(name.to_owned(), known);
         }
@@ -376,12 +437,14 @@ impl<'a> Facts<'_, 'a> {
     pub(super) fn mcp_objects(&mut self) {
         let code = self.code;
         for at in 0..code.len() {
-            let key = code.get(at).filter(|token| token.text == "transport" && matches!(code.word(at + 1), ":" | "="));
-            if key.is_none() || code.inside(at) != "{" {
-                continue;
-            }
-            let known = code.text(code.expression(at + 2));
-            let known = known.is_some_and(|text| matches!(&*text, "sse" | "stdio" | "streamable-http" | "streamable_http" | "http"));
+            let Some(key) = code.get(at).map(|token| token.text).filter(|_| code.inside(at) == "{") else { continue };
+            let told = match key {
+                "transport" => &["sse", "stdio", "streamable-http", "streamable_http", "http"][..],
+                "type" => &["mcp"],
+                _ => continue,
+            };
+            let value = matches!(code.word(at + 1), ":" | "=").then(|| code.text(code.expression(at + 2))).flatten();
+            let known = value.is_some_and(|text| told.contains(&&*text));
             let Some(open) = code.outer(at).filter(|_| known) else { continue };
             let config = self.server(self.fields(open..code.pair(open) + 1).into_iter());
             let label = config.get("url").or_else(|| config.get("command")).and_then(Value::as_str).map(str::to_owned);
@@ -417,7 +480,8 @@ impl<'a> Facts<'_, 'a> {
                     let names = self.fields(value).into_iter().map(|(name, _)| (name.to_owned(), Value::Null));
                     server.insert(key.to_owned(), Value::Object(names.collect()));
                 }
-                "params" | "server_params" | "connection_params" | "transportConfig" | "tool_config" | "server" | "connection" => {
+                "params" | "server_params" | "connection_params" | "transportConfig" | "tool_config" | "server"
+                | "connection" => {
                     server.extend(self.server(self.fields(value).into_iter()));
                 }
                 _ => {}

@@ -11,7 +11,8 @@ const LINKS: usize = 40;
 /// Most tokens between the angle brackets of a call.
 const GENERIC: usize = 24;
 /// Methods that make an instance of their class.
-const MAKERS: &[&str] = &["builder", "create", "new", "newBuilder", "of", "connect", "default", "build", "init", "load"];
+const MAKERS: &[&str] =
+    &["builder", "create", "new", "newBuilder", "of", "connect", "default", "build", "init", "load"];
 
 /// One argument.
 #[derive(Debug, Clone)]
@@ -45,7 +46,8 @@ impl<'a> Call<'a> {
     /// The class it makes an instance of: the name before `.builder` and the like, else its last name.
     pub(super) fn class(&self) -> &'a str {
         let name = self.name();
-        let maker = MAKERS.contains(&name) || name.starts_with("from_") || name.starts_with("from");
+        let maker = MAKERS.contains(&name)
+            || ["from", "load", "get_or_create", "with_"].iter().any(|prefix| name.starts_with(prefix));
         match self.path.as_slice() {
             [.., class, _] if maker && class.starts_with(|c: char| c.is_uppercase()) => class,
             _ => name,
@@ -95,7 +97,9 @@ impl<'a> Code<'a> {
             return None;
         }
         let mut at = self.before_generic(open)?;
-        if !self.is_name(at) || matches!(self.word(at), "if" | "for" | "while" | "switch" | "catch" | "return" | "match") {
+        if !self.is_name(at)
+            || matches!(self.word(at), "if" | "for" | "while" | "switch" | "catch" | "return" | "match")
+        {
             return None;
         }
         let mut path = vec![self.word(at)];
@@ -113,7 +117,11 @@ impl<'a> Code<'a> {
         path.reverse();
         let before = at.checked_sub(1).map_or("", |before| self.word(before));
         let attribute = before == "@" || before == "[" && at > 1 && self.word(at - 2) == "#";
-        if attribute || matches!(before, "def" | "class" | "function" | "func" | "fn" | "fun" | "interface" | "struct" | "impl" | "enum")
+        if attribute
+            || matches!(
+                before,
+                "def" | "class" | "function" | "func" | "fn" | "fun" | "interface" | "struct" | "impl" | "enum"
+            )
         {
             return None;
         }
@@ -300,7 +308,8 @@ impl<'a> Code<'a> {
     /// The function that returns here.
     fn returned(&self, at: usize) -> Option<&'a str> {
         let from = at.saturating_sub(200);
-        let keyword = (from..at).rev().find(|at| matches!(self.word(*at), "def" | "function" | "func" | "fun" | "fn"))?;
+        let keyword =
+            (from..at).rev().find(|at| matches!(self.word(*at), "def" | "function" | "func" | "fun" | "fn"))?;
         Some(self.word(keyword + 1)).filter(|name| !name.is_empty() && *name != "(")
     }
 }

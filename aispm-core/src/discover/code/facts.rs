@@ -77,11 +77,12 @@ pub(super) fn read<'a>(unit: &Unit<'_, 'a>, found: &mut Found) -> bool {
     }
     let calls: Vec<Call<'a>> = code.calls().filter(|call| known(call, &facts.imports)).collect();
     facts.declared_tools();
+    calls.iter().for_each(|call| facts.store(call));
     calls.iter().for_each(|call| facts.tool_call(call));
     calls.iter().for_each(|call| facts.mcp_client(call));
     facts.mcp_objects();
-    calls.iter().for_each(|call| facts.store(call));
     calls.iter().for_each(|call| facts.model_call(call));
+    facts.training(&calls);
     // agents refer to all of these
     calls.iter().for_each(|call| facts.agent_call(call));
     facts.graphs(&calls);
@@ -113,6 +114,7 @@ fn known<'a>(call: &Call<'a>, imports: &Imports<'a>) -> bool {
             &code.dataset_calls,
             &code.model_factories,
             &code.prompts,
+            &code.trainers,
             &code.reads,
             &code.writes,
         ];
@@ -122,7 +124,12 @@ fn known<'a>(call: &Call<'a>, imports: &Imports<'a>) -> bool {
     });
     static KEYS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
         let code = &catalog().code;
-        code.model_keywords.iter().chain(&code.flags).map(String::as_str).chain(super::model::ADDRESS_KEYS.iter().copied()).collect()
+        code.model_keywords
+            .iter()
+            .chain(&code.flags)
+            .map(String::as_str)
+            .chain(super::model::ADDRESS_KEYS.iter().copied())
+            .collect()
     });
     NAMES.contains(imports.symbol(call.name()))
         || NAMES.contains(call.name())
@@ -190,7 +197,7 @@ impl<'u, 'a> Facts<'u, 'a> {
         let plain = call.path.len() == 1;
         match self.code.language {
             Language::Python | Language::JavaScript => {
-                !self.imports.is_foreign(root) && !(plain && self.code.declares(root))
+                !(self.imports.is_foreign(root) || plain && self.code.declares(root))
             }
             Language::CSharp => !(plain && self.code.declares(root)),
             // what is not imported is of the same package, or a variable
@@ -240,7 +247,10 @@ impl<'u, 'a> Facts<'u, 'a> {
                 self.uses(provider.asset().with("service", token.text), token.line);
             }
             let variable = matches!(code.word(i + 1), ")" | "]" | ",") || matches!(code.word(i + 1), ":" | "=");
-            if self.ai && variable && let Some(provider) = catalog().provider_by_env(token.text) {
+            if self.ai
+                && variable
+                && let Some(provider) = catalog().provider_by_env(token.text)
+            {
                 self.variable(token.text);
                 self.uses(provider.asset(), token.line);
             }
@@ -269,7 +279,8 @@ impl<'u, 'a> Facts<'u, 'a> {
             let starts = |words: &[&str]| words.iter().enumerate().all(|(n, word)| self.code.word(at + n) == *word);
             if self.code.word(at + 1) == "crew" && (starts(&words)) {
                 self.owner.properties.insert("framework".into(), "crewai".into());
-                let package = Reference { ecosystem: "pypi", name: "crewai".into(), written: None, exact: None, source: None };
+                let package =
+                    Reference { ecosystem: "pypi", name: "crewai".into(), written: None, exact: None, source: None };
                 let mut package = package.asset();
                 package.provenance.pinned = None;
                 self.uses(package, self.code.line(at));

@@ -119,7 +119,8 @@ impl<'a> Imports<'a> {
                 "(" => code.pair(at + 1).min(code.len()),
                 _ => at + 4,
             };
-            for (place, token) in (at..end).filter_map(|at| Some((at, code.get(at).filter(|t| t.kind == Kind::Text)?))) {
+            for (place, token) in (at..end).filter_map(|at| Some((at, code.get(at).filter(|t| t.kind == Kind::Text)?)))
+            {
                 // the shortest prefix that is a known module: what follows is a folder in it
                 let path = token.text.to_ascii_lowercase();
                 let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
@@ -201,7 +202,8 @@ impl<'a> Imports<'a> {
                 "rig" => "rig-core".to_owned(),
                 name => name.replace('_', "-"),
             };
-            let known = [written.as_str(), name].into_iter().find(|name| catalog().package_role("cargo", name).is_some());
+            let known =
+                [written.as_str(), name].into_iter().find(|name| catalog().package_role("cargo", name).is_some());
             let known = known.filter(|_| !own.contains(name));
             if let Some(package) = known {
                 if !self.packages.iter().any(|import| import.package == package) {
@@ -327,7 +329,8 @@ impl<'a> Python<'_, 'a> {
                 }
             }
         }
-        let inside = if code.word(import + 1) == "(" { import + 2..code.pair(import + 1).min(end) } else { import + 1..end };
+        let inside =
+            if code.word(import + 1) == "(" { import + 2..code.pair(import + 1).min(end) } else { import + 1..end };
         for part in code.parts(inside) {
             let symbol = code.word(part.start);
             let alias = if code.word(part.start + 1) == "as" { code.word(part.start + 2) } else { symbol };
@@ -337,13 +340,7 @@ impl<'a> Python<'_, 'a> {
     }
 
     /// The AI package that a module is of, noted as an import.
-    fn package(
-        &mut self,
-        module: &str,
-        names: &[&str],
-        members: &HashSet<(&str, &str)>,
-        line: u64,
-    ) -> Option<String> {
+    fn package(&mut self, module: &str, names: &[&str], members: &HashSet<(&str, &str)>, line: u64) -> Option<String> {
         let top = module.split('.').next().unwrap_or(module);
         if own_module(top, self.path, self.tree) {
             return None;

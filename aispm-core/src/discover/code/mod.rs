@@ -15,6 +15,7 @@ mod store;
 mod string;
 mod syntax;
 mod tool;
+mod training;
 mod value;
 
 use serde_json::Value;

@@ -11,20 +11,92 @@ use crate::discover::model_ref;
 
 /// Builders of `load_dataset` that read files instead of naming a data set.
 const BUILDERS: &[&str] = &[
-    "csv", "json", "parquet", "text", "arrow", "imagefolder", "audiofolder", "pandas", "webdataset", "generator", "sql", "xml",
+    "csv",
+    "json",
+    "parquet",
+    "text",
+    "arrow",
+    "imagefolder",
+    "audiofolder",
+    "pandas",
+    "webdataset",
+    "generator",
+    "sql",
+    "xml",
 ];
 /// Calls that name a deployed model, by what is looked for in them.
 pub(super) const CALLS: &[&str] = &[
-    "Endpoint", "Predictor", "HuggingFacePredictor", "register_model", "log_model", "set_tracking_uri", "registerModel", "pull",
-    "download_model", "get_model_version", "Model", "run", "stream", "async_run", "bind_tools", "bindTools", "ToolNode", "StorageContext", "as_retriever",
-    "asRetriever", "Index", "index", "collection", "getOrCreateCollection", "defaultSystem", "defaultTools", "agent", "Server", "NewServer", "pipeline", "setTrackingUri", "set_registered_model_alias",
+    "Endpoint",
+    "Predictor",
+    "HuggingFacePredictor",
+    "register_model",
+    "log_model",
+    "set_tracking_uri",
+    "registerModel",
+    "pull",
+    "download_model",
+    "get_model_version",
+    "Model",
+    "run",
+    "stream",
+    "async_run",
+    "bind_tools",
+    "bindTools",
+    "ToolNode",
+    "StorageContext",
+    "as_retriever",
+    "asRetriever",
+    "Index",
+    "index",
+    "collection",
+    "getOrCreateCollection",
+    "defaultSystem",
+    "defaultTools",
+    "agent",
+    "Server",
+    "NewServer",
+    "pipeline",
+    "setTrackingUri",
+    "set_registered_model_alias",
 ];
 /// Arguments that say where a model is called.
 pub(super) const ADDRESS_KEYS: &[&str] = &[
-    "EndpointName", "endpoint_name", "endpointName", "azure_endpoint", "azureEndpoint", "azure_ai_endpoint", "base_url", "baseURL", "baseUrl", "api_base",
-    "apiBase", "openai_api_base", "openai_api_base_url", "inference_server_url", "endpoint_url", "endpointUrl", "server_url",
-    "agentId", "knowledgeBaseId", "guardrailIdentifier", "guardrail_id", "agent_id", "knowledge_base_id", "endpoint", "host",
-    "BaseURL", "api_base_url", "WithBaseURL", "configuration", "registered_model_name", "model_uri", "modelUri", "basePath", "azureOpenAIBasePath", "withBaseURL", "api_url",
+    "EndpointName",
+    "endpoint_name",
+    "endpointName",
+    "azure_endpoint",
+    "azureEndpoint",
+    "azure_ai_endpoint",
+    "base_url",
+    "baseURL",
+    "baseUrl",
+    "api_base",
+    "apiBase",
+    "openai_api_base",
+    "openai_api_base_url",
+    "inference_server_url",
+    "endpoint_url",
+    "endpointUrl",
+    "server_url",
+    "agentId",
+    "knowledgeBaseId",
+    "guardrailIdentifier",
+    "guardrail_id",
+    "agent_id",
+    "knowledge_base_id",
+    "endpoint",
+    "host",
+    "BaseURL",
+    "api_base_url",
+    "WithBaseURL",
+    "configuration",
+    "registered_model_name",
+    "model_uri",
+    "modelUri",
+    "basePath",
+    "azureOpenAIBasePath",
+    "withBaseURL",
+    "api_url",
 ];
 
 impl<'a> Facts<'_, 'a> {
@@ -39,6 +111,9 @@ impl<'a> Facts<'_, 'a> {
             self.client(call);
         }
         for model in self.models_of(call, 0) {
+            if let Some(variable) = call.assigned.filter(|name| !self.named.contains_key(*name)) {
+                self.name(variable, model.id.as_str(), AssetKind::Model);
+            }
             self.uses(model, call.line);
         }
         self.replicated(call);
@@ -48,7 +123,10 @@ impl<'a> Facts<'_, 'a> {
     fn dataset(&mut self, call: &Call<'a>) {
         let code = self.code;
         let name = call.first(code).or_else(|| call.text(code, &["path", "dataset_name"]));
-        let Some(name) = name.filter(|name| !BUILDERS.contains(&&**name) && !name.is_empty() && name.len() < 200) else { return };
+        let Some(name) = name.filter(|name| !BUILDERS.contains(&&**name) && !name.is_empty() && name.len() < 200)
+        else {
+            return;
+        };
         if name.contains("://") {
             return;
         }
@@ -91,14 +169,16 @@ impl<'a> Facts<'_, 'a> {
         let embeds = table.embedding_words.iter().any(|word| call.dotted().contains(word.as_str()));
         let mut add = |name: &str, strong: bool, key: &str| {
             let known = catalog().provider_by_model(bare(name)).is_some();
-            let from_hub = call.name() == "from_pretrained" || pipeline || HUB.contains(&call.class()) || key == "repo_id";
+            let from_hub =
+                call.name() == "from_pretrained" || pipeline || HUB.contains(&call.class()) || key == "repo_id";
             let model = if from_hub && !known && !name.contains(['/', ':']) && is_word(name) {
                 Some(model_ref::hugging_face(name))
             } else {
                 self.model(name)
             };
             let Some(mut model) = model else { return };
-            let sure = known || model.text("provider").is_some() || model.id.as_str().starts_with("https://huggingface.co/");
+            let sure =
+                known || model.text("provider").is_some() || model.id.as_str().starts_with("https://huggingface.co/");
             if strong && !sure {
                 return;
             }
@@ -135,7 +215,8 @@ impl<'a> Facts<'_, 'a> {
         }
         if depth > 0 {
             for arg in &call.args {
-                let model_like = arg.key.is_none_or(|key| table.model_keywords.contains(key) || MODEL_ARGS.contains(&key));
+                let model_like =
+                    arg.key.is_none_or(|key| table.model_keywords.contains(key) || MODEL_ARGS.contains(&key));
                 if model_like && let Some(inner) = self.constructed(arg.value.clone()) {
                     models.extend(self.models_of(&inner, depth - 1));
                 }
@@ -208,7 +289,8 @@ impl<'a> Facts<'_, 'a> {
         let provider = providers.find(|(_, classes)| self.is(call, classes).is_some()).map(|(name, _)| name);
         let address = ADDRESSES.iter().find_map(|key| {
             let nested = || {
-                let inner = call.arg(&["configuration", "clientOptions", "client_options", "http_options", "httpOptions"])?;
+                let inner =
+                    call.arg(&["configuration", "clientOptions", "client_options", "http_options", "httpOptions"])?;
                 self.fields(inner).into_iter().find(|(name, _)| name == key).map(|(_, value)| value)
             };
             self.address(call.arg(&[key]).or_else(nested)?)
@@ -255,7 +337,14 @@ impl<'a> Facts<'_, 'a> {
         endpoint.encryption.in_transit = Some(url.starts_with("https://"));
         endpoint.properties.insert("url".into(), id.as_str().into());
         self.relate(RelationKind::Invokes, endpoint, call.line);
-        let deployment = ["azure_deployment", "deployment_name", "deploymentName", "azureOpenAIApiDeploymentName", "model", "engine"];
+        let deployment = [
+            "azure_deployment",
+            "deployment_name",
+            "deploymentName",
+            "azureOpenAIApiDeploymentName",
+            "model",
+            "engine",
+        ];
         if let Some(name) = call.text(self.code, &deployment).filter(|name| is_word(name) && !name.contains('/'))
             && provider.is_some_and(|provider| provider.name == "Azure OpenAI")
         {
@@ -279,24 +368,35 @@ impl<'a> Facts<'_, 'a> {
         for (keys, scheme, kind, relation) in places {
             if let Some(name) = call.text(code, keys).filter(|name| is_word(name)) {
                 let id = if name.starts_with("arn:") { name.to_string() } else { format!("{scheme}:{name}") };
-                let asset = Asset::new(id, *kind, name.rsplit('/').next().unwrap_or(&name)).ai().with(keys.first().copied().unwrap_or_default(), &*name);
+                let asset = Asset::new(id, *kind, name.rsplit('/').next().unwrap_or(&name))
+                    .ai()
+                    .with(keys.first().copied().unwrap_or_default(), &*name);
                 self.relate(*relation, asset, call.line);
                 found = true;
             }
         }
         // the SDK of SageMaker
-        let predictor = matches!(call.name(), "Predictor" | "HuggingFacePredictor" | "SagemakerEndpoint" | "SagemakerEndpointEmbeddings");
-        if let Some(name) = call.text(code, &["endpoint_name", "endpointName"]).filter(|name| is_word(name)).filter(|_| predictor) {
+        let predictor = matches!(
+            call.name(),
+            "Predictor" | "HuggingFacePredictor" | "SagemakerEndpoint" | "SagemakerEndpointEmbeddings"
+        );
+        if let Some(name) =
+            call.text(code, &["endpoint_name", "endpointName"]).filter(|name| is_word(name)).filter(|_| predictor)
+        {
             let asset = Asset::new(format!("sagemaker-endpoint:{name}"), AssetKind::Endpoint, &*name).ai();
             self.relate(RelationKind::Invokes, asset.with("EndpointName", &*name), call.line);
             found = true;
         }
         let texts = call.args.iter().take(4).filter_map(|arg| code.text(arg.value.clone()));
         let full = texts.into_iter().find(|text| {
-            text.starts_with("projects/") && ["/endpoints/", "/models/", "/indexEndpoints/", "/reasoningEngines/"].iter().any(|part| text.contains(part))
+            text.starts_with("projects/")
+                && ["/endpoints/", "/models/", "/indexEndpoints/", "/reasoningEngines/"]
+                    .iter()
+                    .any(|part| text.contains(part))
         });
         if let Some(name) = full.filter(|name| is_word(name)) {
-            if let Some((_, model)) = name.split_once("/publishers/").and_then(|(_, rest)| rest.split_once("/models/")) {
+            if let Some((_, model)) = name.split_once("/publishers/").and_then(|(_, rest)| rest.split_once("/models/"))
+            {
                 if let Some(model) = self.model(model) {
                     self.uses(model, call.line);
                 }
@@ -324,7 +424,8 @@ impl<'a> Facts<'_, 'a> {
         }
         let name = call.first(self.code).or_else(|| call.text(self.code, &["ref"]));
         let Some(written) = name.filter(|name| is_word(name) && name.contains('/')) else { return };
-        let (name, version) = written.split_once(':').map_or((&*written, None), |(name, version)| (name, Some(version)));
+        let (name, version) =
+            written.split_once(':').map_or((&*written, None), |(name, version)| (name, Some(version)));
         let mut model = Asset::new(format!("https://replicate.com/{name}"), AssetKind::Model, name);
         model.properties.insert("provider".into(), "Replicate".into());
         model.provenance.publisher = name.split_once('/').map(|(owner, _)| owner.to_owned());
@@ -350,7 +451,8 @@ impl<'a> Facts<'_, 'a> {
             && let Some(url) = call.positional(0).and_then(|range| self.address(range))
         {
             let id = without_login(url.trim_end_matches('/'));
-            let mut registry = Asset::new(&id, AssetKind::ModelRegistry, id.split("://").nth(1).unwrap_or(&id)).with("format", "mlflow");
+            let mut registry = Asset::new(&id, AssetKind::ModelRegistry, id.split("://").nth(1).unwrap_or(&id))
+                .with("format", "mlflow");
             registry.encryption.in_transit = Some(id.starts_with("https://"));
             self.uses(registry, call.line);
         }
@@ -396,39 +498,141 @@ impl<'a> Facts<'_, 'a> {
 
 /// Methods of clients that ask a model.
 const ASKS: &[&str] = &[
-    "create", "generate", "chat", "stream", "embed", "parse", "rerank", "messages", "embeddings", "acreate", "transcribe", "speech",
-    "embedding", "aembedding", "image_generation", "converse_stream", "invoke_model_with_response_stream", "build", "model", "options",
-    "InvokeModelInput", "ConverseInput", "InvokeModelCommand", "ConverseCommand", "ConverseStreamCommand", "InvokeEndpointCommand",
-    "InvokeModelRequest", "ConverseRequest", "text_to_image", "feature_extraction", "embed_content", "embedContent", "builder",
+    "create",
+    "generate",
+    "chat",
+    "stream",
+    "embed",
+    "parse",
+    "rerank",
+    "messages",
+    "embeddings",
+    "acreate",
+    "transcribe",
+    "speech",
+    "embedding",
+    "aembedding",
+    "image_generation",
+    "converse_stream",
+    "invoke_model_with_response_stream",
+    "build",
+    "model",
+    "options",
+    "InvokeModelInput",
+    "ConverseInput",
+    "InvokeModelCommand",
+    "ConverseCommand",
+    "ConverseStreamCommand",
+    "InvokeEndpointCommand",
+    "InvokeModelRequest",
+    "ConverseRequest",
+    "text_to_image",
+    "feature_extraction",
+    "embed_content",
+    "embedContent",
+    "builder",
 ];
 /// Arguments that hold a client or model.
 const MODEL_ARGS: &[&str] = &[
-    "model_client", "modelClient", "chat_generator", "service", "chat_client", "client", "lm", "llm_config", "chatLanguageModel", "chatModel",
-    "streamingChatModel", "chat_completion_client", "embedding", "embeddings", "embedder", "generator", "llm",
+    "model_client",
+    "modelClient",
+    "chat_generator",
+    "service",
+    "chat_client",
+    "client",
+    "lm",
+    "llm_config",
+    "chatLanguageModel",
+    "chatModel",
+    "streamingChatModel",
+    "chat_completion_client",
+    "embedding",
+    "embeddings",
+    "embedder",
+    "generator",
+    "llm",
 ];
 /// Arguments that hold the address of a model.
 const ADDRESSES: &[&str] = &[
-    "azure_endpoint", "azureEndpoint", "base_url", "baseURL", "baseUrl", "api_base", "apiBase", "openai_api_base", "inference_server_url",
-    "endpoint_url", "endpoint", "BaseURL", "azureOpenAIBasePath", "basePath", "withBaseURL", "api_url", "host", "server_url", "api_base_url",
-    "WithBaseURL", "url",
+    "azure_endpoint",
+    "azureEndpoint",
+    "base_url",
+    "baseURL",
+    "baseUrl",
+    "api_base",
+    "apiBase",
+    "openai_api_base",
+    "inference_server_url",
+    "endpoint_url",
+    "endpoint",
+    "BaseURL",
+    "azureOpenAIBasePath",
+    "basePath",
+    "withBaseURL",
+    "api_url",
+    "host",
+    "server_url",
+    "api_base_url",
+    "WithBaseURL",
+    "url",
 ];
 /// What stands before a model's name only to say who is asked for it.
 const ROUTES: &[&str] = &[
-    "openai", "azure", "anthropic", "bedrock", "vertex_ai", "gemini", "ollama", "ollama_chat", "groq", "huggingface", "together_ai",
-    "openrouter", "mistral", "cohere", "deepseek", "xai", "fireworks_ai", "perplexity", "hosted_vllm", "litellm_proxy", "google",
-    "google_genai", "googleai", "litellm", "azure_ai", "azure_openai", "google_vertexai", "watsonx", "replicate", "nvidia_nim", "sagemaker",
+    "openai",
+    "azure",
+    "anthropic",
+    "bedrock",
+    "vertex_ai",
+    "gemini",
+    "ollama",
+    "ollama_chat",
+    "groq",
+    "huggingface",
+    "together_ai",
+    "openrouter",
+    "mistral",
+    "cohere",
+    "deepseek",
+    "xai",
+    "fireworks_ai",
+    "perplexity",
+    "hosted_vllm",
+    "litellm_proxy",
+    "google",
+    "google_genai",
+    "googleai",
+    "litellm",
+    "azure_ai",
+    "azure_openai",
+    "google_vertexai",
+    "watsonx",
+    "replicate",
+    "nvidia_nim",
+    "sagemaker",
 ];
 /// Classes whose names without an organisation are the hub's.
 const HUB: &[&str] = &[
-    "SentenceTransformer", "CrossEncoder", "SparseEncoder", "snapshot_download", "hf_hub_download", "HuggingFaceEmbedding", "HuggingFaceEmbeddings",
-    "HuggingFaceBgeEmbeddings", "HuggingFaceHub", "SentenceTransformerEmbeddingFunction", "TransformersModel", "InferenceClient",
+    "SentenceTransformer",
+    "CrossEncoder",
+    "SparseEncoder",
+    "snapshot_download",
+    "hf_hub_download",
+    "HuggingFaceEmbedding",
+    "HuggingFaceEmbeddings",
+    "HuggingFaceBgeEmbeddings",
+    "HuggingFaceHub",
+    "SentenceTransformerEmbeddingFunction",
+    "TransformersModel",
+    "InferenceClient",
 ];
 
 /// A model's name without the provider that is asked for it: `openai/gpt-4o`, `openai:gpt-4o`, `models/gemini-…`.
 fn bare(name: &str) -> &str {
     let rest = name.rsplit(['/', ':']).next().unwrap_or(name);
     let before = name.strip_suffix(rest).unwrap_or_default().trim_end_matches(['/', ':']);
-    let routed = before.split(['/', ':']).all(|part| ROUTES.contains(&part) || matches!(part, "models" | "google-gla" | "google-vertex" | "converse" | "chat"));
+    let routed = before.split(['/', ':']).all(|part| {
+        ROUTES.contains(&part) || matches!(part, "models" | "google-gla" | "google-vertex" | "converse" | "chat")
+    });
     if routed && catalog().provider_by_model(rest).is_some() { rest } else { name }
 }
 

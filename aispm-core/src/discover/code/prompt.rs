@@ -13,7 +13,8 @@ impl<'a> Facts<'_, 'a> {
     /// Templates and named prompts.
     pub(super) fn prompts(&mut self, calls: &[Call<'a>]) {
         calls.iter().for_each(|call| self.template(call));
-        let mut constants: Vec<(&str, usize, usize)> = self.code.values().filter(|(name, ..)| is_prompt(name)).collect();
+        let mut constants: Vec<(&str, usize, usize)> =
+            self.code.values().filter(|(name, ..)| is_prompt(name)).collect();
         constants.sort_by_key(|(_, at, _)| *at);
         for (name, at, value) in constants {
             let literal = self.code.get(value).is_some_and(|token| token.kind == Kind::Text || token.text == "(");

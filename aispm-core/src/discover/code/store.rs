@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::call::Call;
 use super::facts::Facts;
-use super::model::{is_word, without_login};
 use super::lexer::Kind;
+use super::model::{is_word, without_login};
 use crate::asset::{Asset, AssetKind, RelationKind};
 use crate::discover::catalog::catalog;
 use crate::discover::model_ref;
@@ -16,14 +16,13 @@ impl<'a> Facts<'_, 'a> {
         self.bucket(call);
         let table = &catalog().code;
         let mut products = table.vector_stores.iter();
-        let Some(product) = products.find(|(_, calls)| self.is(call, calls).is_some()).map(|(product, _)| product) else {
+        let Some(product) = products.find(|(_, calls)| self.is(call, calls).is_some()).map(|(product, _)| product)
+        else {
             self.opened(call);
             return;
         };
         let code = self.code;
-        let keys = |keys: &[String]| {
-            keys.iter().find_map(|key| call.text(code, &[key]).filter(|text| is_word(text)))
-        };
+        let keys = |keys: &[String]| keys.iter().find_map(|key| call.text(code, &[key]).filter(|text| is_word(text)));
         let mut name = keys(&table.store_names);
         let mut place = keys(&table.store_places);
         // `get_or_create_collection("docs")`, `Chroma("docs")`, `QdrantClient("http://…")`
@@ -48,7 +47,8 @@ impl<'a> Facts<'_, 'a> {
             self.name_store(call, &base.id.clone());
             return;
         }
-        let place = place.map(|place| without_login(place.split(['?', '#']).next().unwrap_or(&place).trim_end_matches('/')));
+        let place =
+            place.map(|place| without_login(place.split(['?', '#']).next().unwrap_or(&place).trim_end_matches('/')));
         let id = match (&place, &name, &base) {
             (Some(place), _, _) if place.contains("://") => place.clone(),
             (Some(place), _, _) => format!("{product}://{place}"),
@@ -120,7 +120,8 @@ impl<'a> Facts<'_, 'a> {
             _ => return,
         };
         let code = self.code;
-        let named = call.text(code, &["Bucket", "bucket", "bucket_name"]).filter(|name| is_word(name) && name.len() >= 3);
+        let named =
+            call.text(code, &["Bucket", "bucket", "bucket_name"]).filter(|name| is_word(name) && name.len() >= 3);
         if let Some(name) = named.filter(|name| !name.contains(['/', ':'])) {
             let bucket = Asset::new(format!("arn:aws:s3:::{name}"), AssetKind::Bucket, &*name);
             self.relate(relation, bucket, call.line);
@@ -149,7 +150,11 @@ impl<'a> Facts<'_, 'a> {
     fn bucket_uri(&mut self, range: Range<usize>, relation: RelationKind, line: u64) {
         let texts: Vec<_> = match self.code.text(range.clone()) {
             Some(text) => vec![text.into_owned()],
-            None => self.fields(range).into_iter().filter_map(|(_, value)| Some(self.code.text(value)?.into_owned())).collect(),
+            None => self
+                .fields(range)
+                .into_iter()
+                .filter_map(|(_, value)| Some(self.code.text(value)?.into_owned()))
+                .collect(),
         };
         for text in texts {
             if let Some(bucket) = model_ref::bucket(&text) {

@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     fn content(text: &str, language: Language) -> Option<&str> {
-        literal(text, language).map(|found| &text[found.start..found.end])
+        literal(text, language).and_then(|found| text.get(found.start..found.end))
     }
 
     #[test]

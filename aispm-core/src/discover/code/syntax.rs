@@ -82,9 +82,8 @@ impl<'a> Code<'a> {
     }
 
     pub(super) fn is_name(&self, at: usize) -> bool {
-        self.get(at).is_some_and(|token| {
-            token.kind == Kind::Word && !token.text.starts_with(|c: char| c.is_ascii_digit())
-        })
+        self.get(at)
+            .is_some_and(|token| token.kind == Kind::Word && !token.text.starts_with(|c: char| c.is_ascii_digit()))
     }
 
     pub(super) fn line(&self, at: usize) -> u64 {
@@ -211,8 +210,8 @@ impl<'a> Code<'a> {
                     given.push((self.word(at + 1), Given { at: at + 1, value: None, scope }));
                 }
                 "(" => self.parameters(at, &mut given),
-                "class" | "struct" | "interface" | "enum" | "record" | "trait" | "def" | "function" | "func" | "fun"
-                | "fn"
+                "class" | "struct" | "interface" | "enum" | "record" | "trait" | "def" | "function" | "func"
+                | "fun" | "fn"
                     if self.is_name(at + 1) =>
                 {
                     self.declared.entry(self.word(at + 1)).or_insert(at);
@@ -271,7 +270,10 @@ impl<'a> Code<'a> {
             Language::Java | Language::CSharp => {
                 self.word(close + 1) == "{"
                     && self.is_name(name)
-                    && !matches!(self.word(name), "if" | "for" | "while" | "switch" | "catch" | "synchronized" | "using")
+                    && !matches!(
+                        self.word(name),
+                        "if" | "for" | "while" | "switch" | "catch" | "synchronized" | "using"
+                    )
             }
             _ => {
                 matches!(keyword, "function" | "func" | "fun" | "fn" | "async")

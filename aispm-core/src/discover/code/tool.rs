@@ -129,7 +129,8 @@ impl<'a> Facts<'_, 'a> {
                 let class = code.word(at + 1);
                 let field = |key: &str| {
                     let equals = body.clone().find(|at| {
-                        code.word(*at) == "=" && code.target(*at).is_some_and(|(name, at)| name == key && at > body.start)
+                        code.word(*at) == "="
+                            && code.target(*at).is_some_and(|(name, at)| name == key && at > body.start)
                     })?;
                     code.text(code.expression(equals + 1))
                 };
@@ -138,7 +139,8 @@ impl<'a> Facts<'_, 'a> {
                 if let Some(name) = &name {
                     tool.name = name.trim().to_owned();
                 }
-                let doc = || code.slice(body.clone()).iter().find(|token| token.kind == Kind::Doc).map(|doc| doc.text.into());
+                let doc =
+                    || code.slice(body.clone()).iter().find(|token| token.kind == Kind::Doc).map(|doc| doc.text.into());
                 if let Some(text) = field("description").or_else(doc) {
                     tool.properties.insert("description".into(), self.kept(&text));
                 }
@@ -286,7 +288,10 @@ impl<'a> Facts<'_, 'a> {
         let class = made.unwrap_or_else(|| call.class());
         let code = self.code;
         // `.tool(Adder)` gives an agent a tool; `server.AddTool(tool, …)` a server
-        let known = call.positional(0).and_then(|range| self.named.get(code.path(range)?)).filter(|named| named.kind == AssetKind::Tool);
+        let known = call
+            .positional(0)
+            .and_then(|range| self.named.get(code.path(range)?))
+            .filter(|named| named.kind == AssetKind::Tool);
         if let (Some(known), [root, _, ..]) = (known, call.path.as_slice()) {
             self.held.entry(root).or_default().push(known.id.clone());
             return;
@@ -298,7 +303,8 @@ impl<'a> Facts<'_, 'a> {
         // `Tool(function)`, `tool(async (…) => …, {…})`, `DefineTool(g, "name", "what it does", function)`
         let first = call.positional(0);
         let function = [call.arg(&["func", "function", "fn", "handler", "coroutine", "execute"]), first.clone()];
-        let function = function.into_iter().flatten().find_map(|range| code.path(range)).filter(|name| code.declares(name));
+        let function =
+            function.into_iter().flatten().find_map(|range| code.path(range)).filter(|name| code.declares(name));
         let texts: Vec<_> = (0..5).filter_map(|n| call.positional(n)).filter_map(|range| code.text(range)).collect();
         let by_text = made.is_some() && ready.is_empty();
         let name = named
@@ -312,7 +318,8 @@ impl<'a> Facts<'_, 'a> {
         }
         let mut tool = self.tool(&name).with("class", class);
         ready.iter().for_each(|capability| capable(&mut tool, capability));
-        let description = call.text(code, &["description", "Description", "desc", "tool_description", "WithDescription"]);
+        let description =
+            call.text(code, &["description", "Description", "desc", "tool_description", "WithDescription"]);
         let said = description.or_else(|| texts.get(1).filter(|_| by_text).cloned());
         let mut body = call.range.clone();
         let mut doc = None;
@@ -328,9 +335,16 @@ impl<'a> Facts<'_, 'a> {
         if let Some(text) = said.as_deref().or(doc) {
             tool.properties.insert("description".into(), self.kept(text));
         }
-        let names: Vec<&str> = [Some(class).filter(|_| !ready.is_empty()), call.assigned, function].into_iter().flatten().collect();
+        let names: Vec<&str> =
+            [Some(class).filter(|_| !ready.is_empty()), call.assigned, function].into_iter().flatten().collect();
         let id = self.add_tool(tool, &names, call.line);
         self.name(&name, &id, AssetKind::Tool);
+        for arg in &call.args {
+            let given = code.path(arg.value.clone()).and_then(|name| self.named.get(name));
+            if let Some(store) = given.filter(|named| named.kind == AssetKind::VectorStore).cloned() {
+                self.link(&id, RelationKind::RetrievesFrom, &store.id, call.line);
+            }
+        }
         // `server.tool(…)`: the server offers it
         if let [root, _, ..] = call.path.as_slice() {
             self.held.entry(root).or_default().push(id);

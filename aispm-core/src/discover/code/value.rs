@@ -18,8 +18,30 @@ const JOINED: usize = 64 << 10;
 const NAMES: usize = 16;
 /// Calls that are worth their first argument.
 const WRAPPERS: &[&str] = &[
-    "String", "F", "from", "Path", "str", "dedent", "cleandoc", "Ptr", "ptr", "NewOpt", "Some", "r", "String_", "Literal",
-    "SecretStr", "URL", "Uri", "Url", "ToPtr", "To", "strip", "Arc", "Text", "ModelId",
+    "String",
+    "F",
+    "from",
+    "Path",
+    "str",
+    "dedent",
+    "cleandoc",
+    "Ptr",
+    "ptr",
+    "NewOpt",
+    "Some",
+    "r",
+    "String_",
+    "Literal",
+    "SecretStr",
+    "URL",
+    "Uri",
+    "Url",
+    "ToPtr",
+    "To",
+    "strip",
+    "Arc",
+    "Text",
+    "ModelId",
 ];
 
 /// What is known of a value.
@@ -88,7 +110,9 @@ impl<'a> Code<'a> {
                 _ if range.is_empty() => break,
                 "await" | "&" | "*" | "return" => range.start += 1,
                 "(" if self.pair(range.start) == last => range = range.start + 1..last,
-                _ if matches!(self.word(last), "!" | ";" | ",") || self.get(last).is_some_and(|t| t.kind == Kind::End) => {
+                _ if matches!(self.word(last), "!" | ";" | ",")
+                    || self.get(last).is_some_and(|t| t.kind == Kind::End) =>
+                {
                     range.end = last;
                 }
                 _ if self.get(range.start).is_some_and(|token| token.kind == Kind::End) => range.start += 1,
@@ -161,7 +185,7 @@ impl<'a> Code<'a> {
             }
             at += 1;
         }
-        known.then(|| Value { text: Some(Cow::Owned(all)), env: None })
+        known.then_some(Value { text: Some(Cow::Owned(all)), env: None })
     }
 
     /// `Wrapper("text")`, `aws.String("text")`.

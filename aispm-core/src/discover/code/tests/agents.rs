@@ -8,13 +8,7 @@ fn crews_by_decorators_and_configuration() {
     let have = python(text);
     assert_eq!(
         facts(&have),
-        [
-            "tool SerperDevTool",
-            "agent crew",
-            "agent writer",
-            "crew invokes writer",
-            "writer has_tool SerperDevTool",
-        ]
+        ["tool SerperDevTool", "agent crew", "agent writer", "crew invokes writer", "writer has_tool SerperDevTool",]
     );
     let writer = have.get("file:p/a.py#writer").unwrap();
     assert!(writer.aliases.contains("file:p/config/agents.yaml#writer"));
@@ -57,7 +51,15 @@ fn agents_of_other_frameworks() {
         ),
         (
             "from google.adk.agents import LlmAgent as L\ndef f(): pass\nb = L(name='b', model='gemini-2.0-flash')\na = L(name='a', tools=[f], sub_agents=[b])\n",
-            &["agent a", "agent b", "tool f", "model model:gemini-2.0-flash", "a invokes b", "a has_tool f", "b uses model:gemini-2.0-flash"],
+            &[
+                "agent a",
+                "agent b",
+                "tool f",
+                "model model:gemini-2.0-flash",
+                "a invokes b",
+                "a has_tool f",
+                "b uses model:gemini-2.0-flash",
+            ],
         ),
         (
             "from langgraph.graph import StateGraph\nfrom langchain_core.tools import tool\n@tool\ndef s(q): pass\ng = StateGraph(S)\nm = init_chat_model('openai:gpt-4o').bind_tools([s])\n",
@@ -65,7 +67,12 @@ fn agents_of_other_frameworks() {
         ),
         (
             "from smolagents import CodeAgent, InferenceClientModel\na = CodeAgent(tools=[], model=InferenceClientModel(model_id='acme/big'))\n",
-            &["ai-provider ai-provider:hugging-face", "agent a", "model https://huggingface.co/acme/big", "a uses https://huggingface.co/acme/big"],
+            &[
+                "ai-provider ai-provider:hugging-face",
+                "agent a",
+                "model https://huggingface.co/acme/big",
+                "a uses https://huggingface.co/acme/big",
+            ],
         ),
         (
             "from llama_index.core.agent.workflow import FunctionAgent\nfrom llama_index.core.tools import FunctionTool\ndef add(a): '''Adds.'''\nt = FunctionTool.from_defaults(fn=add)\na = FunctionAgent(tools=[t])\n",

@@ -21,7 +21,10 @@ fn java_services_with_tools() {
         ]
     );
     let run = have.get("file:p/A.java#run").unwrap();
-    assert_eq!((run.text("capability"), run.text("description"), run.evidence[0].line), (Some("shell"), Some("Runs it"), Some(8)));
+    assert_eq!(
+        (run.text("capability"), run.text("description"), run.evidence[0].line),
+        (Some("shell"), Some("Runs it"), Some(8))
+    );
     assert!(have.get("pkg:maven/dev.langchain4j/langchain4j-open-ai").is_some());
 }
 

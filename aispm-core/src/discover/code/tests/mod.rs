@@ -21,7 +21,9 @@ fn code(path: &str, text: &str) -> Inventory {
 
 /// Assets and relations but packages and the application's own, as `kind id` and `from kind to`; files without their path.
 fn facts(inventory: &Inventory) -> Vec<String> {
-    let short = |id: &str| id.rsplit_once('#').filter(|_| id.starts_with("file:")).map_or(id.to_owned(), |(_, name)| name.to_owned());
+    let short = |id: &str| {
+        id.rsplit_once('#').filter(|_| id.starts_with("file:")).map_or(id.to_owned(), |(_, name)| name.to_owned())
+    };
     let assets = inventory.assets().filter(|a| !matches!(a.kind, AssetKind::Package | AssetKind::Application));
     let assets = assets.map(|a| format!("{} {}", a.kind, short(a.id.as_str())));
     let inner = inventory.relations().filter(|r| r.from.as_str() != "file:p");

@@ -124,17 +124,12 @@ fn known<'a>(call: &Call<'a>, imports: &Imports<'a>) -> bool {
     });
     static KEYS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
         let code = &catalog().code;
-        code.model_keywords
-            .iter()
-            .chain(&code.flags)
-            .map(String::as_str)
-            .chain(super::model::ADDRESS_KEYS.iter().copied())
-            .collect()
+        code.model_keywords.iter().chain(&code.flags).chain(&code.place_args).map(String::as_str).collect()
     });
     NAMES.contains(imports.symbol(call.name()))
         || NAMES.contains(call.name())
         || NAMES.contains(call.class())
-        || super::model::CALLS.contains(&call.name())
+        || catalog().code.other_calls.contains(call.name())
         || call.args.iter().any(|arg| arg.key.is_some_and(|key| KEYS.contains(key)))
 }
 

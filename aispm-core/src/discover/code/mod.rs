@@ -6,9 +6,11 @@
 
 mod agent;
 mod call;
+mod endpoint;
 mod facts;
 mod import;
 pub(super) mod lexer;
+mod mcp;
 mod model;
 mod prompt;
 mod store;

@@ -1,4 +1,4 @@
-//! Models, data sets, and the endpoints that serve them.
+//! Models and data sets.
 
 use std::ops::Range;
 
@@ -8,96 +8,6 @@ use super::lexer::{Kind, Language};
 use crate::asset::{Asset, AssetKind, RelationKind};
 use crate::discover::catalog::catalog;
 use crate::discover::model_ref;
-
-/// Builders of `load_dataset` that read files instead of naming a data set.
-const BUILDERS: &[&str] = &[
-    "csv",
-    "json",
-    "parquet",
-    "text",
-    "arrow",
-    "imagefolder",
-    "audiofolder",
-    "pandas",
-    "webdataset",
-    "generator",
-    "sql",
-    "xml",
-];
-/// Calls that name a deployed model, by what is looked for in them.
-pub(super) const CALLS: &[&str] = &[
-    "Endpoint",
-    "Predictor",
-    "HuggingFacePredictor",
-    "register_model",
-    "log_model",
-    "set_tracking_uri",
-    "registerModel",
-    "pull",
-    "download_model",
-    "get_model_version",
-    "Model",
-    "run",
-    "stream",
-    "async_run",
-    "bind_tools",
-    "bindTools",
-    "ToolNode",
-    "StorageContext",
-    "as_retriever",
-    "asRetriever",
-    "Index",
-    "index",
-    "collection",
-    "getOrCreateCollection",
-    "defaultSystem",
-    "defaultTools",
-    "agent",
-    "Server",
-    "NewServer",
-    "pipeline",
-    "setTrackingUri",
-    "set_registered_model_alias",
-];
-/// Arguments that say where a model is called.
-pub(super) const ADDRESS_KEYS: &[&str] = &[
-    "EndpointName",
-    "endpoint_name",
-    "endpointName",
-    "azure_endpoint",
-    "azureEndpoint",
-    "azure_ai_endpoint",
-    "base_url",
-    "baseURL",
-    "baseUrl",
-    "api_base",
-    "apiBase",
-    "openai_api_base",
-    "openai_api_base_url",
-    "inference_server_url",
-    "endpoint_url",
-    "endpointUrl",
-    "server_url",
-    "agentId",
-    "knowledgeBaseId",
-    "guardrailIdentifier",
-    "guardrail_id",
-    "agent_id",
-    "knowledge_base_id",
-    "endpoint",
-    "host",
-    "BaseURL",
-    "api_base_url",
-    "WithBaseURL",
-    "configuration",
-    "registered_model_name",
-    "model_uri",
-    "modelUri",
-    "basePath",
-    "azureOpenAIBasePath",
-    "withBaseURL",
-    "api_url",
-];
 
 impl<'a> Facts<'_, 'a> {
     /// A call that names models, data sets or the place of one.
@@ -123,7 +33,8 @@ impl<'a> Facts<'_, 'a> {
     fn dataset(&mut self, call: &Call<'a>) {
         let code = self.code;
         let name = call.first(code).or_else(|| call.text(code, &["path", "dataset_name"]));
-        let Some(name) = name.filter(|name| !BUILDERS.contains(&&**name) && !name.is_empty() && name.len() < 200)
+        let Some(name) = name
+            .filter(|name| !catalog().code.dataset_builders.contains(&**name) && !name.is_empty() && name.len() < 200)
         else {
             return;
         };
@@ -163,14 +74,16 @@ impl<'a> Facts<'_, 'a> {
         let factory = self.is(call, &table.model_factories).is_some() || self.is(call, &table.agents).is_some();
         // `Car(model="…")` in a file that uses AI too
         let root = call.path.first().and_then(|root| self.imports.package(root)).is_some();
-        let asks = table.generation.contains(call.name()) || ASKS.contains(&call.name());
+        let asks = table.generation.contains(call.name()) || table.asks.contains(call.name());
         let client = || table.clients.values().any(|classes| self.is(call, classes).is_some());
         let ours = root || hub || factory || pipeline || asks || client();
         let embeds = table.embedding_words.iter().any(|word| call.dotted().contains(word.as_str()));
         let mut add = |name: &str, strong: bool, key: &str| {
             let known = catalog().provider_by_model(bare(name)).is_some();
-            let from_hub =
-                call.name() == "from_pretrained" || pipeline || HUB.contains(&call.class()) || key == "repo_id";
+            let from_hub = call.name() == "from_pretrained"
+                || pipeline
+                || table.hub_calls.contains(call.class())
+                || key == "repo_id";
             let model = if from_hub && !known && !name.contains(['/', ':']) && is_word(name) {
                 Some(model_ref::hugging_face(name))
             } else {
@@ -216,7 +129,7 @@ impl<'a> Facts<'_, 'a> {
         if depth > 0 {
             for arg in &call.args {
                 let model_like =
-                    arg.key.is_none_or(|key| table.model_keywords.contains(key) || MODEL_ARGS.contains(&key));
+                    arg.key.is_none_or(|key| table.model_keywords.contains(key) || table.model_args.contains(key));
                 if model_like && let Some(inner) = self.constructed(arg.value.clone()) {
                     models.extend(self.models_of(&inner, depth - 1));
                 }
@@ -243,7 +156,7 @@ impl<'a> Facts<'_, 'a> {
     }
 
     /// A model by a name in code; tags that only say how to reach it are left out.
-    fn model(&self, name: &str) -> Option<Asset> {
+    pub(super) fn model(&self, name: &str) -> Option<Asset> {
         let name = name.trim();
         if name.starts_with("arn:") {
             return arn(name);
@@ -252,7 +165,8 @@ impl<'a> Facts<'_, 'a> {
         if catalog().provider_by_model(plain).is_some() {
             return model_ref::model(plain, self.unit.owner);
         }
-        let routed = name.split_once('/').filter(|(route, _)| ROUTES.contains(route)).map(|(_, rest)| rest);
+        let routed =
+            name.split_once('/').filter(|(route, _)| catalog().code.routes.contains(*route)).map(|(_, rest)| rest);
         match routed {
             Some(rest) if rest.contains('/') => Some(model_ref::hugging_face(rest)),
             Some(rest) => is_word(rest).then(|| Asset::new(format!("model:{rest}"), AssetKind::Model, rest)),
@@ -281,138 +195,6 @@ impl<'a> Facts<'_, 'a> {
         let kebab = kebab.replace("gpt-4-o", "gpt-4o").replace("gpt-3-5", "gpt-3.5").replace("gpt-4-1", "gpt-4.1");
         let kebab = kebab.replace("gpt-3-dot5", "gpt-3.5").replace("-value", "");
         catalog().provider_by_model(&kebab).map(|_| kebab.into())
-    }
-
-    /// The provider that a client talks to, or the address it is given instead.
-    fn client(&mut self, call: &Call<'a>) {
-        let mut providers = catalog().code.clients.iter();
-        let provider = providers.find(|(_, classes)| self.is(call, classes).is_some()).map(|(name, _)| name);
-        let address = ADDRESSES.iter().find_map(|key| {
-            let nested = || {
-                let inner =
-                    call.arg(&["configuration", "clientOptions", "client_options", "http_options", "httpOptions"])?;
-                self.fields(inner).into_iter().find(|(name, _)| name == key).map(|(_, value)| value)
-            };
-            self.address(call.arg(&[key]).or_else(nested)?)
-        });
-        let ai_call = provider.is_some() || self.is(call, &catalog().code.model_calls).is_some();
-        if let Some(url) = address.filter(|_| ai_call) {
-            self.endpoint(&url, call);
-            if provider.is_none_or(|name| name != "Azure OpenAI") {
-                return;
-            }
-        }
-        let known = provider.and_then(|name| catalog().provider(name));
-        if let Some(provider) = known {
-            for arg in &call.args {
-                let env = self.code.value(arg.value.clone()).env;
-                if let Some(env) = env.filter(|_| arg.key.is_some_and(|key| key.to_ascii_lowercase().contains("key"))) {
-                    self.variable(env);
-                }
-            }
-            self.uses(provider.asset(), call.line);
-        }
-    }
-
-    /// The URL that an expression is, also inside `new URL(…)`.
-    pub(super) fn address(&self, range: Range<usize>) -> Option<String> {
-        let text = self.code.text(range)?;
-        let url = text.trim();
-        let plain = url.starts_with("http://") || url.starts_with("https://") || url.starts_with("ws://");
-        (plain && !url.contains(['{', ' ', '<']) && url.len() < 300).then(|| url.to_owned())
-    }
-
-    /// An endpoint at an address that is no provider's own.
-    fn endpoint(&mut self, url: &str, call: &Call<'a>) {
-        let host = model_ref::host(url).unwrap_or_default();
-        let provider = catalog().provider_by_host(&host);
-        if let Some(provider) = provider {
-            self.uses(provider.asset(), call.line);
-            if provider.name != "Azure OpenAI" && !host.contains("huggingface") {
-                return;
-            }
-        }
-        let id = without_login(url.split(['?', '#']).next().unwrap_or(url).trim_end_matches('/'));
-        let mut endpoint = Asset::new(&id, AssetKind::Endpoint, id.split("://").nth(1).unwrap_or(&id)).ai();
-        endpoint.encryption.in_transit = Some(url.starts_with("https://"));
-        endpoint.properties.insert("url".into(), id.as_str().into());
-        self.relate(RelationKind::Invokes, endpoint, call.line);
-        let deployment = [
-            "azure_deployment",
-            "deployment_name",
-            "deploymentName",
-            "azureOpenAIApiDeploymentName",
-            "model",
-            "engine",
-        ];
-        if let Some(name) = call.text(self.code, &deployment).filter(|name| is_word(name) && !name.contains('/'))
-            && provider.is_some_and(|provider| provider.name == "Azure OpenAI")
-        {
-            let served = format!("{id}/openai/deployments/{name}");
-            let asset = Asset::new(&served, AssetKind::Endpoint, &*name).ai().with("deployment", &*name);
-            self.relate(RelationKind::Invokes, asset, call.line);
-            self.link(&id, RelationKind::Contains, &served, call.line);
-        }
-    }
-
-    /// Endpoints, agents, knowledge bases and guardrails of a cloud by their names.
-    fn deployed(&mut self, call: &Call<'a>) -> bool {
-        let code = self.code;
-        let mut found = false;
-        let places: &[(&[&str], &str, AssetKind, RelationKind)] = &[
-            (&["EndpointName"], "sagemaker-endpoint", AssetKind::Endpoint, RelationKind::Invokes),
-            (&["agentId"], "bedrock-agent", AssetKind::Agent, RelationKind::Invokes),
-            (&["knowledgeBaseId"], "bedrock-knowledge-base", AssetKind::VectorStore, RelationKind::RetrievesFrom),
-            (&["guardrailIdentifier"], "bedrock-guardrail", AssetKind::Guardrail, RelationKind::Uses),
-        ];
-        for (keys, scheme, kind, relation) in places {
-            if let Some(name) = call.text(code, keys).filter(|name| is_word(name)) {
-                let id = if name.starts_with("arn:") { name.to_string() } else { format!("{scheme}:{name}") };
-                let asset = Asset::new(id, *kind, name.rsplit('/').next().unwrap_or(&name))
-                    .ai()
-                    .with(keys.first().copied().unwrap_or_default(), &*name);
-                self.relate(*relation, asset, call.line);
-                found = true;
-            }
-        }
-        // the SDK of SageMaker
-        let predictor = matches!(
-            call.name(),
-            "Predictor" | "HuggingFacePredictor" | "SagemakerEndpoint" | "SagemakerEndpointEmbeddings"
-        );
-        if let Some(name) =
-            call.text(code, &["endpoint_name", "endpointName"]).filter(|name| is_word(name)).filter(|_| predictor)
-        {
-            let asset = Asset::new(format!("sagemaker-endpoint:{name}"), AssetKind::Endpoint, &*name).ai();
-            self.relate(RelationKind::Invokes, asset.with("EndpointName", &*name), call.line);
-            found = true;
-        }
-        let texts = call.args.iter().take(4).filter_map(|arg| code.text(arg.value.clone()));
-        let full = texts.into_iter().find(|text| {
-            text.starts_with("projects/")
-                && ["/endpoints/", "/models/", "/indexEndpoints/", "/reasoningEngines/"]
-                    .iter()
-                    .any(|part| text.contains(part))
-        });
-        if let Some(name) = full.filter(|name| is_word(name)) {
-            if let Some((_, model)) = name.split_once("/publishers/").and_then(|(_, rest)| rest.split_once("/models/"))
-            {
-                if let Some(model) = self.model(model) {
-                    self.uses(model, call.line);
-                }
-            } else {
-                let (kind, relation) = match &*name {
-                    name if name.contains("/models/") => (AssetKind::Model, RelationKind::Uses),
-                    name if name.contains("/indexEndpoints/") => (AssetKind::VectorStore, RelationKind::RetrievesFrom),
-                    name if name.contains("/reasoningEngines/") => (AssetKind::Agent, RelationKind::Invokes),
-                    _ => (AssetKind::Endpoint, RelationKind::Invokes),
-                };
-                let id = format!("//aiplatform.googleapis.com/{name}");
-                self.relate(relation, Asset::new(id, kind, name.rsplit('/').next().unwrap_or(&name)).ai(), call.line);
-            }
-            found = true;
-        }
-        found
     }
 
     /// `replicate.run("owner/name:version")`.
@@ -496,142 +278,13 @@ impl<'a> Facts<'_, 'a> {
     }
 }
 
-/// Methods of clients that ask a model.
-const ASKS: &[&str] = &[
-    "create",
-    "generate",
-    "chat",
-    "stream",
-    "embed",
-    "parse",
-    "rerank",
-    "messages",
-    "embeddings",
-    "acreate",
-    "transcribe",
-    "speech",
-    "embedding",
-    "aembedding",
-    "image_generation",
-    "converse_stream",
-    "invoke_model_with_response_stream",
-    "build",
-    "model",
-    "options",
-    "InvokeModelInput",
-    "ConverseInput",
-    "InvokeModelCommand",
-    "ConverseCommand",
-    "ConverseStreamCommand",
-    "InvokeEndpointCommand",
-    "InvokeModelRequest",
-    "ConverseRequest",
-    "text_to_image",
-    "feature_extraction",
-    "embed_content",
-    "embedContent",
-    "builder",
-];
-/// Arguments that hold a client or model.
-const MODEL_ARGS: &[&str] = &[
-    "model_client",
-    "modelClient",
-    "chat_generator",
-    "service",
-    "chat_client",
-    "client",
-    "lm",
-    "llm_config",
-    "chatLanguageModel",
-    "chatModel",
-    "streamingChatModel",
-    "chat_completion_client",
-    "embedding",
-    "embeddings",
-    "embedder",
-    "generator",
-    "llm",
-];
-/// Arguments that hold the address of a model.
-const ADDRESSES: &[&str] = &[
-    "azure_endpoint",
-    "azureEndpoint",
-    "base_url",
-    "baseURL",
-    "baseUrl",
-    "api_base",
-    "apiBase",
-    "openai_api_base",
-    "inference_server_url",
-    "endpoint_url",
-    "endpoint",
-    "BaseURL",
-    "azureOpenAIBasePath",
-    "basePath",
-    "withBaseURL",
-    "api_url",
-    "host",
-    "server_url",
-    "api_base_url",
-    "WithBaseURL",
-    "url",
-];
-/// What stands before a model's name only to say who is asked for it.
-const ROUTES: &[&str] = &[
-    "openai",
-    "azure",
-    "anthropic",
-    "bedrock",
-    "vertex_ai",
-    "gemini",
-    "ollama",
-    "ollama_chat",
-    "groq",
-    "huggingface",
-    "together_ai",
-    "openrouter",
-    "mistral",
-    "cohere",
-    "deepseek",
-    "xai",
-    "fireworks_ai",
-    "perplexity",
-    "hosted_vllm",
-    "litellm_proxy",
-    "google",
-    "google_genai",
-    "googleai",
-    "litellm",
-    "azure_ai",
-    "azure_openai",
-    "google_vertexai",
-    "watsonx",
-    "replicate",
-    "nvidia_nim",
-    "sagemaker",
-];
-/// Classes whose names without an organisation are the hub's.
-const HUB: &[&str] = &[
-    "SentenceTransformer",
-    "CrossEncoder",
-    "SparseEncoder",
-    "snapshot_download",
-    "hf_hub_download",
-    "HuggingFaceEmbedding",
-    "HuggingFaceEmbeddings",
-    "HuggingFaceBgeEmbeddings",
-    "HuggingFaceHub",
-    "SentenceTransformerEmbeddingFunction",
-    "TransformersModel",
-    "InferenceClient",
-];
-
 /// A model's name without the provider that is asked for it: `openai/gpt-4o`, `openai:gpt-4o`, `models/gemini-…`.
 fn bare(name: &str) -> &str {
     let rest = name.rsplit(['/', ':']).next().unwrap_or(name);
     let before = name.strip_suffix(rest).unwrap_or_default().trim_end_matches(['/', ':']);
     let routed = before.split(['/', ':']).all(|part| {
-        ROUTES.contains(&part) || matches!(part, "models" | "google-gla" | "google-vertex" | "converse" | "chat")
+        catalog().code.routes.contains(part)
+            || matches!(part, "models" | "google-gla" | "google-vertex" | "converse" | "chat")
     });
     if routed && catalog().provider_by_model(rest).is_some() { rest } else { name }
 }

@@ -151,6 +151,7 @@ impl<'a> Facts<'_, 'a> {
         let texts: Vec<_> = match self.code.text(range.clone()) {
             Some(text) => vec![text.into_owned()],
             None => self
+                .code
                 .fields(range)
                 .into_iter()
                 .filter_map(|(_, value)| Some(self.code.text(value)?.into_owned()))

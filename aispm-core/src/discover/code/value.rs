@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::lexer::Kind;
+use super::lexer::{Kind, Language};
 use super::syntax::Code;
 
 /// Longest chain of names that stand for one another.
@@ -220,5 +220,48 @@ impl<'a> Code<'a> {
         }
         filled.push_str(rest);
         Cow::Owned(filled)
+    }
+
+    /// The fields of the object, or keywords of the call, that an expression is or stands for.
+    pub(super) fn fields(&self, range: Range<usize>) -> Vec<(&'a str, Range<usize>)> {
+        let range = match self.path(range.clone()) {
+            Some(name) => self.value_of(name, range.start, range.len() > 1).unwrap_or(range),
+            None => range,
+        };
+        let open = range.clone().take(8).find(|at| matches!(self.word(*at), "{" | "("));
+        let Some(open) = open else { return Vec::new() };
+        let parts = self.parts(open + 1..self.pair(open).min(range.end));
+        let parts = parts.into_iter().map(|mut part| {
+            while self.get(part.start).is_some_and(|token| token.kind == Kind::End) && !part.is_empty() {
+                part.start += 1;
+            }
+            part
+        });
+        let fields = parts.filter_map(|part| {
+            let key = self.get(part.start).filter(|token| matches!(token.kind, Kind::Text | Kind::Word))?;
+            matches!(self.word(part.start + 1), ":" | "=").then(|| (key.text, part.start + 2..part.end))
+        });
+        fields.collect()
+    }
+
+    /// The text of a field of an object.
+    pub(super) fn field(&self, range: Range<usize>, keys: &[&str]) -> Option<Cow<'a, str>> {
+        let fields = self.fields(range);
+        fields.into_iter().find(|(key, _)| keys.contains(key)).and_then(|(_, value)| self.text(value))
+    }
+
+    /// The items of the list that an expression is or stands for.
+    pub(super) fn list(&self, range: Range<usize>) -> Vec<Range<usize>> {
+        let range = match self.path(range.clone()) {
+            Some(name) => self.value_of(name, range.start, range.len() > 1).unwrap_or(range),
+            None => range,
+        };
+        let open = range.clone().take(8).find(|at| matches!(self.word(*at), "[" | "{" | "("));
+        match open {
+            Some(open) if self.word(open) == "[" || self.language != Language::Python && open > range.start => {
+                self.parts(open + 1..self.pair(open).min(range.end))
+            }
+            _ => Vec::new(),
+        }
     }
 }

@@ -40,7 +40,7 @@ fn nothing_here_is_ai() {
         ("p/A.cs", "using System;\nusing OpenAirlines;\nclass A { void F() { using (var agent = new Agent()) {} } }"),
         (
             "p/a.rs",
-            "mod candle_core;\nuse crate::openai::Client;\nuse self::rig::Agent;\nfn f() { let m = \"gpt-4o\"; tool!(x); }",
+            "mod candle_core;\nuse super::openai::Client;\nuse self::rig::Agent;\nfn f() { let m = \"gpt-4o\"; tool!(x); }",
         ),
         (
             "p/a.rs",

@@ -7,7 +7,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::call::Call;
-use super::facts::Facts;
+use super::facts::{Facts, capable};
 use super::lexer::{Kind, Language};
 use crate::asset::{Asset, AssetKind, RelationKind};
 use crate::discover::catalog::catalog;
@@ -76,6 +76,10 @@ impl<'a> Facts<'_, 'a> {
             if !value.is_null() {
                 agent.properties.insert(key.into(), value);
             }
+        }
+        // these run what their model writes
+        if matches!(class, "CodeAgent" | "CodeExecutorAgent" | "CodeAct" | "CodeActAgent") {
+            capable(&mut agent, "code");
         }
         if let Some(alias) = self.configured(call) {
             agent = agent.alias(alias);

@@ -236,12 +236,13 @@ impl<'u, 'a> Facts<'u, 'a> {
             }
             let before = |n: usize| i.checked_sub(n).map_or("", |at| code.word(at));
             // `client("bedrock")`, `client(service_name="bedrock")`
-            let opened = before(1) == "(" && matches!(before(2), "client" | "resource")
-                || before(1) == "=" && before(2) == "service_name";
+            let first = before(1) == "(" || before(1) == "=" && before(2) == "service_name";
+            let callee = code.outer(i).and_then(|open| open.checked_sub(1)).map_or("", |at| code.word(at));
+            let opened = first && matches!(callee, "client" | "resource");
             if opened && let Some(provider) = catalog().provider_by_service(token.text) {
                 self.uses(provider.asset().with("service", token.text), token.line);
             }
-            let variable = matches!(code.word(i + 1), ")" | "]" | ",") || matches!(code.word(i + 1), ":" | "=");
+            let variable = matches!(code.word(i + 1), ")" | "]" | "," | ":" | "=");
             if self.ai
                 && variable
                 && let Some(provider) = catalog().provider_by_env(token.text)

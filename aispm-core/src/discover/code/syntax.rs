@@ -20,8 +20,8 @@ pub(super) struct Code<'a> {
     pub(super) language: Language,
     /// Of a bracket, the one it belongs to; of anything else, itself.
     pairs: Vec<usize>,
-    /// The bracket that each token stands in.
-    outer: Vec<Option<usize>>,
+    /// The bracket that each token stands in; [`usize::MAX`] outside of all.
+    outer: Vec<usize>,
     given: HashMap<&'a str, Vec<Given>>,
     /// Classes and functions that the file declares, by name.
     declared: HashMap<&'a str, usize>,
@@ -97,7 +97,7 @@ impl<'a> Code<'a> {
 
     /// The bracket that a token stands in.
     pub(super) fn outer(&self, at: usize) -> Option<usize> {
-        self.outer.get(at).copied().flatten()
+        self.outer.get(at).copied().filter(|open| *open != usize::MAX)
     }
 
     /// That bracket's text; nothing outside of brackets.
@@ -197,7 +197,7 @@ impl<'a> Code<'a> {
             }
             let scope = blocks.last().cloned().unwrap_or(0..usize::MAX);
             let word = self.word(at);
-            self.outer.push(brackets.last().copied());
+            self.outer.push(brackets.last().copied().unwrap_or(usize::MAX));
             match word {
                 "=" if self.assigns(at) => {
                     let inside = brackets.last().map_or("", |open| self.word(*open));

@@ -16,6 +16,7 @@ fn nothing_here_is_ai() {
         ),
         ("p/a.py", "# import openai\nx = 'from openai import OpenAI'\n\"\"\"\nimport langchain\n\"\"\"\n"),
         ("p/a.py", "def f():\n    '''\n    import openai\n    openai.OpenAI()\n    '''\n"),
+        ("p/a.py", "super().__init__(service_name='bedrock')\nself.backend.create_agent(name='x')\n"),
         ("p/a.py", "import ray\nlight = ray.Beam(angle=3)\nray.cast(light)\n"),
         (
             "p/a.py",

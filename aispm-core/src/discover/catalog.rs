@@ -104,6 +104,12 @@ impl Catalog {
         self.package_role("pypi", &package).map(|_| package)
     }
 
+    /// Whether AI packages of Python lie below this import path: `google`, `azure.ai`.
+    pub(super) fn is_namespace(&self, path: &str) -> bool {
+        let below = |import: &String| import.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+        !path.is_empty() && self.packages.imports.keys().any(below)
+    }
+
     /// For an import name that is also a common word: the names that show it is the package.
     pub(super) fn ambiguous(&self, import: &str) -> Option<&[String]> {
         self.packages.ambiguous.get(import).map(Vec::as_slice)
@@ -149,6 +155,11 @@ impl Catalog {
         let bounded = |at: usize| title.get(at..).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
         let ends = title.char_indices().map(|(at, _)| at).chain([title.len()]).filter(|at| bounded(*at)).take(8);
         ends.filter_map(|end| title.get(..end)).find_map(|words| self.providers.get(self.providers.titles.get(words)))
+    }
+
+    /// The provider of this name.
+    pub(super) fn provider(&self, name: &str) -> Option<&Provider> {
+        self.providers.all.iter().find(|p| p.name == name)
     }
 
     /// The provider that an environment variable belongs to.
@@ -481,17 +492,46 @@ pub(super) enum ServerRole {
 #[serde(deny_unknown_fields)]
 pub(super) struct Code {
     pub(super) agents: HashSet<String>,
+    pub(super) teams: HashSet<String>,
+    pub(super) generators: HashSet<String>,
     pub(super) mcp_servers: HashSet<String>,
     pub(super) mcp_clients: HashSet<String>,
     pub(super) tools: HashSet<String>,
+    pub(super) tool_bases: HashSet<String>,
     pub(super) tool_decorators: HashSet<String>,
     pub(super) capabilities: BTreeMap<String, HashSet<String>>,
-    pub(super) body: BTreeMap<String, HashSet<String>>,
+    pub(super) body: BTreeMap<String, Vec<String>>,
+    pub(super) generation: HashSet<String>,
+    pub(super) dotted_generation: Vec<String>,
     pub(super) model_calls: HashSet<String>,
     pub(super) model_keywords: HashSet<String>,
+    pub(super) embedding_words: Vec<String>,
     pub(super) dataset_calls: HashSet<String>,
     pub(super) model_factories: HashSet<String>,
+    pub(super) clients: BTreeMap<String, HashSet<String>>,
+    pub(super) package_providers: HashMap<String, String>,
+    pub(super) vector_stores: BTreeMap<String, HashSet<String>>,
+    pub(super) store_names: Vec<String>,
+    pub(super) store_places: Vec<String>,
+    pub(super) prompts: HashSet<String>,
+    pub(super) prompt_words: Vec<String>,
     pub(super) flags: HashSet<String>,
+    pub(super) trainers: HashSet<String>,
+    pub(super) reads: HashSet<String>,
+    pub(super) writes: HashSet<String>,
+    pub(super) tool_args: HashSet<String>,
+    pub(super) member_args: HashSet<String>,
+    pub(super) order_args: Vec<String>,
+    pub(super) other_calls: HashSet<String>,
+    pub(super) place_args: HashSet<String>,
+    pub(super) address_args: Vec<String>,
+    pub(super) model_args: HashSet<String>,
+    pub(super) asks: HashSet<String>,
+    pub(super) routes: HashSet<String>,
+    pub(super) hub_calls: HashSet<String>,
+    pub(super) dataset_builders: HashSet<String>,
+    pub(super) java_imports: HashMap<String, String>,
+    pub(super) csharp_imports: HashMap<String, String>,
 }
 
 /// Annotations and kinds of Kubernetes.

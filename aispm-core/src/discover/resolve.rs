@@ -97,6 +97,7 @@ impl<'i> Groups<'i> {
         project_numbers(inventory, &mut groups);
         digests(inventory, &mut groups);
         declared_names(inventory, &mut groups);
+        called_names(inventory, &mut groups);
         groups
     }
 
@@ -267,6 +268,36 @@ fn declared_names(inventory: &Inventory, groups: &mut Groups<'_>) {
     }
 }
 
+/// Code calls some services by a bare name; it is the one resource of that type and name, if there is only one.
+fn called_names(inventory: &Inventory, groups: &mut Groups<'_>) {
+    const CALLED: &[(&str, &str)] = &[
+        ("sagemaker-endpoint:", ":endpoint/"),
+        ("bedrock-agent:", ":agent/"),
+        ("bedrock-knowledge-base:", ":knowledge-base/"),
+        ("bedrock-guardrail:", ":guardrail/"),
+    ];
+    for (scheme, part) in CALLED {
+        let names = inventory.assets().filter_map(|asset| Some((asset.id.as_str().strip_prefix(scheme)?, &asset.id)));
+        let mut called: HashMap<&str, (&AssetId, Vec<&AssetId>)> = names.map(|(n, id)| (n, (id, Vec::new()))).collect();
+        if called.is_empty() {
+            continue;
+        }
+        for asset in inventory.assets().filter(|asset| asset.id.as_str().starts_with("arn:")) {
+            let name = asset.id.as_str().split_once(part).map(|(_, name)| name);
+            if let Some((_, real)) = name.and_then(|name| called.get_mut(name)) {
+                real.push(&asset.id);
+            }
+        }
+        let mut pairs: Vec<_> = called.into_values().collect();
+        pairs.sort_unstable();
+        for (id, real) in pairs {
+            if let [one] = real.as_slice() {
+                groups.join(id, one);
+            }
+        }
+    }
+}
+
 /// For an asset that only a configuration knows: the scheme of the ids that its cloud gives.
 fn cloud_of(asset: &Asset) -> Option<&'static str> {
     let id = asset.id.as_str();
@@ -335,12 +366,13 @@ mod tests {
         let declared = seen("file:main.tf#aws_sagemaker_endpoint.x", AssetKind::Endpoint, "x", "main.tf");
         inventory.add(declared.with("terraform_type", "aws_sagemaker_endpoint").with("name", "e"));
         inventory.relate(Relation::new("service:app", RelationKind::Invokes, url));
+        inventory.add(seen("sagemaker-endpoint:e", AssetKind::Endpoint, "e", "app.py"));
         inventory.relate(Relation::new("bom", RelationKind::Uses, ARN));
         let renamed = resolve(&mut inventory);
-        assert_eq!(renamed.len(), 2);
+        assert_eq!(renamed.len(), 3);
         assert_eq!(inventory.len(), 1);
         let endpoint = inventory.get(ARN).unwrap();
-        assert_eq!((endpoint.evidence.len(), endpoint.aliases.len()), (4, 2));
+        assert_eq!((endpoint.evidence.len(), endpoint.aliases.len()), (5, 3));
         assert!(endpoint.properties.contains_key("calls") && endpoint.properties.contains_key("terraform_type"));
         assert_eq!(inventory.incoming(ARN).count(), 2);
     }

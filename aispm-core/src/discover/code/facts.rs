@@ -1,410 +1,378 @@
-//! What the tokens of a file say about AI.
+//! What a file of code says about AI: its packages, the services it calls, and by way of the other files of this folder
+//! its models, agents, tools, stores and prompts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
+use std::sync::LazyLock;
 
-use super::import::imports;
-use super::lexer::{Kind, Language, Token};
-use crate::asset::{Asset, AssetKind, Evidence, RelationKind};
+use serde_json::Value;
+
+use super::call::Call;
+use super::import::Imports;
+use super::lexer::{Kind, Language};
+use super::syntax::Code;
+use crate::asset::{Asset, AssetKind, Evidence, Match, RelationKind};
 use crate::discover::catalog::catalog;
 use crate::discover::container::append;
 use crate::discover::format::Found;
 use crate::discover::model_ref;
 use crate::discover::package::{Reference, project};
+use crate::text::sensitive::Sensitive;
 
-/// Most tokens of one call or function that are looked at, so that reading stays linear.
-const SPAN: usize = 800;
-/// Builders of `load_dataset` that read files instead of naming a data set.
-const BUILDERS: &[&str] =
-    &["csv", "json", "parquet", "text", "arrow", "imagefolder", "audiofolder", "pandas", "webdataset"];
+/// Longest text kept of a prompt or description, in characters.
+const KEPT: usize = 4000;
+/// Most assignments looked at between a model's answer and where it is run.
+const FLOW: usize = 12;
 
-/// One file or cell of code.
-pub(super) struct Unit<'a> {
-    pub(super) tokens: &'a [Token<'a>],
-    pub(super) language: Language,
-    pub(super) path: &'a str,
+/// One file, or the cells of a notebook.
+pub(super) struct Unit<'u, 'a> {
+    pub(super) code: &'u Code<'a>,
+    pub(super) path: &'u str,
     /// The asset whose code this is.
-    pub(super) owner: &'a str,
-    pub(super) evidence: &'a dyn Fn(u64) -> Evidence,
+    pub(super) owner: &'u str,
+    pub(super) evidence: &'u dyn Fn(u64) -> Evidence,
 }
 
-/// A call: its name in full, its arguments, where it ends.
-struct Call<'a> {
-    name: String,
-    /// `x` of `x = call(…)`, or of the `def x` that returns it.
-    assigned: Option<&'a str>,
-    positional: Option<&'a str>,
-    named: Vec<(&'a str, Token<'a>)>,
-    body: &'a [Token<'a>],
-    line: u64,
+/// An asset that code has a name for.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    pub(super) id: String,
+    pub(super) kind: AssetKind,
 }
 
 /// What a unit gave so far.
-struct Facts<'f> {
-    found: &'f mut Found,
-    owner: Asset,
+pub(super) struct Facts<'u, 'a> {
+    pub(super) unit: &'u Unit<'u, 'a>,
+    pub(super) code: &'u Code<'a>,
+    pub(super) imports: Imports<'a>,
+    pub(super) found: &'u mut Found,
+    pub(super) owner: Asset,
+    /// Tools, agents, servers and stores by the names that code calls them.
+    pub(super) named: HashMap<String, Named>,
+    /// Tools by the variable whose method takes them: `@server.tool()`.
+    pub(super) held: HashMap<&'a str, Vec<String>>,
+    /// Tools by the class whose methods they are.
+    pub(super) classes: HashMap<&'a str, Vec<String>>,
+    /// Addresses and commands of MCP servers.
+    pub(super) servers: HashSet<String>,
     ai: bool,
-    /// Tools by the names that code calls them.
-    tools: HashMap<String, String>,
 }
 
-impl<'a> Unit<'a> {
-    /// Adds what this code says. Nothing but hosts counts in a file that imports no AI package.
-    pub(super) fn read(&self, found: &mut Found) {
-        let imports = imports(self.tokens, self.language, self.path, &found.tree);
-        let mut owner = project(self.path, found);
-        if owner.id.as_str() != self.owner {
-            owner = Asset::new(self.owner, AssetKind::Notebook, super::super::walk::file_name(self.path));
+/// Adds what a unit says; whether that is AI. Nothing but hosts counts in a file that imports no AI package.
+pub(super) fn read<'a>(unit: &Unit<'_, 'a>, found: &mut Found) -> bool {
+    let code = unit.code;
+    let imports = Imports::of(code, unit.path, &found.tree);
+    let mut owner = project(unit.path, found);
+    if owner.id.as_str() != unit.owner {
+        owner = Asset::new(unit.owner, AssetKind::Notebook, crate::discover::walk::file_name(unit.path));
+    }
+    let ai = !imports.packages.is_empty();
+    let (named, held, classes, servers) = (HashMap::new(), HashMap::new(), HashMap::new(), HashSet::new());
+    let mut facts = Facts { unit, code, imports, found, owner, named, held, classes, servers, ai };
+    facts.packages();
+    facts.hosts();
+    facts.kickoff();
+    if !facts.ai {
+        return false;
+    }
+    let calls: Vec<Call<'a>> = code.calls().filter(|call| known(call, &facts.imports)).collect();
+    facts.declared_tools();
+    calls.iter().for_each(|call| facts.store(call));
+    calls.iter().for_each(|call| facts.tool_call(call));
+    calls.iter().for_each(|call| facts.mcp_client(call));
+    facts.mcp_objects();
+    calls.iter().for_each(|call| facts.model_call(call));
+    facts.training(&calls);
+    // agents refer to all of these
+    calls.iter().for_each(|call| facts.agent_call(call));
+    facts.graphs(&calls);
+    facts.mcp_servers(&calls);
+    facts.prompts(&calls);
+    facts.named_models();
+    facts.addresses();
+    calls.iter().for_each(|call| facts.setting(call));
+    facts.sinks(&calls);
+    let Facts { found, mut owner, .. } = facts;
+    owner.ai = true;
+    found.inventory.add(owner);
+    true
+}
+
+/// Whether a call is in any of the tables, or has an argument that is.
+fn known<'a>(call: &Call<'a>, imports: &Imports<'a>) -> bool {
+    static NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        let code = &catalog().code;
+        let sets = [
+            &code.agents,
+            &code.teams,
+            &code.generators,
+            &code.mcp_servers,
+            &code.mcp_clients,
+            &code.tools,
+            &code.generation,
+            &code.model_calls,
+            &code.dataset_calls,
+            &code.model_factories,
+            &code.prompts,
+            &code.trainers,
+            &code.reads,
+            &code.writes,
+        ];
+        let groups = code.clients.values().chain(code.vector_stores.values()).chain(code.capabilities.values());
+        let names = sets.into_iter().chain(groups).flatten().chain(code.body.values().flatten());
+        names.map(|name| name.rsplit('.').next().unwrap_or(name)).collect()
+    });
+    static KEYS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        let code = &catalog().code;
+        code.model_keywords.iter().chain(&code.flags).chain(&code.place_args).map(String::as_str).collect()
+    });
+    NAMES.contains(imports.symbol(call.name()))
+        || NAMES.contains(call.name())
+        || NAMES.contains(call.class())
+        || catalog().code.other_calls.contains(call.name())
+        || call.args.iter().any(|arg| arg.key.is_some_and(|key| KEYS.contains(key)))
+}
+
+impl<'u, 'a> Facts<'u, 'a> {
+    pub(super) fn at(&self, line: u64) -> Evidence {
+        let mut evidence = (self.unit.evidence)(line);
+        evidence.excerpt = evidence.excerpt.map(|text| without_secrets(&text));
+        evidence
+    }
+
+    /// Adds an asset that the owner uses.
+    pub(super) fn uses(&mut self, asset: Asset, line: u64) {
+        self.relate(RelationKind::Uses, asset, line);
+    }
+
+    /// Adds an asset and the owner's relation to it.
+    pub(super) fn relate(&mut self, kind: RelationKind, asset: Asset, line: u64) {
+        let evidence = self.at(line);
+        self.ai = true;
+        self.found.relate(self.unit.owner, kind, asset.id.as_str(), &evidence);
+        self.found.inventory.add(asset.seen(evidence.clone()));
+        if self.owner.evidence.is_empty() {
+            self.owner.evidence.push(evidence);
         }
-        let mut facts = Facts { found, owner, ai: !imports.is_empty(), tools: HashMap::new() };
-        for import in &imports {
+    }
+
+    /// Adds a relation between two assets.
+    pub(super) fn link(&mut self, from: &str, kind: RelationKind, to: &str, line: u64) {
+        let evidence = self.at(line);
+        self.found.relate(from, kind, to, &evidence);
+    }
+
+    /// Remembers what code calls an asset.
+    pub(super) fn name(&mut self, name: &str, id: &str, kind: AssetKind) {
+        self.named.insert(name.to_owned(), Named { id: id.to_owned(), kind });
+    }
+
+    /// The id of something that stands in this file only.
+    pub(super) fn local(&self, name: &str) -> String {
+        format!("file:{}#{}", self.unit.path, name.trim())
+    }
+
+    /// The name in a table that a call stands for. A class of the same name from elsewhere is none of it.
+    pub(super) fn is(&self, call: &Call<'a>, table: &HashSet<String>) -> Option<&'a str> {
+        let symbol = |name: &'a str| if call.path.len() == 1 { self.imports.symbol(name) } else { name };
+        let names = [symbol(call.name()), call.class()];
+        let name = names.into_iter().find(|name| table.contains(*name)).or_else(|| {
+            let pair = call.path.len().checked_sub(2).and_then(|from| call.path.get(from..))?;
+            table.contains(&pair.join(".")).then(|| call.name())
+        })?;
+        self.is_ours(call).then_some(name)
+    }
+
+    /// Whether a call may be to an AI package.
+    fn is_ours(&self, call: &Call<'a>) -> bool {
+        let Some(root) = call.path.first().copied() else { return false };
+        if call.chained || self.imports.package(root).is_some() {
+            return true;
+        }
+        let plain = call.path.len() == 1;
+        match self.code.language {
+            Language::Python | Language::JavaScript => {
+                !(self.imports.is_foreign(root) || plain && self.code.declares(root))
+            }
+            Language::CSharp => !(plain && self.code.declares(root)),
+            // what is not imported is of the same package, or a variable
+            _ => !plain && root.starts_with(|c: char| c.is_lowercase()) && !self.imports.is_foreign(root),
+        }
+    }
+
+    /// A text for a property: cut, without secrets.
+    pub(super) fn kept(&self, text: &str) -> Value {
+        let text: String = text.trim().replace("\\n", "\n").chars().take(KEPT).collect();
+        without_secrets(&text).into()
+    }
+
+    fn packages(&mut self) {
+        for import in std::mem::take(&mut self.imports.packages) {
             let reference = match import.ecosystem {
                 "npm" => Reference::npm_parts(&import.package, None),
                 ecosystem => {
                     Reference { ecosystem, name: import.package.clone(), written: None, exact: None, source: None }
                 }
             };
-            let mut package = reference.asset();
+            let mut package = reference.asset().ai();
             // an import says nothing about the version
             package.provenance.pinned = None;
-            self.uses(&mut facts, package, import.line);
-        }
-        self.hosts(&mut facts);
-        if facts.ai {
-            let constants = self.constants();
-            self.decorated_tools(&mut facts);
-            // tools first: agents refer to them
-            self.calls(&constants).for_each(|call| self.tool_call(&mut facts, &call));
-            self.calls(&constants).for_each(|call| self.call(&mut facts, &call));
-            self.named_models(&mut facts);
-            let Facts { found, mut owner, .. } = facts;
-            owner.ai = true;
-            found.inventory.add(owner);
+            self.uses(package, import.line);
+            let provider = catalog().code.package_providers.get(&import.package);
+            if let Some(provider) = provider.and_then(|name| catalog().provider(name)) {
+                self.uses(provider.asset(), import.line);
+            }
         }
     }
 
-    fn at(&self, line: u64) -> Evidence {
-        (self.evidence)(line)
-    }
-
-    /// Adds an asset that the owner uses.
-    fn uses(&self, facts: &mut Facts<'_>, asset: Asset, line: u64) {
-        self.relate(facts, RelationKind::Uses, asset, line);
-    }
-
-    fn relate(&self, facts: &mut Facts<'_>, kind: RelationKind, asset: Asset, line: u64) {
-        let evidence = self.at(line);
-        facts.ai = true;
-        facts.found.relate(self.owner, kind, asset.id.as_str(), &evidence);
-        facts.found.inventory.add(asset.seen(evidence.clone()));
-        if facts.owner.evidence.is_empty() {
-            facts.owner.evidence.push(evidence);
-        }
-    }
-
-    /// AI services that strings point to, and AWS clients of one.
-    fn hosts(&self, facts: &mut Facts<'_>) {
-        for (i, token) in self.tokens.iter().enumerate().filter(|(_, token)| token.kind == Kind::Text) {
+    /// AI services that strings point to, AWS clients of one, and variables that hold their keys.
+    fn hosts(&mut self) {
+        let code = self.code;
+        for (i, token) in code.tokens().iter().enumerate().filter(|(_, token)| token.kind == Kind::Text) {
             let urls = token.text.split_whitespace().filter(|word| word.contains('.')).filter_map(model_ref::host);
             for provider in urls.filter_map(|host| catalog().provider_by_host(host.trim_matches(['"', '\'', ',', ')'])))
             {
-                self.uses(facts, provider.asset(), token.line);
+                self.uses(provider.asset(), token.line);
             }
-            let call = i.checked_sub(2).and_then(|at| self.tokens.get(at..i));
-            if let Some([name, open]) = call
-                && open.text == "("
-                && matches!(name.text, "client" | "resource")
-                && let Some(provider) = catalog().provider_by_service(token.text)
+            let before = |n: usize| i.checked_sub(n).map_or("", |at| code.word(at));
+            // `client("bedrock")`, `client(service_name="bedrock")`
+            let first = before(1) == "(" || before(1) == "=" && before(2) == "service_name";
+            let callee = code.outer(i).and_then(|open| open.checked_sub(1)).map_or("", |at| code.word(at));
+            let opened = first && matches!(callee, "client" | "resource");
+            if opened && let Some(provider) = catalog().provider_by_service(token.text) {
+                self.uses(provider.asset().with("service", token.text), token.line);
+            }
+            let variable = matches!(code.word(i + 1), ")" | "]" | "," | ":" | "=");
+            if self.ai
+                && variable
+                && let Some(provider) = catalog().provider_by_env(token.text)
             {
-                self.uses(facts, provider.asset().with("service", token.text), token.line);
-            }
-            let variable = self.tokens.get(i + 1).is_some_and(|next| matches!(next.text, ")" | "]" | ","));
-            if let Some(provider) = catalog().provider_by_env(token.text).filter(|_| variable && facts.ai) {
-                self.uses(facts, provider.asset(), token.line);
+                self.variable(token.text);
+                self.uses(provider.asset(), token.line);
             }
         }
-    }
-
-    /// `NAME = "text"`, where it is the only value the name gets.
-    fn constants(&self) -> HashMap<&'a str, &'a str> {
-        let mut constants = HashMap::new();
-        for window in self.tokens.windows(3) {
-            if let [name, equals, value] = window
-                && equals.text == "="
-                && name.kind == Kind::Word
-                && value.kind == Kind::Text
-            {
-                constants.entry(name.text).and_modify(|known| *known = "").or_insert(value.text);
-            }
-        }
-        constants.retain(|_, value| !value.is_empty());
-        constants
-    }
-
-    fn calls(&self, constants: &HashMap<&'a str, &'a str>) -> impl Iterator<Item = Call<'a>> {
-        let calls = self.tokens.windows(2).enumerate().filter(|(_, window)| {
-            matches!(window, [name, open] if name.kind == Kind::Word && open.text == "(" && open.kind == Kind::Mark)
-        });
-        calls.filter_map(move |(i, _)| self.parse_call(i, constants))
-    }
-
-    fn parse_call(&self, at: usize, constants: &HashMap<&'a str, &'a str>) -> Option<Call<'a>> {
-        let mut start = at;
-        let mut name = self.tokens.get(at)?.text.to_owned();
-        while let Some([before, dot]) = start.checked_sub(2).and_then(|from| self.tokens.get(from..start)) {
-            if dot.text != "." || before.kind != Kind::Word || name.len() > 200 {
-                break;
-            }
-            name = format!("{}.{name}", before.text);
-            start -= 2;
-        }
-        let new =
-            usize::from(start > 0 && self.tokens.get(start - 1).is_some_and(|t| matches!(t.text, "new" | "await")));
-        let assigned = match (start - new).checked_sub(2).and_then(|from| self.tokens.get(from..start - new)) {
-            Some([variable, equals]) if equals.text == "=" && variable.kind == Kind::Word => Some(variable.text),
-            _ => self.returned_by(start - new),
-        };
-        let rest = self.tokens.get(at + 2..)?;
-        let body = rest.get(..closing(rest)).unwrap_or_default();
-        let value = |token: &Token<'a>| match token.kind {
-            Kind::Text => Some(token.text),
-            Kind::Word => constants.get(token.text).copied(),
-            Kind::Doc | Kind::Mark | Kind::End => None,
-        };
-        let positional = body.first().filter(|_| body.get(1).is_none_or(|next| next.text == ",")).and_then(value);
-        let mut named = Vec::new();
-        let mut depth = 0_usize;
-        for window in body.windows(3) {
-            let [key, sign, given] = window else { continue };
-            match key.text {
-                "(" | "[" => depth += 1,
-                ")" | "]" => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            let key_like = matches!(key.kind, Kind::Word | Kind::Text)
-                && matches!(sign.text, "=" | ":")
-                && sign.kind == Kind::Mark;
-            if depth == 0 && key_like {
-                let mut given = *given;
-                if let Some(text) = value(&given) {
-                    given = Token { kind: Kind::Text, text, ..given };
+        for at in 0..code.len() {
+            // `process.env.NAME`
+            if self.ai && code.word(at) == "env" && code.word(at + 1) == "." {
+                let name = code.word(at + 2);
+                if let Some(provider) = catalog().provider_by_env(name) {
+                    self.variable(name);
+                    self.uses(provider.asset(), code.line(at));
                 }
-                named.push((key.text, given));
             }
         }
-        let line = self.tokens.get(at)?.line;
-        Some(Call { name, assigned, positional, named, body, line })
     }
 
-    /// The function whose `return` stands before this token, as frameworks take agents and tools from methods.
-    fn returned_by(&self, at: usize) -> Option<&'a str> {
-        let before = self.tokens.get(at.saturating_sub(SPAN / 8)..at)?;
-        before.last().filter(|last| last.text == "return")?;
-        let def = before.iter().rposition(|token| token.text == "def")?;
-        before.get(def + 1).map(|token| token.text)
+    /// Notes a variable of the environment that holds a credential.
+    pub(super) fn variable(&mut self, name: &str) {
+        append(&mut self.owner, "credential_env", name);
     }
 
-    /// Functions marked as tools.
-    fn decorated_tools(&self, facts: &mut Facts<'_>) {
-        let table = &catalog().code;
-        for (i, token) in
-            self.tokens.iter().enumerate().filter(|(_, token)| token.text == "@" && token.indent.is_some())
-        {
-            let rest = self.tokens.get(i + 1..).unwrap_or_default();
-            let decorator = rest.iter().take_while(|t| t.kind == Kind::Word || t.text == ".").last();
-            if decorator.is_none_or(|t| !table.tool_decorators.contains(t.text)) {
+    /// A program that only starts a crew defined elsewhere: `Team().crew().kickoff(…)`.
+    fn kickoff(&mut self) {
+        for at in 1..self.code.len() {
+            let words = [".", "crew", "(", ")", ".", "kickoff", "("];
+            let starts = |words: &[&str]| words.iter().enumerate().all(|(n, word)| self.code.word(at + n) == *word);
+            if self.code.word(at + 1) == "crew" && (starts(&words)) {
+                self.owner.properties.insert("framework".into(), "crewai".into());
+                let package =
+                    Reference { ecosystem: "pypi", name: "crewai".into(), written: None, exact: None, source: None };
+                let mut package = package.asset();
+                package.provenance.pinned = None;
+                self.uses(package, self.code.line(at));
+            }
+        }
+    }
+
+    /// Settings that say how careful the code is.
+    fn setting(&mut self, call: &Call<'a>) {
+        for arg in &call.args {
+            let Some(key) = arg.key.filter(|key| catalog().code.flags.contains(*key)) else { continue };
+            let value = match (arg.value.len(), self.code.word(arg.value.start)) {
+                (1, "True" | "true") => true.into(),
+                (1, "False" | "false") => false.into(),
+                (1, number) if number.parse::<i64>().is_ok() => number.into(),
+                _ => match self.code.text(arg.value.clone()) {
+                    Some(text) => text.into_owned().into(),
+                    None => continue,
+                },
+            };
+            self.owner.properties.insert(key.to_owned(), value);
+            self.owner.evidence.push(self.at(call.line));
+        }
+    }
+
+    /// Interpreters that run what a model said.
+    fn sinks(&mut self, calls: &[Call<'a>]) {
+        for call in calls {
+            let Some(capability) = capability(&call.dotted()) else { continue };
+            if !matches!(capability, "shell" | "code" | "sql") || self.imports.package(call.name()).is_some() {
                 continue;
             }
-            let Some(def) = rest.iter().take(SPAN).position(|t| t.text == "def") else { continue };
-            let function = rest.get(def + 1..).unwrap_or_default();
-            let Some(name) = function.first() else { continue };
-            let column = token.indent.unwrap_or(0);
-            let end = function.iter().take(SPAN).position(|t| t.indent.is_some_and(|indent| indent <= column));
-            let body = function.get(..end.unwrap_or(function.len().min(SPAN))).unwrap_or_default();
-            let mut tool = self.tool(name.text);
-            let doc = body.iter().find(|t| t.kind == Kind::Doc);
-            if let Some(doc) = doc {
-                tool.properties.insert("description".into(), doc.text.trim().into());
+            let mut budget = FLOW;
+            let said = call.args.iter().any(|arg| self.is_said(arg.value.clone(), &mut budget));
+            if said {
+                append(&mut self.owner, "model_output_sinks", capability);
+                self.owner.evidence.push(self.at(call.line));
             }
-            for window in (1..body.len()).filter(|at| body.get(*at).is_some_and(|t| t.text == "(")) {
-                let called: Vec<&str> =
-                    body.get(window.saturating_sub(3)..window).unwrap_or_default().iter().map(|t| t.text).collect();
-                for (capability, calls) in &table.body {
-                    if calls.iter().any(|call| ends_with_call(&called, call)) {
-                        capable(&mut tool, capability);
-                    }
-                }
-            }
-            facts.tools.insert(name.text.to_owned(), tool.id.to_string());
-            self.relate(facts, RelationKind::Contains, tool, token.line);
         }
     }
 
-    fn tool(&self, name: &str) -> Asset {
-        Asset::new(format!("file:{}#{name}", self.path), AssetKind::Tool, name).ai()
-    }
-
-    /// Tools that are made by a call, ready-made ones among them.
-    fn tool_call(&self, facts: &mut Facts<'_>, call: &Call<'a>) {
-        let table = &catalog().code;
-        let last = last(&call.name);
-        let capabilities: Vec<&String> = table
-            .capabilities
-            .iter()
-            .filter(|(_, names)| names.contains(last))
-            .map(|(capability, _)| capability)
-            .collect();
-        if capabilities.is_empty() && !table.tools.contains(last) {
-            return;
-        }
-        let name = call.text("name").or(call.assigned).unwrap_or(last);
-        let mut tool = self.tool(name).with("class", last);
-        for capability in capabilities {
-            capable(&mut tool, capability);
-        }
-        if let Some(description) = call.text("description") {
-            tool.properties.insert("description".into(), description.into());
-        }
-        for alias in [Some(last), call.assigned].into_iter().flatten() {
-            facts.tools.insert(alias.to_owned(), tool.id.to_string());
-        }
-        self.relate(facts, RelationKind::Contains, tool, call.line);
-    }
-
-    /// Agents, servers, models, data sets and dangerous settings.
-    fn call(&self, facts: &mut Facts<'_>, call: &Call<'a>) {
-        let table = &catalog().code;
-        let last = last(&call.name);
-        let trust = call.named.iter().any(|(key, value)| matches!(*key, "trust_remote_code") && value.text == "True");
-        for (key, value) in call.named.iter().filter(|(key, _)| table.flags.contains(*key)) {
-            if matches!(value.kind, Kind::Word | Kind::Text) {
-                let value = match value.text {
-                    "True" | "true" => true.into(),
-                    "False" | "false" => false.into(),
-                    other => serde_json::Value::from(other),
+    /// Whether an expression holds what a model gave.
+    fn is_said(&self, range: Range<usize>, budget: &mut usize) -> bool {
+        let code = self.code;
+        range.take(64).any(|at| {
+            if code.word(at + 1) == "(" {
+                let name = code.word(at);
+                let asks = catalog().code.generation.contains(name) && code.word(at.saturating_sub(1)) == ".";
+                let dotted = || {
+                    let before = (at.saturating_sub(2)..=at).map(|at| code.word(at)).collect::<String>();
+                    catalog().code.dotted_generation.iter().any(|call| before.ends_with(call.as_str()))
                 };
-                facts.owner.properties.insert((*key).to_owned(), value);
-                facts.owner.evidence.push(self.at(call.line));
-            }
-        }
-        let mut models = Vec::new();
-        let hub_call = table.model_calls.contains(last) || table.dataset_calls.contains(last) || last == "pipeline";
-        if table.dataset_calls.contains(last) {
-            if let Some(name) = call.positional.or_else(|| call.text("path")).filter(|name| !BUILDERS.contains(name)) {
-                self.uses(facts, dataset(name, call), call.line);
-            }
-        } else if table.model_calls.contains(last) || table.model_factories.contains(last) {
-            models.extend(call.positional);
-        }
-        models.extend(
-            call.named
-                .iter()
-                .filter(|(key, value)| table.model_keywords.contains(*key) && value.kind == Kind::Text)
-                .map(|(_, value)| value.text),
-        );
-        let agent = table.agents.contains(last).then(|| self.agent(facts, call));
-        for name in models {
-            let bare = !name.contains(['/', ':']) && catalog().provider_by_model(name).is_none();
-            let model =
-                if bare && hub_call { Some(model_ref::hugging_face(name)) } else { model_ref::model(name, self.owner) };
-            let Some(mut model) = model else { continue };
-            if model.id.as_str().starts_with("https://huggingface.co/") && call.text("revision").is_some() {
-                model_ref::pin(&mut model, call.text("revision"));
-            }
-            if trust {
-                model.properties.insert("trust_remote_code".into(), true.into());
-            }
-            if let Some(agent) = &agent {
-                facts.found.relate(agent, RelationKind::Uses, model.id.as_str(), &self.at(call.line));
-            }
-            self.uses(facts, model, call.line);
-        }
-        if table.mcp_servers.contains(last) {
-            let name = call.positional.or_else(|| call.text("name")).or(call.assigned).unwrap_or(last);
-            let server = Asset::new(format!("file:{}#{name}", self.path), AssetKind::McpServer, name);
-            for tool in facts.tools.values() {
-                facts.found.relate(server.id.as_str(), RelationKind::HasTool, tool, &self.at(call.line));
-            }
-            self.relate(facts, RelationKind::Contains, server, call.line);
-        }
-        if table.mcp_clients.contains(last) {
-            let name = call.text("command").or_else(|| call.text("url")).unwrap_or(last);
-            let mut server =
-                Asset::new(format!("file:{}#{}", self.path, call.assigned.unwrap_or(name)), AssetKind::McpServer, name);
-            for key in ["command", "url"] {
-                if let Some(value) = call.text(key) {
-                    server.properties.insert(key.into(), value.into());
+                if asks || dotted() {
+                    return true;
                 }
             }
-            self.uses(facts, server, call.line);
-        }
-    }
-
-    /// An agent and the tools among its arguments; returns its id.
-    fn agent(&self, facts: &mut Facts<'_>, call: &Call<'a>) -> String {
-        let last = last(&call.name);
-        let name = call.text("name").or_else(|| call.text("role")).or(call.assigned).unwrap_or(last).trim();
-        let mut agent = Asset::new(format!("file:{}#{name}", self.path), AssetKind::Agent, name).with("class", last);
-        if let Some(instructions) = ["instructions", "system_prompt", "system_message", "backstory", "prompt"]
-            .iter()
-            .find_map(|key| call.text(key))
-        {
-            agent.properties.insert("instructions".into(), instructions.into());
-        }
-        let id = agent.id.to_string();
-        for token in call.body.iter().filter(|token| token.kind == Kind::Word) {
-            if let Some(tool) = facts.tools.get(token.text) {
-                facts.found.relate(&id, RelationKind::HasTool, tool, &self.at(call.line));
-            }
-        }
-        if call.body.iter().any(|token| token.text == "tools") {
-            agent.properties.insert("tools".into(), true.into());
-        }
-        self.relate(facts, RelationKind::Contains, agent, call.line);
-        id
-    }
-
-    /// Models that are named outside calls: `model_id = "org/name"`, `"model": "gpt-4"`.
-    fn named_models(&self, facts: &mut Facts<'_>) {
-        for window in self.tokens.windows(3) {
-            let [key, sign, value] = window else { continue };
-            let key_name = key.text.to_ascii_lowercase();
-            let named = catalog().code.model_keywords.contains(key.text)
-                || key_name.contains("model")
-                || key_name.contains("llm");
-            if !named || value.kind != Kind::Text || !matches!(sign.text, "=" | ":") || key.kind == Kind::Doc {
-                continue;
-            }
-            let model = model_ref::model(value.text, self.owner).filter(|model| {
-                model.text("provider").is_some() || model.id.as_str().starts_with("https://huggingface.co/")
-            });
-            if let Some(model) = model {
-                self.uses(facts, model, value.line);
-            }
-        }
+            let variable = code.is_name(at) && code.word(at.saturating_sub(1)) != ".";
+            let value = if variable && *budget > 0 { code.value_of(code.word(at), at, false) } else { None };
+            value.is_some_and(|value| {
+                *budget -= 1;
+                self.is_said(value, budget)
+            })
+        })
     }
 }
 
-impl<'a> Call<'a> {
-    /// A named argument that is a string.
-    fn text(&self, key: &str) -> Option<&'a str> {
-        self.named.iter().find(|(name, value)| *name == key && value.kind == Kind::Text).map(|(_, value)| value.text)
-    }
+/// What a call lets the program do that makes it.
+pub(super) fn capability(dotted: &str) -> Option<&'static str> {
+    let ends = |call: &str| {
+        dotted.strip_suffix(call).is_some_and(|rest| rest.is_empty() || call.contains('.') && rest.ends_with('.'))
+    };
+    let bodies = catalog().code.body.iter();
+    bodies.into_iter().find(|(_, calls)| calls.iter().any(|call| ends(call))).map(|(capability, _)| capability.as_str())
 }
 
-fn dataset(name: &str, call: &Call<'_>) -> Asset {
-    let local = name.starts_with(['/', '.']);
-    let id = if local { format!("dataset:{name}") } else { format!("https://huggingface.co/datasets/{name}") };
-    let mut asset = Asset::new(id, AssetKind::Dataset, name).ai();
-    if !local {
-        asset.provenance.publisher = name.split_once('/').map(|(publisher, _)| publisher.to_owned());
-        asset.provenance.source = Some("https://huggingface.co/datasets".to_owned());
-        model_ref::pin(&mut asset, call.text("revision"));
-    }
-    asset
+/// Everything that the calls in a range let a program do.
+pub(super) fn capabilities(code: &Code<'_>, range: Range<usize>) -> BTreeSet<&'static str> {
+    let opens = range.filter(|at| code.word(*at) == "(");
+    opens
+        .filter_map(|open| {
+            let mut start = open.checked_sub(1)?;
+            let mut dotted = code.word(start).to_owned();
+            for _ in 0..2 {
+                if start < 2 || code.word(start - 1) != "." && code.word(start - 1) != ":" {
+                    break;
+                }
+                start -= if code.word(start - 1) == ":" { 3 } else { 2 };
+                dotted = format!("{}.{dotted}", code.word(start));
+            }
+            capability(&dotted)
+        })
+        .collect()
 }
 
 /// Notes what a tool lets a model do; the most dangerous one is `capability`.
-fn capable(tool: &mut Asset, capability: &str) {
+pub(super) fn capable(tool: &mut Asset, capability: &str) {
     append(tool, "capabilities", capability);
     let rank = |capability: &str| {
         ["shell", "code", "sql", "file", "mail", "http", "search"].iter().position(|known| *known == capability)
@@ -414,29 +382,19 @@ fn capable(tool: &mut Asset, capability: &str) {
     }
 }
 
-/// Whether tokens before a bracket spell this call: `subprocess . run`.
-fn ends_with_call(before: &[&str], call: &str) -> bool {
-    let before = before.concat();
-    match before.strip_suffix(call) {
-        Some(rest) => !rest.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '.')),
-        None => false,
-    }
-}
-
-fn last(name: &str) -> &str {
-    name.rsplit('.').next().unwrap_or(name)
-}
-
-/// Where the bracket that was just opened closes.
-fn closing(tokens: &[Token<'_>]) -> usize {
-    let mut depth = 0_usize;
-    for (i, token) in tokens.iter().take(SPAN).enumerate().filter(|(_, token)| token.kind == Kind::Mark) {
-        match token.text {
-            "(" | "[" | "{" => depth += 1,
-            ")" | "]" | "}" if depth == 0 => return i,
-            ")" | "]" | "}" => depth -= 1,
-            _ => {}
+/// A text with its credentials blotted out.
+fn without_secrets(text: &str) -> String {
+    let mut matches: Vec<Match> = Vec::new();
+    Sensitive::builtin().find_secrets(text, &mut matches);
+    matches.sort_by_key(|m| m.start);
+    let (mut kept, mut at) = (String::with_capacity(text.len()), 0);
+    for m in matches.iter().filter(|m| m.end > m.start) {
+        if m.start >= at {
+            kept.push_str(text.get(at..m.start).unwrap_or_default());
+            kept.push_str("***");
         }
+        at = at.max(m.end);
     }
-    tokens.len().min(SPAN)
+    kept.push_str(text.get(at..).unwrap_or_default());
+    kept
 }

@@ -1,12 +1,19 @@
-//! Just enough of a lexer for Python, JavaScript/TypeScript, Go and HCL to tell code from comments, strings and docstrings.
+//! Just enough of a lexer for the languages of AI code, and HCL, to tell code from comments, strings and docstrings.
 //! Linear; never fails: what does not lex is one-character punctuation.
+
+use super::string::{Literal, literal};
 
 /// Whose comments and strings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::discover) enum Language {
     Python,
+    /// TypeScript and JSX too.
     JavaScript,
     Go,
+    Java,
+    Kotlin,
+    CSharp,
+    Rust,
     Hcl,
 }
 
@@ -33,7 +40,7 @@ pub(in crate::discover) enum Kind {
     Doc,
     /// One character of punctuation.
     Mark,
-    /// End of a line outside brackets.
+    /// End of a line: in Python outside brackets, in Go and HCL everywhere; other languages have none.
     End,
 }
 
@@ -107,8 +114,10 @@ impl<'a> Lexer<'a> {
         let hash = matches!(self.language, Language::Python | Language::Hcl);
         let slash = self.language != Language::Python;
         if c == '\n' {
-            if self.depth == 0 || self.language != Language::Python {
-                self.push(Kind::End, "", line);
+            match self.language {
+                Language::Python if self.depth > 0 => {}
+                Language::Python | Language::Go | Language::Hcl => self.push(Kind::End, "", line),
+                _ => {}
             }
             self.skip(1);
         } else if c.is_whitespace() {
@@ -119,9 +128,12 @@ impl<'a> Lexer<'a> {
         } else if hash && c == '#' || slash && rest.starts_with("//") {
             self.skip(rest.find('\n').unwrap_or(rest.len()));
         } else if slash && rest.starts_with("/*") {
-            self.skip(rest.find("*/").map_or(rest.len(), |end| end + 2));
-        } else if let Some(string) = self.string(rest) {
-            let (whole, start, end) = string;
+            // a comment that never ends is looked for once
+            match rest.get(2..).and_then(|rest| rest.find("*/")) {
+                Some(end) => self.skip(end + 4),
+                None => self.skip(rest.len()),
+            };
+        } else if let Some(Literal { whole, start, end }) = literal(rest, self.language) {
             let content = rest.get(start..end).unwrap_or_default();
             self.push(Kind::Text, content, line);
             self.mark_indent(column);
@@ -145,41 +157,6 @@ impl<'a> Lexer<'a> {
             self.mark_indent(column);
         }
         true
-    }
-
-    /// The length of the string at the start, and where its content starts and ends.
-    fn string(&self, rest: &str) -> Option<(usize, usize, usize)> {
-        let prefix = match self.language {
-            Language::Python => rest.bytes().take(2).take_while(|b| b"rRbBfFuUtT".contains(b)).count(),
-            Language::JavaScript | Language::Go | Language::Hcl => 0,
-        };
-        let body = rest.get(prefix..)?;
-        let quote = body.chars().next()?;
-        let long = self.language == Language::Python && ["\"\"\"", "'''"].iter().any(|quotes| body.starts_with(quotes));
-        let known = match self.language {
-            Language::Python => matches!(quote, '"' | '\''),
-            Language::JavaScript | Language::Go => matches!(quote, '"' | '\'' | '`'),
-            Language::Hcl => quote == '"',
-        };
-        if !known {
-            return None;
-        }
-        let open = if long { 3 } else { 1 };
-        let closing = body.get(..open)?;
-        let lines = long || quote == '`';
-        let mut at = open;
-        while let Some(c) = body.get(at..).and_then(|rest| rest.chars().next()) {
-            if c == '\\' {
-                at += 1 + body.get(at + 1..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-            } else if c == '\n' && !lines {
-                return Some((prefix + at, prefix + open, prefix + at));
-            } else if body.get(at..).is_some_and(|rest| rest.starts_with(closing)) {
-                return Some((prefix + at + open, prefix + open, prefix + at));
-            } else {
-                at += c.len_utf8();
-            }
-        }
-        Some((prefix + at, prefix + open, prefix + at))
     }
 
     /// The length of a regular expression that starts here.

@@ -1,20 +1,35 @@
-//! Source code, thinly: imports of AI packages, the models and data sets it names, hosts it calls, agents and tools.
+//! Source code: imports of AI packages, the models and data sets it names, the services it calls, agents with their
+//! tools, prompts and stores.
 //!
-//! Tokens are enough for that; nothing is executed and no types are inferred. Facts hang on the file's project.
+//! One reader of tokens for all languages, with brackets, scopes and constants resolved on top; nothing is executed and
+//! no types are inferred. Facts hang on the file's project.
 
+mod agent;
+mod call;
+mod endpoint;
 mod facts;
 mod import;
 pub(super) mod lexer;
+mod mcp;
+mod model;
+mod prompt;
+mod store;
+mod string;
+mod syntax;
+mod tool;
+mod training;
+mod value;
 
 use serde_json::Value;
 
 use self::facts::Unit;
-use self::lexer::{Language, tokens};
+use self::lexer::Language;
+use self::syntax::Code;
 use super::format::{Found, Source, Structured, Textual};
 use super::package::{Reference, depend, project_id};
 use crate::asset::{Asset, AssetKind, Document, Evidence, RelationKind};
 
-pub(super) const TEXTS: &[Textual] = &[PYTHON, JAVASCRIPT, GO];
+pub(super) const TEXTS: &[Textual] = &[PYTHON, JAVASCRIPT, GO, JAVA, KOTLIN, CSHARP, RUST];
 
 pub(super) const FORMATS: &[Structured] = &[NOTEBOOK];
 
@@ -51,6 +66,46 @@ const GO: Textual = Textual {
     },
 };
 
+const JAVA: Textual = Textual {
+    name: "java",
+    critical: false,
+    matches: |source| source.has_extension(&["java"]),
+    read: |source, found| {
+        read(source, Language::Java, found);
+        Ok(())
+    },
+};
+
+const KOTLIN: Textual = Textual {
+    name: "kotlin",
+    critical: false,
+    matches: |source| source.has_extension(&["kt"]),
+    read: |source, found| {
+        read(source, Language::Kotlin, found);
+        Ok(())
+    },
+};
+
+const CSHARP: Textual = Textual {
+    name: "csharp",
+    critical: false,
+    matches: |source| source.has_extension(&["cs"]),
+    read: |source, found| {
+        read(source, Language::CSharp, found);
+        Ok(())
+    },
+};
+
+const RUST: Textual = Textual {
+    name: "rust",
+    critical: false,
+    matches: |source| source.has_extension(&["rs"]),
+    read: |source, found| {
+        read(source, Language::Rust, found);
+        Ok(())
+    },
+};
+
 const NOTEBOOK: Structured = Structured {
     name: "notebook",
     critical: false,
@@ -66,17 +121,20 @@ fn shebang(source: &Source<'_>, program: &str) -> bool {
 
 fn read(source: &Source<'_>, language: Language, found: &mut Found) {
     let owner = project_id(source.path, found);
-    let tokens = tokens(source.text, language);
+    let code = Code::new([(source.text, 0)], language);
     let lines: Vec<&str> = source.text.lines().collect();
     let evidence = |line: u64| source.line(line).excerpt(nth(&lines, line));
-    Unit { tokens: &tokens, language, path: source.path, owner: &owner, evidence: &evidence }.read(found);
+    facts::read(&Unit { code: &code, path: source.path, owner: &owner, evidence: &evidence }, found);
 }
 
-/// The code cells of a notebook, and what its `!pip` lines install.
+/// The code cells of a notebook, read as one program, and what its `!pip` lines install.
 fn notebook(document: &Document, found: &mut Found) {
     let path = document.path();
     let id = format!("file:{path}");
     let mut all = found.beside();
+    // each code cell without its commands, and where its first line stands among all of them
+    let mut cells: Vec<(String, u64, Evidence)> = Vec::new();
+    let mut lines: Vec<String> = Vec::new();
     for (i, cell) in document.value.get("cells").and_then(Value::as_array).into_iter().flatten().enumerate() {
         if cell.get("cell_type").and_then(Value::as_str) != Some("code") {
             continue;
@@ -87,6 +145,7 @@ fn notebook(document: &Document, found: &mut Found) {
             _ => continue,
         };
         let evidence = document.evidence(&format!("/cells/{i}"));
+        let before = lines.len() as u64;
         let mut plain = String::with_capacity(code.len());
         for line in code.lines() {
             match line.trim_start().strip_prefix(['!', '%']) {
@@ -94,12 +153,18 @@ fn notebook(document: &Document, found: &mut Found) {
                 None => plain.push_str(line),
             }
             plain.push('\n');
+            lines.push(line.to_owned());
         }
-        let tokens = tokens(&plain, Language::Python);
-        let lines: Vec<&str> = plain.lines().collect();
-        let at = |line: u64| evidence.clone().excerpt(nth(&lines, line));
-        Unit { tokens: &tokens, language: Language::Python, path, owner: &id, evidence: &at }.read(&mut all);
+        cells.push((plain, before, evidence));
     }
+    let code = Code::new(cells.iter().map(|(text, before, _)| (text.as_str(), *before)), Language::Python);
+    let evidence = |line: u64| {
+        let cell = cells.partition_point(|(_, before, _)| *before < line).checked_sub(1).and_then(|at| cells.get(at));
+        let at = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
+        let text = lines.get(at).map_or("", String::as_str);
+        cell.map_or_else(Evidence::default, |(.., evidence)| evidence.clone().excerpt(text))
+    };
+    facts::read(&Unit { code: &code, path, owner: &id, evidence: &evidence }, &mut all);
     let mut asset = Asset::new(&id, AssetKind::Notebook, super::walk::file_name(path)).seen(document.evidence(""));
     asset.ai = all.inventory.assets().any(|asset| asset.ai);
     found.inventory.extend(all.inventory);

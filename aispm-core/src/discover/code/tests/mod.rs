@@ -1,10 +1,38 @@
+mod agents;
+mod languages;
+mod negatives;
+mod services;
+mod values;
+
 use super::*;
 use crate::asset::Inventory;
 
 fn python(text: &str) -> Inventory {
-    let mut found = Found::default();
-    read(&Source { path: "p/a.py", text }, Language::Python, &mut found);
+    code("p/a.py", text)
+}
+
+/// What a file gives, sniffed by its name.
+fn code(path: &str, text: &str) -> Inventory {
+    let (mut found, source) = (Found::default(), Source { path, text });
+    let format = TEXTS.iter().find(|format| (format.matches)(&source)).unwrap();
+    (format.read)(&source, &mut found).unwrap();
     found.inventory
+}
+
+/// Assets and relations but packages and the application's own, as `kind id` and `from kind to`; files without their path.
+fn facts(inventory: &Inventory) -> Vec<String> {
+    let short = |id: &str| {
+        id.rsplit_once('#').filter(|_| id.starts_with("file:")).map_or(id.to_owned(), |(_, name)| name.to_owned())
+    };
+    let assets = inventory.assets().filter(|a| !matches!(a.kind, AssetKind::Package | AssetKind::Application));
+    let assets = assets.map(|a| format!("{} {}", a.kind, short(a.id.as_str())));
+    let inner = inventory.relations().filter(|r| r.from.as_str() != "file:p");
+    let relations = inner.map(|r| format!("{} {} {}", short(r.from.as_str()), r.kind, short(r.to.as_str())));
+    for (id, evidence) in inventory.assets().map(|a| (a.id.as_str(), &a.evidence)) {
+        assert!(!evidence.is_empty(), "{id} has no evidence");
+    }
+    assert!(inventory.relations().all(|r| !r.evidence.is_empty()));
+    assets.chain(relations).collect()
 }
 
 fn ids(inventory: &Inventory) -> Vec<&str> {

@@ -98,6 +98,7 @@ impl<'i> Groups<'i> {
         digests(inventory, &mut groups);
         declared_names(inventory, &mut groups);
         called_names(inventory, &mut groups);
+        cluster_names(inventory, &mut groups);
         groups
     }
 
@@ -298,6 +299,34 @@ fn called_names(inventory: &Inventory, groups: &mut Groups<'_>) {
     }
 }
 
+/// `http://NAME.NAMESPACE.svc:80/v1` is the Kubernetes Service of that name, if one cluster only has it.
+fn cluster_names(inventory: &Inventory, groups: &mut Groups<'_>) {
+    let addressed = inventory.assets().filter_map(|asset| Some((&asset.id, service_of(asset.id.as_str())?)));
+    let addressed: Vec<_> = addressed.collect();
+    if addressed.is_empty() {
+        return;
+    }
+    let mut services: HashMap<(&str, &str), Vec<&AssetId>> = HashMap::new();
+    for asset in inventory.assets().filter(|asset| asset.text("kubernetes_kind") == Some("Service")) {
+        if let Some(namespace) = asset.text("namespace") {
+            services.entry((&asset.name, namespace)).or_default().push(&asset.id);
+        }
+    }
+    for (id, service) in addressed {
+        if let Some([one]) = services.get(&service).map(Vec::as_slice) {
+            groups.join(id, one);
+        }
+    }
+}
+
+/// Name and namespace of the Service that an address inside a cluster names.
+fn service_of(address: &str) -> Option<(&str, &str)> {
+    let (_, rest) = address.split_once("://").filter(|_| !address.starts_with("k8s://"))?;
+    let host = rest.split(['/', ':', '?', '#']).next()?;
+    let host = host.strip_suffix(".cluster.local").unwrap_or(host).strip_suffix(".svc")?;
+    host.split_once('.').filter(|(_, namespace)| !namespace.contains('.'))
+}
+
 /// For an asset that only a configuration knows: the scheme of the ids that its cloud gives.
 fn cloud_of(asset: &Asset) -> Option<&'static str> {
     let id = asset.id.as_str();
@@ -419,6 +448,20 @@ mod tests {
             ]
         );
         assert_eq!(inventory.incoming("s3://b/k").count(), 1);
+    }
+
+    #[test]
+    fn an_address_inside_the_cluster_is_its_service() {
+        let mut inventory = Inventory::new();
+        let service = "k8s://cluster/help/Service/chat";
+        let described = seen(service, AssetKind::Endpoint, "chat", "s.yaml").with("kubernetes_kind", "Service");
+        inventory.add(described.with("namespace", "help"));
+        inventory.add(seen("http://chat.help.svc:80/v1", AssetKind::Endpoint, "chat.help.svc", "app.py"));
+        inventory.add(seen("http://chat.other.svc/v1", AssetKind::Endpoint, "chat.other.svc", "app.py"));
+        resolve(&mut inventory);
+        assert_eq!((inventory.len(), inventory.get(service).unwrap().evidence.len()), (2, 2));
+        assert_eq!(service_of("https://a.b.svc.cluster.local:6333"), Some(("a", "b")));
+        assert_eq!(service_of("https://api.example.com/a.b.svc"), None);
     }
 
     proptest::proptest! {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use aispm_core::asset::{self, AssetId};
 use aispm_core::{artifact, path};
@@ -41,6 +42,7 @@ js! {
     u64 => f64: |v| v as f64;
     usize => f64: |v| v as f64;
     String => String: |v| v;
+    Arc<str> => String: |v| v.to_string();
     Cow<'static, str> => String: |v| v.into_owned();
     AssetId => String: |v| v.to_string();
     Map<String, Value> => Map<String, Value>: |v| v;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aispm_core::artifact;
@@ -109,6 +110,7 @@ native! {
     u64: |v, py| PyInt::new(py, *v);
     usize: |v, py| PyInt::new(py, *v);
     String: |v, py| PyString::new(py, v);
+    Arc<str>: |v, py| PyString::new(py, v);
     Cow<'static, str>: |v, py| PyString::new(py, v);
     AssetId: |v, py| PyString::new(py, v.as_str());
     AssetKind: |v, py| PyString::intern(py, v.as_str());

@@ -138,7 +138,7 @@ impl Document {
     /// Evidence for a JSON pointer of this document: pointer, and line where known.
     #[must_use]
     pub fn evidence(&self, pointer: &str) -> Evidence {
-        let mut evidence = Evidence::file(&*self.path);
+        let mut evidence = Evidence::file(Arc::clone(&self.path));
         let pointer = match &self.place {
             Place::Whole => pointer.to_owned(),
             Place::At(base) => format!("{base}{pointer}"),

@@ -1,5 +1,7 @@
 //! Pointers into the input that show why something was said.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +13,7 @@ const EXCERPT_LIMIT: usize = 160;
 #[non_exhaustive]
 pub struct Evidence {
     /// The argument as given joined with what lies below it.
-    pub path: String,
+    pub path: Arc<str>,
     /// Line from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
@@ -25,7 +27,7 @@ pub struct Evidence {
 
 impl Evidence {
     /// The file as a whole.
-    pub fn file(path: impl Into<String>) -> Self {
+    pub fn file(path: impl Into<Arc<str>>) -> Self {
         Self { path: path.into(), ..Self::default() }
     }
 
@@ -69,7 +71,7 @@ impl Evidence {
         match (self.line, &self.pointer) {
             (Some(line), _) => format!("{}:{line}", self.path),
             (None, Some(pointer)) => format!("{}#{pointer}", self.path),
-            (None, None) => self.path.clone(),
+            (None, None) => self.path.to_string(),
         }
     }
 }

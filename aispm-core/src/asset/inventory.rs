@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::BuildHasher;
 use std::sync::OnceLock;
 
 use foldhash::fast::RandomState;
@@ -23,8 +24,8 @@ pub struct Inventory {
     relations: Vec<Relation>,
     /// The place of each relation by its ends and kind.
     edges: HashMap<(u32, RelationKind, u32), u32, RandomState>,
-    /// Numbers of assets, by id.
-    assets_in_order: OnceLock<Vec<u32>>,
+    /// Numbers of all ids, by id.
+    ids_in_order: OnceLock<Vec<u32>>,
     /// Places of relations, by `from`, kind and `to`.
     relations_in_order: OnceLock<Vec<u32>>,
     count: usize,
@@ -39,6 +40,13 @@ struct Node {
     incoming: Ends,
 }
 
+impl Node {
+    /// Whether an asset bears its id or a relation ends at it; an id that was renamed is not in use.
+    fn is_used(&self) -> bool {
+        self.asset.is_some() || !self.outgoing.places.is_empty() || !self.incoming.places.is_empty()
+    }
+}
+
 /// Places of relations that meet at a node.
 #[derive(Debug, Clone, Default)]
 struct Ends {
@@ -49,6 +57,11 @@ struct Ends {
 impl Ends {
     fn push(&mut self, place: u32) {
         self.places.push(place);
+        self.in_order.take();
+    }
+
+    fn clear(&mut self) {
+        self.places.clear();
         self.in_order.take();
     }
 
@@ -94,6 +107,7 @@ impl Inventory {
                 self.numbers.insert(id.clone(), number);
                 let (outgoing, incoming) = (Ends::default(), Ends::default());
                 self.nodes.push(Node { id: id.clone(), asset: None, outgoing, incoming });
+                self.ids_in_order.take();
                 number
             }
         }
@@ -112,7 +126,6 @@ impl Inventory {
             None => {
                 node.asset = Some(asset);
                 self.count += 1;
-                self.assets_in_order.take();
             }
         }
     }
@@ -146,31 +159,95 @@ impl Inventory {
             *self = other;
             return;
         }
-        let Self { nodes, relations, edges, .. } = other;
+        let ends = other.ends();
+        let Self { nodes, relations, .. } = other;
         let mut renumbered = Vec::with_capacity(nodes.len());
-        for Node { id, asset, .. } in nodes {
-            let number = self.number(&id);
+        for node in nodes {
+            // nothing speaks of an id that is not in use
+            let number = if node.is_used() { self.number(&node.id) } else { 0 };
             renumbered.push(number);
-            if let Some(asset) = asset {
+            if let Some(asset) = node.asset {
                 self.put(number, asset);
             }
         }
-        let mut ends: Vec<(u32, u32)> = vec![(0, 0); relations.len()];
-        for ((from, _, to), place) in edges {
-            if let (Some(end), Some(from), Some(to)) =
-                (at_mut(&mut ends, place), at(&renumbered, from), at(&renumbered, to))
-            {
-                *end = (*from, *to);
-            }
-        }
         for (relation, (from, to)) in relations.into_iter().zip(ends) {
-            self.join(from, to, relation);
+            if let (Some(from), Some(to)) = (at(&renumbered, from), at(&renumbered, to)) {
+                self.join(*from, *to, relation);
+            }
         }
     }
 
-    /// Every asset and every relation, in no order.
-    pub(crate) fn into_parts(self) -> (Vec<Asset>, Vec<Relation>) {
-        (self.nodes.into_iter().filter_map(|node| node.asset).map(|asset| *asset).collect(), self.relations)
+    /// The numbers of both ends of each relation, by its place.
+    fn ends(&self) -> Vec<(u32, u32)> {
+        let mut ends = vec![(0, 0); self.relations.len()];
+        for ((from, _, to), place) in &self.edges {
+            if let Some(end) = at_mut(&mut ends, *place) {
+                *end = (*from, *to);
+            }
+        }
+        ends
+    }
+
+    /// Gives assets and the ends of relations the ids that these have become, none of which is renamed itself. Assets
+    /// that become one are merged, those of the least rank first, and know their old ids as aliases. O(n log n) in what
+    /// is renamed, O(n) in the rest.
+    pub(crate) fn rename<S: BuildHasher>(
+        &mut self,
+        renamed: &HashMap<AssetId, AssetId, S>,
+        rank: impl Fn(&AssetId) -> usize,
+    ) {
+        let mut became: HashMap<u32, u32, RandomState> = HashMap::default();
+        let mut touched: Vec<Box<Asset>> = Vec::new();
+        for (old, new) in renamed {
+            if let Some(number) = self.numbers.remove(old) {
+                let new = self.number(new);
+                became.insert(number, new);
+                let assets = [number, new].map(|number| at_mut(&mut self.nodes, number)?.asset.take());
+                touched.extend(assets.into_iter().flatten());
+            }
+        }
+        self.count -= touched.len();
+        touched.sort_by_cached_key(|asset| (rank(&asset.id), asset.id.clone()));
+        for mut asset in touched {
+            if let Some(new) = renamed.get(&asset.id) {
+                let old = std::mem::replace(&mut asset.id, new.clone());
+                asset.aliases.insert(old);
+            }
+            let number = self.number(&asset.id);
+            self.put(number, asset);
+        }
+        self.drop_borne_aliases();
+        let ends = self.ends();
+        if !ends.iter().any(|(from, to)| became.contains_key(from) || became.contains_key(to)) {
+            return;
+        }
+        for node in &mut self.nodes {
+            node.outgoing.clear();
+            node.incoming.clear();
+        }
+        self.edges.clear();
+        for (mut relation, (from, to)) in std::mem::take(&mut self.relations).into_iter().zip(ends) {
+            let [new_from, new_to] = [from, to].map(|end| became.get(&end).copied().unwrap_or(end));
+            // two ids of one thing related to each other say nothing
+            if new_from == new_to && from != to {
+                continue;
+            }
+            for (end, number) in [(&mut relation.from, new_from), (&mut relation.to, new_to)] {
+                if let Some(node) = at(&self.nodes, number) {
+                    *end = node.id.clone();
+                }
+            }
+            self.join(new_from, new_to, relation);
+        }
+    }
+
+    /// What bears an id of its own is another thing, so that id is no alias.
+    fn drop_borne_aliases(&mut self) {
+        let borne: Vec<bool> = self.nodes.iter().map(|node| node.asset.is_some()).collect();
+        for asset in self.nodes.iter_mut().filter_map(|node| node.asset.as_deref_mut()) {
+            let is_borne = |id: &AssetId| self.numbers.get(id).and_then(|number| at(&borne, *number)) == Some(&true);
+            asset.aliases.retain(|alias| !is_borne(alias));
+        }
     }
 
     fn node(&self, id: &str) -> Option<&Node> {
@@ -193,15 +270,23 @@ impl Inventory {
         self.numbers.contains_key(id)
     }
 
-    /// Every asset, by id. O(n log n) when assets have come since it was last asked, else O(n).
-    pub fn assets(&self) -> impl ExactSizeIterator<Item = &Asset> {
-        let order = self.assets_in_order.get_or_init(|| {
-            let known = (0..).zip(&self.nodes).filter(|(_, node)| node.asset.is_some());
-            let mut order: Vec<(&AssetId, u32)> = known.map(|(number, node)| (&node.id, number)).collect();
+    /// Every id that an asset bears or a relation ends at, in no order.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &AssetId> {
+        self.nodes.iter().filter(|node| node.is_used()).map(|node| &node.id)
+    }
+
+    /// Numbers of all ids, by id.
+    fn in_order(&self) -> &[u32] {
+        self.ids_in_order.get_or_init(|| {
+            let mut order: Vec<(&AssetId, u32)> = self.nodes.iter().map(|node| &node.id).zip(0..).collect();
             order.sort_unstable();
             order.into_iter().map(|(_, number)| number).collect()
-        });
-        let assets = order.iter().filter_map(|number| at(&self.nodes, *number)?.asset.as_deref());
+        })
+    }
+
+    /// Every asset, by id. O(n log n) when ids have come since it was last asked, else O(n).
+    pub fn assets(&self) -> impl ExactSizeIterator<Item = &Asset> {
+        let assets = self.in_order().iter().filter_map(|number| at(&self.nodes, *number)?.asset.as_deref());
         Exactly(assets, self.count)
     }
 
@@ -213,8 +298,18 @@ impl Inventory {
     /// Every relation, by `from`, kind and `to`. O(n log n) when relations have come since it was last asked, else O(n).
     pub fn relations(&self) -> impl ExactSizeIterator<Item = &Relation> {
         let order = self.relations_in_order.get_or_init(|| {
-            let mut order: Vec<(&Relation, u32)> = self.relations.iter().zip(0..).collect();
-            order.sort_unstable_by_key(|(relation, _)| (&relation.from, relation.kind, &relation.to));
+            let mut ranks = vec![0; self.nodes.len()];
+            for (rank, number) in (0_u32..).zip(self.in_order()) {
+                if let Some(place) = at_mut(&mut ranks, *number) {
+                    *place = rank;
+                }
+            }
+            let rank = |number: u32| at(&ranks, number).copied();
+            let key = |((from, kind, to), place): (&(u32, RelationKind, u32), &u32)| {
+                ((rank(*from), *kind, rank(*to)), *place)
+            };
+            let mut order: Vec<_> = self.edges.iter().map(key).collect();
+            order.sort_unstable();
             order.into_iter().map(|(_, place)| place).collect()
         });
         Exactly(order.iter().filter_map(|place| at(&self.relations, *place)), self.relations.len())

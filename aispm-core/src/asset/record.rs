@@ -146,7 +146,7 @@ impl Asset {
     /// With this evidence added.
     #[must_use]
     pub fn seen(mut self, evidence: Evidence) -> Self {
-        self.evidence.push(evidence);
+        see(&mut self.evidence, evidence);
         self
     }
 
@@ -250,6 +250,14 @@ impl Asset {
     }
 }
 
+/// Adds a place. Most of what there is was seen once, so the first takes no room for more.
+fn see(known: &mut Vec<Evidence>, evidence: Evidence) {
+    if known.is_empty() {
+        known.reserve_exact(1);
+    }
+    known.push(evidence);
+}
+
 /// Adds places, the same one once, up to the limits.
 pub(super) fn keep(known: &mut Vec<Evidence>, more: Vec<Evidence>) {
     for evidence in more {
@@ -309,7 +317,7 @@ impl Relation {
     /// With this evidence added.
     #[must_use]
     pub fn seen(mut self, evidence: Evidence) -> Self {
-        self.evidence.push(evidence);
+        see(&mut self.evidence, evidence);
         self
     }
 }

@@ -179,7 +179,7 @@ impl Discoverer {
     ///
     /// Linear in the input, and O(n log n) in what is found. Memory is bounded by what is found and, for each thread, by
     /// the largest file that must be read whole (at most [`Limits::file_bytes`]); large JSON and JSON Lines are read in
-    /// parts of about a megabyte.
+    /// parts of about half a megabyte.
     pub fn run<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Discovery {
         let walk = walk::walk(paths);
         let mut discovery = Discovery { skipped: walk.skipped, incomplete: walk.unread, ..Discovery::default() };

@@ -3,6 +3,7 @@
 //! Both are read as assets that hold what the file says; [`claim`] then applies it to the assets whose files it covers.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
@@ -178,7 +179,7 @@ struct Rules(Vec<Repository>);
 
 struct Repository {
     root: String,
-    file: String,
+    file: Arc<str>,
     patterns: Gitignore,
     owners: HashMap<String, (Vec<String>, u64)>,
 }
@@ -224,7 +225,7 @@ impl Repository {
                 }
             }
         }
-        Some(Self { root: root.to_owned(), file: file.to_owned(), patterns: builder.build().ok()?, owners })
+        Some(Self { root: root.to_owned(), file: file.into(), patterns: builder.build().ok()?, owners })
     }
 
     /// The owners of the last pattern that matches, as the forges have it.
@@ -236,7 +237,8 @@ impl Repository {
         let Some(below) = below.filter(|below| !below.starts_with('/')) else { return Vec::new() };
         let Match::Ignore(glob) = self.patterns.matched(below, false) else { return Vec::new() };
         let (owners, line) = self.owners.get(glob.original()).cloned().unwrap_or_default();
-        let evidence = Evidence::file(&self.file).line(line).excerpt(glob.original().trim_end_matches("/**"));
+        let evidence =
+            Evidence::file(Arc::clone(&self.file)).line(line).excerpt(glob.original().trim_end_matches("/**"));
         let claim = |owner: String| OwnerClaim::new(OwnerSource::Codeowners, owner, evidence.clone());
         owners.into_iter().map(claim).collect()
     }

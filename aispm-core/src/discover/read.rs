@@ -38,9 +38,9 @@ impl Outcome {
     }
 }
 
-/// Most files, and about most bytes of them, whose outcomes are in memory at a time.
+/// Most files, and for each thread about most bytes of them, whose outcomes are in memory before they are merged.
 const WINDOW_FILES: usize = 512;
-const WINDOW_BYTES: u64 = 64 << 20;
+const WINDOW_BYTES: u64 = 8 << 20;
 
 /// What reading takes besides the files.
 pub(super) struct Reader<'a> {
@@ -124,12 +124,13 @@ impl Reader<'_> {
 
 /// How many of the next files make a window; at least one.
 fn window_length(files: &[PathBuf]) -> usize {
+    let most = WINDOW_BYTES * rayon::current_num_threads() as u64;
     let mut bytes = 0;
     let size = |file: &PathBuf| fs::metadata(file).map_or(0, |metadata| metadata.len());
     let fit = files.iter().take(WINDOW_FILES).take_while(|file| {
         let before = bytes;
         bytes += size(file);
-        before < WINDOW_BYTES
+        before < most
     });
     fit.count().max(1)
 }

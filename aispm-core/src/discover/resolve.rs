@@ -1,9 +1,14 @@
 //! One thing seen in several exports is one asset: by the other ids that an asset names, by digest, by the number of a
 //! project, by its name within the cloud that a configuration declares it for.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
-use crate::asset::{Asset, AssetId, AssetKind, Inventory, Relation};
+use foldhash::fast::RandomState;
+
+use crate::asset::{Asset, AssetId, AssetKind, Inventory};
+
+type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
+type HashSet<K> = std::collections::HashSet<K, RandomState>;
 
 /// What must not become one: two ids of one of these schemes that assets bear are two things, whatever else says so.
 const STRONG: &[&str] = &["arn:", "//", "/subscriptions/", "k8s://", "entra:", "user:", "serviceAccount:", "group:"];
@@ -56,24 +61,27 @@ pub(super) fn resolve(inventory: &mut Inventory) -> HashMap<AssetId, AssetId> {
     let renamed = groups.renamed(inventory);
     // names that nothing bears and no relation uses stay as aliases
     if renamed.keys().any(|id| inventory.mentions(id.as_str())) {
-        rename(inventory, &renamed);
+        inventory.rename(&renamed, |id| rank(id.as_str()));
     }
     renamed
 }
+
+/// Strong ids by their schemes, at most one of each.
+type Strong = Vec<(&'static str, AssetId)>;
 
 /// Union–find over ids; ids that stand alone cost nothing.
 struct Groups<'i> {
     inventory: &'i Inventory,
     parents: HashMap<AssetId, AssetId>,
     /// Of a group's root: the strong ids that assets of the group bear, by scheme.
-    strong: HashMap<AssetId, BTreeMap<&'static str, AssetId>>,
+    strong: HashMap<AssetId, Strong>,
     /// Ids that are only other spellings and keep nothing apart.
     spellings: HashSet<AssetId>,
 }
 
 impl<'i> Groups<'i> {
     fn of(inventory: &'i Inventory) -> Self {
-        let (parents, strong, spellings) = (HashMap::new(), HashMap::new(), HashSet::new());
+        let (parents, strong, spellings) = (HashMap::default(), HashMap::default(), HashSet::default());
         let mut groups = Self { inventory, parents, strong, spellings };
         for asset in inventory.assets() {
             for alias in &asset.aliases {
@@ -84,15 +92,12 @@ impl<'i> Groups<'i> {
                 }
                 groups.join(&asset.id, alias);
             }
-            if let Some(bare) = without_slash(asset.id.as_str()) {
-                groups.join(&asset.id, &bare.into());
-            }
         }
-        let slashed = inventory.relations().flat_map(|relation| [&relation.from, &relation.to]);
-        for end in slashed.filter(|end| end.as_str().ends_with('/')) {
-            if let Some(bare) = without_slash(end.as_str()) {
-                groups.join(end, &bare.into());
-            }
+        let slashed = inventory.ids().filter_map(|id| Some((id, without_slash(id.as_str())?)));
+        let mut slashed: Vec<(&AssetId, &str)> = slashed.collect();
+        slashed.sort_unstable();
+        for (id, bare) in slashed {
+            groups.join(id, &bare.into());
         }
         project_numbers(inventory, &mut groups);
         digests(inventory, &mut groups);
@@ -111,11 +116,11 @@ impl<'i> Groups<'i> {
     }
 
     /// The strong ids of a group, by its root.
-    fn strong(&self, root: &AssetId) -> BTreeMap<&'static str, AssetId> {
+    fn strong(&self, root: &AssetId) -> Strong {
         let own = || {
             let scheme = scheme(root)?;
             let kept = !self.spellings.contains(root) && self.inventory.get(root.as_str()).is_some();
-            kept.then(|| BTreeMap::from([(scheme, root.clone())]))
+            kept.then(|| vec![(scheme, root.clone())])
         };
         self.strong.get(root).cloned().or_else(own).unwrap_or_default()
     }
@@ -126,10 +131,12 @@ impl<'i> Groups<'i> {
             return;
         }
         let (mut strong, of_other) = (self.strong(&one), self.strong(&other));
-        if strong.iter().any(|(scheme, id)| of_other.get(scheme).is_some_and(|known| known != id)) {
+        let known = |scheme: &str| strong.iter().find(|(known, _)| *known == scheme).map(|(_, id)| id);
+        if of_other.iter().any(|(scheme, id)| known(scheme).is_some_and(|known| known != id)) {
             return;
         }
-        strong.extend(of_other);
+        let more: Strong = of_other.into_iter().filter(|(scheme, _)| known(scheme).is_none()).collect();
+        strong.extend(more);
         // the smaller id is the root, so that the result does not depend on the order
         let (root, below) = if one < other { (one, other) } else { (other, one) };
         self.strong.remove(&below);
@@ -139,11 +146,11 @@ impl<'i> Groups<'i> {
 
     /// What each id that is not the best of its group becomes.
     fn renamed(&self, inventory: &Inventory) -> HashMap<AssetId, AssetId> {
-        let mut members: BTreeMap<AssetId, Vec<AssetId>> = BTreeMap::new();
+        let mut members: HashMap<AssetId, Vec<AssetId>> = HashMap::default();
         for id in self.parents.keys() {
             members.entry(self.root(id)).or_default().push(id.clone());
         }
-        let mut renamed = HashMap::new();
+        let mut renamed = HashMap::default();
         for (root, mut ids) in members {
             ids.push(root);
             // a name that nobody bears and no relation uses is only a name
@@ -185,7 +192,7 @@ fn without_slash(id: &str) -> Option<&str> {
 /// Google names projects by id and by number; an account that names its number as an alias tells which is which.
 fn project_numbers(inventory: &Inventory, groups: &mut Groups<'_>) {
     const PROJECTS: &str = "//cloudresourcemanager.googleapis.com/projects/";
-    let mut ids: HashMap<&str, &str> = HashMap::new();
+    let mut ids: HashMap<&str, &str> = HashMap::default();
     for asset in inventory.assets().filter(|asset| asset.kind == AssetKind::Account) {
         let mut names: Vec<&str> = asset.aliases.iter().filter_map(|id| id.as_str().strip_prefix(PROJECTS)).collect();
         names.extend(asset.id.as_str().strip_prefix(PROJECTS));
@@ -198,9 +205,7 @@ fn project_numbers(inventory: &Inventory, groups: &mut Groups<'_>) {
     if ids.is_empty() {
         return;
     }
-    let ends = inventory.relations().flat_map(|relation| [&relation.from, &relation.to]);
-    let known: HashSet<&AssetId> = inventory.assets().map(|asset| &asset.id).chain(ends).collect();
-    for id in known {
+    for id in inventory.ids() {
         let named = || {
             let (service, rest) =
                 id.as_str().split_once("/projects/").filter(|(service, _)| service.starts_with("//"))?;
@@ -219,7 +224,7 @@ fn project_numbers(inventory: &Inventory, groups: &mut Groups<'_>) {
 
 /// The same bytes are the same image, and the same model where only one of the two is a file.
 fn digests(inventory: &Inventory, groups: &mut Groups<'_>) {
-    let mut holders: HashMap<(&str, bool), Vec<&Asset>> = HashMap::new();
+    let mut holders: HashMap<(&str, bool), Vec<&Asset>> = HashMap::default();
     for asset in inventory.assets() {
         let image = asset.kind == AssetKind::ContainerImage;
         let model = matches!(asset.kind, AssetKind::Model | AssetKind::ModelFile);
@@ -344,40 +349,10 @@ fn cloud_of(asset: &Asset) -> Option<&'static str> {
     clouds.iter().find(|(prefix, _)| kind.starts_with(prefix)).map(|(_, scheme)| *scheme)
 }
 
-/// Renames assets and the ends of relations; assets that become one are merged, the best known first.
-fn rename(inventory: &mut Inventory, renamed: &HashMap<AssetId, AssetId>) {
-    let new = |id: &AssetId| renamed.get(id).unwrap_or(id).clone();
-    let (mut assets, relations) = std::mem::take(inventory).into_parts();
-    assets.sort_by_key(|asset| (rank(asset.id.as_str()), asset.id.clone()));
-    for mut asset in assets {
-        let id = new(&asset.id);
-        let old = std::mem::replace(&mut asset.id, id);
-        if old != asset.id {
-            asset.aliases.insert(old);
-        }
-        asset.aliases.remove(&asset.id);
-        inventory.add(asset);
-    }
-    // what was refused is another thing, not another name
-    let ids: HashSet<AssetId> = inventory.assets().map(|asset| asset.id.clone()).collect();
-    for asset in inventory.assets_mut() {
-        asset.aliases.retain(|alias| !ids.contains(alias));
-    }
-    for relation in relations {
-        let Relation { kind, from, to, activity, evidence, .. } = relation;
-        let mut relation = Relation::new(new(&from), kind, new(&to));
-        (relation.activity, relation.evidence) = (activity, evidence);
-        // two ids of one thing related to each other say nothing
-        if relation.from != relation.to || from == to {
-            inventory.relate(relation);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::asset::{Evidence, RelationKind};
+    use crate::asset::{Evidence, Relation, RelationKind};
 
     const ARN: &str = "arn:aws:sagemaker:eu-west-1:111111111111:endpoint/e";
 

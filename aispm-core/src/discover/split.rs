@@ -243,21 +243,23 @@ impl Splitter {
 
     /// Passes over rows up to the end of the list or of the block; what is left of the block.
     fn pass_rows<'b>(&mut self, block: &'b [u8], start: u64) -> &'b [u8] {
-        let mut bytes = block.iter().enumerate();
+        let mut rest = block;
         if self.escaped {
             self.escaped = false;
-            bytes.next();
+            rest = rest.get(1..).unwrap_or_default();
         }
         let (mut depth, mut string) = (self.depth, self.string);
-        while let Some((i, byte)) = bytes.next() {
+        while let Some((byte, after)) = rest.split_first() {
             if string {
-                match byte {
-                    b'"' => string = false,
-                    b'\\' => self.escaped = bytes.next().is_none(),
-                    _ => {}
-                }
+                let Some(at) = memchr::memchr2(b'"', b'\\', rest) else { break };
+                string = rest.get(at) == Some(&b'\\');
+                let next = if string { at + 2 } else { at + 1 };
+                self.escaped = next > rest.len();
+                rest = rest.get(next..).unwrap_or_default();
                 continue;
             }
+            let at = start + (block.len() - rest.len()) as u64;
+            rest = after;
             match byte {
                 b'"' => {
                     string = true;
@@ -268,17 +270,20 @@ impl Splitter {
                     self.filled = true;
                 }
                 b']' if depth == 0 => {
-                    self.close(start + i as u64);
+                    self.close(at);
                     (self.depth, self.string) = (0, false);
-                    return block.get(i + 1..).unwrap_or_default();
+                    return rest;
                 }
                 b'}' | b']' => depth = depth.saturating_sub(1),
                 b',' if depth == 0 => {
                     self.rows += 1;
-                    let at = start + i as u64;
                     if at - self.start >= self.size {
                         self.cut(at);
                     }
+                }
+                b' ' | b'\n' => {
+                    let end = rest.iter().position(|byte| *byte != b' ');
+                    rest = end.and_then(|end| rest.get(end..)).unwrap_or_default();
                 }
                 byte => self.filled |= !byte.is_ascii_whitespace(),
             }

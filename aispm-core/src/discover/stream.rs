@@ -23,7 +23,7 @@ use crate::asset::{Document, Error, ErrorKind, pointer_key};
 /// Least size of a file that is read in parts, bytes.
 pub(super) const LARGE: u64 = 2 << 20;
 /// Least size of a part, bytes.
-const PART: u64 = 1 << 20;
+const PART: u64 = 1 << 19;
 /// Parts in memory at a time, for each thread.
 const WINDOW: usize = 4;
 /// Longest text around the rows with which the rows of a broken part are still tried one by one.

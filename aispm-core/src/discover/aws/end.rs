@@ -1,5 +1,7 @@
 //! The other end of a relation: from an ARN, an address in S3, an image or a name to an asset.
 
+use std::borrow::Cow;
+
 use super::arn::{Arn, Place};
 use super::field::text;
 use super::table::{Target, table};
@@ -24,7 +26,7 @@ pub(super) fn end(
     evidence: &Evidence,
     found: &mut Found,
 ) -> Option<String> {
-    let text = &without_place(text.trim());
+    let text = &*without_place(text.trim());
     if let Some((_, rest)) = text.split_once("${") {
         // a template knows the resource, but not its name
         let name = rest.split(['}', '.']).next()?;
@@ -56,10 +58,10 @@ pub(super) fn end(
 }
 
 /// An ARN whose account and region a template leaves to where it is deployed.
-fn without_place(text: &str) -> String {
-    match text.starts_with("arn:") {
-        true => text.replace(":${AWS::Region}:", "::").replace(":${AWS::AccountId}:", "::"),
-        false => text.to_owned(),
+fn without_place(text: &str) -> Cow<'_, str> {
+    match text.starts_with("arn:") && text.contains("${") {
+        true => text.replace(":${AWS::Region}:", "::").replace(":${AWS::AccountId}:", "::").into(),
+        false => text.into(),
     }
 }
 

@@ -22,35 +22,61 @@ fn entry<'a>(value: &'a Value, name: &str) -> Option<(&'a str, &'a Value)> {
 
 /// Every value at a dotted path with its pointer below `base`. Lists are followed into each item, `*` into each field.
 pub(super) fn at<'a>(base: &str, value: &'a Value, path: &str) -> Vec<(String, &'a Value)> {
-    let mut level = vec![(base.to_owned(), value)];
-    for step in path.split('.') {
-        let mut next = Vec::new();
-        for (pointer, value) in level.drain(..).flat_map(items) {
-            match (step, value.as_object()) {
-                ("*", Some(map)) => {
-                    next.extend(map.iter().map(|(key, value)| (format!("{pointer}/{}", pointer_key(key)), value)));
+    let mut found = Vec::new();
+    Walk { base, below: String::new(), found: &mut found }.items(value, Some(path));
+    found
+}
+
+/// The way down a path. Most paths of a table lead nowhere in a value, so pointers are written as far as they lead.
+struct Walk<'b, 'a> {
+    base: &'b str,
+    below: String,
+    found: &'b mut Vec<(String, &'a Value)>,
+}
+
+impl<'a> Walk<'_, 'a> {
+    /// Goes on with a list's items, or with the value itself.
+    fn items(&mut self, value: &'a Value, path: Option<&str>) {
+        let Value::Array(list) = value else { return self.step(value, path) };
+        for (i, item) in list.iter().enumerate() {
+            self.within(&i.to_string(), |walk| walk.step(item, path));
+        }
+    }
+
+    /// Takes the first step of a path; at its end the value is found. Recursion is bounded by the path.
+    fn step(&mut self, value: &'a Value, path: Option<&str>) {
+        let Some(path) = path else {
+            self.found.push((format!("{}{}", self.base, self.below), value));
+            return;
+        };
+        let (step, rest) = path.split_once('.').map_or((path, None), |(step, rest)| (step, Some(rest)));
+        match (step, value.as_object()) {
+            ("*", Some(map)) => {
+                for (key, value) in map {
+                    self.within(&pointer_key(key), |walk| walk.items(value, rest));
                 }
-                _ => next
-                    .extend(entry(value, step).map(|(key, value)| (format!("{pointer}/{}", pointer_key(key)), value))),
+            }
+            _ => {
+                if let Some((key, value)) = entry(value, step) {
+                    self.within(&pointer_key(key), |walk| walk.items(value, rest));
+                }
             }
         }
-        level = next;
     }
-    level.into_iter().flat_map(items).collect()
+
+    fn within(&mut self, key: &str, walk: impl FnOnce(&mut Self)) {
+        let length = self.below.len();
+        self.below.push('/');
+        self.below.push_str(key);
+        walk(self);
+        self.below.truncate(length);
+    }
 }
 
 /// Every text at a path, with its pointer.
 pub(super) fn texts<'a>(base: &str, value: &'a Value, path: &str) -> Vec<(String, &'a str)> {
     let texts = at(base, value, path).into_iter();
     texts.filter_map(|(pointer, value)| Some((pointer, value.as_str()?))).filter(|(_, text)| !text.is_empty()).collect()
-}
-
-/// A list's items, or the value itself.
-fn items((pointer, value): (String, &Value)) -> Vec<(String, &Value)> {
-    match value {
-        Value::Array(list) => list.iter().enumerate().map(|(i, item)| (format!("{pointer}/{i}"), item)).collect(),
-        value => vec![(pointer, value)],
-    }
 }
 
 /// A scalar as text, for comparing with what the table says.

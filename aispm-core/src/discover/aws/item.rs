@@ -257,7 +257,7 @@ impl Item<'_> {
     /// Evidence for a pointer of the document; what a template computes has its place further up.
     pub(super) fn evidence_at(&self, pointer: &str) -> Evidence {
         let mut pointer = pointer;
-        while !pointer.is_empty() && self.document.value.pointer(pointer).is_none() {
+        while !leads(pointer, &self.document.value) {
             pointer = pointer.rsplit_once('/').map_or("", |(above, _)| above);
         }
         self.document.evidence(pointer)
@@ -266,6 +266,19 @@ impl Item<'_> {
     fn full_pointer(&self, pointer: &str) -> String {
         self.evidence_at(pointer).pointer.unwrap_or_default()
     }
+}
+
+/// Whether a pointer leads to a value: as [`Value::pointer`], but without a copy of each key.
+fn leads(pointer: &str, value: &Value) -> bool {
+    fn below<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+        match value {
+            Value::Object(map) if key.contains('~') => map.get(&key.replace("~1", "/").replace("~0", "~")),
+            Value::Object(map) => map.get(key),
+            Value::Array(list) => list.get(key.parse::<usize>().ok()?),
+            _ => None,
+        }
+    }
+    pointer.split('/').skip(1).try_fold(value, below).is_some()
 }
 
 /// The account that holds it.

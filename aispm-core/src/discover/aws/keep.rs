@@ -78,8 +78,8 @@ fn names(map: &Map<String, Value>) -> Value {
 }
 
 fn is_secret(key: &str, value: &Value) -> bool {
-    let key = key.to_ascii_lowercase();
-    value.as_str().is_some_and(|text| !text.starts_with("arn:")) && SECRET.iter().any(|word| key.contains(word))
+    let named = |key: &str| SECRET.iter().any(|word| key.contains(word));
+    value.as_str().is_some_and(|text| !text.starts_with("arn:")) && named(&key.to_ascii_lowercase())
 }
 
 /// How botocore recordings write a time, as RFC 3339.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 
+use foldhash::fast::RandomState;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -231,13 +232,13 @@ fn present(value: &Value, names: &str) -> bool {
 /// All types, indexed.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    types: HashMap<String, Type>,
+    types: HashMap<String, Type, RandomState>,
     /// Type names by the first step of a key that holds them, in both ways to write it.
-    holders: HashMap<String, Vec<(String, String)>>,
+    holders: HashMap<String, Vec<(String, String)>, RandomState>,
     /// Type names by a field that shows them.
-    marks: HashMap<String, Vec<String>>,
+    marks: HashMap<String, Vec<String>, RandomState>,
     /// Type names by service, longest stem first.
-    services: HashMap<String, Vec<String>>,
+    services: HashMap<String, Vec<String>, RandomState>,
 }
 
 /// The built-in table.

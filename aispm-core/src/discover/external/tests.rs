@@ -154,7 +154,7 @@ fn sarif() {
     let file = asset(&found, "file:src/serve.py");
     assert_eq!(findings(file), ["Semgrep eval"]);
     assert_eq!(file.external_findings[0].severity, Severity::Critical);
-    assert!(file.evidence.iter().any(|e| e.path == "src/serve.py" && e.line == Some(7)));
+    assert!(file.evidence.iter().any(|e| &*e.path == "src/serve.py" && e.line == Some(7)));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
+use foldhash::fast::RandomState;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -122,8 +123,8 @@ struct File {
 pub(super) struct Table {
     ai_services: Vec<String>,
     types: Vec<Type>,
-    by_name: HashMap<String, usize>,
-    by_collection: HashMap<String, Vec<usize>>,
+    by_name: HashMap<String, usize, RandomState>,
+    by_collection: HashMap<String, Vec<usize>, RandomState>,
 }
 
 impl Table {

@@ -58,7 +58,7 @@ pub(super) fn join(files: &[File], discovery: &mut Discovery) {
     }
     let mut of_file: std::collections::HashMap<String, Vec<&Asset>> = std::collections::HashMap::new();
     for asset in found.inventory.assets() {
-        let mut paths: Vec<&str> = asset.evidence.iter().map(|evidence| evidence.path.as_str()).collect();
+        let mut paths: Vec<&str> = asset.evidence.iter().map(|evidence| &*evidence.path).collect();
         paths.dedup();
         for path in paths {
             of_file.entry(path.to_owned()).or_default().push(asset);

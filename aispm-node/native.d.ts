@@ -35,6 +35,8 @@ export declare class Assessment {
   toJSON(): Record<string, unknown>
   /** Whether a finding is at or above this severity. */
   fails(severity: Severity): boolean
+  /** What comes from assets or data (or, upstream, what they come from), each with a shortest chain. */
+  lineage(question: LineageQuestion): Array<LineageAnswer>
 }
 
 /** What a guard says about one text. */
@@ -81,8 +83,12 @@ export declare class Discovery {
   get skipped(): Array<Unread>
   /** Input that should have been read but could not. */
   get incomplete(): Array<Unread>
+  /** What the caller should know. */
+  get warnings(): Array<string>
   /** The JSON document: snake_case. */
   toJSON(): Record<string, unknown>
+  /** What comes from assets or data (or, upstream, what they come from), each with a shortest chain. */
+  lineage(question: LineageQuestion): Array<LineageAnswer>
 }
 
 /** Decides about texts. Built once, used for as many as there are. */
@@ -137,6 +143,13 @@ export declare class ModelReport {
   toJSON(): Record<string, unknown>
 }
 
+/** How often something was seen to happen, and when. */
+export interface Activity {
+  count: number
+  first?: string
+  last?: string
+}
+
 /** Assesses files and folders: what AI there is, what is wrong with it, how an attacker would move. */
 export declare function assess(path: string | Array<string>, options?: AssessOptions | undefined | null): Promise<Assessment>
 
@@ -160,18 +173,22 @@ export interface Asset {
   id: string
   kind: string
   name: string
+  aliases: Array<string>
   ai: boolean
   exposure?: 'local' | 'internal' | 'restricted' | 'public'
   authentication?: 'none' | 'key' | 'identity'
   encryption: Encryption
   dataClasses: Array<string>
+  inheritedClasses: Array<InheritedClass>
   owner?: string
+  ownerClaims: Array<OwnerClaim>
   purpose?: string
   environment?: string
   riskClass?: 'prohibited' | 'high' | 'limited' | 'minimal'
   modelType?: 'foundation' | 'fine_tuned' | 'classical'
   provenance: Provenance
   properties: Record<string, unknown>
+  externalFindings: Array<ExternalFinding>
   evidence: Array<Evidence>
 }
 
@@ -206,11 +223,17 @@ export declare function detect(text: string, role?: TextRole): Promise<Detection
 /** `detect` on this thread. */
 export declare function detectSync(text: string, role?: TextRole): Detection
 
-/** Lists AI assets and their relations. */
-export declare function discover(path: string | Array<string>): Promise<Discovery>
+/** Lists AI assets and their relations, with what is declared of them. */
+export declare function discover(path: string | Array<string>, options?: DiscoverOptions | undefined | null): Promise<Discovery>
+
+/** What discovery takes. */
+export interface DiscoverOptions {
+  /** Declared facts; by default `aispm.yaml` at the root of what is read. */
+  facts?: string
+}
 
 /** `discover` on this thread. */
-export declare function discoverSync(path: string | Array<string>): Discovery
+export declare function discoverSync(path: string | Array<string>, options?: DiscoverOptions | undefined | null): Discovery
 
 /** What protects data, as far as known. */
 export interface Encryption {
@@ -225,6 +248,16 @@ export interface Evidence {
   line?: number
   pointer?: string
   excerpt?: string
+}
+
+/** What another tool found on an asset. */
+export interface ExternalFinding {
+  tool: string
+  rule: string
+  title: string
+  severity: Severity
+  time?: string
+  evidence: Array<Evidence>
 }
 
 /** A file that was understood. */
@@ -256,10 +289,36 @@ export interface Fix {
   evidence: Array<Evidence>
 }
 
+/** A class of data that came to an asset along its lineage. */
+export interface InheritedClass {
+  class: string
+  from: string
+}
+
 /** All assets and relations of an estate. */
 export interface Inventory {
   assets: Array<Asset>
   relations: Array<Relation>
+}
+
+/** An asset that a question to the lineage found, and a shortest chain that shows it. */
+export interface LineageAnswer {
+  asset: string
+  chain: Array<string>
+}
+
+/** Where a question to the lineage starts, and which assets it asks for. */
+export interface LineageQuestion {
+  /** Start at these assets. */
+  from?: string | string[]
+  /** Start at the assets that hold one of these classes of data. */
+  classes?: string | string[]
+  /** Against the data: what it comes from. */
+  upstream?: boolean
+  /** Only along chains that pass an asset of this kind. */
+  through?: string
+  /** Only assets of this kind. */
+  kind?: string
 }
 
 /** A span of text that a detector points at; offsets in UTF-16 units of the text as given. */
@@ -283,6 +342,13 @@ export interface ModelFinding {
   detail?: string
 }
 
+/** One claim of who owns an asset. */
+export interface OwnerClaim {
+  source: string
+  owner: string
+  evidence: Array<Evidence>
+}
+
 /** Where a model, data set or package comes from. */
 export interface Provenance {
   publisher?: string
@@ -300,6 +366,7 @@ export interface Relation {
   kind: string
   from: string
   to: string
+  activity?: Activity
   evidence: Array<Evidence>
 }
 

@@ -311,7 +311,7 @@ fn cluster_names(inventory: &Inventory, groups: &mut Groups<'_>) {
     if addressed.is_empty() {
         return;
     }
-    let mut services: HashMap<(&str, &str), Vec<&AssetId>> = HashMap::new();
+    let mut services: HashMap<(&str, &str), Vec<&AssetId>> = HashMap::default();
     for asset in inventory.assets().filter(|asset| asset.text("kubernetes_kind") == Some("Service")) {
         if let Some(namespace) = asset.text("namespace") {
             services.entry((&asset.name, namespace)).or_default().push(&asset.id);

@@ -221,7 +221,10 @@ mod tests {
         for (written, expected) in [
             ("postgres://u:p4ss@db.acme.example:5432/d", "postgres://db.acme.example:5432/d"),
             ("git+https://ghp_x1@github.com/acme/a.git", "git+https://github.com/acme/a.git"),
-            ("https://a.example/m.bin?v=1&X-Amz-Signature=ab12&sig=cd", "https://a.example/m.bin?v=1&X-Amz-Signature=***&sig=***"),
+            (
+                "https://a.example/m.bin?v=1&X-Amz-Signature=ab12&sig=cd",
+                "https://a.example/m.bin?v=1&X-Amz-Signature=***&sig=***",
+            ),
             ("curl https://a.example/v1?api_key=abc", "curl https://a.example/v1?api_key=***"),
             ("python a.py --key abc1 --max-tokens 5", "python a.py --key *** --max-tokens 5"),
             ("--api-key=abc1", "--api-key=***"),

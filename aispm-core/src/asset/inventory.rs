@@ -295,6 +295,11 @@ impl Inventory {
         self.nodes.iter_mut().filter_map(|node| node.asset.as_deref_mut())
     }
 
+    /// Every relation, in no order, to change; ends and kinds must stay.
+    pub(crate) fn relations_mut(&mut self) -> impl Iterator<Item = &mut Relation> {
+        self.relations.iter_mut()
+    }
+
     /// Every relation, by `from`, kind and `to`. O(n log n) when relations have come since it was last asked, else O(n).
     pub fn relations(&self) -> impl ExactSizeIterator<Item = &Relation> {
         let order = self.relations_in_order.get_or_init(|| {

@@ -88,7 +88,10 @@ impl Args {
 
 /// Each answer with its chain.
 fn text(out: &mut dyn Write, discovery: &Discovery, answers: &[LineageAnswer]) -> std::io::Result<()> {
-    let name = |id: &AssetId| discovery.inventory.get(id.as_str()).map_or_else(|| id.to_string(), |a| a.name.clone());
+    let name = |id: &AssetId| {
+        let known = discovery.inventory.get(id.as_str());
+        known.map_or_else(|| id.to_string(), |asset| format!("{} ({})", asset.name, asset.kind))
+    };
     for LineageAnswer { asset, chain, .. } in answers {
         let kind = discovery.inventory.get(asset.as_str()).map_or("unknown", |asset| asset.kind.as_str());
         line(out, format_args!("{kind:<16} {asset}"))?;

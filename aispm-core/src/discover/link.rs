@@ -17,6 +17,9 @@ use crate::asset::{Asset, AssetId, AssetKind, Authentication, Evidence, Exposure
 /// Longest chain of gateway, route, ingress and Service before a workload.
 const HOPS: usize = 6;
 
+/// Most folders above an address that are looked at.
+const FOLDERS: usize = 64;
+
 /// Adds the relations between files. O(n log n) in assets and relations, but for selectors, which are compared with
 /// the workloads of their namespace.
 pub(super) fn join(discovery: &mut Discovery) {
@@ -183,6 +186,14 @@ fn reach(inventory: &mut Inventory) {
     }
 }
 
+/// The addresses above an address, nearest first, without its scheme and host.
+fn folders(id: &str) -> impl Iterator<Item = &str> {
+    fn above(id: &str) -> Option<&str> {
+        id.rsplit_once('/').map(|(folder, _)| folder).filter(|folder| !folder.ends_with('/'))
+    }
+    std::iter::successors(above(id), |folder| above(folder)).take(FOLDERS)
+}
+
 /// A served model at a URI is derived from the one a training job wrote there or above.
 fn made_from(inventory: &mut Inventory) {
     let written: BTreeMap<AssetId, Evidence> = inventory
@@ -193,12 +204,10 @@ fn made_from(inventory: &mut Inventory) {
         .collect();
     let mut derived = Vec::new();
     for model in inventory.assets().filter(|a| a.kind == AssetKind::Model && a.id.as_str().contains("://")) {
-        let mut above = model.id.as_str();
-        while let Some((folder, _)) = above.rsplit_once('/').filter(|(folder, _)| !folder.ends_with('/')) {
+        for folder in folders(model.id.as_str()) {
             if let Some(evidence) = written.get(folder) {
                 derived.push(Relation::new(model.id.clone(), RelationKind::DerivedFrom, folder).seen(evidence.clone()));
             }
-            above = folder;
         }
     }
     derived.into_iter().for_each(|relation| inventory.relate(relation));
@@ -210,13 +219,9 @@ fn within(inventory: &mut Inventory) {
         |id: &str| ["s3://", "gs://", "abfs://", "abfss://", "wasbs://", "hdfs://"].iter().any(|s| id.starts_with(s));
     let mut held = Vec::new();
     for asset in inventory.assets().filter(|asset| stored(asset.id.as_str()) && asset.kind != AssetKind::Bucket) {
-        let mut above = asset.id.as_str();
-        while let Some((folder, _)) = above.rsplit_once('/').filter(|(folder, _)| !folder.ends_with('/')) {
-            if inventory.get(folder).is_some_and(|holder| holder.kind != AssetKind::Bucket) {
-                held.push(Relation::new(folder, RelationKind::Contains, asset.id.clone()).seen(first_evidence(asset)));
-                break;
-            }
-            above = folder;
+        let holds = |folder: &&str| inventory.get(folder).is_some_and(|holder| holder.kind != AssetKind::Bucket);
+        if let Some(folder) = folders(asset.id.as_str()).find(holds) {
+            held.push(Relation::new(folder, RelationKind::Contains, asset.id.clone()).seen(first_evidence(asset)));
         }
     }
     held.into_iter().for_each(|relation| inventory.relate(relation));

@@ -18,6 +18,7 @@ mod azure;
 mod catalog;
 mod code;
 pub mod collect;
+mod conceal;
 mod container;
 mod conversation;
 mod csv;
@@ -215,6 +216,7 @@ impl Discoverer {
             discovery.take(outcome);
         });
         hcl::join(&configuration, discovery);
+        conceal::conceal(&mut discovery.inventory);
         link::join(discovery);
         own::join(&self.tables, &mut discovery.inventory);
     }

@@ -91,6 +91,7 @@ pub(super) fn sniff(path: &str, bytes: &[u8]) -> Option<Sniffed> {
         Some(Format::Empty) => None,
         // the index of sharded weights is no weights
         _ if name.ends_with(".index.json") => None,
+        _ if last == "pth" && is_path_file(bytes) => None,
         // `model.pkl.gz` is one as well
         _ if name.starts_with("model.tar") || extensions.any(|extension| MODEL_NAMES.contains(&extension)) => {
             Some(Sniffed::Model)
@@ -125,6 +126,13 @@ pub(super) fn sniff(path: &str, bytes: &[u8]) -> Option<Sniffed> {
         ) => Some(Sniffed::Maybe),
         _ => MAYBE_NAMES.contains(&last).then_some(Sniffed::Maybe),
     }
+}
+
+/// Whether a `.pth` is Python's own, with paths and imports, and not PyTorch's: text that begins with what stops a pickle
+/// at its first instruction.
+fn is_path_file(bytes: &[u8]) -> bool {
+    let begins = |start: &&str| bytes.starts_with(start.as_bytes());
+    ["import ", "/", ".", "#"].iter().any(begins) && std::str::from_utf8(bytes).is_ok()
 }
 
 /// What became of a model file or archive.
@@ -192,6 +200,8 @@ mod tests {
         assert_eq!((asset.ai, asset.text("verdict")), (true, Some("malicious")));
         assert!(asset.provenance.digests.contains_key("sha256"));
         assert_eq!(sniff("p/a.py", b"import os\nprint(1)\n"), None);
+        assert_eq!(sniff("p/site.pth", b"import os; os.getcwd()\n"), None);
+        assert_eq!(sniff("p/m.pth", b"\x00\x01"), Some(Sniffed::Model));
     }
 
     #[test]

@@ -29,7 +29,7 @@ const DOCUMENT: Structured = Structured {
     critical: true,
     in_parts: true,
     markers: &["\"messages\"", "\"role\""],
-    matches: |value| value.as_array().is_some_and(|rows| rows.first().is_some_and(is_row)),
+    matches: |value| value.as_array().is_some_and(|rows| rows.iter().take(8).any(is_row)),
     read: read_document,
 };
 
@@ -37,6 +37,17 @@ const DOCUMENT: Structured = Structured {
 const PROMPTS: &[&str] = &["prompt", "input", "question", "query", "user_input", "user_message", "request"];
 const OUTPUTS: &[&str] =
     &["response", "completion", "output", "answer", "generated_text", "assistant_message", "reply"];
+/// Those of them that only a conversation has.
+const TELLING: &[&str] = &[
+    "prompt",
+    "question",
+    "user_input",
+    "user_message",
+    "completion",
+    "answer",
+    "generated_text",
+    "assistant_message",
+];
 /// Fields that name what was asked, most telling first.
 const ASSETS: &[&str] =
     &["asset", "app", "application", "service", "endpoint", "project", "deployment", "agent", "model"];
@@ -55,7 +66,8 @@ fn many_rows(source: &Source<'_>) -> bool {
         || rows(source.text).take(2).filter(|(_, row)| row.starts_with('{') && row.len() > 1).count() == 2
 }
 
-/// Whether a row carries a conversation: messages, or both sides under known names.
+/// Whether a row carries a conversation: messages, or both sides under known names. `input` and `output` are what any
+/// function has, and `request` and `response` any HTTP log: those need a model beside them, or somebody who speaks.
 fn is_row(row: &Value) -> bool {
     let messages = |row: &Value| {
         row.get("messages")
@@ -68,7 +80,17 @@ fn is_row(row: &Value) -> bool {
             .any(|name| row.get(name).is_some_and(|value| value.is_string() || messages(value) || value.is_object()))
     };
     let prompt = row.get("prompt").is_some_and(Value::is_string);
-    messages(row) || messages(row.get("request").unwrap_or(&Value::Null)) || has(PROMPTS) && has(OUTPUTS) || prompt
+    let spoken = |name: &&str| {
+        let words = row.get(name).and_then(Value::as_str).filter(|text| !text.contains(" HTTP/"));
+        words.is_some_and(|text| text.split_whitespace().nth(2).is_some())
+    };
+    let telling = || {
+        let model =
+            ["/model", "/request/model", "/input/model", "/metadata/model", "/response/choices", "/output/choices"];
+        has(TELLING) || PROMPTS.iter().any(&spoken) || model.iter().any(|at| row.pointer(at).is_some())
+    };
+    let request = row.get("request").is_some_and(messages);
+    messages(row) || request || prompt || has(PROMPTS) && has(OUTPUTS) && telling()
 }
 
 /// Good rows are kept; the error tells the first bad one and how many there are.
@@ -200,6 +222,8 @@ mod tests {
             "{\"input\": \"x\"}\n{\"input\": \"y\"}\n",
             "plain\n",
             "{\n\"prompt\": \"x\"\n}\n",
+            "{\"input\": \"Pl\", \"output\": \"pl\"}\n{\"input\": \"en\", \"output\": \"en\"}\n",
+            "{\"request\": \"GET / HTTP/1.1\", \"response\": \"200\"}\n{\"request\": {\"url\": \"/\"}, \"response\": {\"code\": 200}}\n",
         ] {
             assert!(!(LINES.matches)(&Source { path: "x.json", text }), "{text}");
         }

@@ -70,6 +70,7 @@ impl Reader<'_> {
         let read = |(name, bytes): &(String, B)| {
             let mut outcome = Outcome { path: name.clone(), ..Outcome::default() };
             outcome.found.tree = Arc::clone(&self.tree);
+            outcome.found.tables = self.tables.clone();
             interpret(bytes.as_ref(), self.limits, &mut outcome);
             self.meter.read(1, bytes.as_ref().len() as u64);
             outcome

@@ -107,12 +107,18 @@ impl<'i> Groups<'i> {
         groups
     }
 
-    fn root(&self, id: &AssetId) -> AssetId {
-        let mut root = id;
-        while let Some(parent) = self.parents.get(root) {
-            root = parent;
+    /// The root of an id's group. What was passed on the way then points at it, so that long ways are gone once.
+    fn root(&mut self, id: &AssetId) -> AssetId {
+        let (mut root, mut passed) = (id.clone(), Vec::new());
+        while let Some(parent) = self.parents.get(&root) {
+            passed.push(std::mem::replace(&mut root, parent.clone()));
         }
-        root.clone()
+        // the last one points at it already
+        passed.pop();
+        for below in passed {
+            self.parents.insert(below, root.clone());
+        }
+        root
     }
 
     /// The strong ids of a group, by its root.
@@ -145,10 +151,10 @@ impl<'i> Groups<'i> {
     }
 
     /// What each id that is not the best of its group becomes.
-    fn renamed(&self, inventory: &Inventory) -> HashMap<AssetId, AssetId> {
-        let mut members: HashMap<AssetId, Vec<AssetId>> = HashMap::default();
-        for id in self.parents.keys() {
-            members.entry(self.root(id)).or_default().push(id.clone());
+    fn renamed(mut self, inventory: &Inventory) -> HashMap<AssetId, AssetId> {
+        let mut members: BTreeMap<AssetId, Vec<AssetId>> = BTreeMap::new();
+        for id in self.parents.keys().cloned().collect::<Vec<_>>() {
+            members.entry(self.root(&id)).or_default().push(id);
         }
         let mut renamed = HashMap::default();
         for (root, mut ids) in members {
@@ -222,24 +228,32 @@ fn project_numbers(inventory: &Inventory, groups: &mut Groups<'_>) {
     }
 }
 
-/// The same bytes are the same image, and the same model where only one of the two is a file.
+/// The same bytes are the same image of a repository, and a file is the one model that has its bytes.
 fn digests(inventory: &Inventory, groups: &mut Groups<'_>) {
-    let mut holders: HashMap<(&str, bool), Vec<&Asset>> = HashMap::default();
+    // in order, so that what is refused does not depend on chance
+    let mut images: BTreeMap<(&str, &str), Vec<&AssetId>> = BTreeMap::new();
+    let mut models: BTreeMap<&str, (Vec<&AssetId>, Vec<&AssetId>)> = BTreeMap::new();
     for asset in inventory.assets() {
-        let image = asset.kind == AssetKind::ContainerImage;
-        let model = matches!(asset.kind, AssetKind::Model | AssetKind::ModelFile);
-        if let Some(digest) = asset.provenance.digests.get("sha256").filter(|_| image || model) {
-            holders.entry((digest, image)).or_default().push(asset);
+        let (id, Some(digest)) = (asset.id.as_str(), asset.provenance.digests.get("sha256")) else { continue };
+        match asset.kind {
+            AssetKind::ContainerImage => {
+                let repository = id.split(['@', '?']).next().unwrap_or_default();
+                images.entry((digest, repository)).or_default().push(&asset.id);
+            }
+            AssetKind::Model | AssetKind::ModelFile => {
+                let (files, known) = models.entry(digest).or_default();
+                if id.starts_with("file:") { files.push(&asset.id) } else { known.push(&asset.id) }
+            }
+            _ => {}
         }
     }
-    let repository = |asset: &Asset| asset.id.as_str().split(['@', '?']).next().unwrap_or_default().to_owned();
-    let file = |asset: &Asset| asset.id.as_str().starts_with("file:");
-    for ((_, image), assets) in holders {
-        let Some((first, rest)) = assets.split_first() else { continue };
-        for other in rest {
-            if if image { repository(first) == repository(other) } else { file(first) != file(other) } {
-                groups.join(&first.id, &other.id);
-            }
+    for (first, rest) in images.values().filter_map(|ids| ids.split_first()) {
+        rest.iter().for_each(|other| groups.join(first, other));
+    }
+    // two models that share bytes stay two, and then no file is the one or the other
+    for (files, known) in models.values() {
+        if let [model] = known.as_slice() {
+            files.iter().for_each(|file| groups.join(model, file));
         }
     }
 }
@@ -437,6 +451,29 @@ mod tests {
         assert_eq!((inventory.len(), inventory.get(service).unwrap().evidence.len()), (2, 2));
         assert_eq!(service_of("https://a.b.svc.cluster.local:6333"), Some(("a", "b")));
         assert_eq!(service_of("https://api.example.com/a.b.svc"), None);
+    }
+
+    #[test]
+    fn two_models_of_the_same_bytes_stay_two() {
+        let mut inventory = Inventory::new();
+        for id in ["file:m.bin", "https://huggingface.co/acme/m", "https://huggingface.co/copycat/m"] {
+            let mut asset = seen(id, AssetKind::Model, "m", id);
+            asset.provenance.digests.insert("sha256".into(), "aa".into());
+            inventory.add(asset);
+        }
+        resolve(&mut inventory);
+        assert_eq!(inventory.len(), 3);
+    }
+
+    #[test]
+    fn long_chains_of_aliases_take_no_longer() {
+        let mut inventory = Inventory::new();
+        for n in 0..30_000 {
+            let asset = seen(&format!("b{n:06}"), AssetKind::Endpoint, "x", "f");
+            inventory.add(asset.alias("b000000").alias(format!("a{:06}", 900_000 - n)));
+        }
+        resolve(&mut inventory);
+        assert_eq!(inventory.len(), 1);
     }
 
     proptest::proptest! {

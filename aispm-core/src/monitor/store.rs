@@ -118,6 +118,7 @@ impl Store {
 
     /// Records an inventory as of a time (RFC 3339, UTC), all of it or nothing. O(n log n).
     pub fn record(&mut self, inventory: &Inventory, time: &str, label: Option<&str>) -> Result<Snapshot> {
+        check_time(time).map_err(|error| error.at(&self.path))?;
         let recorded = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -179,6 +180,7 @@ impl Store {
     /// What changed since a time (RFC 3339, UTC; a date alone is its first moment): from the last snapshot at or before
     /// it, or from nothing, to the newest.
     pub fn since(&self, time: &str) -> Result<InventoryDiff> {
+        check_time(time).map_err(|error| error.at(&self.path))?;
         let last = |sql: &str, time: &str| -> Result<Option<i64>> {
             let found = self.query(sql)?.query_row([time], |row| row.get(0)).optional();
             found.map_err(|error| self.failed(&error))
@@ -207,6 +209,17 @@ impl Store {
     fn damaged(&self, id: i64) -> Error {
         Error::new(ErrorKind::Malformed, format!("snapshot {id} is not what was recorded")).at(&self.path)
     }
+}
+
+/// Times are compared as text, so they must be written alike: a day, or a moment of it in UTC.
+fn check_time(time: &str) -> Result<()> {
+    let day = |text: &str| text.parse::<jiff::civil::Date>().is_ok() && text.len() == 10;
+    let moment = |text: &str| text.ends_with('Z') && text.parse::<jiff::Timestamp>().is_ok();
+    if day(time) || moment(time) {
+        return Ok(());
+    }
+    let message = format!("{time:?} is no time; write YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ");
+    Err(Error::new(ErrorKind::Usage, message))
 }
 
 fn write(transaction: &Transaction<'_>, inventory: &Inventory, time: &str, label: Option<&str>) -> Result<i64> {
@@ -292,6 +305,9 @@ mod tests {
         assert_eq!(store.since("2026-01-02").unwrap().removed.len(), 1);
         assert_eq!(store.since("2025-01-01").unwrap().added.len(), 1);
         assert_eq!(store.load(9).unwrap_err().kind, ErrorKind::Usage);
+        for time in ["yesterday", "2026-13-01", "2026-01-01T00:00:00+02:00"] {
+            assert!(store.since(time).unwrap_err().to_string().contains("YYYY-MM-DD"), "{time}");
+        }
         // what did not change is kept once
         let objects: i64 = store.connection.query_row("SELECT count(*) FROM objects", (), |row| row.get(0)).unwrap();
         assert_eq!(objects, 6);

@@ -346,20 +346,15 @@ fn service_of(address: &str) -> Option<(&str, &str)> {
     host.split_once('.').filter(|(_, namespace)| !namespace.contains('.'))
 }
 
-/// For an asset that only a configuration knows: the scheme of the ids that its cloud gives.
+/// For an asset that only a configuration knows: the scheme of the ids that its cloud gives. A name in
+/// Kubernetes is one thing in each namespace only, so there it joins nothing.
 fn cloud_of(asset: &Asset) -> Option<&'static str> {
     let id = asset.id.as_str();
     if !LAST.iter().any(|scheme| id.starts_with(scheme)) {
         return None;
     }
     let kind = asset.text("terraform_type").or_else(|| asset.text("cloudformation_type"))?;
-    let clouds = [
-        ("aws_", "arn:"),
-        ("AWS::", "arn:"),
-        ("azurerm_", "/subscriptions/"),
-        ("google_", "//"),
-        ("kubernetes_", "k8s://"),
-    ];
+    let clouds = [("aws_", "arn:"), ("AWS::", "arn:"), ("azurerm_", "/subscriptions/"), ("google_", "//")];
     clouds.iter().find(|(prefix, _)| kind.starts_with(prefix)).map(|(_, scheme)| *scheme)
 }
 

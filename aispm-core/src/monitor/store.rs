@@ -116,7 +116,8 @@ impl Store {
         transaction.commit().map_err(|error| explain(&error))
     }
 
-    /// Records an inventory as of a time (RFC 3339, UTC), all of it or nothing. O(n log n).
+    /// Records an inventory as of a time (RFC 3339, UTC), all of it or nothing. A time that is
+    /// written otherwise is an error of kind [`ErrorKind::Usage`]. O(n log n).
     pub fn record(&mut self, inventory: &Inventory, time: &str, label: Option<&str>) -> Result<Snapshot> {
         check_time(time).map_err(|error| error.at(&self.path))?;
         let recorded = self
@@ -178,7 +179,8 @@ impl Store {
     }
 
     /// What changed since a time (RFC 3339, UTC; a date alone is its first moment): from the last snapshot at or before
-    /// it, or from nothing, to the newest.
+    /// it, or from nothing, to the newest. A time that is written otherwise, and an empty store, are errors of kind
+    /// [`ErrorKind::Usage`].
     pub fn since(&self, time: &str) -> Result<InventoryDiff> {
         check_time(time).map_err(|error| error.at(&self.path))?;
         let last = |sql: &str, time: &str| -> Result<Option<i64>> {

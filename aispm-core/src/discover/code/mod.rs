@@ -184,7 +184,33 @@ pub(super) fn installs(path: &str, command: &str, evidence: &Evidence, found: &m
     if words.next().is_none() || words.next() != Some("install") {
         return;
     }
-    for word in words.filter(|word| !word.starts_with('-')) {
+    // an address, a file or a folder is what a flag asks for, not a package
+    const VALUED: &[&str] = &[
+        "-i",
+        "--index-url",
+        "--extra-index-url",
+        "-f",
+        "--find-links",
+        "-r",
+        "--requirement",
+        "-c",
+        "--constraint",
+        "-t",
+        "--target",
+        "--trusted-host",
+        "--platform",
+        "--python-version",
+        "--prefix",
+        "--root",
+        "--cache-dir",
+        "--proxy",
+    ];
+    let mut flag = "";
+    let operands = words.filter(|word| {
+        let before = std::mem::replace(&mut flag, word);
+        !word.starts_with('-') && !VALUED.contains(&before)
+    });
+    for word in operands {
         if let Some(reference) = Reference::pypi(word.trim_matches(['"', '\''])) {
             depend(path, &reference, evidence, found);
         }

@@ -122,3 +122,12 @@ fn notebooks_and_what_they_install() {
     assert!(found.inventory.get("pkg:pypi/openai").is_none());
     assert!(found.inventory.get("file:p/n.ipynb").unwrap().ai);
 }
+
+#[test]
+fn values_of_flags_are_no_packages() {
+    let mut found = crate::discover::Found::default();
+    let command = "pip install --index-url https://pypi.acme.example/simple -r base.txt --no-cache-dir openai==1.0.0";
+    super::installs("d/Dockerfile", command, &crate::asset::Evidence::file("d/Dockerfile"), &mut found);
+    let packages = found.inventory.assets().filter(|asset| asset.id.as_str().starts_with("pkg:"));
+    assert_eq!(packages.map(|asset| asset.id.as_str()).collect::<Vec<_>>(), ["pkg:pypi/openai@1.0.0"]);
+}

@@ -10,7 +10,8 @@ use super::rules::{Builtin, May, On, Power, Rule};
 use super::solver::{FactId, InstanceId};
 use super::world::{Ix, World};
 use crate::asset::{AssetId, AssetKind};
-use crate::identity::aws::{Change, Decision, Principal, PrincipalKind, ScopeId, Scopes, Trustee};
+use crate::identity::aws::{Change, Principal, PrincipalKind, ScopeId, Scopes, Trustee};
+use crate::identity::{Authority, Decision, Grant, Platform};
 
 /// What can be true.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -52,6 +53,7 @@ pub(super) struct Ground<'w, 'a> {
     ids: HashMap<Fact, FactId>,
     rules: &'static [Rule],
     scopes: Scopes,
+    grants: Grants,
     capabilities: Vec<Capability>,
     capability_ids: HashMap<Capability, u32>,
     /// Users reached and administrator groups joinable, by account: paired as either grows.
@@ -67,7 +69,33 @@ pub(super) struct Ground<'w, 'a> {
 struct Capability {
     rule: usize,
     account: String,
-    scopes: Vec<Vec<(usize, ScopeId)>>,
+    scopes: Vec<Vec<(usize, Permission)>>,
+}
+
+/// One action of a principal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Permission {
+    Aws(ScopeId),
+    Elsewhere(usize),
+}
+
+/// Grants of the other platforms, shared by what they decide.
+#[derive(Debug, Default)]
+struct Grants {
+    list: Vec<Box<dyn Grant>>,
+    ids: HashMap<String, usize>,
+}
+
+impl Grants {
+    fn of(&mut self, authority: &dyn Authority, principal: &str, action: &str) -> Option<usize> {
+        let grant = authority.grant(principal, action)?;
+        let next = self.list.len();
+        let id = *self.ids.entry(format!("{:?} {}", authority.platform(), grant.key())).or_insert(next);
+        if id == next {
+            self.list.push(grant);
+        }
+        Some(id)
+    }
 }
 
 impl<'w, 'a> Ground<'w, 'a> {
@@ -79,6 +107,7 @@ impl<'w, 'a> Ground<'w, 'a> {
             ids: HashMap::new(),
             rules,
             scopes: Scopes::default(),
+            grants: Grants::default(),
             capabilities: Vec::new(),
             capability_ids: HashMap::new(),
             users: HashMap::new(),
@@ -208,7 +237,9 @@ impl<'w, 'a> Ground<'w, 'a> {
         match power {
             Power::Controls => self.act_as(id, ix),
             Power::Grantable => {
-                if let Some(principal) = world.principal(ix).filter(|p| p.kind != PrincipalKind::Group) {
+                if world.authorities_of(ix).next().is_some() {
+                    self.become_admin(ix, &[Power::Controls, Power::Grantable]);
+                } else if let Some(principal) = world.principal(ix).filter(|p| p.kind != PrincipalKind::Group) {
                     let granted = Change { granted: true, unbounded: false };
                     if world.estate.is_admin(principal, granted) {
                         self.become_admin(ix, &[Power::Controls, Power::Grantable]);
@@ -255,6 +286,9 @@ impl<'w, 'a> Ground<'w, 'a> {
             return self.act_as_anyone(id);
         }
         self.exchange_token(id, ix);
+        for authority in world.authorities_of(ix) {
+            self.act_on(id, ix, authority);
+        }
         let Some(principal) = world.principal(ix) else { return };
         let admin = world.is_admin(ix);
         if admin {
@@ -275,7 +309,7 @@ impl<'w, 'a> Ground<'w, 'a> {
         }
         let mut cache = HashMap::new();
         let rules = self.rules;
-        for (n, rule) in rules.iter().enumerate().filter(|(_, rule)| !rule.may.is_empty()) {
+        for (n, rule) in permission_rules(rules, Platform::Aws) {
             let Some(capability) = self.capability(n, rule, principal, &mut cache) else { continue };
             if rule.of == "p" {
                 // what a principal gains of himself is not shared
@@ -288,6 +322,45 @@ impl<'w, 'a> Ground<'w, 'a> {
             }
         }
         self.use_resource_policies(id, ix, principal, &mut cache);
+    }
+
+    /// What a principal of another platform may do there.
+    fn act_on(&mut self, id: FactId, ix: Ix, authority: &dyn Authority) {
+        let Some(principal) = self.world.id(ix) else { return };
+        if self.world.is_admin(ix) {
+            return self.imply(vec![id], Fact::Has(Power::Admin, ix));
+        }
+        let mut cache = HashMap::new();
+        for (n, rule) in permission_rules(self.rules, authority.platform()) {
+            let mut scopes = Vec::with_capacity(rule.may.len());
+            for may in &rule.may {
+                let mut held = Vec::new();
+                for (i, action) in may.action.iter().enumerate() {
+                    let table = &mut self.grants;
+                    let ask = || table.of(authority, principal.as_str(), action);
+                    let grant = *cache.entry(action.as_str()).or_insert_with(ask);
+                    held.extend(grant.map(|grant| (i, Permission::Elsewhere(grant))));
+                }
+                if held.is_empty() {
+                    break;
+                }
+                scopes.push(held);
+            }
+            if scopes.len() < rule.may.len() {
+                continue;
+            }
+            let capability = self.intern(Capability { rule: n, account: String::new(), scopes });
+            if rule.may.iter().any(|may| may.on == "p") {
+                let Some(capability) = self.capabilities.get(index(capability)).cloned() else { continue };
+                for binding in self.join(rule, ix, None) {
+                    if let Some(conditions) = self.permitted(rule, &capability, &binding) {
+                        self.gain(rule, vec![id], binding, conditions);
+                    }
+                }
+            } else {
+                self.imply(vec![id], Fact::Capable(capability));
+            }
+        }
     }
 
     /// The capability of a principal for a rule, if he has all its permissions somewhere.
@@ -306,7 +379,7 @@ impl<'w, 'a> Ground<'w, 'a> {
                 let (estate, table) = (&self.world.estate, &mut self.scopes);
                 let key = (action.as_str(), passed_to);
                 let scope = cache.entry(key).or_insert_with(|| table.of(estate, principal, action, passed_to));
-                held.extend(scope.map(|scope| (i, scope)));
+                held.extend(scope.map(|scope| (i, Permission::Aws(scope))));
             }
             if held.is_empty() {
                 return None;
@@ -334,7 +407,8 @@ impl<'w, 'a> Ground<'w, 'a> {
         if rule.builtin == Some(Builtin::AssumeRole) {
             return self.apply_assume(id, rule, &capability);
         }
-        for binding in self.join(rule, ANY, Some(&capability.account)) {
+        let account = Some(capability.account.as_str()).filter(|account| !account.is_empty());
+        for binding in self.join(rule, ANY, account) {
             self.spend();
             if let Some(conditions) = self.permitted(rule, &capability, &binding) {
                 self.gain(rule, vec![id], binding, conditions);
@@ -371,13 +445,24 @@ impl<'w, 'a> Ground<'w, 'a> {
         rule: &Rule,
         may: &May,
         action: &str,
-        scope: ScopeId,
+        scope: Permission,
         account: &str,
         binding: &[Ix],
     ) -> Option<Vec<String>> {
-        let scope = self.scopes.get(scope)?;
         let bound = |var: &str| binding.get(rule.slot(var)?).copied();
+        let scope = match scope {
+            Permission::Aws(scope) => self.scopes.get(scope)?,
+            Permission::Elsewhere(grant) => {
+                let grant = self.grants.list.get(grant)?;
+                return match may.on() {
+                    On::Var(var) => grant.on(self.world.id(bound(var)?)?.as_str()).conditions(),
+                    On::Beside(var) => grant.on(&self.world.container(bound(var)?)?).conditions(),
+                    On::New | On::Arn(_) | On::Objects(_) => None,
+                };
+            }
+        };
         match may.on() {
+            On::Beside(_) => None,
             On::New => scope.anywhere(service(action), account).0.conditions(),
             On::Arn(arn) => scope.on(&arn.replace("{account}", account), Some(account)).conditions(),
             On::Var(var) => {
@@ -408,6 +493,7 @@ impl<'w, 'a> Ground<'w, 'a> {
                 let assumes = given.assumes.as_ref().and_then(bound);
                 let fits = candidates.into_iter().filter(|ix| {
                     world.passes(*ix, &given.is)
+                        && (rule.may.is_empty() || world.is_on(*ix, rule.platform))
                         && account.is_none_or(|account| world.shares_account(*ix, account))
                         && assumes.is_none_or(|role| world.assumes(role, *ix).is_some_and(|c| c.is_empty()))
                 });
@@ -469,7 +555,7 @@ impl<'w, 'a> Ground<'w, 'a> {
             }
         }
         if let Some(scope) = scope.filter(|_| !admin) {
-            let scopes = vec![vec![(0, scope)]];
+            let scopes = vec![vec![(0, Permission::Aws(scope))]];
             let capability = self.intern(Capability { rule: n, account: principal.account.clone(), scopes });
             self.imply(vec![id], Fact::Capable(capability));
         }
@@ -477,7 +563,8 @@ impl<'w, 'a> Ground<'w, 'a> {
 
     fn apply_assume(&mut self, id: FactId, rule: &'static Rule, capability: &Capability) {
         let world = self.world;
-        let Some(scope) = capability.scopes.first().and_then(|s| s.first()).map(|(_, scope)| *scope) else { return };
+        let first = capability.scopes.first().and_then(|held| held.first());
+        let Some((_, Permission::Aws(scope))) = first.copied() else { return };
         for role_ix in world.delegating(&capability.account) {
             self.spend();
             let Some(role) = world.principal(*role_ix) else { continue };
@@ -617,6 +704,11 @@ impl<'w, 'a> Ground<'w, 'a> {
             }
         }
     }
+}
+
+/// Rules that ask for permissions of this platform, with their places.
+fn permission_rules(rules: &'static [Rule], platform: Platform) -> impl Iterator<Item = (usize, &'static Rule)> {
+    rules.iter().enumerate().filter(move |(_, rule)| rule.platform == platform && !rule.may.is_empty())
 }
 
 const ASSUME: &str = "sts:AssumeRole";

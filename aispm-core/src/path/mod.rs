@@ -50,6 +50,8 @@ pub fn solve(inventory: &Inventory, query: &Query) -> Solution {
     let asked: Vec<AssetId> = query.to.iter().filter_map(id).collect();
     let world = World::new(inventory, &asked);
     let mut solution = Solution { admins: world.estate.admins(), ..Solution::default() };
+    let elsewhere = world.authorities().flat_map(|a| a.principals().into_iter().filter(|id| a.is_admin(id.as_str())));
+    solution.admins.extend(elsewhere);
     solution.warnings.extend(world.estate.warnings().iter().cloned());
     let unknown = query.from.iter().chain(&asked).filter(|id| world.ix(id.as_str()).is_none());
     solution.warnings.extend(unknown.map(|id| format!("{id} is not in the estate")));
@@ -111,6 +113,8 @@ fn sources(world: &World<'_>, query: &Query) -> Vec<Ix> {
     // identities of other platforms
     let others = world.all().filter(|(_, node)| node.kind == AssetKind::ServiceAccount).map(|(ix, _)| ix);
     sources.extend(others);
+    let named = world.authorities().flat_map(|authority| authority.principals());
+    sources.extend(named.filter_map(|id| world.ix(id.as_str())).filter(|ix| !world.is_admin(*ix)));
     let mut seen = BTreeSet::new();
     sources.retain(|ix| seen.insert(*ix));
     sources

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 
 use crate::asset::{AssetKind, Authentication, Document, RelationKind, Result};
+use crate::identity::Platform;
 
 /// What an attacker can have of an asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
@@ -67,6 +68,9 @@ pub(super) struct Rule {
     /// Handled by code because both sides of a trust decide together.
     #[serde(default)]
     pub(super) builtin: Option<Builtin>,
+    /// Whose permissions `may` speaks of; that of its file.
+    #[serde(skip, default = "aws")]
+    pub(super) platform: Platform,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -148,6 +152,8 @@ pub(super) enum On<'a> {
     Objects(&'a str),
     /// A resource the caller names himself.
     New,
+    /// Something new in the container of the asset bound to this variable: a pod in a service account's namespace.
+    Beside(&'a str),
     /// This ARN, in which `{account}` is the caller's.
     Arn(&'a str),
 }
@@ -156,6 +162,7 @@ impl May {
     pub(super) fn on(&self) -> On<'_> {
         match self.on.split_once(' ') {
             Some(("objects", var)) => On::Objects(var),
+            Some(("beside", var)) => On::Beside(var),
             _ if self.on == "new" => On::New,
             _ if self.on.starts_with("arn:") => On::Arn(&self.on),
             _ => On::Var(&self.on),
@@ -165,6 +172,10 @@ impl May {
 
 fn controls() -> Power {
     Power::Controls
+}
+
+fn aws() -> Platform {
+    Platform::Aws
 }
 
 impl Rule {
@@ -179,22 +190,26 @@ impl Rule {
     }
 }
 
-const FILES: &[(&str, &str)] = &[
-    ("iam.yaml", include_str!("../../data/path/iam.yaml")),
-    ("compute.yaml", include_str!("../../data/path/compute.yaml")),
-    ("data.yaml", include_str!("../../data/path/data.yaml")),
-    ("ai.yaml", include_str!("../../data/path/ai.yaml")),
+/// Each file with the platform whose permissions its rules speak of.
+const FILES: &[(&str, Platform, &str)] = &[
+    ("iam.yaml", Platform::Aws, include_str!("../../data/path/iam.yaml")),
+    ("compute.yaml", Platform::Aws, include_str!("../../data/path/compute.yaml")),
+    ("data.yaml", Platform::Aws, include_str!("../../data/path/data.yaml")),
+    ("ai.yaml", Platform::Aws, include_str!("../../data/path/ai.yaml")),
 ];
 
 /// The built-in rules.
 pub(super) fn builtin() -> &'static [Rule] {
     static RULES: OnceLock<Vec<Rule>> = OnceLock::new();
     // each file is checked by a test
-    RULES.get_or_init(|| FILES.iter().flat_map(|(name, text)| load(name, text).unwrap_or_default()).collect())
+    let load = |(name, platform, text): &(&str, Platform, &str)| load(name, *platform, text).unwrap_or_default();
+    RULES.get_or_init(|| FILES.iter().flat_map(load).collect())
 }
 
-fn load(name: &str, text: &str) -> Result<Vec<Rule>> {
-    Document::config(name, text)
+fn load(name: &str, platform: Platform, text: &str) -> Result<Vec<Rule>> {
+    let mut rules: Vec<Rule> = Document::config(name, text)?;
+    rules.iter_mut().for_each(|rule| rule.platform = platform);
+    Ok(rules)
 }
 
 #[cfg(test)]
@@ -204,14 +219,14 @@ mod tests {
     #[test]
     fn every_rule_loads_and_binds_what_it_names() {
         let mut ids = std::collections::BTreeSet::new();
-        for (name, text) in FILES {
-            for rule in load(name, text).unwrap() {
+        for (name, platform, text) in FILES {
+            for rule in load(name, *platform, text).unwrap() {
                 assert!(rule.slot(&rule.of).is_some(), "{}: {} is not bound", rule.id, rule.of);
                 for may in &rule.may {
-                    if let On::Var(var) | On::Objects(var) = may.on() {
+                    if let On::Var(var) | On::Objects(var) | On::Beside(var) = may.on() {
                         assert!(rule.slot(var).is_some(), "{}: {var} is not bound", rule.id);
                     }
-                    assert!(may.action.iter().all(|a| a.contains(':')), "{}", rule.id);
+                    assert!(*platform != Platform::Aws || may.action.iter().all(|a| a.contains(':')), "{}", rule.id);
                 }
                 for (i, given) in rule.given.iter().enumerate() {
                     let before: Vec<_> = rule.variables().take(i + 1).collect();

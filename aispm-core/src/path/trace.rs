@@ -8,6 +8,7 @@ use super::rules::{Builtin, May, On, Power, Rule};
 use super::solver::{FactId, InstanceId, Search};
 use super::world::Ix;
 use crate::asset::{AssetId, Evidence, Severity, fingerprint};
+use crate::identity::Platform;
 use crate::identity::aws::{Principal, Trustee};
 
 /// Most pieces of evidence of one step.
@@ -183,8 +184,10 @@ impl<'r> Reader<'r, '_, '_> {
         let actor = binding.first().and_then(|p| world.principal(*p));
         for may in &rule.may {
             let holder = may.by.as_deref().map_or(actor, |by| bound(by).and_then(|ix| world.principal(ix)));
-            if let Some(holder) = holder {
-                found.extend(self.permission(rule, may, holder, binding));
+            match (rule.platform, holder, binding.first()) {
+                (Platform::Aws, Some(holder), _) => found.extend(self.permission(rule, may, holder, binding)),
+                (Platform::Aws, None, _) | (_, _, None) => {}
+                (_, _, Some(actor)) => found.extend(self.grants(may, rule, *actor, binding)),
             }
         }
         match (rule.builtin, bound("role").and_then(|ix| world.principal(ix)), actor) {
@@ -235,6 +238,7 @@ impl<'r> Reader<'r, '_, '_> {
                     let resource = world.estate.example(holder, action, service(action));
                     resource.map_or(Vec::new(), |resource| ask(&resource))
                 }
+                On::Beside(_) => Vec::new(),
                 On::Arn(arn) => ask(&arn.replace("{account}", &holder.account)),
                 On::Var(var) => target(var).map_or(Vec::new(), |ix| world.arns(ix).flat_map(ask).collect()),
                 On::Objects(var) => target(var).map_or(Vec::new(), |ix| {
@@ -247,6 +251,24 @@ impl<'r> Reader<'r, '_, '_> {
             }
         }
         found
+    }
+
+    /// The same on the other platforms.
+    fn grants(&self, may: &May, rule: &Rule, actor: Ix, binding: &[Ix]) -> Vec<Evidence> {
+        let world = self.ground.world;
+        let Some(id) = world.id(actor) else { return Vec::new() };
+        let bound = |var: &str| binding.get(rule.slot(var)?).copied();
+        let resource = match may.on() {
+            On::Var(var) => bound(var).and_then(|ix| world.id(ix)).map(|id| id.as_str().to_owned()),
+            On::Beside(var) => bound(var).and_then(|ix| world.container(ix)),
+            On::New | On::Arn(_) | On::Objects(_) => None,
+        };
+        let Some(resource) = resource else { return Vec::new() };
+        let authorities: Vec<_> =
+            world.authorities_of(actor).filter(|authority| authority.platform() == rule.platform).collect();
+        let actions = may.action.iter().flat_map(|action| authorities.iter().map(move |a| (a, action)));
+        let mut found = actions.map(|(authority, action)| authority.evidence(id.as_str(), action, &resource));
+        found.find(|evidence| !evidence.is_empty()).unwrap_or_default()
     }
 
     fn relation(&self, from: Ix, kind: crate::asset::RelationKind, to: Ix) -> Vec<Evidence> {

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use super::rules::{Given, Rule, Test};
 use crate::asset::{Asset, AssetId, AssetKind, Document, Inventory, Relation, RelationKind};
-use crate::identity::aws::{Change, Decision, Estate, Principal, PrincipalKind, account_of, service_of};
+use crate::identity::aws::{Change, Estate, Principal, PrincipalKind, account_of, service_of};
+use crate::identity::{self, Authority, Decision, Platform};
 
 /// Assets are numbered from 0.
 pub(super) type Ix = u32;
@@ -27,6 +28,7 @@ pub(super) struct World<'a> {
     /// Roles by the accounts they delegate to: first those that decide alike for all principals of it.
     delegating: HashMap<String, Delegating>,
     policied: Vec<Ix>,
+    authorities: Vec<Box<dyn Authority>>,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +45,7 @@ pub(super) struct Node<'a> {
     pub(super) kind: AssetKind,
     pub(super) name: String,
     pub(super) account: Option<String>,
+    pub(super) platform: Option<Platform>,
     pub(super) asset: Option<&'a Asset>,
     /// Its place among the estate's principals.
     principal: Option<usize>,
@@ -67,14 +70,16 @@ impl<'a> World<'a> {
             delegating: HashMap::new(),
             policied: Vec::new(),
             estate: Estate::default(),
+            authorities: identity::authorities(inventory),
         };
         for asset in inventory.assets() {
-            let account = estate.home(asset.id.as_str()).map(str::to_owned);
+            let account = world.home(&estate, asset.id.as_str());
             let ix = world.add(Node {
                 id: asset.id.clone(),
                 kind: asset.kind,
                 name: asset.name.clone(),
                 account,
+                platform: platform_of(asset.id.as_str()),
                 asset: Some(asset),
                 principal: None,
                 admin: false,
@@ -87,6 +92,7 @@ impl<'a> World<'a> {
         for principal in estate.principals().iter().filter(|p| p.kind == PrincipalKind::External) {
             world.add_named(&principal.id, AssetKind::User, &principal.name, Some(principal.account.clone()));
         }
+        world.add_principals();
         world.add_named(&AssetId::from(AssetId::INTERNET), AssetKind::NetworkEntry, "internet", None);
         for id in asked.iter().filter(|id| service_of(id.as_str()).is_some()) {
             let account = estate.home(id.as_str()).map(str::to_owned);
@@ -120,6 +126,7 @@ impl<'a> World<'a> {
                 kind,
                 name,
                 account,
+                platform: platform_of(id.as_str()),
                 asset: None,
                 principal: None,
                 admin: false,
@@ -128,12 +135,56 @@ impl<'a> World<'a> {
         }
     }
 
+    /// The account, cluster, project or subscription of a resource.
+    fn home(&self, estate: &Estate, id: &str) -> Option<String> {
+        let elsewhere = || self.authorities.iter().find_map(|authority| authority.home(id));
+        match platform_of(id) {
+            None | Some(Platform::Aws) => estate.home(id).map(str::to_owned).or_else(elsewhere),
+            Some(_) => elsewhere(),
+        }
+    }
+
+    /// Principals that only the policies of a platform name, and who is administrator there.
+    fn add_principals(&mut self) {
+        let authorities = std::mem::take(&mut self.authorities);
+        for authority in &authorities {
+            for id in authority.principals() {
+                let name = id.as_str().rsplit(['/', ':']).next().unwrap_or(id.as_str());
+                self.add_named(&id, AssetKind::User, name, authority.home(id.as_str()));
+                let admin = authority.is_admin(id.as_str());
+                if let Some(node) = self.index.get(&id).and_then(|ix| self.nodes.get_mut(at(*ix))) {
+                    node.admin |= admin;
+                }
+            }
+        }
+        self.authorities = authorities;
+    }
+
+    /// The platforms besides AWS on which an asset may hold permissions.
+    pub(super) fn authorities_of(&self, ix: Ix) -> impl Iterator<Item = &dyn Authority> {
+        let id = self.id(ix).map(AssetId::as_str);
+        self.authorities
+            .iter()
+            .map(Box::as_ref)
+            .filter(move |authority| id.is_some_and(|id| authority.is_principal(id)))
+    }
+
+    pub(super) fn authorities(&self) -> impl Iterator<Item = &dyn Authority> {
+        self.authorities.iter().map(Box::as_ref)
+    }
+
+    /// Where something new is made beside an asset.
+    pub(super) fn container(&self, ix: Ix) -> Option<String> {
+        let id = self.id(ix)?;
+        self.authorities.iter().find_map(|authority| authority.container(id.as_str()))
+    }
+
     fn index_trust(&mut self, estate: &Estate) {
         for (n, principal) in estate.principals().iter().enumerate() {
             let Some(ix) = self.ix(principal.id.as_str()) else { continue };
             if let Some(node) = self.nodes.get_mut(at(ix)) {
                 node.principal = Some(n);
-                node.admin = estate.is_admin(principal, Change::default());
+                node.admin |= estate.is_admin(principal, Change::default());
             }
             let services: BTreeSet<&str> = estate.services_of(principal).collect();
             for service in services {
@@ -287,6 +338,11 @@ impl<'a> World<'a> {
         self.estate.assumes(from, to).conditions()
     }
 
+    /// Whether a permission of this platform can be about an asset.
+    pub(super) fn is_on(&self, ix: Ix, platform: Platform) -> bool {
+        self.node(ix).is_some_and(|node| node.platform.is_none_or(|own| own == platform))
+    }
+
     /// Whether two assets are in the same account, as far as known.
     pub(super) fn shares_account(&self, ix: Ix, account: &str) -> bool {
         self.node(ix).and_then(|node| node.account.as_deref()).is_none_or(|own| own == account)
@@ -337,6 +393,18 @@ fn account_of_root(prefix: &str) -> Option<&str> {
 fn session_role(arn: &str) -> Option<String> {
     let (_, rest) = arn.split_once(":assumed-role/")?;
     Some(format!("arn:aws:iam::{}:role/{}", account_of(arn)?, rest.split('/').next()?))
+}
+
+/// The platform that an id belongs to, where its form tells.
+fn platform_of(id: &str) -> Option<Platform> {
+    let is = |prefix: &str| id.starts_with(prefix);
+    match id {
+        _ if is("arn:") => Some(Platform::Aws),
+        _ if is("k8s://") => Some(Platform::Kubernetes),
+        _ if is("/subscriptions/") || is("/providers/Microsoft.") => Some(Platform::Azure),
+        _ if is("//") && id.contains(".googleapis.com/") => Some(Platform::Gcp),
+        _ => None,
+    }
 }
 
 fn kind_of_arn(arn: &str) -> AssetKind {

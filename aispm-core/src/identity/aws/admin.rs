@@ -9,6 +9,7 @@ use super::policy::Policy;
 use super::principal::{Boundary, Held, Principal, PrincipalKind};
 use super::scope::Scope;
 use crate::asset::{AssetId, Document};
+use crate::identity::Decision;
 
 /// What an attacker can change of a principal before he uses it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -106,7 +107,7 @@ impl Estate {
             bounded.policies = vec![held.clone()];
             bounded.boundary = Boundary::None;
             let scope = Scope::new(&bounded, action, &self.request(principal, None));
-            scope.is_some_and(|s| s.on(principal.id.as_str(), None) == super::Decision::Allowed)
+            scope.is_some_and(|s| s.on(principal.id.as_str(), None) == Decision::Allowed)
         };
         let may = |action: &str| !self.denies(principal, action) && within(action);
         let bound_goes = change.unbounded || bound_covers || (boundary.is_some() && may(unbind));

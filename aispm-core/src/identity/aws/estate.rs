@@ -12,56 +12,7 @@ use super::policy::Policy;
 use super::principal::{Boundary, Held, Principal, PrincipalKind, tags};
 use super::scope::Scope;
 use crate::asset::{Asset, AssetId, AssetKind, Evidence, Inventory, pointer_key};
-
-/// Whether something is allowed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Decision {
-    /// Yes.
-    Allowed,
-    /// If these conditions hold.
-    Conditional(Vec<String>),
-    /// No.
-    Denied,
-}
-
-impl Decision {
-    /// Allowed if all of these hold.
-    pub(super) fn when(conditions: Vec<String>) -> Self {
-        if conditions.is_empty() { Self::Allowed } else { Self::Conditional(conditions) }
-    }
-
-    pub(super) fn rank(&self) -> usize {
-        match self {
-            Self::Allowed => 0,
-            Self::Conditional(conditions) => conditions.len(),
-            Self::Denied => usize::MAX,
-        }
-    }
-
-    /// The conditions if it is not denied.
-    pub(crate) fn conditions(self) -> Option<Vec<String>> {
-        match self {
-            Self::Allowed => Some(Vec::new()),
-            Self::Conditional(conditions) => Some(conditions),
-            Self::Denied => None,
-        }
-    }
-
-    fn or(self, other: Self) -> Self {
-        if other.rank() < self.rank() { other } else { self }
-    }
-
-    fn and(self, other: Self) -> Self {
-        match (self.conditions(), other.conditions()) {
-            (Some(mut a), Some(b)) => {
-                a.extend(b);
-                Self::when(a)
-            }
-            _ => Self::Denied,
-        }
-    }
-}
+use crate::identity::Decision;
 
 /// A decision and the statements that made it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,7 +22,7 @@ mod scope;
 #[cfg(test)]
 mod tests;
 
-pub use estate::{Answer, Decision, Estate};
+pub use estate::{Answer, Estate};
 pub use principal::{Principal, PrincipalKind};
 
 pub(crate) use admin::Change;

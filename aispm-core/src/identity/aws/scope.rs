@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use super::condition::{Condition, Request, Truth};
-use super::estate::Decision;
 use super::pattern::{Pattern, account_of, service_of};
 use super::policy::{Choice, Statement};
 use super::principal::{Boundary, Held, Principal};
+use crate::identity::Decision;
 
 /// Allows and denies of one action.
 #[derive(Debug, Clone, Default)]

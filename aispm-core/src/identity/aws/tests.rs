@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::asset::{Asset, AssetKind, Evidence, Inventory};
+use crate::identity::Decision;
 
 const USER: &str = "arn:aws:iam::111111111111:user/ann";
 const ROLE: &str = "arn:aws:iam::111111111111:role/r";

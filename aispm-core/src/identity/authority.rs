@@ -1,0 +1,60 @@
+//! What attack rules ask of a platform's permissions, whichever platform it is.
+
+use std::fmt::Debug;
+
+use super::Decision;
+use crate::asset::{AssetId, Evidence};
+
+/// A system that decides who may do what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Platform {
+    /// Amazon Web Services.
+    Aws,
+    /// Google Cloud.
+    Gcp,
+    /// Microsoft Azure.
+    Azure,
+    /// Kubernetes RBAC.
+    Kubernetes,
+}
+
+/// The principals and permissions that one platform has in an inventory. Immutable; built once, asked often.
+///
+/// Principals and resources are asset ids of the inventory; actions are written as the platform writes them
+/// (`create pods/exec`, `iam.serviceAccounts.actAs`, `Microsoft.Compute/virtualMachines/runCommand/action`).
+pub(crate) trait Authority: Debug {
+    /// Which platform.
+    fn platform(&self) -> Platform;
+
+    /// Whether this asset may hold permissions here.
+    fn is_principal(&self, asset: &str) -> bool;
+
+    /// Every principal, also those that only policies name, in the order of their ids.
+    fn principals(&self) -> Vec<AssetId>;
+
+    /// Whether a principal holds everything in its [`home`](Self::home).
+    fn is_admin(&self, principal: &str) -> bool;
+
+    /// What a resource or principal lives in, where new things are made beside it: a namespace, a project, a resource
+    /// group. `None` for what is not of this platform.
+    fn container(&self, asset: &str) -> Option<String>;
+
+    /// What an administrator administers: a cluster, a project, a subscription.
+    fn home(&self, asset: &str) -> Option<String>;
+
+    /// What a principal may do with this action; `None` if nothing grants it anywhere.
+    fn grant(&self, principal: &str, action: &str) -> Option<Box<dyn Grant>>;
+
+    /// The statements that grant this, at most four.
+    fn evidence(&self, principal: &str, action: &str, resource: &str) -> Vec<Evidence>;
+}
+
+/// One action of one principal, with everything decided but the resource.
+pub(crate) trait Grant: Debug {
+    /// The same text for grants that decide alike, so that principals share them.
+    fn key(&self) -> String;
+
+    /// Decides for a resource: an asset id, or a [`container`](Authority::container) in which something new is made.
+    fn on(&self, resource: &str) -> Decision;
+}

@@ -42,6 +42,6 @@ pub use simulate::{Asker, Effect, Reason, Request, Simulation, Source, Target, s
 
 pub(crate) use admin::Change;
 pub(crate) use estate::{ScopeId, Scopes, Trustee, has_broader_version};
-pub(crate) use organization::{CONTENT, MANAGEMENT, TYPE, UNIT};
+pub(crate) use organization::{CONTENT, ROOT, TYPE};
 pub(crate) use pattern::{account_of, service_of};
 pub(crate) use policy::misread;

@@ -74,8 +74,9 @@ impl Scope {
             Boundary::Missing(arn) => scope.open.push(format!("permissions boundary {arn} allows it")),
         }
         if let Some(limits) = limits {
-            scope.scps = limits.scps().iter().map(|level| Clauses::new(level.policies(), action, request)).collect();
-            let rcps: Vec<_> = limits.rcps(action).map(|level| Clauses::of_level(level, action, request)).collect();
+            let clauses = |level| Clauses::of_level(level, action, request);
+            scope.scps = limits.scps().iter().map(clauses).collect();
+            let rcps: Vec<_> = limits.rcps(action).map(clauses).collect();
             scope.rcps = (!rcps.is_empty()).then(|| (principal.account.clone(), rcps));
         }
         scope
@@ -172,7 +173,7 @@ impl Clauses {
         clauses
     }
 
-    /// A level of resource control policies, to which the full access belongs that nobody can detach.
+    /// A level of an organisation's policies, with the full access that stands beside policies that only deny.
     pub(super) fn of_level(level: &Level, action: &str, request: &Request<'_>) -> Self {
         let mut clauses = Self::new(level.policies(), action, request);
         if level.is_open() {
@@ -226,7 +227,7 @@ impl Clause {
         let mut later = Vec::new();
         for condition in &statement.conditions {
             if condition.needs_resource() {
-                later.push(condition.clone());
+                later.push(condition.filled(request));
                 continue;
             }
             match condition.holds(request, statement.allow) {

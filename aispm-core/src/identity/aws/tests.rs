@@ -135,6 +135,39 @@ fn administrators_may_hold_everything_in_parts() {
     assert_eq!(admins(vec![allow("*", "*"), deny("ec2:*", "*")]), 0);
 }
 
+#[test]
+fn a_resource_condition_may_speak_of_the_principal() {
+    let own = json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*",
+        "Condition": {"StringEquals": {"aws:ResourceAccount": "${aws:PrincipalAccount}"}}});
+    let policies = json!([{"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": own}}]);
+    let user = Asset::new(USER, AssetKind::User, "ann").with("Arn", USER).with("UserPolicyList", policies);
+    let estate = estate(vec![user]);
+    assert_eq!(ask(&estate, "s3:GetObject", "arn:aws:s3:::b/k"), Decision::Allowed);
+    assert_eq!(ask(&estate, "s3:GetObject", "arn:aws:s3:eu-west-1:222222222222:accesspoint/a"), Decision::Denied);
+}
+
+#[test]
+fn what_aws_would_refuse_is_told_and_the_rest_still_counts() {
+    let huge: Vec<String> = (0..50_000).map(|n| format!("arn:aws:s3:::bucket-{n}/*")).collect();
+    let estate = estate(vec![user(vec![
+        json!({"Effect": "Allow", "Action": "s3 :*", "Resource": "*"}),
+        json!({"Effect": "Allow", "Action": "ec2:*", "NotAction": "s3:*", "Resource": "*"}),
+        json!({"Effect": "Allow", "Action": "s3:PutObject", "Resource": huge}),
+        json!({"Effect": "Deny", "Action": "s3:*", "NotAction": "iam:*", "Resource": "arn:aws:s3:::c/*"}),
+        json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::*"}),
+    ])]);
+    let places: Vec<_> = estate.warnings().iter().filter(|w| w.starts_with("policy p of ")).collect();
+    assert_eq!(places.len(), 4, "{places:?}");
+    for (n, warning) in places.iter().enumerate() {
+        assert!(warning.contains(&format!("at /Statement/{n}: ")), "{warning}");
+    }
+    assert_eq!(ask(&estate, "s3:GetObject", "arn:aws:s3:::b/k"), Decision::Allowed);
+    assert_eq!(ask(&estate, "s3:PutObject", "arn:aws:s3:::bucket-49999/k"), Decision::Allowed);
+    assert_eq!(ask(&estate, "ec2:RunInstances", "*"), Decision::Denied);
+    // a deny that cannot be read may hold
+    assert!(matches!(ask(&estate, "s3:GetObject", "arn:aws:s3:::c/k"), Decision::Conditional(_)));
+}
+
 fn statement() -> impl Strategy<Value = Value> {
     let action = prop::sample::select(vec!["*", "s3:*", "s3:GetObject", "s3:Get*", "iam:PutUserPolicy"]);
     let resource = prop::sample::select(vec!["*", "arn:aws:s3:::b/*", "arn:aws:s3:::b*", USER]);

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use super::condition::{Condition, Truth};
+use super::estate::Choices;
 use super::order::{Layers, Verdict};
 use super::organization::{Level, Limits};
 use super::pattern::{account_of, service_of};
@@ -83,18 +84,18 @@ impl Scope {
     }
 
     /// The same text for scopes that decide alike.
-    pub(super) fn key(&self) -> String {
+    pub(super) fn key(&self, choices: &mut Choices) -> String {
         let mut key = String::new();
-        self.own.write(&mut key);
+        self.own.write(&mut key, choices);
         for clauses in self.boundary.iter().chain(&self.scps) {
             key.push('&');
-            clauses.write(&mut key);
+            clauses.write(&mut key, choices);
         }
         if let Some((account, levels)) = &self.rcps {
             for clauses in levels {
                 key.push('@');
                 key.push_str(account);
-                clauses.write(&mut key);
+                clauses.write(&mut key, choices);
             }
         }
         self.open.iter().for_each(|text| key.push_str(text));
@@ -199,17 +200,13 @@ impl Clauses {
         verdict
     }
 
-    fn write(&self, key: &mut String) {
+    fn write(&self, key: &mut String, choices: &mut Choices) {
         for (sign, clauses) in [('+', &self.allow), ('-', &self.deny)] {
             for clause in clauses {
-                let choice = clause.resources.as_deref();
-                // writing to a String cannot fail
-                let _ = write!(key, "{sign}{}", if choice.is_some_and(|c| c.not) { "!" } else { "" });
-                for pattern in choice.map_or(&[][..], |choice| &choice.patterns) {
-                    let _ = write!(key, "{},", pattern.text());
-                }
-                if choice.is_none() {
-                    key.push('/');
+                key.push(sign);
+                if let Some(choice) = &clause.resources {
+                    // writing to a String cannot fail
+                    let _ = write!(key, "{}", choices.number(choice));
                 }
                 let later = clause.later.iter().map(|condition| &condition.text);
                 for text in clause.open.iter().chain(later) {

@@ -53,6 +53,9 @@ fn an_explicit_deny_wins_and_evidence_points_at_the_allow() {
     let estate = estate(vec![user(vec![allow("s3:*", "arn:aws:s3:::b/*"), deny("S3:Put*", "*")])]);
     assert_eq!(ask(&estate, "s3:PutObject", "arn:aws:s3:::b/k"), Decision::Denied);
     assert_eq!(ask(&estate, "s3:GetObject", "arn:aws:s3:::c/k"), Decision::Denied);
+    let denied = estate.allows(estate.principal_of(USER).unwrap(), "s3:PutObject", "arn:aws:s3:::b/k", None);
+    let pointer = denied.statements[0].pointer.as_deref();
+    assert_eq!(pointer, Some("/UserDetailList/0/UserPolicyList/0/PolicyDocument/Statement/1"));
     let answer = estate.allows(estate.principal_of(USER).unwrap(), "s3:getobject", "arn:aws:s3:::b/k", None);
     assert_eq!(answer.decision, Decision::Allowed);
     let pointer = answer.statements[0].pointer.as_deref();

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::rules::{Builtin, May, On, Power, Rule};
+use super::rules::{Builtin, Given, May, On, Power, Rule};
 use super::solver::{FactId, InstanceId};
 use super::world::{Ix, World};
 use crate::asset::{AssetId, AssetKind};
@@ -175,6 +175,14 @@ impl<'w, 'a> Ground<'w, 'a> {
     /// A rule's instance, unless it gains nothing.
     fn gain(&mut self, rule: &'static Rule, premises: Vec<FactId>, binding: Vec<Ix>, conditions: Vec<String>) {
         let Some(target) = rule.slot(&rule.of).and_then(|slot| binding.get(slot)).copied() else { return };
+        let mut premises = premises;
+        for need in &rule.needs {
+            let Some(of) = rule.slot(&need.of).and_then(|slot| binding.get(slot)).copied() else { return };
+            let fact = self.fact(Fact::Has(need.power, of));
+            if !premises.contains(&fact) {
+                premises.push(fact);
+            }
+        }
         let useless = match rule.gains {
             Power::Grantable => self.world.is_admin(target),
             Power::Unbounded => !self.world.principal(target).is_some_and(Principal::is_bounded),
@@ -350,7 +358,7 @@ impl<'w, 'a> Ground<'w, 'a> {
                 continue;
             }
             let capability = self.intern(Capability { rule: n, account: String::new(), scopes });
-            if rule.may.iter().any(|may| may.on == "p") {
+            if rule.is_personal() {
                 let Some(capability) = self.capabilities.get(index(capability)).cloned() else { continue };
                 for binding in self.join(rule, ix, None) {
                     if let Some(conditions) = self.permitted(rule, &capability, &binding) {
@@ -456,8 +464,10 @@ impl<'w, 'a> Ground<'w, 'a> {
                 let grant = self.grants.list.get(grant)?;
                 return match may.on() {
                     On::Var(var) => grant.on(self.world.id(bound(var)?)?.as_str()).conditions(),
-                    On::Beside(var) => grant.on(&self.world.container(bound(var)?)?).conditions(),
-                    On::New | On::Arn(_) | On::Objects(_) => None,
+                    On::Beside(var) => grant.on(self.world.container(bound(var)?)?).conditions(),
+                    // he holds it somewhere
+                    On::New => Some(Vec::new()),
+                    On::Arn(_) | On::Objects(_) => None,
                 };
             }
         };
@@ -480,23 +490,15 @@ impl<'w, 'a> Ground<'w, 'a> {
 
     /// All bindings of a rule's joins.
     fn join(&mut self, rule: &Rule, p: Ix, account: Option<&str>) -> Vec<Vec<Ix>> {
-        let world = self.world;
         let mut bindings = vec![vec![p]];
         for given in &rule.given {
             let mut longer = Vec::new();
             for binding in bindings {
                 let bound = |var: &String| rule.slot(var).and_then(|slot| binding.get(slot)).copied();
-                let candidates = match (&given.to, given.by) {
-                    (Some(to), Some(by)) => bound(to).map_or(Vec::new(), |ix| world.related(ix, by, given.back)),
-                    _ => world.candidates(given),
-                };
-                let assumes = given.assumes.as_ref().and_then(bound);
-                let fits = candidates.into_iter().filter(|ix| {
-                    world.passes(*ix, &given.is)
-                        && (rule.may.is_empty() || world.is_on(*ix, rule.platform))
-                        && account.is_none_or(|account| world.shares_account(*ix, account))
-                        && assumes.is_none_or(|role| world.assumes(role, *ix).is_some_and(|c| c.is_empty()))
-                });
+                let mut fits = self.fitting(rule, given, &bound, account);
+                if let Some(otherwise) = given.otherwise.as_deref().filter(|_| fits.is_empty()) {
+                    fits = self.fitting(rule, otherwise, &bound, account);
+                }
                 for ix in fits {
                     self.budget = self.budget.saturating_sub(1);
                     if self.budget == 0 {
@@ -513,6 +515,31 @@ impl<'w, 'a> Ground<'w, 'a> {
             bindings = longer;
         }
         bindings
+    }
+
+    /// What fits a join, given what is bound so far.
+    fn fitting(
+        &self,
+        rule: &Rule,
+        given: &Given,
+        bound: &dyn Fn(&String) -> Option<Ix>,
+        account: Option<&str>,
+    ) -> Vec<Ix> {
+        let world = self.world;
+        let mut candidates = match (&given.to, given.by) {
+            (Some(to), Some(by)) => bound(to).map_or(Vec::new(), |ix| world.related(ix, by, given.back)),
+            _ => world.candidates(given, given.beside.as_ref().and_then(bound)),
+        };
+        let home = given.within.as_ref().and_then(bound).and_then(|ix| world.node(ix)?.account.as_deref());
+        let assumes = given.assumes.as_ref().and_then(bound);
+        candidates.retain(|ix| {
+            world.passes(*ix, &given.is)
+                && (given.within.is_none() || world.is_at_home(*ix, home))
+                && (rule.may.is_empty() || world.is_on(*ix, rule.platform))
+                && account.is_none_or(|account| world.shares_account(*ix, account))
+                && assumes.is_none_or(|role| world.assumes(role, *ix).is_some_and(|c| c.is_empty()))
+        });
+        candidates
     }
 
     /// Actions that a capability cannot do without.
@@ -695,7 +722,9 @@ impl<'w, 'a> Ground<'w, 'a> {
         let writes = self.builtin(Builtin::OwnerWrites);
         let controls = self.builtin(Builtin::OwnerControls);
         for (ix, node) in world.all() {
-            if !node.interesting || !world.shares_account(ix, account) {
+            // of another platform only what is known to be in it
+            let there = node.account.is_some() || account.bytes().all(|b| b.is_ascii_digit());
+            if !node.interesting || !there || !world.shares_account(ix, account) {
                 continue;
             }
             let rules = if node.kind.is_data() { [reads, writes] } else { [controls, None] };

@@ -36,6 +36,8 @@ pub(super) enum Power {
     Poisons,
     /// Runs his own work on it.
     Hijacks,
+    /// Reads files of it: of a machine's disk, which may hold keys.
+    Searches,
     /// Is administrator as it.
     Admin,
 }

@@ -7,7 +7,7 @@ use super::model::{AttackPath, From, Goal, PathStatus, Step};
 use super::rules::{Builtin, May, On, Power, Rule, Test};
 use super::solver::{FactId, InstanceId, Search};
 use super::world::{Ix, is_one_of};
-use crate::asset::{Asset, AssetId, Evidence, Severity, fingerprint};
+use crate::asset::{Asset, AssetId, Evidence, RelationKind, Severity, fingerprint};
 use crate::identity::Platform;
 use crate::identity::aws::{Principal, Trustee};
 
@@ -276,12 +276,13 @@ impl<'r> Reader<'r, '_, '_> {
         found.find(|evidence| !evidence.is_empty()).unwrap_or_default()
     }
 
-    fn relation(&self, from: Ix, kind: crate::asset::RelationKind, to: Ix) -> Vec<Evidence> {
+    fn relation(&self, from: Ix, kind: RelationKind, to: Ix) -> Vec<Evidence> {
         let world = self.ground.world;
         let (Some(from), Some(to)) = (world.id(from), world.id(to)) else { return Vec::new() };
         let relations = || world.inventory.outgoing(from.as_str()).filter(|r| r.kind == kind);
         // an instance's role is two relations away
-        let found = relations().find(|r| r.to == *to).or_else(|| relations().next());
+        let near = || relations().next().filter(|_| kind == RelationKind::RunsAs);
+        let found = relations().find(|r| r.to == *to).or_else(near);
         found.map(|r| r.evidence.clone()).unwrap_or_default()
     }
 }

@@ -228,6 +228,7 @@ fn volumes(object: &Object<'_>, pointer: &str, spec: &Value, workload: &mut Asse
         let at = |below: &str| object.at(&format!("{pointer}/volumes/{i}{below}"));
         if let Some(path) = volume.get("hostPath").and_then(|host| text(host, "path")) {
             append(workload, "host_path", path);
+            shown(workload, "host_path", &path, at("/hostPath"));
             host_path(spec, (volume, path), workload, &at("/hostPath"));
         }
         let tokens = volume.get("projected").into_iter().flat_map(|projected| list(projected, "sources"));
@@ -266,7 +267,7 @@ fn volumes(object: &Object<'_>, pointer: &str, spec: &Value, workload: &mut Asse
     }
 }
 
-/// How containers mount a path of the host, as the paths that they can write and those that they can only read.
+/// The paths of the host that containers can write.
 fn host_path(spec: &Value, (volume, path): (&Value, &str), workload: &mut Asset, evidence: &Evidence) {
     let containers =
         ["containers", "initContainers", "ephemeralContainers"].into_iter().flat_map(|key| list(spec, key));
@@ -275,14 +276,15 @@ fn host_path(spec: &Value, (volume, path): (&Value, &str), workload: &mut Asset,
         mounts.filter(|(_, mount)| text(mount, "name").is_some() && text(mount, "name") == text(volume, "name"))
     {
         let only = mount.get("readOnly").and_then(Value::as_bool) == Some(true);
-        let property = if only { "host_path_read_only" } else { "host_path_writable" };
         let path = match text(mount, "subPath").map(|below| below.trim_matches('/')).filter(|below| !below.is_empty()) {
             Some(below) => format!("{}/{below}", path.trim_end_matches('/')),
             None if path.len() > 1 => path.trim_end_matches('/').to_owned(),
             None => path.to_owned(),
         };
-        append(workload, property, &path);
-        shown(workload, property, &path, evidence.clone());
+        if !only {
+            append(workload, "host_path_writable", &path);
+            shown(workload, "host_path_writable", &path, evidence.clone());
+        }
     }
 }
 

@@ -20,6 +20,8 @@ mod trace;
 mod world;
 
 #[cfg(test)]
+mod kubernetes;
+#[cfg(test)]
 mod tests;
 
 pub use model::{AttackPath, ChokePoint, Fix, From, Goal, PathStatus, Query, Solution, Step, Target};

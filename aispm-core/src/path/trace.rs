@@ -226,6 +226,11 @@ impl<'r> Reader<'r, '_, '_> {
             let ids = [world.inventory.get(to.as_str()), binding.first().and_then(|p| world.node(*p)?.asset)];
             found.extend(ids.into_iter().flatten().flat_map(|asset| asset.evidence.iter().take(1).cloned()));
         }
+        if found.is_empty() {
+            // what every cluster has no file shows, but something else of it
+            let shown = binding.iter().filter_map(|ix| world.witness(*ix));
+            found.extend(shown.flat_map(|asset| asset.evidence.iter().take(1).cloned()));
+        }
         let mut seen = BTreeSet::new();
         found.retain(|evidence| seen.insert((evidence.path.clone(), evidence.pointer.clone(), evidence.line)));
         found.truncate(EVIDENCE_LIMIT);

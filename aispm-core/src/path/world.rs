@@ -387,6 +387,16 @@ impl<'a> World<'a> {
         account.is_some() && self.node(ix).and_then(|node| node.account.as_deref()) == account
     }
 
+    /// An asset of the input that shows that something exists: itself, what lives in it, what shares its account.
+    pub(super) fn witness(&self, ix: Ix) -> Option<&Asset> {
+        let asset = |ix: &Ix| self.node(*ix)?.asset;
+        let account = self.node(ix)?.account.as_deref();
+        let near = || self.beside(ix).iter().find_map(asset);
+        let far =
+            || self.nodes.iter().filter(|n| account.is_some() && n.account.as_deref() == account).find_map(|n| n.asset);
+        asset(&ix).or_else(near).or_else(far)
+    }
+
     /// The best decision over an asset's names.
     pub(super) fn best(&self, ix: Ix, decide: impl Fn(&str) -> Decision) -> Option<Vec<String>> {
         self.arns(ix).filter_map(|arn| decide(arn).conditions()).min_by_key(Vec::len)

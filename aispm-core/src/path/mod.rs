@@ -20,6 +20,8 @@ mod trace;
 mod world;
 
 #[cfg(test)]
+mod kubernetes;
+#[cfg(test)]
 mod tests;
 
 pub use model::{AttackPath, ChokePoint, Fix, From, Goal, PathStatus, Query, Solution, Step, Target};
@@ -137,7 +139,9 @@ fn targets(ground: &Ground<'_, '_>, query: &Query) -> Vec<(FactId, Goal)> {
             Power::Admin if (asks(&Target::Admin) || asked(*ix)) && !group() => Some(Goal::Admin),
             Power::Reads if sensitive() => Some(Goal::Leak),
             Power::Poisons if asks(&Target::Sensitive) => Some(Goal::Poisoning),
-            Power::Controls | Power::Reads | Power::Writes | Power::Poisons if asked(*ix) => Some(Goal::Access),
+            Power::Controls | Power::Reads | Power::Writes | Power::Poisons | Power::Hijacks if asked(*ix) => {
+                Some(Goal::Access)
+            }
             _ => None,
         }
     };

@@ -325,7 +325,7 @@ impl Estate {
     }
 
     /// The policy on a resource; an object's is its bucket's.
-    fn policy_on(&self, resource: &str) -> Option<&Held> {
+    pub(super) fn policy_on(&self, resource: &str) -> Option<&Held> {
         self.resource_policies.get(resource).or_else(|| {
             let (bucket, _) = resource.strip_prefix("arn:aws:s3:::")?.split_once('/')?;
             self.resource_policies.get(format!("arn:aws:s3:::{bucket}").as_str())
@@ -510,13 +510,13 @@ impl Side {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Names {
+pub(super) enum Names {
     No,
     Itself,
     Account,
 }
 
-fn names(principals: &super::policy::Principals, who: Trustee<'_>) -> Names {
+pub(super) fn names(principals: &super::policy::Principals, who: Trustee<'_>) -> Names {
     let named = match who {
         _ if principals.anyone && !matches!(who, Trustee::Service(_) | Trustee::Subject(_)) => Names::Itself,
         Trustee::Anonymous => Names::No,

@@ -18,6 +18,7 @@ mod pattern;
 mod policy;
 mod principal;
 mod scope;
+mod supports;
 
 #[cfg(test)]
 mod tests;
@@ -28,4 +29,5 @@ pub use principal::{Principal, PrincipalKind};
 pub(crate) use admin::Change;
 pub(crate) use estate::{ScopeId, Scopes, Trustee, has_broader_version};
 pub(crate) use pattern::{Pattern, account_of, service_of};
-pub(crate) use policy::misread;
+pub(crate) use policy::{decoded, misread};
+pub(crate) use supports::{LetIn, Wanted};

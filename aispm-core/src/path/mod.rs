@@ -30,8 +30,8 @@ mod kill_switches;
 mod tests;
 
 pub use model::{
-    AttackPath, ChokePoint, Consequence, Fix, From, Goal, Patch, PatchFormat, PathFix, PathStatus, Premise, PremiseKind,
-    Query, Reach, Solution, Step, Target,
+    AttackPath, ChokePoint, Consequence, Fix, From, Goal, Patch, PatchFormat, PathFix, PathStatus, Premise,
+    PremiseKind, Query, Reach, Solution, Step, Target,
 };
 pub use place::Place;
 pub use whatif::{Change, WhatIf, what_if, without};

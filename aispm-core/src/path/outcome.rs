@@ -50,7 +50,8 @@ fn pays(world: &World<'_>, id: &AssetId) -> bool {
     let key = matches!(kind(world, id), AssetKind::AccessKey | AssetKind::Secret);
     let provider = |id: &AssetId| kind(world, id) == AssetKind::AiProvider;
     let mut related = world.inventory.outgoing(id.as_str());
-    let mut opens = || related.any(|r| matches!(r.kind, RelationKind::Uses | RelationKind::CanAssume) && provider(&r.to));
+    let mut opens =
+        || related.any(|r| matches!(r.kind, RelationKind::Uses | RelationKind::CanAssume) && provider(&r.to));
     provider(id) || key && (asset(world, id).is_some_and(|asset| asset.ai) || opens())
 }
 
@@ -101,7 +102,9 @@ fn subject(world: &World<'_>, source: &AssetId) -> String {
     let node = world.ix(source.as_str()).and_then(|ix| world.node(ix));
     let account = node.and_then(|node| node.account.as_deref()).unwrap_or_default();
     match node {
-        Some(node) if node.asset.is_none() && source.as_str().ends_with(":root") => format!("Anyone in account {account}"),
+        Some(node) if node.asset.is_none() && source.as_str().ends_with(":root") => {
+            format!("Anyone in account {account}")
+        }
         Some(node) if node.asset.is_none() && !account.is_empty() => format!("{} of account {account}", node.name),
         Some(node) if node.kind == AssetKind::NetworkEntry => format!("Anyone behind {}", node.name),
         _ => name(world, source, &[]),

@@ -273,7 +273,13 @@ impl Reading<'_, '_, '_> {
                 let let_in = |service: &String| world.estate.trust_supports(role, Trustee::Service(service)).statements;
                 let statements: Vec<Evidence> = given.trusts.iter().flat_map(let_in).collect();
                 let action = format!("Stop {} from trusting {}", role.name, given.trusts.join(", "));
-                cuts.push(self.policy(PremiseKind::Trust, ix, action, statements, Policy::trust(&given.trusts, &given.trusts.join(" or "))));
+                cuts.push(self.policy(
+                    PremiseKind::Trust,
+                    ix,
+                    action,
+                    statements,
+                    Policy::trust(&given.trusts, &given.trusts.join(" or ")),
+                ));
             }
             if let (Some(to), Some(by)) = (given.to.as_deref().and_then(|to| self.bound(to)), given.by) {
                 let (from, to) = if given.back { (ix, to) } else { (to, ix) };
@@ -307,7 +313,13 @@ impl Reading<'_, '_, '_> {
         };
         let (trusted, trusting) = self.apart(actor, role_ix);
         let action = format!("Stop {trusting} from trusting {trusted}");
-        cuts.push(self.policy(PremiseKind::Trust, role_ix, action, statements, Policy::trust(&names, self.name(actor))));
+        cuts.push(self.policy(
+            PremiseKind::Trust,
+            role_ix,
+            action,
+            statements,
+            Policy::trust(&names, self.name(actor)),
+        ));
         if let Some(principal) = principal.filter(|p| p.kind != PrincipalKind::External)
             && !(directly && principal.account == role.account)
         {
@@ -334,10 +346,14 @@ impl Reading<'_, '_, '_> {
                 wanted.push(Wanted::Exactly(resource.clone()));
             }
             On::Var(_) => {
-                wanted.extend(target.into_iter().flat_map(|ix| world.arns(ix)).map(|arn| Wanted::Exactly(arn.to_owned())));
+                wanted.extend(
+                    target.into_iter().flat_map(|ix| world.arns(ix)).map(|arn| Wanted::Exactly(arn.to_owned())),
+                );
             }
             On::Objects(_) => {
-                wanted.extend(target.into_iter().flat_map(|ix| world.arns(ix)).map(|arn| Wanted::Below(format!("{arn}/"))));
+                wanted.extend(
+                    target.into_iter().flat_map(|ix| world.arns(ix)).map(|arn| Wanted::Below(format!("{arn}/"))),
+                );
             }
         }
         if let Some(arn) = target.and_then(|ix| world.arns(ix).find(|arn| arn.starts_with("arn:"))) {

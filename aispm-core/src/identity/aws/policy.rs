@@ -83,7 +83,7 @@ pub(crate) fn misread(document: &Value, trust: bool) -> Vec<Fault> {
 }
 
 /// The document itself, also where it is given as JSON text, percent-encoded or not.
-pub(super) fn decoded(document: &Value) -> Option<Cow<'_, Value>> {
+pub(crate) fn decoded(document: &Value) -> Option<Cow<'_, Value>> {
     let Value::String(text) = document else { return Some(Cow::Borrowed(document)) };
     let text = if text.trim_start().starts_with('{') { text.clone() } else { percent_decode(text)? };
     serde_json::from_str(&text).ok().map(Cow::Owned)

@@ -3,13 +3,15 @@
 //! The API tells a policy's content (`describe-policy`) and its targets (`list-targets-for-policy`) apart; an export puts
 //! `Targets` beside `PolicySummary` and `Content`, and `ParentId` into units and accounts.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::arn::is_account;
 use super::field::text;
 use crate::asset::{Asset, AssetKind, Document, Evidence, RelationKind};
 use crate::discover::Found;
-use crate::identity::aws::{CONTENT, ROOT, TYPE};
+use crate::identity::aws::{CONTENT, LEVEL, ROOT, TYPE};
 
 /// A policy with its content, alone or in a list.
 pub(super) fn is_policy(value: &Value) -> bool {
@@ -53,6 +55,39 @@ pub(super) fn policies(document: &Document, found: &mut Found) {
     }
 }
 
+/// The organisation's policies, where an account's export has them beside its principals: `scps` and `rcps` as
+/// `aispm simulate` takes them, a list for each level from the root down; or one list, as the API's words call them.
+pub(super) fn beside(document: &Document, accounts: &BTreeSet<String>, found: &mut Found) {
+    let keys = [
+        ("scps", "SERVICE_CONTROL_POLICY"),
+        ("ServiceControlPolicies", "SERVICE_CONTROL_POLICY"),
+        ("rcps", "RESOURCE_CONTROL_POLICY"),
+        ("ResourceControlPolicies", "RESOURCE_CONTROL_POLICY"),
+    ];
+    for (key, kind) in keys {
+        let list = document.value.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let flat = !list.iter().any(Value::is_array);
+        for (i, level) in list.iter().enumerate() {
+            let single = std::slice::from_ref(level);
+            for (j, policy) in level.as_array().map_or(single, Vec::as_slice).iter().enumerate() {
+                let pointer = if level.is_array() { format!("/{key}/{i}/{j}") } else { format!("/{key}/{i}") };
+                let inner = ["Content", "PolicyDocument", "Document", "policy"].iter().find_map(|key| policy.get(key));
+                let name = text(policy, "Name").or_else(|| text(policy, "PolicyName")).unwrap_or(&pointer).to_owned();
+                let evidence = document.evidence(&pointer);
+                let mut asset = Asset::new(format!("file:{}#{pointer}", document.path()), AssetKind::Policy, name);
+                asset.properties.insert(TYPE.into(), kind.into());
+                asset.properties.insert(CONTENT.into(), inner.unwrap_or(policy).clone());
+                asset.properties.insert(LEVEL.into(), if flat { 0 } else { i }.into());
+                let id = asset.id.clone();
+                found.inventory.add(asset.seen(evidence.clone()));
+                for account in accounts {
+                    found.relate(id.as_str(), RelationKind::AppliesTo, account, &evidence);
+                }
+            }
+        }
+    }
+}
+
 /// `list-organizational-units-for-parent`.
 pub(super) fn units(document: &Document, found: &mut Found) {
     let list = document.value.get("OrganizationalUnits").and_then(Value::as_array).into_iter().flatten();
@@ -92,6 +127,22 @@ mod tests {
     use crate::identity::Decision;
     use crate::identity::aws::Estate;
     use serde_json::json;
+
+    #[test]
+    fn policies_beside_an_account_bind_it_level_by_level() {
+        let allow = |action: &str| json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": action, "Resource": "*"}});
+        let export = json!({
+            "UserDetailList": [{"Arn": "arn:aws:iam::111111111111:user/u",
+                "UserPolicyList": [{"PolicyName": "p", "PolicyDocument": allow("*")}]}],
+            "scps": [[allow("*")], [allow("s3:*"), allow("ec2:*")]],
+        });
+        let mut found = Found::default();
+        assert!(crate::discover::format::dispatch(&Document::json("a.json", &export.to_string()).unwrap(), &mut found));
+        let estate = Estate::new(&found.inventory);
+        let user = estate.principal_of("arn:aws:iam::111111111111:user/u").unwrap();
+        let ask = |action: &str| estate.allows(user, action, "*", None).decision;
+        assert_eq!((ask("s3:ListAllMyBuckets"), ask("iam:ListUsers")), (Decision::Allowed, Decision::Denied));
+    }
 
     #[test]
     fn policies_bind_the_accounts_below_their_targets() {

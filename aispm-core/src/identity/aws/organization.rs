@@ -1,6 +1,6 @@
 //! Service and resource control policies of an organisation, by the accounts they bind.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use super::estate::warned;
@@ -37,6 +37,8 @@ enum Type {
 pub(crate) const TYPE: &str = "organization_policy_type";
 /// Property of a policy: its document.
 pub(crate) const CONTENT: &str = "organization_policy";
+/// Property of a policy: the level below the root that it is attached to, where only the account's number is known.
+pub(crate) const LEVEL: &str = "organization_level";
 /// Property of the root of an organisation: `true`.
 pub(crate) const ROOT: &str = "organization_root";
 
@@ -92,14 +94,15 @@ impl Organization {
     /// Reads policies with a type and content, what they apply to, and which units contain which. Linear in the inventory
     /// and in the depth of the organisation.
     pub(super) fn new(inventory: &Inventory, warnings: &mut Vec<String>) -> Self {
-        let mut attached: HashMap<&str, Vec<(Type, Held)>> = HashMap::new();
+        let mut attached: HashMap<&str, Vec<(Type, u64, Held)>> = HashMap::new();
         let mut management: HashSet<&str> = HashSet::new();
         for asset in inventory.assets().filter(|asset| asset.kind == AssetKind::Policy) {
             let Some((kind, held)) = read(asset, warnings) else { continue };
             management.extend(manager(asset.id.as_str()));
             for relation in inventory.outgoing(asset.id.as_str()).filter(|r| r.kind == RelationKind::AppliesTo) {
                 management.extend(manager(relation.to.as_str()));
-                attached.entry(entity(relation.to.as_str())).or_default().push((kind, held.clone()));
+                let level = asset.properties.get(LEVEL).and_then(serde_json::Value::as_u64).unwrap_or_default();
+                attached.entry(entity(relation.to.as_str())).or_default().push((kind, level, held.clone()));
             }
         }
         if attached.is_empty() {
@@ -126,11 +129,15 @@ impl Organization {
             }
             line.extend(root.filter(|root| !line.contains(root)));
             let levels = |wanted| {
-                let levels = line.iter().rev().filter_map(|id| attached.get(id)).map(|held| {
-                    let policies = held.iter().filter(|(kind, _)| *kind == wanted).map(|(_, held)| held.clone());
-                    Level::new(policies.collect())
-                });
-                levels.filter(|level| !level.policies.is_empty()).collect::<Vec<_>>()
+                let mut levels = Vec::new();
+                for held in line.iter().rev().filter_map(|id| attached.get(id)) {
+                    let mut by_level: BTreeMap<u64, Vec<Held>> = BTreeMap::new();
+                    for (_, level, held) in held.iter().filter(|(kind, _, _)| *kind == wanted) {
+                        by_level.entry(*level).or_default().push(held.clone());
+                    }
+                    levels.extend(by_level.into_values().map(Level::new));
+                }
+                levels
             };
             let own = Limits { scps: levels(Type::Service), rcps: levels(Type::Resource) };
             if own.all().next().is_some() {

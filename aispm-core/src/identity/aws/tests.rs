@@ -136,6 +136,15 @@ fn administrators_may_hold_everything_in_parts() {
     assert_eq!(admins(vec![all_but, allow("iam:Get*", "*")]), 0);
     assert_eq!(admins(vec![allow("*", "arn:aws:s3:::b")]), 0);
     assert_eq!(admins(vec![allow("*", "*"), deny("ec2:*", "*")]), 0);
+    let when = |operator: &str, key: &str, value: &str| {
+        let mut all = allow("*", "*");
+        all["Condition"] = json!({operator: {key: value}});
+        admins(vec![all])
+    };
+    assert_eq!(when("StringEquals", "aws:PrincipalAccount", "111111111111"), 1);
+    assert_eq!(when("StringEquals", "aws:PrincipalAccount", "222222222222"), 0);
+    assert_eq!(when("StringEquals", "aws:RequestedRegion", "eu-west-1"), 0, "his choice, but a limit");
+    assert_eq!(when("Bool", "aws:MultiFactorAuthPresent", "true"), 0);
 }
 
 #[test]

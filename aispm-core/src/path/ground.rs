@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 
+use super::graph::{FactId, InstanceId};
 use super::rules::{Builtin, May, On, Power, Rule};
-use super::solver::{FactId, InstanceId};
 use super::world::{Ix, World};
 use crate::asset::{AssetId, AssetKind};
 use crate::identity::aws::{Change, Principal, PrincipalKind, ScopeId, Scopes, Trustee};

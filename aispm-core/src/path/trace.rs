@@ -144,7 +144,11 @@ impl<'r> Reader<'r, '_, '_> {
 
     /// The bindings of the shown instances.
     pub(super) fn bindings(&self) -> Vec<(InstanceId, Vec<Ix>)> {
-        let shown = self.derivation.steps().iter().filter_map(|id| self.instance(*id).filter(|i| i.rule.is_some()).map(|i| (*id, i)));
+        let shown = self
+            .derivation
+            .steps()
+            .iter()
+            .filter_map(|id| self.instance(*id).filter(|i| i.rule.is_some()).map(|i| (*id, i)));
         shown.map(|(id, instance)| (id, self.binding(instance))).collect()
     }
 

@@ -130,7 +130,9 @@ impl Cutter {
         let weights = |node| weights(node).map(|weight| weight.clamp(1, ENDLESS / 2));
         if graph.is_plain() {
             let net = Weighted { graph, sources, targets, weights, premise: |_| None };
-            let Flow::Cut { value, facts, instances } = self.flows.run(&net, sources, targets, work) else { return None };
+            let Flow::Cut { value, facts, instances } = self.flows.run(&net, sources, targets, work) else {
+                return None;
+            };
             let nodes = nodes(facts, instances);
             let verified = self.flows.is_apart(&Without { graph, nodes: &nodes }, sources, targets);
             return Some(Cut { nodes, weight: value, lower_bound: value, verified });
@@ -181,7 +183,9 @@ impl Cutter {
             }
         };
         let mut found = match upper {
-            Flow::Cut { facts, instances, .. } => Some(self.reduced(graph, sources, targets, nodes(facts, instances), weights)),
+            Flow::Cut { facts, instances, .. } => {
+                Some(self.reduced(graph, sources, targets, nodes(facts, instances), weights))
+            }
             _ => None,
         };
         if let Some(cut) = &mut found {
@@ -380,7 +384,10 @@ mod tests {
             let gone = |node| found.nodes.contains(&node);
             let rest = holding(graph, &[0], |fact| gone(Node::Fact(fact)), |instance| gone(Node::Instance(instance)));
             prop_assert!(!rest.contains(&5), "it cuts");
-            prop_assert_eq!(found.nodes.iter().map(|node| u64::from(weights(*node).unwrap())).sum::<u64>(), found.weight);
+            prop_assert_eq!(
+                found.nodes.iter().map(|node| u64::from(weights(*node).unwrap())).sum::<u64>(),
+                found.weight
+            );
             prop_assert!(found.lower_bound <= least && least <= found.weight);
             prop_assert!(!exact || found.weight == least, "{} for {}", found.weight, least);
             prop_assert!(!exact || found.lower_bound == least);
@@ -418,7 +425,8 @@ mod tests {
         let plain = graph(&vec![(vec![0], 1, 1), (vec![1], 5, 1), (vec![0], 5, 1), (vec![1], 2, 1)]);
         let mut cutter = Cutter::new();
         for _ in 0..3 {
-            let cut = cutter.cut(&plain, &[0], &[5], |node| matches!(node, Node::Instance(_)).then_some(1), 100).unwrap();
+            let cut =
+                cutter.cut(&plain, &[0], &[5], |node| matches!(node, Node::Instance(_)).then_some(1), 100).unwrap();
             assert_eq!((cut.weight, cut.verified), (2, true));
             let cut = cutter.cut(&plain, &[0], &[2], |_| Some(3), 100).unwrap();
             assert_eq!((cut.weight, cut.verified), (3, true));

@@ -58,7 +58,9 @@ impl Dominators {
         // facts to visit with the position that they were seen from; what is seen again later is visited from there
         let mut todo: Vec<(FactId, u32)> = sources.iter().rev().map(|source| (*source, 0)).collect();
         while let Some((fact, from)) = todo.pop() {
-            let Some(position) = self.position.get_mut(at(fact)).filter(|position| **position == NONE) else { continue };
+            let Some(position) = self.position.get_mut(at(fact)).filter(|position| **position == NONE) else {
+                continue;
+            };
             *position = number(self.fact.len());
             let here = *position;
             self.fact.push(fact);
@@ -240,9 +242,8 @@ mod tests {
 
     /// Facts without which the target does not follow.
     fn naive(graph: &Hypergraph, sources: &[FactId], target: FactId) -> Vec<FactId> {
-        let holds = |gone: Option<FactId>| {
-            holding(graph, sources, |fact| Some(fact) == gone, |_| false).contains(&target)
-        };
+        let holds =
+            |gone: Option<FactId>| holding(graph, sources, |fact| Some(fact) == gone, |_| false).contains(&target);
         (0..FACTS).filter(|fact| *fact != target && holds(None) && !holds(Some(*fact))).collect()
     }
 

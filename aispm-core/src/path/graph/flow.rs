@@ -380,9 +380,7 @@ impl Side {
             (START, _) => None,
             (NONE, entry) => Some(Arc { from: state, to: state ^ 1, instance, along: entry }),
             (_, true) => Some(Arc { from: state, to: exit(net.premise(instance)?), instance, along: false }),
-            (_, false) => {
-                Some(Arc { from: state, to: entry(net.graph().conclusion(instance)), instance, along: true })
-            }
+            (_, false) => Some(Arc { from: state, to: entry(net.graph().conclusion(instance)), instance, along: true }),
         }
     }
 }

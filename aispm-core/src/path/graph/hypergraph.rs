@@ -125,7 +125,8 @@ impl Builder {
             wide_starts.push(number(wide_premises.len()));
         }
         let first = number(singles.items.len());
-        let needs = (first..).zip(&wide).flat_map(|(id, given)| premises_of(at(*given)).iter().map(move |p| (*p, at(id))));
+        let needs =
+            (first..).zip(&wide).flat_map(|(id, given)| premises_of(at(*given)).iter().map(move |p| (*p, at(id))));
         let needs = if wide.is_empty() { Csr::default() } else { Csr::new(facts, needs) };
         let into = Csr::new(facts, conclusions.iter().enumerate().map(|(id, conclusion)| (*conclusion, id)));
         Hypergraph {

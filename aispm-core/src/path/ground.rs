@@ -12,8 +12,8 @@ use std::collections::HashMap;
 
 use permit::{Capability, Grants};
 
+use super::graph::{FactId, InstanceId};
 use super::rules::{Builtin, Given, Power, Rule};
-use super::solver::{FactId, InstanceId};
 use super::world::{Ix, World};
 use crate::asset::AssetId;
 use crate::identity::Platform;

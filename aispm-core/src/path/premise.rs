@@ -8,12 +8,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
+use super::graph::{FactId, InstanceId};
 use super::ground::{ANY, Fact, Ground, Instance, index, service, subject};
 use super::model::{PathFix, Premise, PremiseKind};
 use super::patch::{self, Policy};
 use super::place::Place;
 use super::rules::{Builtin, May, On, Power, Rule};
-use super::solver::{FactId, InstanceId};
 use super::trace::Trace;
 use super::whatif::Change;
 use super::world::Ix;

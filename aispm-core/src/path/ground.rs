@@ -351,6 +351,7 @@ impl<'w, 'a> Ground<'w, 'a> {
         candidates.retain(|ix| {
             world.passes(*ix, &given.is)
                 && (given.within.is_none() || world.is_at_home(*ix, home))
+                && (given.trusts.is_empty() || given.to.is_none() || world.trusts(*ix, &given.trusts))
                 && (rule.may.is_empty() || world.is_on(*ix, rule.platform))
                 && account.is_none_or(|account| world.shares_account(*ix, account))
                 && assumes.is_none_or(|role| world.assumes(role, *ix).is_some_and(|c| c.is_empty()))

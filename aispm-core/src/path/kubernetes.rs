@@ -1,6 +1,7 @@
 //! Attacks through small clusters, from manifests to paths.
 
 use super::*;
+use crate::asset::{Asset, Evidence, Relation, RelationKind};
 use crate::discover::discover;
 
 /// The inventory of a manifest.
@@ -247,4 +248,32 @@ fn from_a_public_model_server_to_a_cloud_role() {
     let path = ask(&inventory, "internet", "k8s://cluster/ml/ServiceAccount/eve").unwrap();
     let found = rules(Some(path));
     assert_eq!(found[found.len() - 3..], ["tool-home", "pod-exec", "tool-home"]);
+}
+
+#[test]
+fn cloud_identities_of_service_accounts() {
+    let mut inventory = cluster(&(pod("p", ", serviceAccountName: bot", "") + &holder(false, "[]")));
+    let role = |name: &str, service: &str| {
+        let id = format!("arn:aws:iam::111111111111:role/{name}");
+        let trust = serde_json::json!({"Statement": {"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:TagSession"],
+            "Principal": {"Service": service}}});
+        Asset::new(id.as_str(), AssetKind::Role, name).with("Arn", id.as_str()).with("AssumeRolePolicyDocument", trust)
+    };
+    for (name, service) in [("eks", "pods.eks.amazonaws.com"), ("ec2", "ec2.amazonaws.com")] {
+        let id = format!("tf:{name}");
+        let role = role(name, service).seen(Evidence::file("iam.json"));
+        let association = Asset::new(id.as_str(), AssetKind::Resource, name)
+            .with("terraform_type", "aws_eks_pod_identity_association")
+            .seen(Evidence::file("main.tf"));
+        for (kind, to) in [(RelationKind::AppliesTo, BOT), (RelationKind::RunsAs, role.id.as_str())] {
+            inventory.relate(Relation::new(id.as_str(), kind, to).seen(Evidence::file("main.tf")));
+        }
+        inventory.add(association);
+        inventory.add(role);
+    }
+    let to = |name: &str| {
+        rules(ask(&inventory, "k8s://cluster/ml/Pod/p", &format!("arn:aws:iam::111111111111:role/{name}")))
+    };
+    assert_eq!(to("eks"), ["tool-home", "pod-identity"]);
+    assert!(to("ec2").is_empty(), "its trust policy does not name the service");
 }

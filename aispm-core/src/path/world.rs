@@ -304,6 +304,11 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Whether a role's trust policy names one of these services.
+    pub(super) fn trusts(&self, role: Ix, services: &[String]) -> bool {
+        services.iter().any(|service| self.trusting.get(service).is_some_and(|roles| roles.contains(&role)))
+    }
+
     /// The other ends of an asset's relations of this kind.
     pub(super) fn related(&self, ix: Ix, kind: RelationKind, back: bool) -> Vec<Ix> {
         let Some(id) = self.id(ix) else { return Vec::new() };

@@ -83,6 +83,11 @@ features:
 	cargo check --release --locked -p aispm-core --features cli
 	cargo check --release --locked -p aispm-core --all-features
 
+# Each fix of each attack path makes that path vanish: over exports or labs, DATA=folder.
+.PHONY: check-kill-switches
+check-kill-switches: build
+	$(PYTHON) tests/tools/kill_switches.py $(DATA)
+
 bench:
 	cargo bench --locked -p aispm-core --features cli
 

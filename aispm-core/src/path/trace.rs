@@ -1,9 +1,10 @@
 //! From derivations to paths that people can follow.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ground::{ANY, CONDITION_COST, Fact, Ground, Instance, index, service, subject};
-use super::model::{AttackPath, From, Goal, PathStatus, Step};
+use super::model::{AttackPath, From, Goal, PathStatus, Reach, Step};
+use super::outcome;
 use super::rules::{Builtin, May, On, Power, Rule, Test};
 use super::solver::{FactId, InstanceId, Search};
 use super::world::{Ix, is_one_of};
@@ -48,24 +49,61 @@ pub(super) fn trace(
     let conditions: BTreeSet<String> = steps.iter().flat_map(|step| step.conditions.iter().cloned()).collect();
     let status = if conditions.is_empty() { PathStatus::Confirmed } else { PathStatus::Conditional };
     let risk = risk(cost % CONDITION_COST, goal, status);
+    let power = reader.power(target);
+    let title = outcome::title(ground.world, (&source_id, &target_id), (goal, power, status), &steps);
+    let consequence = outcome::consequence(ground.world, goal, power, &target_id);
     let rules = steps.iter().flat_map(|step| [step.rule.as_str(), step.to.as_str()]);
     let parts: Vec<&str> = [source_id.as_str(), target_id.as_str()].into_iter().chain(rules).collect();
     let path = AttackPath {
         id: fingerprint(&parts),
+        title,
         source: source_id,
         target: target_id,
         goal,
+        consequence,
         status,
         conditions: conditions.into_iter().collect(),
         severity: severity(risk),
         risk,
         steps,
+        fixes: Vec::new(),
     };
     let bindings = reader.bindings(&instances);
     Some(Trace { path, instances, bindings, target, source })
 }
 
-/// 0 to 100: each unit of cost takes a twelfth of the likelihood, conditions half of it; impact by goal. Rounded to one
+/// Everything that a search reached from a source, nearest first: one entry an asset, with all that is had of it. Linear in
+/// the facts, and a sort.
+pub(super) fn reach(ground: &Ground<'_, '_>, search: &Search, source: FactId) -> Vec<Reach> {
+    let Some(Fact::Has(_, start)) = ground.facts.get(index(source)) else { return Vec::new() };
+    let mut found: BTreeMap<Ix, (f64, BTreeSet<&str>)> = BTreeMap::new();
+    for (id, fact) in (0..).zip(&ground.facts) {
+        if let (Fact::Has(power, ix), Some(cost)) = (fact, search.cost(id))
+            && ix != start
+            && *power != Power::Joinable
+        {
+            let entry = found.entry(*ix).or_insert((cost, BTreeSet::new()));
+            entry.0 = entry.0.min(cost);
+            entry.1.insert(outcome::power_name(*power));
+        }
+    }
+    let Some(source) = ground.world.id(*start) else { return Vec::new() };
+    let told = |(ix, (cost, powers)): (Ix, (f64, BTreeSet<&str>))| {
+        let asset = ground.world.id(ix)?.clone();
+        let powers = powers.into_iter().map(str::to_owned).collect();
+        // as risks are: what conditions add only orders
+        let (cost, conditional) = (cost % CONDITION_COST, cost >= CONDITION_COST);
+        Some(Reach { source: source.clone(), asset, powers, cost: (cost * 100.0).round() / 100.0, conditional })
+    };
+    let mut reached: Vec<Reach> = found.into_iter().filter_map(told).collect();
+    reached.sort_by(|a, b| {
+        let open = a.conditional.cmp(&b.conditional);
+        open.then(a.cost.total_cmp(&b.cost)).then_with(|| a.asset.cmp(&b.asset))
+    });
+    reached
+}
+
+/// A rank, not a probability. 0 to 100: each unit of cost takes a twelfth of the likelihood, conditions half of it; impact by goal. Rounded to one
 /// decimal.
 fn risk(cost: f64, goal: Goal, status: PathStatus) -> f64 {
     let impact = match goal {
@@ -100,6 +138,13 @@ impl<'r> Reader<'r, '_, '_> {
         match self.ground.facts.get(index(fact))? {
             Fact::Has(Power::Joinable, _) | Fact::Capable(_) | Fact::UserIn(_) | Fact::Owns(_) => None,
             Fact::Has(_, ix) => self.ground.world.id(*ix),
+        }
+    }
+
+    fn power(&self, fact: FactId) -> Power {
+        match self.ground.facts.get(index(fact)) {
+            Some(Fact::Has(power, _)) => *power,
+            _ => Power::Controls,
         }
     }
 

@@ -8,12 +8,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
+use serde_json::Value;
+
 use super::graph::{FactId, InstanceId};
 use super::ground::{ANY, Fact, Ground, Instance, index, service, subject};
 use super::model::{PathFix, Premise, PremiseKind};
 use super::patch::{self, Policy};
 use super::place::Place;
-use super::rules::{Builtin, May, On, Power, Rule};
+use super::rules::{Builtin, May, On, Power, Rule, Test};
 use super::trace::Trace;
 use super::whatif::Change;
 use super::world::Ix;
@@ -212,7 +214,7 @@ fn effort(kind: PremiseKind) -> u8 {
     match kind {
         PremiseKind::Exposure => 0,
         PremiseKind::Anonymous => 1,
-        PremiseKind::Statement | PremiseKind::Grant => 2,
+        PremiseKind::Statement | PremiseKind::Grant | PremiseKind::Setting => 2,
         PremiseKind::Attachment | PremiseKind::Membership => 3,
         PremiseKind::Trust => 4,
         PremiseKind::Relation => 5,
@@ -288,7 +290,9 @@ impl Reading<'_, '_, '_> {
             if given.is.authentication == [Authentication::None] {
                 cuts.extend(self.anonymous(ix));
             }
+            cuts.extend(self.settings(ix, &given.is));
         }
+        cuts.extend(actor.into_iter().flat_map(|ix| self.settings(ix, &rule.start)));
         if rule.start.authentication == [Authentication::None] || rule.start.authentication_unknown {
             cuts.extend(actor.and_then(|ix| self.anonymous(ix)));
         }
@@ -470,12 +474,18 @@ impl Reading<'_, '_, '_> {
         let resource = match may.on() {
             On::Var(var) => world.id(self.bound(var)?)?.as_str().to_owned(),
             On::Beside(var) => world.container(self.bound(var)?)?.to_owned(),
-            On::New | On::Arn(_) | On::Objects(_) => return None,
+            On::New => String::new(),
+            On::Arn(_) | On::Objects(_) => return None,
         };
+        let resource = Some(resource.as_str()).filter(|resource| !resource.is_empty());
         let mut evidence = Vec::new();
         for authority in world.authorities_of(holder).filter(|a| a.platform() == self.rule.platform) {
             for action in &may.action {
-                let found = authority.evidence(id.as_str(), action, &resource);
+                if let Some(found) = authority.supports(id.as_str(), action, resource) {
+                    evidence.extend(found);
+                    continue;
+                }
+                let found = authority.evidence(id.as_str(), action, resource?);
                 if found.len() >= TOLD {
                     return None;
                 }
@@ -487,6 +497,33 @@ impl Reading<'_, '_, '_> {
         let action = format!("Take {} from {}", may.action.join(" or "), self.name(holder));
         let without = seen.into_iter().map(Change::Place).collect();
         Some(Cut { kind: PremiseKind::Grant, asset: id.clone(), action, without, evidence, patch: Patched::No })
+    }
+
+    /// The settings that a test asks for, each of which alone makes it fail.
+    fn settings(&self, ix: Ix, test: &Test) -> Vec<Cut> {
+        let Some(asset) = self.ground.world.node(ix).and_then(|node| node.asset) else { return Vec::new() };
+        let properties: BTreeSet<&str> = test.settings().collect();
+        let cut = |property: &str| {
+            let seen = |evidence: &&Evidence| {
+                let excerpt = evidence.excerpt.as_deref().and_then(|excerpt| excerpt.split_once(": "));
+                excerpt.is_some_and(|(shown, _)| shown == property)
+            };
+            let change = Change::Setting { asset: asset.id.clone(), property: property.to_owned() };
+            let words = property.replace('_', " ");
+            let action = match asset.properties.get(property).and_then(Value::as_bool) {
+                Some(_) => format!("Run {} without the setting {words}", asset.name),
+                None => format!("Take from {} what {words} gives it", asset.name),
+            };
+            Cut {
+                kind: PremiseKind::Setting,
+                asset: asset.id.clone(),
+                action,
+                without: BTreeSet::from([change]),
+                evidence: asset.evidence.iter().filter(seen).cloned().collect(),
+                patch: Patched::No,
+            }
+        };
+        properties.into_iter().map(cut).collect()
     }
 
     fn anonymous(&self, ix: Ix) -> Option<Cut> {

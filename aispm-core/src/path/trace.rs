@@ -345,7 +345,7 @@ fn settings(asset: &Asset, test: &Test) -> Vec<Evidence> {
         let excerpt = evidence.excerpt.as_deref().and_then(|excerpt| excerpt.split_once(": "));
         excerpt.is_some_and(|(property, value)| {
             let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
-            test.has.iter().any(|has| has.get(property).is_some_and(|wanted| is_one_of(&value, wanted)))
+            test.set.iter().any(|set| set.get(property).is_some_and(|wanted| is_one_of(&value, wanted)))
         })
     };
     asset.evidence.iter().filter(shows).cloned().collect()

@@ -67,6 +67,11 @@ aispm-node/node_modules/.package-lock.json: aispm-node/package-lock.json
 	cd aispm-node && npm ci
 	touch $@
 
+# Steps in a Kubernetes cluster beside the edges that KubeHound's tests expect, in the file DATA.
+.PHONY: check-kubehound
+check-kubehound: build
+	$(PYTHON) tests/tools/kubehound.py $(DATA)
+
 lint:
 	cargo fmt --all --check
 	cargo clippy $(CARGO_SCOPE) --all-targets -- --deny warnings

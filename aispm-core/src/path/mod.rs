@@ -27,6 +27,8 @@ mod world;
 #[cfg(test)]
 mod kill_switches;
 #[cfg(test)]
+mod kubernetes;
+#[cfg(test)]
 mod tests;
 
 pub use model::{
@@ -156,7 +158,9 @@ fn targets(ground: &Ground<'_, '_>, query: &Query) -> Vec<(FactId, Goal)> {
             Power::Admin if (asks(&Target::Admin) || asked(*ix)) && !group() => Some(Goal::Admin),
             Power::Reads if sensitive() => Some(Goal::Leak),
             Power::Poisons if asks(&Target::Sensitive) => Some(Goal::Poisoning),
-            Power::Controls | Power::Reads | Power::Writes | Power::Poisons if asked(*ix) => Some(Goal::Access),
+            Power::Controls | Power::Reads | Power::Writes | Power::Poisons | Power::Hijacks if asked(*ix) => {
+                Some(Goal::Access)
+            }
             _ => None,
         }
     };

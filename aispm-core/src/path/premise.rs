@@ -469,7 +469,7 @@ impl Reading<'_, '_, '_> {
         let id = world.id(holder)?;
         let resource = match may.on() {
             On::Var(var) => world.id(self.bound(var)?)?.as_str().to_owned(),
-            On::Beside(var) => world.container(self.bound(var)?)?,
+            On::Beside(var) => world.container(self.bound(var)?)?.to_owned(),
             On::New | On::Arn(_) | On::Objects(_) => return None,
         };
         let mut evidence = Vec::new();
@@ -542,6 +542,7 @@ fn end_of(kind: RelationKind, a: &str, b: &str) -> String {
         RelationKind::Contains => format!("Keep {b} elsewhere than in {a}"),
         RelationKind::Reads => format!("Take from {a} the right to read {b}"),
         RelationKind::Writes => format!("Take from {a} the right to write to {b}"),
+        RelationKind::AppliesTo => format!("Detach {a} from {b}"),
         RelationKind::RunsOn => format!("Run {a} elsewhere than in {b}"),
         RelationKind::Exposes => format!("Take {b} from behind {a}"),
         kind => format!("End that {a} {} {b}", kind.as_str().replace('_', " ")),

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ground::{ANY, CONDITION_COST, Fact, Ground, Instance, index, service, subject};
 use super::model::{AttackPath, From, Goal, PathStatus, Reach, Step};
 use super::outcome;
-use super::rules::{Builtin, May, On, Power, Rule};
+use super::rules::{Builtin, May, On, Power, Rule, Test};
 use super::solver::{FactId, InstanceId, Search};
-use super::world::Ix;
-use crate::asset::{AssetId, Evidence, Severity, fingerprint};
+use super::world::{Ix, is_one_of};
+use crate::asset::{Asset, AssetId, Evidence, RelationKind, Severity, fingerprint};
 use crate::identity::Platform;
 use crate::identity::aws::{Principal, Trustee};
 
@@ -262,9 +262,19 @@ impl<'r> Reader<'r, '_, '_> {
                 found.extend(self.relation(from, by, to));
             }
         }
+        let tests = [("p", &rule.start)].into_iter().chain(rule.given.iter().map(|g| (g.var.as_str(), &g.is)));
+        for (var, test) in tests {
+            let asset = bound(var).and_then(|ix| world.node(ix)?.asset);
+            found.extend(asset.map_or(Vec::new(), |asset| settings(asset, test)));
+        }
         if found.is_empty() {
             let ids = [world.inventory.get(to.as_str()), binding.first().and_then(|p| world.node(*p)?.asset)];
             found.extend(ids.into_iter().flatten().flat_map(|asset| asset.evidence.iter().take(1).cloned()));
+        }
+        if found.is_empty() {
+            // what every cluster has no file shows, but something else of it
+            let shown = binding.iter().filter_map(|ix| world.witness(*ix));
+            found.extend(shown.flat_map(|asset| asset.evidence.iter().take(1).cloned()));
         }
         let mut seen = BTreeSet::new();
         found.retain(|evidence| seen.insert((evidence.path.clone(), evidence.pointer.clone(), evidence.line)));
@@ -305,7 +315,7 @@ impl<'r> Reader<'r, '_, '_> {
         let bound = |var: &str| binding.get(rule.slot(var)?).copied();
         let resource = match may.on() {
             On::Var(var) => bound(var).and_then(|ix| world.id(ix)).map(|id| id.as_str().to_owned()),
-            On::Beside(var) => bound(var).and_then(|ix| world.container(ix)),
+            On::Beside(var) => bound(var).and_then(|ix| world.container(ix)).map(str::to_owned),
             On::New | On::Arn(_) | On::Objects(_) => None,
         };
         let Some(resource) = resource else { return Vec::new() };
@@ -316,12 +326,25 @@ impl<'r> Reader<'r, '_, '_> {
         found.find(|evidence| !evidence.is_empty()).unwrap_or_default()
     }
 
-    fn relation(&self, from: Ix, kind: crate::asset::RelationKind, to: Ix) -> Vec<Evidence> {
+    fn relation(&self, from: Ix, kind: RelationKind, to: Ix) -> Vec<Evidence> {
         let world = self.ground.world;
         let (Some(from), Some(to)) = (world.id(from), world.id(to)) else { return Vec::new() };
         let relations = || world.inventory.outgoing(from.as_str()).filter(|r| r.kind == kind);
         // an instance's role is two relations away
-        let found = relations().find(|r| r.to == *to).or_else(|| relations().next());
+        let near = || relations().next().filter(|_| kind == RelationKind::RunsAs);
+        let found = relations().find(|r| r.to == *to).or_else(near);
         found.map(|r| r.evidence.clone()).unwrap_or_default()
     }
+}
+
+/// Where an asset was seen to have the properties that a test asks for; discovery writes `PROPERTY: VALUE` there.
+fn settings(asset: &Asset, test: &Test) -> Vec<Evidence> {
+    let shows = |evidence: &&Evidence| {
+        let excerpt = evidence.excerpt.as_deref().and_then(|excerpt| excerpt.split_once(": "));
+        excerpt.is_some_and(|(property, value)| {
+            let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+            test.has.iter().any(|has| has.get(property).is_some_and(|wanted| is_one_of(&value, wanted)))
+        })
+    };
+    asset.evidence.iter().filter(shows).cloned().collect()
 }

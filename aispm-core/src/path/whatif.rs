@@ -132,6 +132,13 @@ pub fn without<'c>(inventory: &Inventory, changes: &'c [Change]) -> (Inventory, 
                     groups.retain(|group| group.as_str().map(|g| g.rsplit('/').next().unwrap_or(g)) != Some(name));
                     *met |= groups.len() < before;
                 }
+                // a policy that no longer applies is attached no more
+                let holder = assets.iter_mut().find(|asset| *kind == RelationKind::AppliesTo && asset.id == *to);
+                let attached = holder.and_then(|a| a.properties.get_mut("AttachedManagedPolicies")?.as_array_mut());
+                if let Some(attached) = attached {
+                    let arn = |entry: &Value| entry.get("PolicyArn").and_then(Value::as_str).map(str::to_owned);
+                    attached.retain(|entry| arn(entry).as_deref() != Some(from.as_str()));
+                }
                 // what the public could do by another tool's word ends with the last way there
                 if from.as_str() == AssetId::INTERNET {
                     let open = relations.iter().any(|r| r.from == *from && r.to == *to);

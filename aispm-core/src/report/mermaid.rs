@@ -115,7 +115,7 @@ impl<'a> Chart<'a> {
     fn label(&self, id: &AssetId) -> String {
         // names have no bound, and the chart has
         let name = clipped(self.report.name(id), 80);
-        format!("{}<br/>{}", escape::mermaid(&name), self.report.kind(id))
+        format!("{}<br/>{}", escape::mermaid(&name), self.report.kind(id).as_str().replace('-', " "))
     }
 
     fn attack_paths(&mut self) {

@@ -3,12 +3,13 @@
 //! Never too few: a statement that is left out here allows nothing that was asked. It may be one too many where the
 //! resource is not fixed (something new, some object of a bucket), where patterns are compared by their beginnings.
 
-use super::condition::{Request, Truth};
-use super::estate::{Estate, Names, Trustee, names};
-use super::pattern::Pattern;
-use super::policy::{Choice, Statement};
-use super::principal::{Held, Principal};
+use super::{Estate, Trustee};
 use crate::asset::Evidence;
+use crate::identity::aws::condition::Truth;
+use crate::identity::aws::named::Named;
+use crate::identity::aws::principal::{Held, Principal};
+use crate::identity::aws::request::Request;
+use crate::identity::aws::statement::{Choice, Statement};
 
 /// What a permission is asked for.
 #[derive(Debug, Clone)]
@@ -44,8 +45,8 @@ impl Estate {
         for held in &principal.policies {
             let own = held.policy.statements.iter().filter(|s| s.allow && s.actions.matches(&action));
             for statement in own.filter(|s| may_hold(s, &request)) {
-                let fits = |choice: &Choice| wanted.iter().any(|wanted| fits(choice, wanted, &request));
-                if statement.resources.as_ref().is_none_or(fits) {
+                let choice = statement.resources.as_ref().map(|resources| resources.fill(&request, true));
+                if choice.is_none_or(|choice| wanted.iter().any(|wanted| fits(&choice, wanted))) {
                     found.push(place(held, statement));
                 }
             }
@@ -69,15 +70,15 @@ impl Estate {
     }
 
     fn let_in(&self, held: &Held, action: &str, resource: Option<&str>, who: Trustee<'_>) -> LetIn {
+        let (request, caller) = (self.asks(who, None), who.caller());
         let mut found = LetIn::default();
         for statement in held.policy.statements.iter().filter(|s| s.allow && s.actions.matches(action)) {
-            let named = statement.principals.as_ref().map_or(Names::No, |p| names(p, who));
-            let elsewhere = resource.is_some_and(|resource| {
-                let wanted = Wanted::Below(resource.to_owned());
-                statement.resources.as_ref().is_some_and(|choice| !fits(choice, &wanted, &Request::default()))
-            });
-            if named != Names::No && !elsewhere {
-                found.directly |= named == Names::Itself;
+            let named = statement.principals.as_ref().map_or(Named::No, |p| p.names(&caller, true));
+            let choice = statement.resources.as_ref().map(|resources| resources.fill(&request, true));
+            let here = resource
+                .is_none_or(|resource| choice.is_none_or(|choice| fits(&choice, &Wanted::Below(resource.to_owned()))));
+            if named != Named::No && here && may_hold(statement, &request) {
+                found.directly |= named >= Named::Role;
                 found.statements.push(place(held, statement));
             }
         }
@@ -98,23 +99,17 @@ fn place(held: &Held, statement: &Statement) -> Evidence {
 
 /// Whether no condition is known to fail before the resource is known.
 fn may_hold(statement: &Statement, request: &Request<'_>) -> bool {
-    let known = statement.conditions.iter().filter(|condition| !condition.needs_resource());
-    known.into_iter().all(|condition| condition.holds(request, true) != Truth::No)
+    let mut known = statement.conditions.iter().filter(|condition| !condition.needs_resource());
+    known.all(|condition| condition.holds(request, true) != Truth::No)
 }
 
-fn fits(choice: &Choice, wanted: &Wanted, request: &Request<'_>) -> bool {
-    let patterns = choice.patterns.iter().map(|pattern| request.substitute(pattern.text()).map(|t| Pattern::new(&t)));
+fn fits(choice: &Choice, wanted: &Wanted) -> bool {
+    let mut patterns = choice.patterns.iter();
     match wanted {
-        Wanted::Exactly(arn) => {
-            // an unknown variable may be anything
-            patterns.into_iter().any(|p| p.is_none_or(|p| p.matches(arn))) != choice.not
-                || choice.not && choice.patterns.iter().any(|p| p.text().contains("${"))
-        }
+        Wanted::Exactly(arn) => choice.matches(arn),
         _ if choice.not => true,
-        Wanted::Below(prefix) => patterns.into_iter().any(|p| p.is_none_or(|p| meets(literal(p.text()), prefix))),
-        Wanted::Service(service) => {
-            patterns.into_iter().any(|p| p.is_none_or(|p| of_service(literal(p.text()), service)))
-        }
+        Wanted::Below(prefix) => patterns.any(|pattern| meets(literal(pattern.text()), prefix)),
+        Wanted::Service(service) => patterns.any(|pattern| of_service(literal(pattern.text()), service)),
     }
 }
 

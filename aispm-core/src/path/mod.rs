@@ -21,6 +21,7 @@ mod premise;
 mod rules;
 mod solver;
 mod trace;
+mod ways;
 mod whatif;
 mod world;
 

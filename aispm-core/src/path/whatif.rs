@@ -111,7 +111,7 @@ pub fn without<'c>(inventory: &Inventory, changes: &'c [Change]) -> (Inventory, 
         let (all, ends) = (assets.len(), relations.len());
         match change {
             Change::Place(place) => {
-                let inside = assets.iter_mut().fold(false, |found, asset| place.remove(asset) || found);
+                let inside = assets.iter_mut().map(|asset| place.remove(asset)).filter(|found| *found).count() > 0;
                 if !inside {
                     let whole = |id: &AssetId| inventory.get(id.as_str()).is_some_and(|asset| place.is_all_of(asset));
                     relations.retain(|relation| !relation.evidence.iter().any(|seen| Place::of(seen) == *place));

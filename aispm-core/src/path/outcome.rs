@@ -40,6 +40,7 @@ pub(super) fn consequence(world: &World<'_>, goal: Goal, power: Power, target: &
         Power::Poisons if answers => Consequence::Misuse,
         Power::Writes | Power::Poisons => Consequence::Poisoning,
         Power::Influences => Consequence::Misuse,
+        Power::Hijacks => Consequence::DenialOfWallet,
         Power::Reaches if kind.is_data() => Consequence::DataLeak,
         Power::Reaches if is_model || asset(world, target).is_some_and(|asset| asset.ai) => Consequence::DenialOfWallet,
         Power::Controls if is_model => Consequence::Extraction,

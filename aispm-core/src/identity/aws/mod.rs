@@ -31,6 +31,7 @@ mod request;
 mod scope;
 mod simulate;
 mod statement;
+mod supports;
 mod template;
 
 #[cfg(test)]
@@ -41,7 +42,8 @@ pub use principal::{Principal, PrincipalKind};
 pub use simulate::{Asker, Effect, Reason, Request, Simulation, Source, Target, simulate};
 
 pub(crate) use admin::Change;
-pub(crate) use estate::{LetIn, ScopeId, Scopes, Trustee, Wanted, has_broader_version};
+pub(crate) use estate::{ScopeId, Scopes, Trustee, has_broader_version};
 pub(crate) use organization::{CONTENT, MANAGEMENT, TYPE, UNIT};
 pub(crate) use pattern::{Pattern, account_of, service_of};
 pub(crate) use policy::{decoded, misread};
+pub(crate) use supports::{LetIn, Wanted};

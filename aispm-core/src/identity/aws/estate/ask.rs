@@ -26,7 +26,7 @@ pub(crate) enum Trustee<'a> {
 }
 
 impl<'a> Trustee<'a> {
-    pub(super) fn caller(self) -> Caller<'a> {
+    pub(in crate::identity::aws) fn caller(self) -> Caller<'a> {
         match self {
             Self::Principal(principal) => Caller::Known(Identity::of(principal)),
             Self::Service(service) => Caller::Service(service),
@@ -144,7 +144,7 @@ impl Estate {
         levels.map(|level| Clauses::of_level(level, action, &request).on(resource, home)).collect()
     }
 
-    pub(super) fn asks<'a>(&'a self, who: Trustee<'a>, resource: Option<&'a str>) -> Request<'a> {
+    pub(in crate::identity::aws) fn asks<'a>(&'a self, who: Trustee<'a>, resource: Option<&'a str>) -> Request<'a> {
         let mut request = Request { resource, as_of: self.as_of, ..Request::default() };
         match who {
             Trustee::Principal(principal) => request.principal = Some(principal),
@@ -155,7 +155,7 @@ impl Estate {
     }
 
     /// The policy on a resource; an object's is its bucket's.
-    pub(super) fn policy_on(&self, resource: &str) -> Option<&Held> {
+    pub(in crate::identity::aws) fn policy_on(&self, resource: &str) -> Option<&Held> {
         self.resource_policies.get(resource).or_else(|| {
             let (bucket, _) = resource.strip_prefix("arn:aws:s3:::")?.split_once('/')?;
             self.resource_policies.get(format!("arn:aws:s3:::{bucket}").as_str())

@@ -3,7 +3,6 @@
 mod ask;
 mod read;
 mod scopes;
-mod supports;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -19,7 +18,6 @@ pub(super) use ask::is_key;
 pub(crate) use read::has_broader_version;
 pub(super) use read::warned;
 pub(crate) use scopes::{ScopeId, Scopes};
-pub(crate) use supports::{LetIn, Wanted};
 
 use read::ManagedPolicies;
 

@@ -3,13 +3,13 @@
 //! Never too few: a statement that is left out here allows nothing that was asked. It may be one too many where the
 //! resource is not fixed (something new, some object of a bucket), where patterns are compared by their beginnings.
 
-use super::{Estate, Trustee};
+use super::condition::Truth;
+use super::estate::{Estate, Trustee};
+use super::named::Named;
+use super::principal::{Held, Principal};
+use super::request::Request;
+use super::statement::{Resources, Statement};
 use crate::asset::Evidence;
-use crate::identity::aws::condition::Truth;
-use crate::identity::aws::named::Named;
-use crate::identity::aws::principal::{Held, Principal};
-use crate::identity::aws::request::Request;
-use crate::identity::aws::statement::{Choice, Statement};
 
 /// What a permission is asked for.
 #[derive(Debug, Clone)]
@@ -45,8 +45,8 @@ impl Estate {
         for held in &principal.policies {
             let own = held.policy.statements.iter().filter(|s| s.allow && s.actions.matches(&action));
             for statement in own.filter(|s| may_hold(s, &request)) {
-                let choice = statement.resources.as_ref().map(|resources| resources.fill(&request, true));
-                if choice.is_none_or(|choice| wanted.iter().any(|wanted| fits(&choice, wanted))) {
+                let fits = |resources: &Resources| wanted.iter().any(|wanted| fits(resources, wanted, &request));
+                if statement.resources.as_ref().is_none_or(fits) {
                     found.push(place(held, statement));
                 }
             }
@@ -70,14 +70,14 @@ impl Estate {
     }
 
     fn let_in(&self, held: &Held, action: &str, resource: Option<&str>, who: Trustee<'_>) -> LetIn {
-        let (request, caller) = (self.asks(who, None), who.caller());
-        let mut found = LetIn::default();
+        let (mut found, caller, request) = (LetIn::default(), who.caller(), self.asks(who, None));
         for statement in held.policy.statements.iter().filter(|s| s.allow && s.actions.matches(action)) {
             let named = statement.principals.as_ref().map_or(Named::No, |p| p.names(&caller, true));
-            let choice = statement.resources.as_ref().map(|resources| resources.fill(&request, true));
-            let here = resource
-                .is_none_or(|resource| choice.is_none_or(|choice| fits(&choice, &Wanted::Below(resource.to_owned()))));
-            if named != Named::No && here && may_hold(statement, &request) {
+            let elsewhere = resource.is_some_and(|resource| {
+                let wanted = Wanted::Below(resource.to_owned());
+                statement.resources.as_ref().is_some_and(|resources| !fits(resources, &wanted, &request))
+            });
+            if named != Named::No && !elsewhere && may_hold(statement, &request) {
                 found.directly |= named >= Named::Role;
                 found.statements.push(place(held, statement));
             }
@@ -103,13 +103,14 @@ fn may_hold(statement: &Statement, request: &Request<'_>) -> bool {
     known.all(|condition| condition.holds(request, true) != Truth::No)
 }
 
-fn fits(choice: &Choice, wanted: &Wanted) -> bool {
-    let mut patterns = choice.patterns.iter();
+fn fits(resources: &Resources, wanted: &Wanted, request: &Request<'_>) -> bool {
+    // an unknown variable may be anything
+    let choice = resources.fill(request, true);
     match wanted {
         Wanted::Exactly(arn) => choice.matches(arn),
         _ if choice.not => true,
-        Wanted::Below(prefix) => patterns.any(|pattern| meets(literal(pattern.text()), prefix)),
-        Wanted::Service(service) => patterns.any(|pattern| of_service(literal(pattern.text()), service)),
+        Wanted::Below(prefix) => choice.patterns.iter().any(|p| meets(literal(p.text()), prefix)),
+        Wanted::Service(service) => choice.patterns.iter().any(|p| of_service(literal(p.text()), service)),
     }
 }
 

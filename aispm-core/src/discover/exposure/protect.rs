@@ -131,7 +131,8 @@ impl Limits {
 
 /// Whether a list of rules that it uses limits calls.
 fn guarded(inventory: &Inventory, asset: &Asset) -> bool {
-    linked(inventory, asset, RelationKind::Uses).any(|list| role(list) == Some(Role::RuleList) && limits_calls(list))
+    linked(inventory, asset, RelationKind::Uses)
+        .any(|list| matches!(role(list), Some(Role::RuleList | Role::GcpRuleList)) && limits_calls(list))
 }
 
 fn linked<'a>(

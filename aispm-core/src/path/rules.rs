@@ -125,6 +125,8 @@ pub(super) struct Test {
     pub(super) instance_profile: bool,
     /// What another tool found the public may do with it: `read`, `write`, `unknown`.
     pub(super) public_access: Vec<String>,
+    /// The source tells one of these of it.
+    pub(super) has: Vec<String>,
     /// A managed policy with a broader version than the default.
     pub(super) broader_version: bool,
 }
@@ -141,6 +143,9 @@ pub(super) struct May {
     pub(super) passed_to: Option<String>,
     #[serde(default)]
     pub(super) by: Option<String>,
+    /// What is attached must be a policy that makes an administrator.
+    #[serde(default)]
+    pub(super) attaches: bool,
 }
 
 /// What a permission is asked on.
@@ -150,8 +155,8 @@ pub(super) enum On<'a> {
     Var(&'a str),
     /// Some object below it.
     Objects(&'a str),
-    /// A resource the caller names himself.
-    New,
+    /// A resource the caller names himself: the same one for all permissions of a rule that call it the same.
+    New(&'a str),
     /// Something new in the container of the asset bound to this variable: a pod in a service account's namespace.
     Beside(&'a str),
     /// This ARN, in which `{account}` is the caller's.
@@ -163,7 +168,8 @@ impl May {
         match self.on.split_once(' ') {
             Some(("objects", var)) => On::Objects(var),
             Some(("beside", var)) => On::Beside(var),
-            _ if self.on == "new" => On::New,
+            Some(("new", name)) => On::New(name),
+            _ if self.on == "new" => On::New(""),
             _ if self.on.starts_with("arn:") => On::Arn(&self.on),
             _ => On::Var(&self.on),
         }

@@ -234,7 +234,7 @@ impl<'r> Reader<'r, '_, '_> {
         for action in &may.action {
             let ask = |resource: &str| world.estate.evidence(holder, action, resource, may.passed_to.as_deref());
             let statements = match may.on() {
-                On::New => {
+                On::New(_) => {
                     let resource = world.estate.example(holder, action, service(action));
                     resource.map_or(Vec::new(), |resource| ask(&resource))
                 }
@@ -261,7 +261,7 @@ impl<'r> Reader<'r, '_, '_> {
         let resource = match may.on() {
             On::Var(var) => bound(var).and_then(|ix| world.id(ix)).map(|id| id.as_str().to_owned()),
             On::Beside(var) => bound(var).and_then(|ix| world.container(ix)),
-            On::New | On::Arn(_) | On::Objects(_) => None,
+            On::New(_) | On::Arn(_) | On::Objects(_) => None,
         };
         let Some(resource) = resource else { return Vec::new() };
         let authorities: Vec<_> =

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use super::rules::{Given, Rule, Test};
 use crate::asset::{Asset, AssetId, AssetKind, Document, Inventory, Relation, RelationKind};
-use crate::identity::aws::{Change, Estate, Principal, PrincipalKind, account_of, service_of};
+use crate::identity::aws::{Change, Estate, Principal, PrincipalKind, Shown, account_of, service_of};
 use crate::identity::{self, Authority, Decision, Platform};
 
 /// Assets are numbered from 0.
@@ -310,6 +310,8 @@ impl<'a> World<'a> {
             && (!test.sensitive || asset.is_some_and(Asset::is_sensitive))
             && (!test.instance_profile || self.principal(ix).is_some_and(|p| p.instance_profile))
             && (!test.broader_version || asset.is_some_and(crate::identity::aws::has_broader_version))
+            && (test.has.is_empty()
+                || asset.is_some_and(|a| test.has.iter().any(|key| a.properties.contains_key(key.as_str()))))
             && (test.word.is_empty() || asset.is_some_and(|a| speaks(a, &test.word)))
             && (node.kind != AssetKind::Policy || account_of(node.id.as_str()).is_some())
             && (!node.kind.is_data() || node.interesting)
@@ -318,6 +320,12 @@ impl<'a> World<'a> {
     /// Whether a rule may start from an asset.
     pub(super) fn passes_start(&self, ix: Ix, rule: &Rule) -> bool {
         self.passes(ix, &rule.start)
+    }
+
+    /// What conditions may ask of an asset besides its ARN.
+    pub(super) fn shown(&self, ix: Ix) -> Option<Shown<'_>> {
+        let principal = self.principal(ix).map(Shown::Principal);
+        principal.or_else(|| self.node(ix).and_then(|node| node.asset).map(Shown::Asset))
     }
 
     /// Resources that carry a policy of their own.

@@ -54,6 +54,18 @@ pub(super) fn covers_everything(policies: &[&Policy]) -> bool {
         || (!core_services().is_empty() && core_services().iter().all(named))
 }
 
+/// Whether a policy allows everything of IAM, so that its holder can give himself the rest.
+pub(super) fn covers_identity(policy: &Policy) -> bool {
+    let iam = Pattern::new("iam:*");
+    policy.statements.iter().any(|s| {
+        s.allow
+            && !s.actions.not
+            && s.conditions.is_empty()
+            && s.resources.as_ref().is_some_and(|r| !r.not && r.patterns.iter().any(Pattern::is_any))
+            && s.actions.patterns.iter().any(|pattern| pattern.covers(&iam))
+    }) || covers_everything(&[policy])
+}
+
 impl Estate {
     /// Identities that effectively hold `*` on `*`: what they are allowed covers everything, within their boundary, and
     /// nothing of it is denied outright.

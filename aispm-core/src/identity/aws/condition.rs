@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::pattern::{Pattern, account_of};
 use super::policy::strings;
 use super::principal::{Principal, PrincipalKind};
+use super::shown::{Shown, is_about_resource};
 use crate::asset::Document;
 
 /// One key of a `Condition` block: any of the values may hold.
@@ -54,19 +55,21 @@ pub(super) enum Truth {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Request<'a> {
     pub(super) principal: Option<&'a Principal>,
-    /// The service of `iam:PassedToService`.
+    /// What the call hands over: a role to this service, or this policy.
     pub(super) passed_to: Option<&'a str>,
     /// Set once the resource is known.
     pub(super) resource: Option<&'a str>,
     /// Where the resource lives, if its ARN does not say.
     pub(super) account: Option<&'a str>,
+    /// More of the resource than its ARN.
+    pub(super) shown: Option<Shown<'a>>,
     /// The token's subject, for federated trust.
     pub(super) subject: Option<&'a str>,
     /// A moment known to have passed: the newest date in the export, ISO 8601.
     pub(super) as_of: Option<&'a str>,
 }
 
-enum Known<'a> {
+pub(super) enum Known<'a> {
     Is(Cow<'a, str>),
     Absent,
     /// The caller chooses it.
@@ -133,7 +136,7 @@ impl Condition {
 
     /// Whether only the resource can decide it.
     pub(super) fn needs_resource(&self) -> bool {
-        self.key.starts_with("aws:resource") || self.key == "s3:resourceaccount"
+        is_about_resource(&self.key)
     }
 
     /// Decides as far as possible. `wanted` says whether the caller wants it to hold, for values he chooses.
@@ -214,6 +217,9 @@ impl<'a> Request<'a> {
                 _ => Known::Unknown,
             };
         }
+        if let Some(known) = self.shown.and_then(|shown| shown.value(key)) {
+            return known;
+        }
         match (key, self.principal) {
             ("aws:principalarn", Some(p)) => is(p.id.as_str()),
             ("aws:principalaccount", Some(p)) => is(&p.account),
@@ -229,7 +235,7 @@ impl<'a> Request<'a> {
             },
             ("aws:currenttime", _) => self.as_of.map_or(Known::Unknown, Known::After),
             ("aws:securetransport", _) => is("true"),
-            ("iam:passedtoservice", _) => self.passed_to.map_or(Known::Unknown, is),
+            ("iam:passedtoservice" | "iam:policyarn", _) => self.passed_to.map_or(Known::Unknown, is),
             ("aws:resourceaccount" | "s3:resourceaccount", _) => {
                 let account = self.resource.and_then(account_of).or(self.account);
                 account.map_or(Known::Unknown, is)

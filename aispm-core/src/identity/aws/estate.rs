@@ -32,6 +32,8 @@ pub struct Estate {
     resource_policies: HashMap<AssetId, Held>,
     homes: HashMap<AssetId, String>,
     accounts: BTreeSet<String>,
+    /// Managed policies that make an administrator of whoever they are attached to.
+    strong: Vec<String>,
     as_of: Option<String>,
     warnings: Vec<String>,
 }
@@ -102,6 +104,7 @@ impl Estate {
     pub fn new(inventory: &Inventory) -> Self {
         let mut estate = Self::default();
         let documents = ManagedPolicies::new(inventory);
+        estate.strong = documents.strong();
         let mut groups: HashMap<AssetId, Vec<Held>> = HashMap::new();
         let identities = || inventory.assets().filter(|asset| is_principal(asset));
         for asset in identities().filter(|asset| asset.kind == AssetKind::Group) {
@@ -180,6 +183,7 @@ impl Estate {
         let boundary = asset.properties.get("PermissionsBoundary");
         let arn = boundary.and_then(|b| b.get("PermissionsBoundaryArn").or(Some(b))).and_then(Value::as_str);
         if let Some(arn) = arn {
+            principal.boundary_arn = Some(arn.to_owned());
             let held = documents.get(arn, || below("/PermissionsBoundary".to_owned()));
             principal.boundary = held.map_or_else(|| Boundary::Missing(arn.to_owned()), Boundary::Policy);
         }
@@ -242,6 +246,11 @@ impl Estate {
     /// Resources that carry a policy of their own.
     pub(crate) fn policied(&self) -> impl Iterator<Item = &AssetId> {
         self.resource_policies.keys()
+    }
+
+    /// Managed policies that make an administrator of whoever they are attached to, at most sixteen.
+    pub(crate) fn strong_policies(&self) -> impl Iterator<Item = &str> {
+        self.strong.iter().map(String::as_str)
     }
 
     /// The account a resource lives in: from its ARN, from what contains it, or the only account there is.
@@ -554,6 +563,18 @@ impl ManagedPolicies {
     fn new(inventory: &Inventory) -> Self {
         let policies = inventory.assets().filter(|asset| asset.kind == AssetKind::Policy);
         Self(policies.filter_map(|asset| Some((asset.id.clone(), default_version(asset)?))).collect())
+    }
+
+    /// Those that cover everything, or everything of IAM, which soon is the same; the ones that every account has first.
+    fn strong(&self) -> Vec<String> {
+        const LIMIT: usize = 16;
+        let known = ["AdministratorAccess", "IAMFullAccess"].map(|name| format!("arn:aws:iam::aws:policy/{name}"));
+        let own = self.0.iter().filter(|(arn, held)| {
+            !known.iter().any(|known| *known == arn.as_str()) && super::admin::covers_identity(&held.policy)
+        });
+        let mut own: Vec<String> = own.map(|(arn, _)| arn.to_string()).collect();
+        own.sort_unstable();
+        known.into_iter().chain(own).take(LIMIT).collect()
     }
 
     fn get(&self, arn: &str, attached_at: impl FnOnce() -> Evidence) -> Option<Held> {

@@ -18,6 +18,7 @@ mod pattern;
 mod policy;
 mod principal;
 mod scope;
+mod shown;
 
 #[cfg(test)]
 mod tests;
@@ -29,3 +30,4 @@ pub(crate) use admin::Change;
 pub(crate) use estate::{ScopeId, Scopes, Trustee, has_broader_version};
 pub(crate) use pattern::{Pattern, account_of, service_of};
 pub(crate) use policy::misread;
+pub(crate) use shown::Shown;

@@ -6,6 +6,7 @@ use super::condition::{Condition, Request, Truth};
 use super::pattern::{Pattern, account_of, service_of};
 use super::policy::{Choice, Statement};
 use super::principal::{Boundary, Held, Principal};
+use super::shown::Shown;
 use crate::identity::Decision;
 
 /// Allows and denies of one action.
@@ -68,9 +69,14 @@ impl Scope {
 
     /// Decides for one resource.
     pub(crate) fn on(&self, resource: &str, account: Option<&str>) -> Decision {
+        self.on_shown(resource, account, None)
+    }
+
+    /// Decides for one resource of which more is known than its ARN.
+    pub(crate) fn on_shown(&self, resource: &str, account: Option<&str>, shown: Option<Shown<'_>>) -> Decision {
         let mut open = self.open.clone();
         for clauses in std::iter::once(&self.own).chain(&self.boundary) {
-            match clauses.on(resource, account) {
+            match clauses.on(resource, account, shown) {
                 Decision::Denied => return Decision::Denied,
                 Decision::Conditional(conditions) => open.extend(conditions),
                 Decision::Allowed => {}
@@ -90,6 +96,26 @@ impl Scope {
         let of_service = |arn: &str| service_of(arn).is_none_or(|s| s == service || s.contains('x'));
         let generic = format!("arn:aws:{service}:us-east-1:{account}:x");
         self.some(Some(account), generic, |example| here(example) && of_service(example))
+    }
+
+    /// Resources of this service, in this account, that the caller could name: one by each allowed pattern.
+    pub(crate) fn names<'s>(&'s self, service: &'s str, account: &'s str) -> impl Iterator<Item = String> + use<'s> {
+        let patterns = self.own.allow.iter().filter(|c| !c.resources.not).flat_map(|c| &c.resources.patterns);
+        let named = patterns.filter(|pattern| !pattern.is_any()).filter_map(move |pattern| {
+            // any region and account is this one
+            let mut parts: Vec<&str> = pattern.text().splitn(6, ':').collect();
+            match parts.as_mut_slice() {
+                [_, _, own, region, home, _] => {
+                    *own = if *own == "*" { service } else { own };
+                    *region = if *region == "*" { "us-east-1" } else { region };
+                    *home = if *home == "*" { account } else { home };
+                }
+                _ => return None,
+            }
+            let name = parts.join(":").replace(['*', '?'], "x");
+            (service_of(&name) == Some(service) && account_of(&name).is_none_or(|a| a == account)).then_some(name)
+        });
+        std::iter::once(format!("arn:aws:{service}:us-east-1:{account}:x")).chain(named)
     }
 
     /// The best decision over the generic resource and one example of each allowed pattern.
@@ -125,8 +151,8 @@ impl Clauses {
         clauses
     }
 
-    fn on(&self, resource: &str, account: Option<&str>) -> Decision {
-        let request = Request { resource: Some(resource), account, ..Request::default() };
+    fn on(&self, resource: &str, account: Option<&str>, shown: Option<Shown<'_>>) -> Decision {
+        let request = Request { resource: Some(resource), account, shown, ..Request::default() };
         let mut open = Vec::new();
         for clause in self.deny.iter().filter(|clause| clause.resources.matches(resource)) {
             match clause.opened(&request, false) {

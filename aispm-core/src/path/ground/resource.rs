@@ -1,22 +1,15 @@
 //! What policies on resources give, to principals and to anyone.
 
-use std::collections::HashMap;
-
+use super::permit::Cache;
 use super::{ANY, Fact, Ground, index};
-use crate::identity::aws::{Principal, ScopeId, Trustee};
+use crate::identity::aws::{Principal, Trustee};
 use crate::path::rules::{Builtin, On, Power};
 use crate::path::solver::FactId;
 use crate::path::world::Ix;
 
-impl Ground<'_, '_> {
+impl<'w> Ground<'w, '_> {
     /// What the policies on resources themselves give this principal.
-    pub(super) fn use_resource_policies(
-        &mut self,
-        id: FactId,
-        ix: Ix,
-        principal: &Principal,
-        cache: &mut HashMap<(&'static str, Option<&'static str>), Option<ScopeId>>,
-    ) {
+    pub(super) fn use_resource_policies(&mut self, id: FactId, ix: Ix, principal: &Principal, cache: &mut Cache<'w>) {
         let world = self.world;
         let rules = self.rules;
         for rule in rules.iter().filter(|rule| rule.resource_policy) {

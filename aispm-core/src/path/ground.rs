@@ -11,6 +11,7 @@ mod trust;
 use std::collections::HashMap;
 
 use permit::{Capability, Grants};
+use resource::Guarded;
 
 use super::rules::{Builtin, Power, Rule};
 use super::solver::{FactId, InstanceId};
@@ -60,6 +61,7 @@ pub(super) struct Ground<'w, 'a> {
     rules: &'static [Rule],
     scopes: Scopes,
     grants: Grants,
+    guarded: Guarded,
     capabilities: Vec<Capability>,
     capability_ids: HashMap<Capability, u32>,
     /// Users reached and administrator groups joinable, by account: paired as either grows.
@@ -80,6 +82,7 @@ impl<'w, 'a> Ground<'w, 'a> {
             rules,
             scopes: Scopes::default(),
             grants: Grants::default(),
+            guarded: resource::guarded(world, rules),
             capabilities: Vec::new(),
             capability_ids: HashMap::new(),
             users: HashMap::new(),
@@ -206,6 +209,9 @@ impl<'w, 'a> Ground<'w, 'a> {
     /// Everything that starts from a power over an asset.
     fn follow(&mut self, id: FactId, power: Power, ix: Ix) {
         let world = self.world;
+        if let Some((asked, (_, rule))) = world.asked_as(ix).zip(self.builtin(Builtin::AskedAs)) {
+            self.show(rule, vec![id], Fact::Has(power, asked), vec![ix, asked], Vec::new());
+        }
         match power {
             Power::Controls => self.act_as(id, ix),
             Power::Grantable => {
@@ -298,19 +304,28 @@ impl<'w, 'a> Ground<'w, 'a> {
 
     /// All bindings of a rule's joins.
     fn join(&mut self, rule: &Rule, p: Ix, account: Option<&str>) -> Vec<Vec<Ix>> {
+        self.join_at(rule, p, account, None)
+    }
+
+    /// The same with one variable bound beforehand.
+    fn join_at(&mut self, rule: &Rule, p: Ix, account: Option<&str>, bound: Option<(&str, Ix)>) -> Vec<Vec<Ix>> {
         let world = self.world;
         let mut bindings = vec![vec![p]];
         for given in &rule.given {
+            let fixed = bound.filter(|(var, _)| *var == given.var).map(|(_, ix)| ix);
             let mut longer = Vec::new();
             for binding in bindings {
                 let bound = |var: &String| rule.slot(var).and_then(|slot| binding.get(slot)).copied();
                 let candidates = match (&given.to, given.by) {
+                    (None, _) if fixed.is_some() => fixed.into_iter().collect(),
                     (Some(to), Some(by)) => bound(to).map_or(Vec::new(), |ix| world.related(ix, by, given.back)),
                     _ => world.candidates(given),
                 };
                 let assumes = given.assumes.as_ref().and_then(bound);
                 let fits = candidates.into_iter().filter(|ix| {
-                    world.passes(*ix, &given.is)
+                    fixed.is_none_or(|fixed| fixed == *ix)
+                        && world.passes(*ix, &given.is)
+                        && given.without.is_none_or(|kind| world.related(*ix, kind, false).is_empty())
                         && (rule.may.is_empty() || world.is_on(*ix, rule.platform))
                         && account.is_none_or(|account| world.shares_account(*ix, account))
                         && assumes.is_none_or(|role| world.assumes(role, *ix).is_some_and(|c| c.is_empty()))

@@ -55,6 +55,8 @@ pub fn solve(inventory: &Inventory, query: &Query) -> Solution {
     solution.warnings.extend(world.estate.warnings().iter().cloned());
     let unknown = query.from.iter().chain(&asked).filter(|id| world.ix(id.as_str()).is_none());
     solution.warnings.extend(unknown.map(|id| format!("{id} is not in the estate")));
+    let taken = world.taken_for();
+    solution.warnings.extend(taken.map(|(asked, asset)| format!("{asked} is not in the estate; taken for {asset}")));
     let sources = sources(&world, query);
     let mut ground = Ground::new(&world, rules::builtin(), GROUND_BUDGET);
     ground.expand(&sources);

@@ -62,9 +62,6 @@ pub(super) struct Rule {
     pub(super) of: String,
     /// A sentence; `{var}` is replaced by the asset's name.
     pub(super) describe: String,
-    /// Also asked per principal of resources that carry a policy of their own.
-    #[serde(default)]
-    pub(super) resource_policy: bool,
     /// Handled by code because both sides of a trust decide together.
     #[serde(default)]
     pub(super) builtin: Option<Builtin>,
@@ -86,6 +83,8 @@ pub(super) enum Builtin {
     OwnerWrites,
     /// An administrator uses what is in his account.
     OwnerControls,
+    /// What was asked for is what there is.
+    AskedAs,
 }
 
 /// A join: binds `var`, or tests it if it is bound.
@@ -100,6 +99,8 @@ pub(super) struct Given {
     /// … as `to BY var`, or with `back` as `var BY to`.
     pub(super) by: Option<RelationKind>,
     pub(super) back: bool,
+    /// Nothing is known to be related to it so.
+    pub(super) without: Option<RelationKind>,
     /// Roles whose trust policy names one of these services.
     pub(super) trusts: Vec<String>,
     /// A role that another may assume, given as that variable.
@@ -157,6 +158,8 @@ pub(super) enum On<'a> {
     Objects(&'a str),
     /// A resource the caller names himself: the same one for all permissions of a rule that call it the same.
     New(&'a str),
+    /// The customer's key that the asset bound to this variable is encrypted with, if it is with one.
+    Key(&'a str),
     /// Something new in the container of the asset bound to this variable: a pod in a service account's namespace.
     Beside(&'a str),
     /// This ARN, in which `{account}` is the caller's.
@@ -168,6 +171,7 @@ impl May {
         match self.on.split_once(' ') {
             Some(("objects", var)) => On::Objects(var),
             Some(("beside", var)) => On::Beside(var),
+            Some(("key", var)) => On::Key(var),
             Some(("new", name)) => On::New(name),
             _ if self.on == "new" => On::New(""),
             _ if self.on.starts_with("arn:") => On::Arn(&self.on),
@@ -229,7 +233,7 @@ mod tests {
             for rule in load(name, *platform, text).unwrap() {
                 assert!(rule.slot(&rule.of).is_some(), "{}: {} is not bound", rule.id, rule.of);
                 for may in &rule.may {
-                    if let On::Var(var) | On::Objects(var) | On::Beside(var) = may.on() {
+                    if let On::Var(var) | On::Objects(var) | On::Beside(var) | On::Key(var) = may.on() {
                         assert!(rule.slot(var).is_some(), "{}: {var} is not bound", rule.id);
                     }
                     assert!(*platform != Platform::Aws || may.action.iter().all(|a| a.contains(':')), "{}", rule.id);

@@ -239,6 +239,10 @@ impl<'r> Reader<'r, '_, '_> {
                     resource.map_or(Vec::new(), |resource| ask(&resource))
                 }
                 On::Beside(_) => Vec::new(),
+                On::Key(var) => {
+                    let key = target(var).and_then(|ix| world.key_of(ix)).flatten();
+                    key.map_or(Vec::new(), |key| world.arns(key).flat_map(ask).collect())
+                }
                 On::Arn(arn) => ask(&arn.replace("{account}", &holder.account)),
                 On::Var(var) => target(var).map_or(Vec::new(), |ix| world.arns(ix).flat_map(ask).collect()),
                 On::Objects(var) => target(var).map_or(Vec::new(), |ix| {
@@ -261,7 +265,7 @@ impl<'r> Reader<'r, '_, '_> {
         let resource = match may.on() {
             On::Var(var) => bound(var).and_then(|ix| world.id(ix)).map(|id| id.as_str().to_owned()),
             On::Beside(var) => bound(var).and_then(|ix| world.container(ix)),
-            On::New(_) | On::Arn(_) | On::Objects(_) => None,
+            On::New(_) | On::Arn(_) | On::Objects(_) | On::Key(_) => None,
         };
         let Some(resource) = resource else { return Vec::new() };
         let authorities: Vec<_> =

@@ -28,6 +28,8 @@ pub(super) struct World<'a> {
     /// Roles by the accounts they delegate to: first those that decide alike for all principals of it.
     delegating: HashMap<String, Delegating>,
     policied: Vec<Ix>,
+    /// What was asked for by a name that the estate only has with a generated suffix, by what has it.
+    asked_as: HashMap<Ix, Ix>,
     authorities: Vec<Box<dyn Authority>>,
 }
 
@@ -69,6 +71,7 @@ impl<'a> World<'a> {
             open: Vec::new(),
             delegating: HashMap::new(),
             policied: Vec::new(),
+            asked_as: HashMap::new(),
             estate: Estate::default(),
             authorities: identity::authorities(inventory),
         };
@@ -95,8 +98,15 @@ impl<'a> World<'a> {
         world.add_principals();
         world.add_named(&AssetId::from(AssetId::INTERNET), AssetKind::NetworkEntry, "internet", None);
         for id in asked.iter().filter(|id| service_of(id.as_str()).is_some()) {
+            let meant = if world.index.contains_key(id) { None } else { world.with_suffix(id.as_str()) };
             let account = estate.home(id.as_str()).map(str::to_owned);
             world.add_named(id, kind_of_arn(id.as_str()), name_of_arn(id.as_str()), account);
+            if let (Some(meant), Some(asked)) = (meant, world.ix(id.as_str())) {
+                world.asked_as.insert(meant, asked);
+                if let Some(node) = world.nodes.get_mut(at(meant)) {
+                    node.interesting = true;
+                }
+            }
         }
         for id in asked {
             if let Some(node) = world.index.get(id).and_then(|ix| world.nodes.get_mut(at(*ix))) {
@@ -116,6 +126,33 @@ impl<'a> World<'a> {
         self.by_kind.entry(node.kind).or_default().push(ix);
         self.nodes.push(node);
         ix
+    }
+
+    /// The only asset whose id is this one and a suffix as tools generate them: `-1a2b3c`, `-20240131235959`.
+    fn with_suffix(&self, id: &str) -> Option<Ix> {
+        let kind = kind_of_arn(id);
+        let generated = |rest: &str| {
+            let suffix = rest.strip_prefix(['-', '_', '.']).unwrap_or_default();
+            suffix.len() >= 4
+                && suffix.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+                && suffix.bytes().any(|b| b.is_ascii_digit())
+        };
+        let same_kind = self.by_kind.get(&kind).into_iter().flatten();
+        let mut fits = same_kind.filter(|ix| {
+            let rest = self.node(**ix).and_then(|node| node.id.as_str().strip_prefix(id));
+            rest.is_some_and(generated)
+        });
+        fits.next().copied().filter(|_| fits.next().is_none())
+    }
+
+    /// The asset that was asked for when this one is what there is.
+    pub(super) fn asked_as(&self, ix: Ix) -> Option<Ix> {
+        self.asked_as.get(&ix).copied()
+    }
+
+    /// What was taken for what: the id asked for, and the asset.
+    pub(super) fn taken_for(&self) -> impl Iterator<Item = (&AssetId, &AssetId)> {
+        self.asked_as.iter().filter_map(|(ix, asked)| self.id(*asked).zip(self.id(*ix)))
     }
 
     fn add_named(&mut self, id: &AssetId, kind: AssetKind, name: &str, account: Option<String>) {
@@ -333,6 +370,32 @@ impl<'a> World<'a> {
         &self.policied
     }
 
+    pub(super) fn is_policied(&self, ix: Ix) -> bool {
+        self.policied.binary_search(&ix).is_ok()
+    }
+
+    /// Whether a resource's own policy denies anything, so that not all with the same rights are treated alike.
+    pub(super) fn restricts(&self, ix: Ix) -> bool {
+        self.is_policied(ix) && self.id(ix).is_some_and(|id| self.estate.restricts(id.as_str()))
+    }
+
+    /// The customer's key that an asset is encrypted with: `None` if with none, `Some(None)` if with one not shown.
+    pub(super) fn key_of(&self, ix: Ix) -> Option<Option<Ix>> {
+        let asset = self.node(ix)?.asset?;
+        let is_key = |ix: &Ix| {
+            let key = self.node(*ix);
+            key.is_some_and(|key| key.id.as_str().contains(":kms:") || key.asset.and_then(resource_type) == Some(KEY))
+        };
+        let key = self.related(ix, RelationKind::Uses, false).into_iter().find(is_key);
+        (key.is_some() || asset.encryption.customer_key == Some(true)).then_some(key)
+    }
+
+    /// Whether a key's own policy is known to leave it to identity policies who uses it.
+    pub(super) fn delegates(&self, key: Ix) -> bool {
+        let account = self.node(key).and_then(|node| node.account.as_deref());
+        self.id(key).zip(account).is_some_and(|(id, account)| self.estate.delegates(id.as_str(), account))
+    }
+
     /// Whether a setting beside a resource's policy keeps the public out.
     pub(super) fn blocks_public(&self, ix: Ix) -> bool {
         let asset = self.node(ix).and_then(|node| node.asset);
@@ -392,6 +455,9 @@ fn speaks(asset: &Asset, words: &[String]) -> bool {
     let text = described.join(" ").to_ascii_lowercase();
     words.iter().any(|word| text.contains(word.as_str()))
 }
+
+/// What rules call an encryption key.
+const KEY: &str = "aws_kms_key";
 
 fn account_of_root(prefix: &str) -> Option<&str> {
     prefix.rsplit(':').next().filter(|account| !account.is_empty())

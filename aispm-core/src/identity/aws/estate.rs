@@ -248,6 +248,32 @@ impl Estate {
         self.resource_policies.keys()
     }
 
+    /// Whether a resource's own policy denies anything.
+    pub(crate) fn restricts(&self, resource: &str) -> bool {
+        self.policy_on(resource).is_some_and(|held| held.policy.statements.iter().any(|s| !s.allow))
+    }
+
+    /// Whether a resource's own policy allows something to this principal beyond what his own policies do: to himself,
+    /// or from another account to his account.
+    pub(crate) fn names(&self, principal: &Principal, resource: &str, elsewhere: bool) -> bool {
+        let names = |p| match names(p, Trustee::Principal(principal)) {
+            Names::Itself => true,
+            Names::Account => elsewhere,
+            Names::No => false,
+        };
+        let mut allows = self.policy_on(resource).into_iter().flat_map(|held| &held.policy.statements);
+        allows.any(|s| s.allow && s.principals.as_ref().is_some_and(names))
+    }
+
+    /// Whether a resource's own policy leaves it to the policies of this account who uses it.
+    pub(crate) fn delegates(&self, resource: &str, account: &str) -> bool {
+        let root = format!("arn:aws:iam::{account}:root");
+        let plain = |s: &super::policy::Statement| {
+            s.allow && s.conditions.is_empty() && s.principals.as_ref().is_some_and(|p| !p.not && p.aws.contains(&root))
+        };
+        self.policy_on(resource).is_some_and(|held| held.policy.statements.iter().any(plain))
+    }
+
     /// Managed policies that make an administrator of whoever they are attached to, at most sixteen.
     pub(crate) fn strong_policies(&self) -> impl Iterator<Item = &str> {
         self.strong.iter().map(String::as_str)

@@ -96,27 +96,37 @@ impl<'w> Ground<'w, '_> {
     ) -> Option<u32> {
         let mut scopes = Vec::with_capacity(rule.may.len());
         for may in rule.may.iter().filter(|may| may.by.is_none()) {
-            let mut held = Vec::new();
-            for (i, action) in may.action.iter().enumerate() {
-                let estate = &self.world.estate;
-                let given = may.passed_to.as_deref();
-                let passed: Vec<_> =
-                    if may.attaches { estate.strong_policies().map(Some).collect() } else { vec![given] };
-                for passed_to in passed {
-                    let table = &mut self.scopes;
-                    let key = (action.as_str(), passed_to);
-                    let scope = cache.entry(key).or_insert_with(|| table.of(estate, principal, action, passed_to));
-                    let permission = scope.map(|scope| (i, Permission::Aws(scope)));
-                    held.extend(permission.filter(|permission| !held.contains(permission)));
-                }
-            }
-            if held.is_empty() {
+            let held = self.held(may, principal, cache);
+            if held.is_empty() && !matches!(may.on(), On::Key(_)) {
                 return None;
             }
             scopes.push(held);
         }
         let capability = Capability { rule: n, account: principal.account.clone(), scopes };
         Some(self.intern(capability))
+    }
+
+    /// A principal's scopes for the alternatives of a permission, with their places.
+    pub(super) fn held(
+        &mut self,
+        may: &'static May,
+        principal: &Principal,
+        cache: &mut Cache<'w>,
+    ) -> Vec<(usize, Permission)> {
+        let mut held = Vec::new();
+        for (i, action) in may.action.iter().enumerate() {
+            let estate = &self.world.estate;
+            let given = may.passed_to.as_deref();
+            let passed: Vec<_> = if may.attaches { estate.strong_policies().map(Some).collect() } else { vec![given] };
+            for passed_to in passed {
+                let table = &mut self.scopes;
+                let key = (action.as_str(), passed_to);
+                let scope = cache.entry(key).or_insert_with(|| table.of(estate, principal, action, passed_to));
+                let permission = scope.map(|scope| (i, Permission::Aws(scope)));
+                held.extend(permission.filter(|permission| !held.contains(permission)));
+            }
+        }
+        held
     }
 
     pub(super) fn intern(&mut self, capability: Capability) -> u32 {
@@ -158,13 +168,16 @@ impl<'w> Ground<'w, '_> {
             let scopes = own.next()?;
             match may.on() {
                 On::New(name) if !name.is_empty() => named.entry(name).or_default().push((may, scopes)),
-                _ => {
-                    let decided = scopes.iter().filter_map(|(i, scope)| {
-                        let action = may.action.get(*i)?;
-                        self.scope_permits(rule, may, action, *scope, &capability.account, binding)
-                    });
-                    open.extend(decided.min_by_key(Vec::len)?);
+                // its policy is asked for each principal
+                On::Var(var) | On::Objects(var)
+                    if rule
+                        .slot(var)
+                        .and_then(|slot| binding.get(slot))
+                        .is_some_and(|ix| self.world.restricts(*ix)) =>
+                {
+                    return None;
                 }
+                _ => open.extend(self.permits_one(rule, may, scopes, &capability.account, binding)?),
             }
         }
         for together in named.values() {
@@ -173,8 +186,52 @@ impl<'w> Ground<'w, '_> {
         Some(open)
     }
 
+    /// The best of the alternatives of one permission.
+    pub(super) fn permits_one(
+        &self,
+        rule: &Rule,
+        may: &May,
+        scopes: &[(usize, Permission)],
+        account: &str,
+        binding: &[Ix],
+    ) -> Option<Vec<String>> {
+        if let On::Key(var) = may.on() {
+            let target = binding.get(rule.slot(var)?)?;
+            return self.permits_key(*target, scopes, account);
+        }
+        let decided = scopes.iter().filter_map(|(i, scope)| {
+            let action = may.action.get(*i)?;
+            self.scope_permits(rule, may, action, *scope, account, binding)
+        });
+        decided.min_by_key(Vec::len)
+    }
+
+    /// Whether a principal with these scopes may use the customer's key that an asset is encrypted with, if it is.
+    fn permits_key(&self, target: Ix, scopes: &[(usize, Permission)], account: &str) -> Option<Vec<String>> {
+        let world = self.world;
+        let Some(key) = world.key_of(target) else { return Some(Vec::new()) };
+        let decided = scopes.iter().filter_map(|(_, permission)| {
+            let Permission::Aws(scope) = permission else { return None };
+            let scope = self.scopes.get(*scope)?;
+            let Some(key) = key else {
+                let name = world.node(target).map(|node| node.name.as_str()).unwrap_or_default();
+                let mut open = scope.anywhere("kms", account).0.conditions()?;
+                open.push(format!("the key that {name} is encrypted with may be used"));
+                return Some(open);
+            };
+            let home = world.node(key)?.account.as_deref();
+            let mut open = world.best(key, |arn| scope.on_shown(arn, home, world.shown(key)))?;
+            if !world.delegates(key) {
+                let name = &world.node(key)?.name;
+                open.push(format!("the policy of the key {name} lets identity policies decide"));
+            }
+            Some(open)
+        });
+        decided.min_by_key(Vec::len)
+    }
+
     /// What a role bound by the rule may do by its own policies.
-    fn permits_another(&mut self, rule: &Rule, may: &May, by: &str, binding: &[Ix]) -> Option<Vec<String>> {
+    pub(super) fn permits_another(&mut self, rule: &Rule, may: &May, by: &str, binding: &[Ix]) -> Option<Vec<String>> {
         let world = self.world;
         let holder = world.principal(*binding.get(rule.slot(by)?)?)?;
         let decided = may.action.iter().filter_map(|action| {
@@ -185,7 +242,11 @@ impl<'w> Ground<'w, '_> {
     }
 
     /// Whether one new resource can be named that all of these permissions cover.
-    fn permits_new(&self, together: &[(&May, &[(usize, Permission)])], account: &str) -> Option<Vec<String>> {
+    pub(super) fn permits_new(
+        &self,
+        together: &[(&May, &[(usize, Permission)])],
+        account: &str,
+    ) -> Option<Vec<String>> {
         let scopes = || {
             together.iter().map(|(may, scopes)| {
                 scopes.iter().filter_map(|(i, permission)| match permission {
@@ -226,12 +287,12 @@ impl<'w> Ground<'w, '_> {
                 return match may.on() {
                     On::Var(var) => grant.on(world.id(bound(var)?)?.as_str()).conditions(),
                     On::Beside(var) => grant.on(&world.container(bound(var)?)?).conditions(),
-                    On::New(_) | On::Arn(_) | On::Objects(_) => None,
+                    On::New(_) | On::Arn(_) | On::Objects(_) | On::Key(_) => None,
                 };
             }
         };
         match may.on() {
-            On::Beside(_) => None,
+            On::Beside(_) | On::Key(_) => None,
             On::New(_) => scope.anywhere(service(action), account).0.conditions(),
             On::Arn(arn) => {
                 let arn = arn.replace("{account}", account);

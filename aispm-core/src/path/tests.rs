@@ -1,5 +1,7 @@
 //! Whole paths through small estates.
 
+mod aws;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

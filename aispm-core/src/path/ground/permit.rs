@@ -14,7 +14,7 @@ use crate::path::world::Ix;
 pub(super) struct Capability {
     pub(super) rule: usize,
     pub(super) account: String,
-    pub(super) scopes: Vec<Vec<(usize, Permission)>>,
+    pub(super) scopes: Vec<Held>,
 }
 
 /// One action of a principal.
@@ -23,6 +23,11 @@ pub(super) enum Permission {
     Aws(ScopeId),
     Elsewhere(usize),
 }
+
+/// A principal's scopes for the alternatives of a permission, with their places.
+pub(super) type Held = Vec<(usize, Permission)>;
+/// The same with the permission.
+pub(super) type Asked<'a> = (&'a May, &'a [(usize, Permission)]);
 
 /// Scopes of one principal by action and what the call hands over.
 pub(super) type Cache<'w> = HashMap<(&'w str, Option<&'w str>), Option<ScopeId>>;
@@ -107,12 +112,7 @@ impl<'w> Ground<'w, '_> {
     }
 
     /// A principal's scopes for the alternatives of a permission, with their places.
-    pub(super) fn held(
-        &mut self,
-        may: &'static May,
-        principal: &Principal,
-        cache: &mut Cache<'w>,
-    ) -> Vec<(usize, Permission)> {
+    pub(super) fn held(&mut self, may: &'static May, principal: &Principal, cache: &mut Cache<'w>) -> Held {
         let mut held = Vec::new();
         for (i, action) in may.action.iter().enumerate() {
             let estate = &self.world.estate;
@@ -159,7 +159,7 @@ impl<'w> Ground<'w, '_> {
     pub(super) fn permitted(&mut self, rule: &Rule, capability: &Capability, binding: &[Ix]) -> Option<Vec<String>> {
         let mut open = Vec::new();
         let mut own = capability.scopes.iter();
-        let mut named: BTreeMap<&str, Vec<(&May, &[(usize, Permission)])>> = BTreeMap::new();
+        let mut named: BTreeMap<&str, Vec<Asked<'_>>> = BTreeMap::new();
         for may in &rule.may {
             if let Some(by) = &may.by {
                 open.extend(self.permits_another(rule, may, by, binding)?);
@@ -242,11 +242,7 @@ impl<'w> Ground<'w, '_> {
     }
 
     /// Whether one new resource can be named that all of these permissions cover.
-    pub(super) fn permits_new(
-        &self,
-        together: &[(&May, &[(usize, Permission)])],
-        account: &str,
-    ) -> Option<Vec<String>> {
+    pub(super) fn permits_new(&self, together: &[Asked<'_>], account: &str) -> Option<Vec<String>> {
         let scopes = || {
             together.iter().map(|(may, scopes)| {
                 scopes.iter().filter_map(|(i, permission)| match permission {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::permit::{Cache, Permission};
+use super::permit::{Cache, Held, Permission};
 use super::{ANY, Fact, Ground, index, permission_rules};
 use crate::identity::Platform;
 use crate::identity::aws::{Principal, Trustee};
@@ -73,7 +73,7 @@ impl<'w> Ground<'w, '_> {
     ) -> Option<Vec<String>> {
         let world = self.world;
         let mut open = Vec::new();
-        let mut named: BTreeMap<&str, Vec<(&May, Vec<(usize, Permission)>)>> = BTreeMap::new();
+        let mut named: BTreeMap<&str, Vec<(&May, Held)>> = BTreeMap::new();
         for may in &rule.may {
             if let Some(by) = &may.by {
                 open.extend(self.permits_another(rule, may, by, binding)?);

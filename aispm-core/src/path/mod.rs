@@ -139,7 +139,11 @@ fn targets(ground: &Ground<'_, '_>, query: &Query) -> Vec<(FactId, Goal)> {
             Power::Admin if (asks(&Target::Admin) || asked(*ix)) && !group() => Some(Goal::Admin),
             Power::Reads if sensitive() => Some(Goal::Leak),
             Power::Poisons if asks(&Target::Sensitive) => Some(Goal::Poisoning),
-            Power::Controls | Power::Reads | Power::Writes | Power::Poisons if asked(*ix) => Some(Goal::Access),
+            // the consequence says at whose cost
+            Power::Drains if asks(&Target::Sensitive) => Some(Goal::Access),
+            Power::Controls | Power::Reads | Power::Writes | Power::Poisons | Power::Drains if asked(*ix) => {
+                Some(Goal::Access)
+            }
             _ => None,
         }
     };

@@ -34,6 +34,8 @@ pub(super) enum Power {
     Poisons,
     /// Is administrator as it.
     Admin,
+    /// Uses up what it costs: paid requests, graphics processors.
+    Drains,
 }
 
 /// One rule, with its variables numbered.
@@ -54,6 +56,9 @@ pub(super) struct Rule {
     pub(super) given: Vec<Given>,
     #[serde(default)]
     pub(super) may: Vec<May>,
+    /// Powers over what is bound that the attacker needs besides.
+    #[serde(default)]
+    pub(super) with: Vec<Needed>,
     /// Conditions that the input cannot show.
     #[serde(default, rename = "if")]
     pub(super) conditions: Vec<String>,
@@ -62,6 +67,10 @@ pub(super) struct Rule {
     pub(super) of: String,
     /// A sentence; `{var}` is replaced by the asset's name.
     pub(super) describe: String,
+    /// How the owner ends it, where that is not plain from what the rule needs.
+    #[serde(default)]
+    #[allow(dead_code, reason = "read by those who write fixes")]
+    pub(super) fix: Option<String>,
     /// Handled by code because both sides of a trust decide together.
     #[serde(default)]
     pub(super) builtin: Option<Builtin>,
@@ -119,6 +128,8 @@ pub(super) struct Test {
     pub(super) authentication: Vec<Authentication>,
     /// Nothing is known of its authentication.
     pub(super) authentication_unknown: bool,
+    /// The internet itself.
+    pub(super) internet: bool,
     pub(super) sensitive: bool,
     /// Words in its name, kind of tool or capabilities.
     pub(super) word: Vec<String>,
@@ -128,8 +139,19 @@ pub(super) struct Test {
     pub(super) public_access: Vec<String>,
     /// The source tells one of these of it.
     pub(super) has: Vec<String>,
+    /// The source tells none of these of it.
+    pub(super) lacks: Vec<String>,
     /// A managed policy with a broader version than the default.
     pub(super) broader_version: bool,
+}
+
+/// A power that a rule needs besides the one it starts from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Needed {
+    pub(super) power: Power,
+    /// The variable it is over.
+    pub(super) of: String,
 }
 
 /// A permission that `p`, or the role bound to `by`, must have.
@@ -248,6 +270,9 @@ mod tests {
                         "{}: permission rules share",
                         rule.id
                     );
+                }
+                for needed in &rule.with {
+                    assert!(rule.slot(&needed.of).is_some(), "{}: {} is not bound", rule.id, needed.of);
                 }
                 for part in rule.describe.split('{').skip(1) {
                     let var = part.split('}').next().unwrap();

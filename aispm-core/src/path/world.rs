@@ -347,6 +347,8 @@ impl<'a> World<'a> {
             && (!test.sensitive || asset.is_some_and(Asset::is_sensitive))
             && (!test.instance_profile || self.principal(ix).is_some_and(|p| p.instance_profile))
             && (!test.broader_version || asset.is_some_and(crate::identity::aws::has_broader_version))
+            && (!test.internet || node.id.as_str() == AssetId::INTERNET)
+            && !asset.is_some_and(|a| test.lacks.iter().any(|key| a.properties.contains_key(key.as_str())))
             && (test.has.is_empty()
                 || asset.is_some_and(|a| test.has.iter().any(|key| a.properties.contains_key(key.as_str()))))
             && (test.word.is_empty() || asset.is_some_and(|a| speaks(a, &test.word)))

@@ -131,7 +131,7 @@ pub(super) struct Test {
     /// The internet itself.
     pub(super) internet: bool,
     pub(super) sensitive: bool,
-    /// Words in its name, kind of tool or capabilities.
+    /// Whole words in its name, kind of tool or capabilities.
     pub(super) word: Vec<String>,
     /// In an instance profile.
     pub(super) instance_profile: bool,

@@ -1,5 +1,6 @@
 //! Whole paths through small estates.
 
+mod ai;
 mod aws;
 
 use proptest::prelude::*;

@@ -30,6 +30,8 @@ pub(super) struct World<'a> {
     policied: Vec<Ix>,
     /// What was asked for by a name that the estate only has with a generated suffix, by what has it.
     asked_as: HashMap<Ix, Ix>,
+    /// Images by the repository that holds them, where a tag names them: whoever pushes decides what they are.
+    pushed: HashMap<Ix, Vec<Ix>>,
     authorities: Vec<Box<dyn Authority>>,
 }
 
@@ -72,6 +74,7 @@ impl<'a> World<'a> {
             delegating: HashMap::new(),
             policied: Vec::new(),
             asked_as: HashMap::new(),
+            pushed: HashMap::new(),
             estate: Estate::default(),
             authorities: identity::authorities(inventory),
         };
@@ -114,6 +117,7 @@ impl<'a> World<'a> {
             }
         }
         world.index_trust(&estate);
+        world.index_images();
         world.policied = estate.policied().filter_map(|id| world.ix(id.as_str())).collect();
         world.policied.sort_unstable();
         world.estate = estate;
@@ -245,6 +249,17 @@ impl<'a> World<'a> {
         }
     }
 
+    fn index_images(&mut self) {
+        for image in self.by_kind.get(&AssetKind::ContainerImage).into_iter().flatten() {
+            let asset = self.node(*image).and_then(|node| node.asset);
+            let tagged = asset.filter(|asset| asset.provenance.pinned != Some(true));
+            let Some(repository) = tagged.and_then(|asset| repository_of(&asset.name)) else { continue };
+            if let Some(repository) = self.ix(&repository) {
+                self.pushed.entry(repository).or_default().push(*image);
+            }
+        }
+    }
+
     pub(super) fn node(&self, ix: Ix) -> Option<&Node<'a>> {
         self.nodes.get(at(ix))
     }
@@ -320,6 +335,9 @@ impl<'a> World<'a> {
         }
         let outgoing = |id: &AssetId| self.inventory.outgoing(id.as_str()).filter(|r| r.kind == kind).filter_map(end);
         let ends = outgoing(id);
+        if kind == RelationKind::Contains {
+            return ends.chain(self.pushed.get(&ix).into_iter().flatten().copied()).collect();
+        }
         if kind != RelationKind::RunsAs {
             return ends.collect();
         }
@@ -450,12 +468,45 @@ fn feeds(inventory: &Inventory, id: &AssetId) -> bool {
     made_from(id) || inventory.outgoing(id.as_str()).any(holds)
 }
 
-/// Whether an asset's name or capabilities hold one of these words.
+/// Whether an asset's name, type or capabilities hold one of these words as a whole.
 fn speaks(asset: &Asset, words: &[String]) -> bool {
     let capabilities = asset.properties.get("capabilities").map(ToString::to_string).unwrap_or_default();
     let described = [asset.name.as_str(), asset.text("terraform_type").unwrap_or_default(), &capabilities];
-    let text = described.join(" ").to_ascii_lowercase();
-    words.iter().any(|word| text.contains(word.as_str()))
+    let text = spaced(&described.join(" "));
+    words.iter().any(|word| text.contains(&spaced(word)))
+}
+
+/// Lower case, with a space around each word: `runShell_cmd` is ` run shell cmd `.
+fn spaced(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    out.push(' ');
+    let mut letters = text.chars().peekable();
+    let mut before = ' ';
+    while let Some(letter) = letters.next() {
+        let next_small = letters.peek().is_some_and(char::is_ascii_lowercase);
+        let starts =
+            letter.is_ascii_uppercase() && (before.is_ascii_lowercase() || (before.is_ascii_uppercase() && next_small));
+        if (starts || !letter.is_alphanumeric()) && !out.ends_with(' ') {
+            out.push(' ');
+        }
+        if letter.is_alphanumeric() {
+            out.push(letter.to_ascii_lowercase());
+        }
+        before = letter;
+    }
+    if !out.ends_with(' ') {
+        out.push(' ');
+    }
+    out
+}
+
+/// The ARN of the ECR repository in an image's name: `1.dkr.ecr.REGION.amazonaws.com/NAME:TAG`.
+fn repository_of(image: &str) -> Option<String> {
+    let (host, path) = image.split_once('/')?;
+    let (account, rest) = host.split_once(".dkr.ecr.")?;
+    let region = rest.split('.').next()?;
+    let name = path.split(['@', ':']).next()?;
+    Some(format!("arn:aws:ecr:{region}:{account}:repository/{name}"))
 }
 
 /// What rules call an encryption key.
@@ -508,4 +559,30 @@ fn resource_type(asset: &Asset) -> Option<&str> {
     });
     let named = || asset.text("aws_type").or_else(|| asset.text("cloudformation_type"));
     asset.text("terraform_type").or_else(|| TYPES.get(named()?).map(String::as_str))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_whole() {
+        let speaks = |name: &str, word: &str| speaks(&Asset::new("t", AssetKind::Tool, name), &[word.to_owned()]);
+        for (name, word) in
+            [("PythonREPLTool", "python_repl"), ("run-shell", "shell"), ("runCommand", "run_command"), ("web", "web")]
+        {
+            assert!(speaks(name, word), "{name} {word}");
+        }
+        assert!(!speaks("webhook", "web") && !speaks("executive_summary", "exec"));
+    }
+
+    #[test]
+    fn images_name_their_repository() {
+        let arn = "arn:aws:ecr:eu-west-1:111111111111:repository/ml/llm";
+        for tag in [":v1", "@sha256:aa", ""] {
+            let image = format!("111111111111.dkr.ecr.eu-west-1.amazonaws.com/ml/llm{tag}");
+            assert_eq!(repository_of(&image).as_deref(), Some(arn));
+        }
+        assert_eq!(repository_of("docker.io/vllm/vllm-openai"), None);
+    }
 }

@@ -33,6 +33,7 @@ pub(super) fn join(discovery: &mut Discovery) {
     gcp::join(&mut discovery.inventory);
     select(&discovery.inventory, &mut found);
     kubernetes::settle(&discovery.inventory, &mut found);
+    kubernetes::meet(&discovery.inventory, &mut found);
     routes(&mut discovery.inventory, &mut found);
     discovery.inventory.extend(found.inventory);
     kubernetes::guard(&mut discovery.inventory);

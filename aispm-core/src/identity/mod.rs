@@ -2,6 +2,8 @@
 
 pub mod aws;
 
+mod kubernetes;
+
 mod authority;
 mod decision;
 
@@ -12,6 +14,11 @@ pub(crate) use authority::{Authority, Grant, Platform};
 use crate::asset::Inventory;
 
 /// The platforms besides AWS that an inventory shows something of.
-pub(crate) fn authorities(_inventory: &Inventory) -> Vec<Box<dyn Authority>> {
-    Vec::new()
+pub(crate) fn authorities(inventory: &Inventory) -> Vec<Box<dyn Authority>> {
+    let mut found: Vec<Box<dyn Authority>> = Vec::new();
+    let rbac = kubernetes::Rbac::new(inventory);
+    if !rbac.is_empty() {
+        found.push(Box::new(rbac));
+    }
+    found
 }

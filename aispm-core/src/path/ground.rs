@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use permit::{Capability, Grants};
 use resource::Guarded;
 
-use super::rules::{Builtin, Power, Rule};
-use super::solver::{FactId, InstanceId};
+use super::graph::{FactId, InstanceId};
+use super::rules::{Builtin, Given, Power, Rule};
 use super::world::{Ix, World};
 use crate::asset::AssetId;
 use crate::identity::Platform;
@@ -330,27 +330,16 @@ impl<'w, 'a> Ground<'w, 'a> {
 
     /// The same with one variable bound beforehand.
     fn join_at(&mut self, rule: &Rule, p: Ix, account: Option<&str>, bound: Option<(&str, Ix)>) -> Vec<Vec<Ix>> {
-        let world = self.world;
         let mut bindings = vec![vec![p]];
         for given in &rule.given {
             let fixed = bound.filter(|(var, _)| *var == given.var).map(|(_, ix)| ix);
             let mut longer = Vec::new();
             for binding in bindings {
                 let bound = |var: &String| rule.slot(var).and_then(|slot| binding.get(slot)).copied();
-                let candidates = match (&given.to, given.by) {
-                    (None, _) if fixed.is_some() => fixed.into_iter().collect(),
-                    (Some(to), Some(by)) => bound(to).map_or(Vec::new(), |ix| world.related(ix, by, given.back)),
-                    _ => world.candidates(given),
-                };
-                let assumes = given.assumes.as_ref().and_then(bound);
-                let fits = candidates.into_iter().filter(|ix| {
-                    fixed.is_none_or(|fixed| fixed == *ix)
-                        && world.passes(*ix, &given.is)
-                        && given.without.is_none_or(|kind| world.related(*ix, kind, false).is_empty())
-                        && (rule.may.is_empty() || world.is_on(*ix, rule.platform))
-                        && account.is_none_or(|account| world.shares_account(*ix, account))
-                        && assumes.is_none_or(|role| world.assumes(role, *ix).is_some_and(|c| c.is_empty()))
-                });
+                let mut fits = self.fitting(rule, given, &bound, account, fixed);
+                if let Some(otherwise) = given.otherwise.as_deref().filter(|_| fits.is_empty()) {
+                    fits = self.fitting(rule, otherwise, &bound, account, fixed);
+                }
                 for ix in fits {
                     self.budget = self.budget.saturating_sub(1);
                     if self.budget == 0 {
@@ -369,6 +358,35 @@ impl<'w, 'a> Ground<'w, 'a> {
         bindings
     }
 
+    /// What fits a join, given what is bound so far.
+    fn fitting(
+        &self,
+        rule: &Rule,
+        given: &Given,
+        bound: &dyn Fn(&String) -> Option<Ix>,
+        account: Option<&str>,
+        fixed: Option<Ix>,
+    ) -> Vec<Ix> {
+        let world = self.world;
+        let mut candidates = match (&given.to, given.by) {
+            (None, _) if fixed.is_some() => fixed.into_iter().collect(),
+            (Some(to), Some(by)) => bound(to).map_or(Vec::new(), |ix| world.related(ix, by, given.back)),
+            _ => world.candidates(given, given.beside.as_ref().and_then(bound)),
+        };
+        let home = given.within.as_ref().and_then(bound).and_then(|ix| world.node(ix)?.account.as_deref());
+        let assumes = given.assumes.as_ref().and_then(bound);
+        candidates.retain(|ix| {
+            fixed.is_none_or(|fixed| fixed == *ix)
+                && world.passes(*ix, &given.is)
+                && given.without.is_none_or(|kind| world.related(*ix, kind, false).is_empty())
+                && (given.within.is_none() || world.is_at_home(*ix, home))
+                && (given.trusts.is_empty() || given.to.is_none() || world.trusts(*ix, &given.trusts))
+                && (rule.may.is_empty() || world.is_on(*ix, rule.platform))
+                && account.is_none_or(|account| world.shares_account(*ix, account))
+                && assumes.is_none_or(|role| world.assumes(role, *ix).is_some_and(|c| c.is_empty()))
+        });
+        candidates
+    }
     /// The rule that code applies.
     fn builtin(&self, which: Builtin) -> Option<(usize, &'static Rule)> {
         self.rules.iter().enumerate().find(|(_, rule)| rule.builtin == Some(which))
@@ -381,7 +399,9 @@ impl<'w, 'a> Ground<'w, 'a> {
         let writes = self.builtin(Builtin::OwnerWrites);
         let controls = self.builtin(Builtin::OwnerControls);
         for (ix, node) in world.all() {
-            if !node.interesting || !world.shares_account(ix, account) {
+            // of another platform only what is known to be in it
+            let there = node.account.is_some() || account.bytes().all(|b| b.is_ascii_digit());
+            if !node.interesting || !there || !world.shares_account(ix, account) {
                 continue;
             }
             let rules = if node.kind.is_data() { [reads, writes] } else { [controls, None] };

@@ -3,9 +3,11 @@
 //! A rule says: whoever has the fact `when` about `p` (by default, controls it), and for whom the `given` joins and the
 //! `may` permissions hold, gains the fact in `yields`. Variables are named assets; `p` is the one it starts from.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::asset::{AssetKind, Authentication, Document, RelationKind, Result};
 use crate::identity::Platform;
@@ -32,10 +34,12 @@ pub(super) enum Power {
     Writes,
     /// Changes what it was trained on or made of.
     Poisons,
+    /// Runs his own work on it.
+    Hijacks,
+    /// Reads files of it: of a machine's disk, which may hold keys.
+    Searches,
     /// Is administrator as it.
     Admin,
-    /// Uses up what it costs: paid requests, graphics processors.
-    Drains,
 }
 
 /// One rule, with its variables numbered.
@@ -114,6 +118,12 @@ pub(super) struct Given {
     pub(super) trusts: Vec<String>,
     /// A role that another may assume, given as that variable.
     pub(super) assumes: Option<String>,
+    /// In the same container as this variable, which is bound: the namespace, project, resource group.
+    pub(super) beside: Option<String>,
+    /// In the same account as this variable, which is bound: the cluster, project, subscription.
+    pub(super) within: Option<String>,
+    /// The join to try where this one finds nothing.
+    pub(super) otherwise: Option<Box<Given>>,
     #[serde(flatten)]
     pub(super) is: Test,
 }
@@ -139,10 +149,26 @@ pub(super) struct Test {
     pub(super) public_access: Vec<String>,
     /// The source tells one of these of it.
     pub(super) has: Vec<String>,
-    /// The source tells none of these of it.
-    pub(super) lacks: Vec<String>,
     /// A managed policy with a broader version than the default.
     pub(super) broader_version: bool,
+    /// Called one of these.
+    pub(super) name: Vec<String>,
+    /// Properties, or JSON pointers below them, that have one of these values, alone or in a list. Several maps ask
+    /// several things of one property.
+    pub(super) set: Vec<BTreeMap<String, Vec<Value>>>,
+    /// Properties that have none of these values, or are not there.
+    pub(super) unset: Vec<BTreeMap<String, Vec<Value>>>,
+}
+
+/// Properties that say what something is; none to be ended.
+const FIXED: &[&str] = &["kubernetes_kind", "secret_type", "kubernetes_service_account", "issuer", "gpu"];
+
+impl Test {
+    /// The settings that it asks for, each of which alone makes it fail if it is taken away.
+    pub(super) fn settings(&self) -> impl Iterator<Item = &str> {
+        let properties = self.set.iter().flatten().map(|(key, _)| key.as_str());
+        properties.filter(|key| !key.starts_with('/') && !FIXED.contains(key))
+    }
 }
 
 /// A power that a rule needs besides the one it starts from.
@@ -216,6 +242,14 @@ impl Rule {
         std::iter::once("p").chain(self.given.iter().map(|given| given.var.as_str()))
     }
 
+    /// Whether its permissions are asked for each principal, not once for all who hold the same.
+    pub(super) fn is_personal(&self) -> bool {
+        let about_p = |given: &Given| {
+            [&given.to, &given.beside, &given.within].into_iter().any(|var| var.as_deref() == Some("p"))
+        };
+        self.of == "p" || self.may.iter().any(|may| may.on == "p") || self.given.iter().any(about_p)
+    }
+
     /// The place of a variable in a binding.
     pub(super) fn slot(&self, var: &str) -> Option<usize> {
         self.variables().position(|name| name == var)
@@ -228,6 +262,7 @@ const FILES: &[(&str, Platform, &str)] = &[
     ("compute.yaml", Platform::Aws, include_str!("../../data/path/compute.yaml")),
     ("data.yaml", Platform::Aws, include_str!("../../data/path/data.yaml")),
     ("ai.yaml", Platform::Aws, include_str!("../../data/path/ai.yaml")),
+    ("kubernetes.yaml", Platform::Kubernetes, include_str!("../../data/path/kubernetes.yaml")),
 ];
 
 /// The built-in rules.
@@ -262,11 +297,11 @@ mod tests {
                 }
                 for (i, given) in rule.given.iter().enumerate() {
                     let before: Vec<_> = rule.variables().take(i + 1).collect();
-                    for var in given.to.iter().chain(&given.assumes) {
+                    for var in given.to.iter().chain(&given.assumes).chain(&given.beside).chain(&given.within) {
                         assert!(before.contains(&var.as_str()), "{}: {var} is used before it is bound", rule.id);
                     }
                     assert!(
-                        rule.may.is_empty() || given.to.as_deref() != Some("p"),
+                        *platform != Platform::Aws || rule.may.is_empty() || given.to.as_deref() != Some("p"),
                         "{}: permission rules share",
                         rule.id
                     );

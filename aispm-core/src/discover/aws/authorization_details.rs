@@ -3,6 +3,8 @@
 //! Each becomes an asset whose id is its ARN and whose `properties` are the export's own entry, so that inline policies,
 //! trust policies and boundaries keep their names and their JSON pointers below the asset's own.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::asset::{Asset, AssetKind, Document, Error, ErrorKind, Relation, RelationKind};
@@ -26,6 +28,7 @@ const SECTIONS: &[(&str, AssetKind)] = &[
 ];
 
 fn read(document: &Document, found: &mut Found) {
+    let mut accounts: BTreeSet<String> = BTreeSet::new();
     if document.value.get("IsTruncated") == Some(&Value::Bool(true)) {
         cut(found, "one page of a longer list (IsTruncated); export all pages into one file".to_owned());
     }
@@ -43,8 +46,8 @@ fn read(document: &Document, found: &mut Found) {
                 }
                 continue;
             };
-            if let Some(place) = misread_policy(entry) {
-                cut(found, format!("{pointer}{place} is no valid policy"));
+            if let Some((place, what)) = misread_policy(entry) {
+                cut(found, format!("{pointer}{place} is no valid policy: {what}"));
             }
             let evidence = document.evidence(&pointer);
             let list = |key: &str, field: &'static str| {
@@ -61,6 +64,7 @@ fn read(document: &Document, found: &mut Found) {
                     found.inventory.add(Asset::new(&id, AssetKind::Account, account).seen(evidence.clone()));
                 }
                 found.inventory.relate(Relation::new(&id, RelationKind::Contains, arn).seen(evidence.clone()));
+                accounts.insert(id);
             }
             for (i, policy) in list("AttachedManagedPolicies", "PolicyArn") {
                 let place = document.evidence(&format!("{pointer}/AttachedManagedPolicies/{i}"));
@@ -78,11 +82,13 @@ fn read(document: &Document, found: &mut Found) {
             }
         }
     }
+    super::organization::beside(document, &accounts, found);
 }
 
-/// The pointer, below an entry, of the first part of its policies that counts for nothing because it is no policy.
-fn misread_policy(entry: &Value) -> Option<String> {
-    let trust = entry.get("AssumeRolePolicyDocument").map(|policy| ("/AssumeRolePolicyDocument".to_owned(), policy));
+/// The pointer, below an entry, of the first part of its policies that AWS would refuse, and what is wrong with it.
+fn misread_policy(entry: &Value) -> Option<(String, String)> {
+    let key = "AssumeRolePolicyDocument";
+    let trust = entry.get(key).map(|policy| (format!("/{key}"), None, policy, true));
     let listed = [
         ("UserPolicyList", "PolicyDocument"),
         ("GroupPolicyList", "PolicyDocument"),
@@ -91,9 +97,16 @@ fn misread_policy(entry: &Value) -> Option<String> {
     ];
     let listed = listed.into_iter().flat_map(|(list, key)| {
         let items = entry.get(list).and_then(Value::as_array).into_iter().flatten().enumerate();
-        items.filter_map(move |(i, item)| Some((format!("/{list}/{i}/{key}"), item.get(key)?)))
+        items.filter_map(move |(i, item)| {
+            Some((format!("/{list}/{i}/{key}"), item.get("PolicyName"), item.get(key)?, false))
+        })
     });
-    trust.into_iter().chain(listed).find_map(|(place, policy)| Some(place + &misread(policy)?))
+    let name = |own: Option<&Value>| own.or_else(|| entry.get("PolicyName"))?.as_str().map(str::to_owned);
+    trust.into_iter().chain(listed).find_map(|(place, own, policy, trust)| {
+        let fault = misread(policy, trust).into_iter().next()?;
+        let name = name(own).map(|name| format!(" (policy {name})")).unwrap_or_default();
+        Some((place + &fault.pointer, fault.reason + &name))
+    })
 }
 
 /// Notes the first reason why this document is not the whole.

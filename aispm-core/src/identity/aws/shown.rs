@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::condition::Known;
 use super::principal::Principal;
+use super::request::Known;
 use crate::asset::Asset;
 
 /// The user, role or resource that a request is about.

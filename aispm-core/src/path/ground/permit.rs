@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{ANY, ASSUME, Fact, Ground, index, permission_rules, service};
 use crate::identity::aws::{Principal, ScopeId, Shown};
 use crate::identity::{Authority, Grant};
+use crate::path::graph::FactId;
 use crate::path::rules::{Builtin, May, On, Power, Rule};
-use crate::path::solver::FactId;
 use crate::path::world::Ix;
 
 /// Which scopes a rule's permissions have, per permission and action.
@@ -78,7 +78,7 @@ impl<'w> Ground<'w, '_> {
                 continue;
             }
             let capability = self.intern(Capability { rule: n, account: String::new(), scopes });
-            if rule.may.iter().any(|may| may.on == "p") {
+            if rule.is_personal() {
                 let Some(capability) = self.capabilities.get(index(capability)).cloned() else { continue };
                 for binding in self.join(rule, ix, None) {
                     if let Some(conditions) = self.permitted(rule, &capability, &binding) {
@@ -282,8 +282,10 @@ impl<'w> Ground<'w, '_> {
                 let grant = self.grants.list.get(grant)?;
                 return match may.on() {
                     On::Var(var) => grant.on(world.id(bound(var)?)?.as_str()).conditions(),
-                    On::Beside(var) => grant.on(&world.container(bound(var)?)?).conditions(),
-                    On::New(_) | On::Arn(_) | On::Objects(_) | On::Key(_) => None,
+                    On::Beside(var) => grant.on(world.container(bound(var)?)?).conditions(),
+                    // he holds it somewhere
+                    On::New(_) => Some(Vec::new()),
+                    On::Arn(_) | On::Objects(_) | On::Key(_) => None,
                 };
             }
         };

@@ -10,8 +10,8 @@ use super::permit::{Cache, Held, Permission};
 use super::{ANY, Fact, Ground, index, permission_rules};
 use crate::identity::Platform;
 use crate::identity::aws::{Principal, Trustee};
+use crate::path::graph::FactId;
 use crate::path::rules::{Builtin, May, On, Power, Rule};
-use crate::path::solver::FactId;
 use crate::path::world::{Ix, World};
 
 /// Rules that act on a resource with a policy, by resource: the rule and the variable that the resource is.

@@ -187,7 +187,7 @@ fn a_workload_with_graphics_processors_is_worth_taking() {
     let hijacks = |key: &str| {
         let assets = vec![endpoint.clone(), thing("ray", AssetKind::Workload).with(key, "nvidia")];
         let paths = ask(&inventory(assets, &relations), "internet", Target::Sensitive).paths;
-        paths.iter().any(|path| rules(path).contains(&"gpu-hijack"))
+        paths.iter().any(|path| rules(path).contains(&"gpu-taken-over"))
     };
     assert!(hijacks("gpu") && !hijacks("cpu"));
 }

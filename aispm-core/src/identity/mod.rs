@@ -4,6 +4,8 @@ pub mod aws;
 
 mod authority;
 mod decision;
+mod gcp;
+mod glob;
 
 pub use decision::Decision;
 
@@ -12,6 +14,8 @@ pub(crate) use authority::{Authority, Grant, Platform};
 use crate::asset::Inventory;
 
 /// The platforms besides AWS that an inventory shows something of.
-pub(crate) fn authorities(_inventory: &Inventory) -> Vec<Box<dyn Authority>> {
-    Vec::new()
+pub(crate) fn authorities(inventory: &Inventory) -> Vec<Box<dyn Authority>> {
+    let mut all: Vec<Box<dyn Authority>> = Vec::new();
+    all.extend(gcp::Gcp::new(inventory).map(|gcp| Box::new(gcp) as Box<dyn Authority>));
+    all
 }

@@ -283,7 +283,11 @@ impl<'w, 'a> Ground<'w, 'a> {
     fn act_as(&mut self, id: FactId, ix: Ix) {
         let world = self.world;
         if world.id(ix).is_some_and(|id| id.as_str() == AssetId::INTERNET) {
-            return self.act_as_anyone(id);
+            self.act_as_anyone(id);
+            for authority in world.authorities_of(ix) {
+                self.act_on(id, ix, authority);
+            }
+            return;
         }
         self.exchange_token(id, ix);
         for authority in world.authorities_of(ix) {
@@ -328,12 +332,17 @@ impl<'w, 'a> Ground<'w, 'a> {
     fn act_on(&mut self, id: FactId, ix: Ix, authority: &dyn Authority) {
         let Some(principal) = self.world.id(ix) else { return };
         if self.world.is_admin(ix) {
-            return self.imply(vec![id], Fact::Has(Power::Admin, ix));
+            self.imply(vec![id], Fact::Has(Power::Admin, ix));
+            // an owner of one project or subscription may hold other things elsewhere
+            if !matches!(authority.platform(), Platform::Gcp | Platform::Azure) {
+                return;
+            }
         }
         let mut cache = HashMap::new();
         for (n, rule) in permission_rules(self.rules, authority.platform()) {
-            let mut scopes = Vec::with_capacity(rule.may.len());
-            for may in &rule.may {
+            let own = rule.may.iter().filter(|may| may.by.is_none()).count();
+            let mut scopes = Vec::with_capacity(own);
+            for may in rule.may.iter().filter(|may| may.by.is_none()) {
                 let mut held = Vec::new();
                 for (i, action) in may.action.iter().enumerate() {
                     let table = &mut self.grants;
@@ -346,11 +355,11 @@ impl<'w, 'a> Ground<'w, 'a> {
                 }
                 scopes.push(held);
             }
-            if scopes.len() < rule.may.len() {
+            if scopes.len() < own {
                 continue;
             }
             let capability = self.intern(Capability { rule: n, account: String::new(), scopes });
-            if rule.may.iter().any(|may| may.on == "p") {
+            if rule.of == "p" || rule.may.iter().any(|may| may.on == "p") {
                 let Some(capability) = self.capabilities.get(index(capability)).cloned() else { continue };
                 for binding in self.join(rule, ix, None) {
                     if let Some(conditions) = self.permitted(rule, &capability, &binding) {
@@ -422,6 +431,11 @@ impl<'w, 'a> Ground<'w, 'a> {
         let mut open = Vec::new();
         let mut own = capability.scopes.iter();
         for may in &rule.may {
+            if let Some(by) = may.by.as_ref().filter(|_| rule.platform != Platform::Aws) {
+                let holder = *binding.get(rule.slot(by)?)?;
+                open.extend(self.permitted_elsewhere(rule, may, holder, binding)?);
+                continue;
+            }
             if let Some(by) = &may.by {
                 let holder = world.principal(*binding.get(rule.slot(by)?)?)?;
                 let action = may.action.first()?;
@@ -438,6 +452,21 @@ impl<'w, 'a> Ground<'w, 'a> {
             open.extend(best.min_by_key(Vec::len)?);
         }
         Some(open)
+    }
+
+    /// Whether another than the actor has a permission, on a platform besides AWS.
+    fn permitted_elsewhere(&mut self, rule: &Rule, may: &May, holder: Ix, binding: &[Ix]) -> Option<Vec<String>> {
+        let world = self.world;
+        let id = world.id(holder)?;
+        let mut best: Option<Vec<String>> = None;
+        for authority in world.authorities_of(holder).filter(|authority| authority.platform() == rule.platform) {
+            for action in &may.action {
+                let Some(grant) = self.grants.of(authority, id.as_str(), action) else { continue };
+                let found = self.scope_permits(rule, may, action, Permission::Elsewhere(grant), "", binding);
+                best = best.into_iter().chain(found).min_by_key(Vec::len);
+            }
+        }
+        best
     }
 
     fn scope_permits(

@@ -196,6 +196,7 @@ const FILES: &[(&str, Platform, &str)] = &[
     ("compute.yaml", Platform::Aws, include_str!("../../data/path/compute.yaml")),
     ("data.yaml", Platform::Aws, include_str!("../../data/path/data.yaml")),
     ("ai.yaml", Platform::Aws, include_str!("../../data/path/ai.yaml")),
+    ("gcp.yaml", Platform::Gcp, include_str!("../../data/path/gcp.yaml")),
 ];
 
 /// The built-in rules.

@@ -187,7 +187,10 @@ impl<'r> Reader<'r, '_, '_> {
             match (rule.platform, holder, binding.first()) {
                 (Platform::Aws, Some(holder), _) => found.extend(self.permission(rule, may, holder, binding)),
                 (Platform::Aws, None, _) | (_, _, None) => {}
-                (_, _, Some(actor)) => found.extend(self.grants(may, rule, *actor, binding)),
+                (_, _, Some(actor)) => {
+                    let actor = may.by.as_deref().and_then(bound).unwrap_or(*actor);
+                    found.extend(self.grants(may, rule, actor, binding));
+                }
             }
         }
         match (rule.builtin, bound("role").and_then(|ix| world.principal(ix)), actor) {

@@ -423,13 +423,22 @@ fn name_of_arn(arn: &str) -> &str {
     arn.rsplit([':', '/']).next().unwrap_or(arn)
 }
 
-/// The type of a resource as the rules name it, whether Terraform or AWS described it.
+/// The type of a resource as the rules name it, whether Terraform or its cloud described it.
 fn resource_type(asset: &Asset) -> Option<&str> {
     static TYPES: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
         // checked by a test; an empty table would only lose the resources that AWS described
         let text = include_str!("../../data/path/resource_types.yaml");
         Document::config("resource_types.yaml", text).unwrap_or_default()
     });
-    let named = || asset.text("aws_type").or_else(|| asset.text("cloudformation_type"));
-    asset.text("terraform_type").or_else(|| TYPES.get(named()?).map(String::as_str))
+    let named = ["aws_type", "cloudformation_type", "gcp_type", "resource_type"];
+    let known = || named.iter().find_map(|key| TYPES.get(asset.text(key)?)).map(String::as_str);
+    asset.text("terraform_type").or_else(known).or_else(|| is_group(asset.id.as_str()).then_some(GROUP))
+}
+
+const GROUP: &str = "azurerm_resource_group";
+
+/// Whether an id is that of a resource group, which has no type.
+fn is_group(id: &str) -> bool {
+    let rest = id.strip_prefix("/subscriptions/").and_then(|rest| rest.split_once("/resourcegroups/"));
+    rest.is_some_and(|(_, group)| !group.is_empty() && !group.contains('/'))
 }

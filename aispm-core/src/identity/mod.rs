@@ -3,6 +3,7 @@
 pub mod aws;
 
 mod authority;
+mod azure;
 mod decision;
 mod gcp;
 mod glob;
@@ -17,5 +18,6 @@ use crate::asset::Inventory;
 pub(crate) fn authorities(inventory: &Inventory) -> Vec<Box<dyn Authority>> {
     let mut all: Vec<Box<dyn Authority>> = Vec::new();
     all.extend(gcp::Gcp::new(inventory).map(|gcp| Box::new(gcp) as Box<dyn Authority>));
+    all.extend(azure::Azure::new(inventory).map(|azure| Box::new(azure) as Box<dyn Authority>));
     all
 }

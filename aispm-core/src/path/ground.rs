@@ -41,6 +41,9 @@ pub(super) struct Instance {
 /// No particular asset.
 pub(super) const ANY: Ix = Ix::MAX;
 
+/// What a permission on something new is asked on, where the caller chooses its place.
+pub(super) const ANYWHERE: &str = "*";
+
 /// What a condition adds to the cost: a path without one is better than any path with one.
 pub(super) const CONDITION_COST: f64 = 10_000.0;
 
@@ -486,7 +489,8 @@ impl<'w, 'a> Ground<'w, 'a> {
                 return match may.on() {
                     On::Var(var) => grant.on(self.world.id(bound(var)?)?.as_str()).conditions(),
                     On::Beside(var) => grant.on(&self.world.container(bound(var)?)?).conditions(),
-                    On::New | On::Arn(_) | On::Objects(_) => None,
+                    On::New => grant.on(ANYWHERE).conditions(),
+                    On::Arn(_) | On::Objects(_) => None,
                 };
             }
         };
@@ -520,10 +524,13 @@ impl<'w, 'a> Ground<'w, 'a> {
                     _ => world.candidates(given),
                 };
                 let assumes = given.assumes.as_ref().and_then(bound);
+                // of a principal's own relations
+                let repeated = given.by.filter(|_| given.to.as_deref() == Some("p") && !given.back);
                 let fits = candidates.into_iter().filter(|ix| {
                     world.passes(*ix, &given.is)
                         && (rule.may.is_empty() || world.is_on(*ix, rule.platform))
                         && account.is_none_or(|account| world.shares_account(*ix, account))
+                        && !repeated.is_some_and(|by| world.repeats(p, by, *ix))
                         && assumes.is_none_or(|role| world.assumes(role, *ix).is_some_and(|c| c.is_empty()))
                 });
                 for ix in fits {

@@ -197,6 +197,7 @@ const FILES: &[(&str, Platform, &str)] = &[
     ("data.yaml", Platform::Aws, include_str!("../../data/path/data.yaml")),
     ("ai.yaml", Platform::Aws, include_str!("../../data/path/ai.yaml")),
     ("gcp.yaml", Platform::Gcp, include_str!("../../data/path/gcp.yaml")),
+    ("azure.yaml", Platform::Azure, include_str!("../../data/path/azure.yaml")),
 ];
 
 /// The built-in rules.

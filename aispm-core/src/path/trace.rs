@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::ground::{ANY, CONDITION_COST, Fact, Ground, Instance, index, service, subject};
+use super::ground::{ANY, ANYWHERE, CONDITION_COST, Fact, Ground, Instance, index, service, subject};
 use super::model::{AttackPath, From, Goal, PathStatus, Step};
 use super::rules::{Builtin, May, On, Power, Rule};
 use super::solver::{FactId, InstanceId, Search};
@@ -264,7 +264,8 @@ impl<'r> Reader<'r, '_, '_> {
         let resource = match may.on() {
             On::Var(var) => bound(var).and_then(|ix| world.id(ix)).map(|id| id.as_str().to_owned()),
             On::Beside(var) => bound(var).and_then(|ix| world.container(ix)),
-            On::New | On::Arn(_) | On::Objects(_) => None,
+            On::New => Some(ANYWHERE.to_owned()),
+            On::Arn(_) | On::Objects(_) => None,
         };
         let Some(resource) = resource else { return Vec::new() };
         let authorities: Vec<_> =

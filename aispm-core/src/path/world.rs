@@ -294,6 +294,21 @@ impl<'a> World<'a> {
         ends.flat_map(through).collect()
     }
 
+    /// Whether a relation from a principal only repeats a policy that one of his platforms decides itself. What was seen
+    /// to happen is more than that.
+    pub(super) fn repeats(&self, from: Ix, kind: RelationKind, to: Ix) -> bool {
+        if !matches!(kind, RelationKind::Reads | RelationKind::Writes) {
+            return false;
+        }
+        let (Some(from_id), Some(to_id)) = (self.id(from), self.id(to)) else { return false };
+        let mut decided = self.authorities_of(from);
+        decided.any(|authority| authority.decides(from_id.as_str(), to_id.as_str()))
+            && self
+                .inventory
+                .outgoing(from_id.as_str())
+                .any(|relation| relation.kind == kind && relation.to == *to_id && relation.activity.is_none())
+    }
+
     /// Whether an asset is what a test asks for.
     pub(super) fn passes(&self, ix: Ix, test: &Test) -> bool {
         let Some(node) = self.node(ix) else { return false };
@@ -311,7 +326,9 @@ impl<'a> World<'a> {
             && (!test.instance_profile || self.principal(ix).is_some_and(|p| p.instance_profile))
             && (!test.broader_version || asset.is_some_and(crate::identity::aws::has_broader_version))
             && (test.word.is_empty() || asset.is_some_and(|a| speaks(a, &test.word)))
-            && (node.kind != AssetKind::Policy || account_of(node.id.as_str()).is_some())
+            && (node.kind != AssetKind::Policy
+                || account_of(node.id.as_str()).is_some()
+                || node.platform.is_some_and(|platform| platform != Platform::Aws))
             && (!node.kind.is_data() || node.interesting)
     }
 
@@ -401,7 +418,9 @@ fn platform_of(id: &str) -> Option<Platform> {
     match id {
         _ if is("arn:") => Some(Platform::Aws),
         _ if is("k8s://") => Some(Platform::Kubernetes),
-        _ if is("/subscriptions/") || is("/providers/Microsoft.") => Some(Platform::Azure),
+        _ if is("/subscriptions/") || is("/providers/microsoft.") || is("/providers/Microsoft.") => {
+            Some(Platform::Azure)
+        }
         _ if is("//") && id.contains(".googleapis.com/") => Some(Platform::Gcp),
         _ => None,
     }

@@ -87,6 +87,10 @@ impl Authority for Gcp {
         CloudGrant::of(&self.model, principal, action).map(|grant| Box::new(grant) as Box<dyn Grant>)
     }
 
+    fn decides(&self, principal: &str, resource: &str) -> bool {
+        self.model.decides(principal, resource)
+    }
+
     fn evidence(&self, principal: &str, action: &str, resource: &str) -> Vec<Evidence> {
         CloudGrant::of(&self.model, principal, action).map_or(Vec::new(), |grant| grant.evidence(resource))
     }

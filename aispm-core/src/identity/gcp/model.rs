@@ -306,6 +306,14 @@ impl Model {
         held.filter(|place| at(&self.bindings, *place).is_some_and(|b| self.roles.hold(&b.role, permission))).collect()
     }
 
+    /// Whether the roles that a principal has on a resource are all known, and he has some.
+    pub(super) fn decides(&self, principal: &str, resource: &str) -> bool {
+        let scopes = self.scopes_on(resource);
+        let held = self.held.get(principal).into_iter().flatten().filter_map(|place| at(&self.bindings, *place));
+        let mut roles = held.filter(|binding| scopes.contains(&binding.scope)).map(|binding| &binding.role).peekable();
+        roles.peek().is_some() && roles.all(|role| self.roles.knows(role))
+    }
+
     /// Whether a principal has this role somewhere, on this condition at most.
     pub(super) fn with_role(&self, principal: &str, role: &str) -> Vec<u32> {
         let held = self.held.get(principal).into_iter().flatten().copied();

@@ -78,6 +78,10 @@ impl Roles {
         self.within(role, permission, 4)
     }
 
+    pub(super) fn knows(&self, role: &str) -> bool {
+        self.own.contains_key(role) || table().roles.contains_key(role)
+    }
+
     fn within(&self, role: &str, permission: &str, depth: usize) -> bool {
         let Some(known) = self.own.get(role).or_else(|| table().roles.get(role)) else { return false };
         let more = || depth > 0 && known.with.iter().any(|role| self.within(role, permission, depth - 1));

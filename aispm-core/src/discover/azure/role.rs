@@ -91,7 +91,9 @@ fn holder(resource: &Resource<'_>) -> Option<Asset> {
     if id.starts_with('[') {
         return Some(Asset::new(format!("file:{}#{id}", resource.path()), kind, name));
     }
-    let asset = Asset::new(principal(id), kind, name);
+    // a name that says nothing gives way to any other
+    let known = if super::id::is_guid(name) { &principal(id) } else { name };
+    let asset = Asset::new(principal(id), kind, known);
     // the command line prints mail addresses of people, application ids of programs
     let alias = match kind {
         AssetKind::User if name.contains('@') => Some(format!("user:{name}")),

@@ -380,8 +380,7 @@ impl Model {
     pub(super) fn has_directory_role(&self, id: &str) -> bool {
         let held =
             self.held.get(self.known(id)).into_iter().flatten().filter_map(|place| at(&self.assignments, *place));
-        held.filter_map(|assignment| at(&self.roles, assignment.role))
-            .any(|role| role.holds("microsoft.directory/x") || role.over_administrators)
+        held.filter_map(|assignment| at(&self.roles, assignment.role)).any(|role| role.directory)
     }
 }
 

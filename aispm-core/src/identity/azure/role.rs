@@ -110,6 +110,8 @@ pub(super) struct Role {
     /// Whether its definition was found.
     pub(super) known: bool,
     pub(super) over_administrators: bool,
+    /// Whether it is one of the directory.
+    pub(super) directory: bool,
 }
 
 impl Role {
@@ -117,7 +119,7 @@ impl Role {
     pub(super) fn built_in(name: &str) -> Option<Self> {
         let name = name.to_lowercase();
         let found = table().by_id.get(&name).or_else(|| table().by_name.get(&name))?;
-        Some(Self { permissions: vec![found.clone()], known: true, over_administrators: false })
+        Some(Self { permissions: vec![found.clone()], known: true, ..Self::default() })
     }
 
     /// A role of Entra, by the id of its template or its name.
@@ -126,17 +128,20 @@ impl Role {
             |(known, role): &&(String, EntraRole)| role.id.eq_ignore_ascii_case(id) || known.eq_ignore_ascii_case(name);
         let (_, found) = table().entra.iter().find(fits)?;
         let permission = Permission { actions: found.actions.clone(), ..Permission::default() };
-        Some(Self { permissions: vec![permission], known: true, over_administrators: found.over_administrators })
+        let over_administrators = found.over_administrators;
+        Some(Self { permissions: vec![permission], known: true, over_administrators, directory: true })
     }
 
     /// A definition that the inventory has.
     pub(super) fn defined(asset: &Asset) -> Option<Self> {
         let list = asset.properties.get("permissions")?.as_array()?;
-        Some(Self { permissions: list.iter().map(Permission::read).collect(), known: true, over_administrators: false })
+        Some(Self { permissions: list.iter().map(Permission::read).collect(), known: true, ..Self::default() })
     }
 
     pub(super) fn holds(&self, action: &str) -> bool {
-        self.permissions.iter().any(|permission| permission.holds(action))
+        // raising oneself is for administrators of the directory, whatever other roles list
+        let raises = action.eq_ignore_ascii_case("Microsoft.Authorization/elevateAccess/action");
+        (self.directory || !raises) && self.permissions.iter().any(|permission| permission.holds(action))
     }
 
     /// Whether it is an owner: everything, and giving it to others.

@@ -218,6 +218,8 @@ fn roles_of_the_directory() {
     let elevate = "Microsoft.Authorization/elevateAccess/action";
     assert_eq!(with("62e90394-69f5-4237-9190-012177145e10", "", elevate, SUB), Decision::Allowed);
     assert_eq!(with(application, "", elevate, SUB), Decision::Denied);
+    let owner = estate(&[assign("Owner", ANA, SUB)], vec![]);
+    assert_eq!(ask(&owner, ANA, elevate, SUB), Decision::Denied, "only the directory's roles raise");
 }
 
 #[test]

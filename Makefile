@@ -67,6 +67,11 @@ aispm-node/node_modules/.package-lock.json: aispm-node/package-lock.json
 	cd aispm-node && npm ci
 	touch $@
 
+# Steps in a Kubernetes cluster beside the edges that KubeHound's tests expect, in the file DATA.
+.PHONY: check-kubehound
+check-kubehound: build
+	$(PYTHON) tests/tools/kubehound.py $(DATA)
+
 lint:
 	cargo fmt --all --check
 	cargo clippy $(CARGO_SCOPE) --all-targets -- --deny warnings
@@ -77,6 +82,11 @@ features:
 	cargo check --release --locked -p aispm-core
 	cargo check --release --locked -p aispm-core --features cli
 	cargo check --release --locked -p aispm-core --all-features
+
+# Each fix of each attack path makes that path vanish: over exports or labs, DATA=folder.
+.PHONY: check-kill-switches
+check-kill-switches: build
+	$(PYTHON) tests/tools/kill_switches.py $(DATA)
 
 bench:
 	cargo bench --locked -p aispm-core --features cli

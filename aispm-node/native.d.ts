@@ -192,17 +192,20 @@ export interface Asset {
   evidence: Array<Evidence>
 }
 
-/** A chain of steps from a source to a target. */
+/** A chain of steps from a source to a target; `risk` is a rank, no probability. */
 export interface AttackPath {
   id: string
+  title: string
   source: string
   target: string
   goal: string
+  consequence: 'poisoning' | 'misuse' | 'extraction' | 'data_leak' | 'denial_of_wallet' | 'takeover'
   status: 'confirmed' | 'conditional'
   conditions: Array<string>
   severity: Severity
   risk: number
   steps: Array<Step>
+  fixes: Array<PathFix>
 }
 
 /** An asset that many paths pass. */
@@ -347,6 +350,29 @@ export interface OwnerClaim {
   source: string
   owner: string
   evidence: Array<Evidence>
+}
+
+/** A change as text, made for a person to review. */
+export interface Patch {
+  format: 'aws-policy' | 'kubernetes' | 'terraform'
+  title: string
+  text: string
+}
+
+/** A premise of one path, to be taken away: the path vanishes without it. */
+export interface PathFix {
+  action: string
+  asset: string
+  step: number
+  premise: Premise
+  evidence: Array<Evidence>
+  patch?: Patch
+}
+
+/** What a step needs, and how to say that it is not so. */
+export interface Premise {
+  kind: string
+  without: Array<string>
 }
 
 /** Where a model, data set or package comes from. */

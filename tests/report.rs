@@ -6,7 +6,7 @@
 use aispm_core::assess::Assessment;
 use aispm_core::report::{Format, Report};
 
-const ALL: [Format; 5] = [Format::Text, Format::Json, Format::Sarif, Format::Mermaid, Format::Html];
+const ALL: [Format; 6] = [Format::Text, Format::Json, Format::Sarif, Format::Mermaid, Format::Cytoscape, Format::Html];
 
 /// What a hostile file may put into a name.
 const HOSTILE: &str = "<script>alert(1)</script>\"'`\n--> ]]> [x](http://evil.example)\u{1b}[2J{{body}}\u{202e}#quot;";
@@ -31,8 +31,10 @@ const TEXTS: &[&str] = &[
     "source",
     "target",
     "technique",
+    "text",
     "title",
     "to",
+    "without",
 ];
 
 fn sample() -> Assessment {
@@ -93,6 +95,43 @@ fn mermaid_draws_paths_and_lineage() {
 }
 
 #[test]
+fn mermaid_tells_the_worst_path_in_words() {
+    let chart = Report::new(&sample()).render(Format::Mermaid);
+    let told = chart.split("subgraph paths").next().unwrap();
+    for words in [
+        "Anyone on the internet can read acme-customer-records through chat-api",
+        "Step 1: Anyone on the internet can call chat",
+        "estate/k8s/chat.yaml:12",
+        "Ends in data leak",
+        "Cut step 1:<br/>Close chat to the internet",
+    ] {
+        assert!(told.contains(words), "{words} in {told}");
+    }
+}
+
+#[test]
+fn cytoscape_gets_an_edge_for_each_source_of_each_step() {
+    let sample = sample();
+    let graph: serde_json::Value = serde_json::from_str(&Report::new(&sample).render(Format::Cytoscape)).unwrap();
+    let list = |key: &str| graph["elements"][key].as_array().unwrap().clone();
+    let (nodes, edges) = (list("nodes"), list("edges"));
+    let ids: Vec<&str> = nodes.iter().map(|node| node["data"]["id"].as_str().unwrap()).collect();
+    for edge in &edges {
+        for end in ["source", "target"] {
+            assert!(ids.contains(&edge["data"][end].as_str().unwrap()), "{edge}");
+        }
+    }
+    let first = &edges[0]["data"];
+    assert_eq!(first["title"], "Anyone on the internet can read acme-customer-records through chat-api");
+    assert_eq!(
+        (&first["consequence"], &first["step"], &first["technique"]),
+        (&"data_leak".into(), &1.into(), &"AML.T0049".into())
+    );
+    assert_eq!(first["evidence"][0], "estate/k8s/chat.yaml:12");
+    assert!(edges.len() > sample.paths.iter().map(|path| path.steps.len()).sum::<usize>(), "one step has two sources");
+}
+
+#[test]
 fn sarif_carries_rules_places_and_flows() {
     snapshot("sarif", Report::new(&sample()).render(Format::Sarif));
 }
@@ -112,8 +151,9 @@ fn html_makes_no_request_and_allows_none() {
         assert!(!html.contains(forbidden), "{forbidden} in the page");
     }
     assert_eq!(html.matches("<script>").count(), 1);
-    assert_eq!(html.matches("<details id=\"p").count(), sample().paths.len());
-    assert!(html.contains("href=\"#p1s5\"") && html.contains("<tr id=\"p1s5\">"));
+    assert_eq!(html.matches("<details class=\"path\" id=\"p").count(), sample().paths.len());
+    assert!(html.contains("href=\"#p1s5\"") && html.contains("id=\"p1s5\""));
+    assert!(html.contains("href=\"#p1c2\"") && html.contains("id=\"p1c2\""), "a step leads to its cut");
 }
 
 #[test]
@@ -124,7 +164,7 @@ fn foreign_text_stays_text() {
         assert!(text.contains("evil.example"), "{format:?} shows names");
         assert!(!text.contains('\u{1b}'), "{format:?} passes a terminal escape on");
         // JSON and SARIF keep ids as they are, for machines to join on
-        if !matches!(format, Format::Json | Format::Sarif) {
+        if !matches!(format, Format::Json | Format::Sarif | Format::Cytoscape) {
             assert!(!text.contains('\u{202e}'), "{format:?} passes a change of direction on");
         }
         match format {
@@ -144,6 +184,7 @@ fn foreign_text_stays_text() {
                 let message = log["runs"][0]["results"][0]["message"]["text"].as_str().unwrap();
                 assert!(message.contains("\\[x\\](") && !message.contains(['\n', '\u{202e}']));
             }
+            Format::Cytoscape => drop(serde_json::from_str::<serde_json::Value>(&text).unwrap()),
             Format::Json => assert_eq!(serde_json::from_str::<Assessment>(&text).unwrap(), assessment),
             _ => assert!(text.lines().all(|line| !line.starts_with("-->")), "a name does not start a line"),
         }

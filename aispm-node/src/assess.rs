@@ -167,12 +167,42 @@ object! {
 }
 
 object! {
-    /// A chain of steps from a source to a target.
+    /// A change as text, made for a person to review.
+    Patch(path::Patch) {
+        #[napi(ts_type = "'aws-policy' | 'kubernetes' | 'terraform'")]
+        format: String,
+        title: String,
+        text: String,
+    }
+}
+
+object! {
+    /// What a step needs, and how to say that it is not so.
+    Premise(path::Premise) { kind: String, without: Vec<String> }
+}
+
+object! {
+    /// A premise of one path, to be taken away: the path vanishes without it.
+    PathFix(path::PathFix) {
+        action: String,
+        asset: String,
+        step: f64,
+        premise: Premise,
+        evidence: Vec<Evidence>,
+        patch: Option<Patch>,
+    }
+}
+
+object! {
+    /// A chain of steps from a source to a target; `risk` is a rank, no probability.
     AttackPath(path::AttackPath) {
         id: String,
+        title: String,
         source: String,
         target: String,
         goal: String,
+        #[napi(ts_type = "'poisoning' | 'misuse' | 'extraction' | 'data_leak' | 'denial_of_wallet' | 'takeover'")]
+        consequence: String,
         #[napi(ts_type = "'confirmed' | 'conditional'")]
         status: String,
         conditions: Vec<String>,
@@ -180,6 +210,7 @@ object! {
         severity: String,
         risk: f64,
         steps: Vec<Step>,
+        fixes: Vec<PathFix>,
     }
 }
 

@@ -62,7 +62,10 @@ js! {
         path::From::All(ids) => ids.js(),
         _ => Vec::new(),
     };
+    path::Consequence => String: |v| name(&v);
     path::Goal => String: |v| name(&v);
+    path::PatchFormat => String: |v| v.as_str().to_owned();
+    path::PremiseKind => String: |v| v.as_str().to_owned();
     path::PathStatus => String: |v| name(&v);
 }
 

@@ -183,9 +183,27 @@ view! {
 }
 
 view! {
-    /// A chain of steps from a source to a target.
-    part AttackPath(path::AttackPath) repr(source, target, goal, status, risk)
-    { id, source, target, goal, status, conditions, severity, risk, steps }
+    /// A change as text, made for a person to review.
+    part Patch(path::Patch) repr(format, title)
+    { format, title, text }
+}
+
+view! {
+    /// What a step needs, and how to say that it is not so.
+    part Premise(path::Premise) repr(kind, without)
+    { kind, without }
+}
+
+view! {
+    /// A premise of one path, to be taken away: the path vanishes without it.
+    part PathFix(path::PathFix) repr(action, asset, step)
+    { action, asset, step, premise, evidence, patch }
+}
+
+view! {
+    /// A chain of steps from a source to a target; `risk` is a rank, no probability.
+    part AttackPath(path::AttackPath) repr(title, source, target, goal, status, risk)
+    { id, title, source, target, goal, consequence, status, conditions, severity, risk, steps, fixes }
 }
 
 view! {

@@ -128,8 +128,11 @@ native! {
     aispm_core::text::Transform: |v, py| PyString::intern(py, v.as_str());
     Duration: |v, py| PyFloat::new(py, v.as_secs_f64());
     aispm_core::guard::Action: |v, py| PyString::intern(py, v.as_str());
+    aispm_core::path::Consequence: |v, py| PyString::intern(py, &name(v));
     aispm_core::path::Goal: |v, py| PyString::intern(py, &name(v));
+    aispm_core::path::PatchFormat: |v, py| PyString::intern(py, v.as_str());
     aispm_core::path::PathStatus: |v, py| PyString::intern(py, &name(v));
+    aispm_core::path::PremiseKind: |v, py| PyString::intern(py, v.as_str());
     Map<String, Value>: |v, py| loads(py, &to_json(v, false)?)?;
 }
 

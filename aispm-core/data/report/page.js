@@ -1,4 +1,55 @@
 "use strict";
+// attack paths: a step and its arrow light up together, and a path lights up in the map
+(() => {
+  const arrows = (id) => [...document.querySelectorAll(".move")].filter((a) => a.getAttribute("href") === "#" + id);
+  const light = (path, step) => {
+    for (const on of path.querySelectorAll(".on")) on.classList.remove("on");
+    if (!step) return;
+    step.classList.add("on");
+    for (const arrow of arrows(step.id)) arrow.classList.add("on");
+  };
+  for (const path of document.querySelectorAll("details.path")) {
+    const steps = [...path.querySelectorAll(".step")];
+    const bar = path.querySelector(".walk");
+    const told = bar.querySelector("[role=status]");
+    let at = -1;
+    const go = (to, scroll) => {
+      at = Math.max(-1, Math.min(steps.length - 1, to));
+      light(path, steps[at]);
+      told.textContent = at < 0 ? "" : "step " + (at + 1) + " of " + steps.length + ": " + steps[at].querySelector("p").textContent;
+      if (scroll && steps[at]) steps[at].scrollIntoView({ block: "nearest" });
+    };
+    bar.hidden = steps.length < 2;
+    bar.addEventListener("click", (event) => {
+      const button = event.target.closest("button");
+      if (button) go(at + Number(button.value), true);
+    });
+    steps.forEach((step, n) => step.addEventListener("mouseenter", () => go(n, false)));
+    path.addEventListener("click", (event) => {
+      const arrow = event.target.closest(".move");
+      const n = arrow ? steps.findIndex((step) => arrow.getAttribute("href") === "#" + step.id) : -1;
+      if (n >= 0) go(n, false);
+    });
+    path.addEventListener("keydown", (event) => {
+      const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (by && event.target.closest(".walk, .move")) { event.preventDefault(); go(at + by, true); }
+    });
+  }
+  const map = document.querySelector(".map");
+  const pick = document.querySelector(".pick select");
+  if (map && pick) {
+    pick.parentElement.hidden = false;
+    pick.addEventListener("change", () => {
+      const path = pick.value && document.getElementById(pick.value);
+      for (const arrow of map.querySelectorAll(".move")) {
+        const takes = (arrow.dataset.paths || "").split(" ").includes(pick.value);
+        arrow.classList.toggle("on", Boolean(path) && takes);
+        arrow.classList.toggle("off", Boolean(path) && !takes);
+      }
+      if (path) path.open = true;
+    });
+  }
+})();
 (() => {
   const bar = document.querySelector(".filters");
   if (!bar) return;

@@ -1,14 +1,13 @@
 //! `aispm detect`.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Exit, input, output, print_json, written};
+use super::rows::{BadRow, answer_rows, parse};
+use super::{Exit, input, output, print_json};
 use crate::asset::{Error, Match, Result, TextRole};
 use crate::guard::{Action, Decision, Guard};
 use crate::text::{Unit, convert_offsets};
@@ -44,51 +43,18 @@ struct Row {
     reasons: Vec<String>,
 }
 
-/// A row that could not be read, in place of its verdict.
-#[derive(Debug, Serialize)]
-struct BadRow {
-    id: Value,
-    error: String,
-}
-
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
         let configured = self.config.as_ref().map(Guard::from_file).transpose()?;
         let guard = configured.as_ref().unwrap_or(Guard::builtin());
         if self.jsonl {
-            return self.rows(guard);
+            return answer_rows(&self.file, |number, line| judge(number, line, guard, self.role));
         }
         let text = input(&self.file)?;
         let row = Row::new(None, &text, guard.check(&text, self.role));
         let exit = exit(row.action != Action::Allow);
         print_json(&mut *output(None)?, &row)?;
         Ok(exit)
-    }
-
-    /// Reads batches of lines, judges each batch in parallel and writes it in order, so that memory stays with a batch.
-    fn rows(&self, guard: &Guard) -> Result<Exit> {
-        let mut lines = open(&self.file)?;
-        let mut out = output(None)?;
-        let (mut number, mut worst) = (0, None);
-        loop {
-            let batch = next_batch(&mut lines, &mut number).map_err(|error| Error::unreadable(&self.file, error))?;
-            if batch.is_empty() {
-                break;
-            }
-            let verdicts: Vec<(Exit, Vec<u8>)> =
-                batch.par_iter().map(|(number, line)| judge(*number, line, guard, self.role)).collect();
-            for (exit, verdict) in verdicts {
-                // findings before clean rows before bad ones
-                worst = match (worst, exit) {
-                    (Some(Exit::Findings), _) | (_, Exit::Findings) => Some(Exit::Findings),
-                    (Some(Exit::Clean), _) | (_, Exit::Clean) => Some(Exit::Clean),
-                    _ => Some(Exit::Unreliable),
-                };
-                out.write_all(&verdict).and_then(|()| out.write_all(b"\n")).map_err(written)?;
-            }
-        }
-        out.flush().map_err(written)?;
-        Ok(worst.unwrap_or(Exit::Clean))
     }
 }
 
@@ -105,7 +71,7 @@ impl Row {
 
 /// The verdict on one line as JSON, and how the command would end if it were the only one.
 fn judge(number: usize, line: &[u8], guard: &Guard, role: TextRole) -> (Exit, Vec<u8>) {
-    let (ends, json) = match parse(number, line) {
+    let (ends, json) = match text(number, line) {
         Ok((id, text)) => {
             let row = Row::new(Some(id), &text, guard.check(&text, role));
             (exit(row.action != Action::Allow), serde_json::to_vec(&row))
@@ -117,46 +83,13 @@ fn judge(number: usize, line: &[u8], guard: &Guard, role: TextRole) -> (Exit, Ve
 }
 
 /// The id and text of the row on this line of the input.
-fn parse(number: usize, line: &[u8]) -> Result<(Value, String), BadRow> {
-    let mut row: Value = serde_json::from_slice(line).map_err(|error| {
-        let mut error = Error::from(error);
-        error.line = Some(number);
-        BadRow { id: Value::Null, error: error.reason() }
-    })?;
-    let id = row.get_mut("id").map(Value::take).unwrap_or_default();
+fn text(number: usize, line: &[u8]) -> Result<(Value, String), BadRow> {
+    let (id, mut row) = parse(number, line)?;
     match row.get_mut("text").map(Value::take) {
         Some(Value::String(text)) => Ok((id, text)),
         Some(_) => Err(BadRow { id, error: "`text` is not a string".to_owned() }),
         None => Err(BadRow { id, error: "the row has no `text`".to_owned() }),
     }
-}
-
-/// Lines up to about 8 MiB together with their numbers, blank ones left out; empty at the end.
-fn next_batch(lines: &mut impl BufRead, number: &mut usize) -> std::io::Result<Vec<(usize, Vec<u8>)>> {
-    const BATCH_BYTES: usize = 8 << 20;
-    let (mut batch, mut bytes) = (Vec::new(), 0);
-    while bytes < BATCH_BYTES {
-        let mut line = Vec::new();
-        let read = lines.read_until(b'\n', &mut line)?;
-        if read == 0 {
-            break;
-        }
-        bytes += read;
-        *number += 1;
-        if !line.trim_ascii().is_empty() {
-            batch.push((*number, line));
-        }
-    }
-    Ok(batch)
-}
-
-fn open(path: &Path) -> Result<impl BufRead> {
-    let file: Box<dyn Read> = if path.as_os_str() == "-" {
-        Box::new(std::io::stdin())
-    } else {
-        Box::new(std::fs::File::open(path).map_err(|error| Error::unreadable(path, error))?)
-    };
-    Ok(BufReader::with_capacity(1 << 16, file))
 }
 
 fn role(name: &str) -> Result<TextRole, String> {
@@ -170,6 +103,7 @@ fn exit(found: bool) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::rows::next_batch;
 
     #[test]
     fn a_bad_row_names_its_line_and_is_no_clean_row() {

@@ -24,9 +24,11 @@ mod history;
 mod init;
 mod lineage;
 mod paths;
+mod rows;
 mod rules;
 mod scan;
 mod schema;
+mod simulate;
 
 /// AI security posture management: discover, judge, trace and guard, offline.
 #[derive(Debug, Parser)]
@@ -42,6 +44,7 @@ enum Command {
     Discover(discover::Args),
     Lineage(lineage::Args),
     Paths(paths::Args),
+    Simulate(simulate::Args),
     Detect(detect::Args),
     Scan(scan::Args),
     Rules(rules::Args),
@@ -79,6 +82,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Discover(args) => args.run(),
         Command::Lineage(args) => args.run(),
         Command::Paths(args) => args.run(),
+        Command::Simulate(args) => args.run(),
         Command::Detect(args) => args.run(),
         Command::Scan(args) => args.run(),
         Command::Rules(args) => args.run(),

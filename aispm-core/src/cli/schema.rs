@@ -34,6 +34,8 @@ const SCHEMAS: &[Row] = &[
     ("model-file", part::<crate::artifact::FileReport>),
     ("path", part::<crate::path::AttackPath>),
     ("rule", part::<crate::policy::RuleInfo>),
+    ("simulation", part::<crate::identity::aws::Simulation>),
+    ("simulation-request", config::<crate::identity::aws::Request>),
     ("solution", document::<crate::path::Solution>),
 ];
 

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use super::Decision;
-use crate::asset::{AssetId, Evidence};
+use crate::asset::{AssetId, AssetKind, Evidence};
 
 /// A system that decides who may do what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
@@ -33,6 +33,11 @@ pub(crate) trait Authority: Debug {
     /// Every principal, also those that only policies name, in the order of their ids.
     fn principals(&self) -> Vec<AssetId>;
 
+    /// What attack rules speak of though no file may hold it: a namespace, a role that always exists.
+    fn named(&self) -> Vec<Named> {
+        Vec::new()
+    }
+
     /// Whether a principal holds everything in its [`home`](Self::home).
     fn is_admin(&self, principal: &str) -> bool;
 
@@ -55,6 +60,16 @@ pub(crate) trait Authority: Debug {
     fn evidence(&self, principal: &str, action: &str, resource: &str) -> Vec<Evidence>;
 }
 
+/// Something that a platform has whether or not an export shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) id: AssetId,
+    pub(crate) kind: AssetKind,
+    /// As rules' `type` names it.
+    pub(crate) r#type: &'static str,
+    pub(crate) name: String,
+}
+
 /// One action of one principal, with everything decided but the resource.
 pub(crate) trait Grant: Debug {
     /// The same text for grants that decide alike, so that principals share them.
@@ -62,4 +77,9 @@ pub(crate) trait Grant: Debug {
 
     /// Decides for a resource: an asset id, or a [`container`](Authority::container) in which something new is made.
     fn on(&self, resource: &str) -> Decision;
+
+    /// Decides for something new in a place of the caller's choice: he holds the action somewhere.
+    fn anywhere(&self) -> Decision {
+        Decision::Allowed
+    }
 }

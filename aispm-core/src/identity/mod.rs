@@ -2,6 +2,8 @@
 
 pub mod aws;
 
+mod kubernetes;
+
 mod authority;
 mod azure;
 mod decision;
@@ -16,8 +18,12 @@ use crate::asset::Inventory;
 
 /// The platforms besides AWS that an inventory shows something of.
 pub(crate) fn authorities(inventory: &Inventory) -> Vec<Box<dyn Authority>> {
-    let mut all: Vec<Box<dyn Authority>> = Vec::new();
-    all.extend(gcp::Gcp::new(inventory).map(|gcp| Box::new(gcp) as Box<dyn Authority>));
-    all.extend(azure::Azure::new(inventory).map(|azure| Box::new(azure) as Box<dyn Authority>));
-    all
+    let mut found: Vec<Box<dyn Authority>> = Vec::new();
+    let rbac = kubernetes::Rbac::new(inventory);
+    if !rbac.is_empty() {
+        found.push(Box::new(rbac));
+    }
+    found.extend(gcp::Gcp::new(inventory).map(|gcp| Box::new(gcp) as Box<dyn Authority>));
+    found.extend(azure::Azure::new(inventory).map(|azure| Box::new(azure) as Box<dyn Authority>));
+    found
 }

@@ -14,15 +14,29 @@ use std::collections::{BTreeMap, BTreeSet};
 mod fixes;
 mod ground;
 mod model;
+mod outcome;
+mod patch;
+mod place;
+mod premise;
 mod rules;
 mod solver;
 mod trace;
+mod whatif;
 mod world;
 
 #[cfg(test)]
+mod kill_switches;
+#[cfg(test)]
+mod kubernetes;
+#[cfg(test)]
 mod tests;
 
-pub use model::{AttackPath, ChokePoint, Fix, From, Goal, PathStatus, Query, Solution, Step, Target};
+pub use model::{
+    AttackPath, ChokePoint, Consequence, Fix, From, Goal, Patch, PatchFormat, PathFix, PathStatus, Premise,
+    PremiseKind, Query, Reach, Solution, Step, Target,
+};
+pub use place::Place;
+pub use whatif::{Change, WhatIf, what_if, without};
 
 use crate::asset::{AssetId, AssetKind, Inventory};
 use crate::identity::aws::PrincipalKind;
@@ -48,7 +62,10 @@ pub fn solve(inventory: &Inventory, query: &Query) -> Solution {
         _ => None,
     };
     let asked: Vec<AssetId> = query.to.iter().filter_map(id).collect();
-    let world = World::new(inventory, &asked);
+    let blast = !query.from.is_empty() && query.to.is_empty();
+    // who asks what one asset reaches wants to know of plain data too
+    let data = inventory.assets().filter(|asset| blast && asset.kind.is_data()).map(|asset| asset.id.clone());
+    let world = World::new(inventory, &asked.iter().cloned().chain(data).collect::<Vec<_>>());
     let mut solution = Solution { admins: world.estate.admins(), ..Solution::default() };
     let elsewhere = world.authorities().flat_map(|a| a.principals().into_iter().filter(|id| a.is_admin(id.as_str())));
     solution.admins.extend(elsewhere);
@@ -69,6 +86,9 @@ pub fn solve(inventory: &Inventory, query: &Query) -> Solution {
     for source in &sources {
         let Some(start) = ground.id(&Fact::Has(Power::Controls, *source)) else { continue };
         search.run(&graph, start, &[], |_| false);
+        if blast {
+            solution.blast_radius.extend(trace::reach(&ground, &search, start));
+        }
         let own = |id: &AssetId| inventory.get(id.as_str()).is_some_and(|asset| asset.kind.is_identity());
         let inside = query.from_outside && world.id(*source).is_some_and(own);
         let mut best = BTreeMap::new();
@@ -94,6 +114,7 @@ pub fn solve(inventory: &Inventory, query: &Query) -> Solution {
     if !complete {
         solution.warnings.push("the proposed fixes do not cut every path".to_owned());
     }
+    premise::tell(&ground, &mut traces);
     solution.paths = traces.into_iter().map(|trace| trace.path).collect();
     solution.paths.sort_by(|a, b| {
         b.risk.total_cmp(&a.risk).then_with(|| (&a.source, &a.target, &a.id).cmp(&(&b.source, &b.target, &b.id)))
@@ -137,7 +158,9 @@ fn targets(ground: &Ground<'_, '_>, query: &Query) -> Vec<(FactId, Goal)> {
             Power::Admin if (asks(&Target::Admin) || asked(*ix)) && !group() => Some(Goal::Admin),
             Power::Reads if sensitive() => Some(Goal::Leak),
             Power::Poisons if asks(&Target::Sensitive) => Some(Goal::Poisoning),
-            Power::Controls | Power::Reads | Power::Writes | Power::Poisons if asked(*ix) => Some(Goal::Access),
+            Power::Controls | Power::Reads | Power::Writes | Power::Poisons | Power::Hijacks if asked(*ix) => {
+                Some(Goal::Access)
+            }
             _ => None,
         }
     };

@@ -20,6 +20,45 @@ pub enum Goal {
     Access,
 }
 
+/// What a path ends in, for those who answer for it. Derived from the goal, from the power gained over the target and
+/// from what the target is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Consequence {
+    /// What a model is trained on, retrieves or is made of is changed: its answers are the attacker's.
+    Poisoning,
+    /// People or programs act on answers that an attacker made wrong: of a poisoned endpoint, of a steered agent.
+    Misuse,
+    /// A model's weights are copied.
+    Extraction,
+    /// Data is read by who must not.
+    DataLeak,
+    /// Paid AI services are used at the owner's cost.
+    DenialOfWallet,
+    /// The attacker acts as an identity, a workload or the administrator.
+    Takeover,
+}
+
+impl Consequence {
+    /// Every consequence.
+    pub const ALL: &'static [Self] =
+        &[Self::Poisoning, Self::Misuse, Self::Extraction, Self::DataLeak, Self::DenialOfWallet, Self::Takeover];
+
+    /// In plain words, to stand behind "ends in".
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Poisoning => "poisoning: answers made by the attacker",
+            Self::Misuse => "misuse: people and programs act on wrong answers",
+            Self::Extraction => "extraction: the model is copied",
+            Self::DataLeak => "data leak",
+            Self::DenialOfWallet => "denial of wallet: AI services used at the owner's cost",
+            Self::Takeover => "takeover",
+        }
+    }
+}
+
 /// Whether every premise of a path is known to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -69,22 +108,138 @@ pub struct Step {
 pub struct AttackPath {
     /// Same for the same path in every run.
     pub id: String,
+    /// The path in a sentence: who can do what, through what.
+    #[serde(default)]
+    pub title: String,
     /// Where the attacker starts: `internet`, a principal.
     pub source: AssetId,
     /// Where the path ends; the last step's `to`.
     pub target: AssetId,
     /// What is gained there.
     pub goal: Goal,
+    /// What that means for the owner.
+    pub consequence: Consequence,
     /// Whether all premises are known.
     pub status: PathStatus,
     /// What must hold besides.
     pub conditions: Vec<String>,
-    /// How bad it is.
+    /// How bad it is: a band of the risk.
     pub severity: Severity,
-    /// 0 to 100: likelihood from the steps' costs times impact at the target.
+    /// A rank from 0 to 100, to order paths by: lower for each hard step, by half for open conditions, by what is gained
+    /// at the target. It is no probability, and twice the rank is not twice as likely.
     pub risk: f64,
     /// The moves, in order, chained.
     pub steps: Vec<Step>,
+    /// Where this path can be cut: each of these changes alone makes it vanish. Another path between the same ends may
+    /// remain; the fixes of the [`Solution`] cut all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixes: Vec<PathFix>,
+}
+
+/// A premise of one path, to be taken away.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct PathFix {
+    /// What to do.
+    pub action: String,
+    /// The asset to change.
+    pub asset: AssetId,
+    /// Which step it makes impossible, from 1.
+    pub step: usize,
+    /// What is taken away.
+    pub premise: Premise,
+    /// Where it stands.
+    pub evidence: Vec<Evidence>,
+    /// The change as text to review, where it can be written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patch: Option<Patch>,
+}
+
+/// What a step needs, and how to say that it is not so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Premise {
+    /// What kind of fact it is.
+    pub kind: PremiseKind,
+    /// The changes that take it away, all of them together; each as `--without` and [`Change`](super::Change) read it.
+    pub without: Vec<String>,
+}
+
+/// What a premise is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PremiseKind {
+    /// A policy statement, or several that say the same, gives a permission.
+    Statement,
+    /// A managed policy whose text is not in the input is attached.
+    Attachment,
+    /// A trust policy lets someone in.
+    Trust,
+    /// A user is in a group.
+    Membership,
+    /// Two assets are related.
+    Relation,
+    /// The internet reaches it.
+    Exposure,
+    /// It asks callers for nothing.
+    Anonymous,
+    /// A role or binding of another platform gives a permission.
+    Grant,
+}
+
+impl PremiseKind {
+    /// The name used in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Statement => "statement",
+            Self::Attachment => "attachment",
+            Self::Trust => "trust",
+            Self::Membership => "membership",
+            Self::Relation => "relation",
+            Self::Exposure => "exposure",
+            Self::Anonymous => "anonymous",
+            Self::Grant => "grant",
+        }
+    }
+}
+
+/// A change as text, made for a person to review; nothing applies it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Patch {
+    /// What the text is for.
+    pub format: PatchFormat,
+    /// What it does, in a few words.
+    pub title: String,
+    /// A unified diff for what the input holds, the text of a new file or block for what it does not.
+    pub text: String,
+}
+
+/// What a [`Patch`] is written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum PatchFormat {
+    /// A diff of a policy document.
+    AwsPolicy,
+    /// A manifest.
+    Kubernetes,
+    /// A block of HCL.
+    Terraform,
+}
+
+impl PatchFormat {
+    /// The name used in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AwsPolicy => "aws-policy",
+            Self::Kubernetes => "kubernetes",
+            Self::Terraform => "terraform",
+        }
+    }
 }
 
 impl AttackPath {
@@ -125,6 +280,22 @@ pub struct Fix {
     pub evidence: Vec<Evidence>,
 }
 
+/// What can be had from a source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Reach {
+    /// Where from.
+    pub source: AssetId,
+    /// What is reached.
+    pub asset: AssetId,
+    /// What the attacker has there: `controls`, `admin`, `reads`, `writes`, `poisons`, `influences`, `reaches`, ….
+    pub powers: Vec<String>,
+    /// The least sum of step costs; with open conditions, that of the best way that has them.
+    pub cost: f64,
+    /// Whether it needs conditions that are not known to hold.
+    pub conditional: bool,
+}
+
 /// What the solver found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
@@ -137,6 +308,9 @@ pub struct Solution {
     pub choke_points: Vec<ChokePoint>,
     /// The cheapest set of changes that cuts all reported paths, best first.
     pub fixes: Vec<Fix>,
+    /// Everything in reach of the sources asked for, nearest first; only when sources and no targets were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blast_radius: Vec<Reach>,
     /// What the caller should know: ids that are not in the estate, a used-up budget.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,

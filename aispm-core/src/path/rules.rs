@@ -3,9 +3,11 @@
 //! A rule says: whoever has the fact `when` about `p` (by default, controls it), and for whom the `given` joins and the
 //! `may` permissions hold, gains the fact in `yields`. Variables are named assets; `p` is the one it starts from.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::asset::{AssetKind, Authentication, Document, RelationKind, Result};
 use crate::identity::Platform;
@@ -32,6 +34,10 @@ pub(super) enum Power {
     Writes,
     /// Changes what it was trained on or made of.
     Poisons,
+    /// Runs his own work on it.
+    Hijacks,
+    /// Reads files of it: of a machine's disk, which may hold keys.
+    Searches,
     /// Is administrator as it.
     Admin,
 }
@@ -54,6 +60,9 @@ pub(super) struct Rule {
     pub(super) given: Vec<Given>,
     #[serde(default)]
     pub(super) may: Vec<May>,
+    /// What the attacker must have besides.
+    #[serde(default)]
+    pub(super) needs: Vec<Need>,
     /// Conditions that the input cannot show.
     #[serde(default, rename = "if")]
     pub(super) conditions: Vec<String>,
@@ -104,6 +113,12 @@ pub(super) struct Given {
     pub(super) trusts: Vec<String>,
     /// A role that another may assume, given as that variable.
     pub(super) assumes: Option<String>,
+    /// In the same container as this variable, which is bound: the namespace, project, resource group.
+    pub(super) beside: Option<String>,
+    /// In the same account as this variable, which is bound: the cluster, project, subscription.
+    pub(super) within: Option<String>,
+    /// The join to try where this one finds nothing.
+    pub(super) otherwise: Option<Box<Given>>,
     #[serde(flatten)]
     pub(super) is: Test,
 }
@@ -127,6 +142,21 @@ pub(super) struct Test {
     pub(super) public_access: Vec<String>,
     /// A managed policy with a broader version than the default.
     pub(super) broader_version: bool,
+    /// Called one of these.
+    pub(super) name: Vec<String>,
+    /// Properties, or JSON pointers below them, that have one of these values, alone or in a list. Several maps ask
+    /// several things of one property.
+    pub(super) has: Vec<BTreeMap<String, Vec<Value>>>,
+    /// Properties that have none of these values, or are not there.
+    pub(super) lacks: Vec<BTreeMap<String, Vec<Value>>>,
+}
+
+/// A second power that a rule needs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Need {
+    pub(super) power: Power,
+    pub(super) of: String,
 }
 
 /// A permission that `p`, or the role bound to `by`, must have.
@@ -184,6 +214,14 @@ impl Rule {
         std::iter::once("p").chain(self.given.iter().map(|given| given.var.as_str()))
     }
 
+    /// Whether its permissions are asked for each principal, not once for all who hold the same.
+    pub(super) fn is_personal(&self) -> bool {
+        let about_p = |given: &Given| {
+            [&given.to, &given.beside, &given.within].into_iter().any(|var| var.as_deref() == Some("p"))
+        };
+        self.of == "p" || self.may.iter().any(|may| may.on == "p") || self.given.iter().any(about_p)
+    }
+
     /// The place of a variable in a binding.
     pub(super) fn slot(&self, var: &str) -> Option<usize> {
         self.variables().position(|name| name == var)
@@ -198,6 +236,7 @@ const FILES: &[(&str, Platform, &str)] = &[
     ("ai.yaml", Platform::Aws, include_str!("../../data/path/ai.yaml")),
     ("gcp.yaml", Platform::Gcp, include_str!("../../data/path/gcp.yaml")),
     ("azure.yaml", Platform::Azure, include_str!("../../data/path/azure.yaml")),
+    ("kubernetes.yaml", Platform::Kubernetes, include_str!("../../data/path/kubernetes.yaml")),
 ];
 
 /// The built-in rules.
@@ -230,13 +269,14 @@ mod tests {
                     }
                     assert!(*platform != Platform::Aws || may.action.iter().all(|a| a.contains(':')), "{}", rule.id);
                 }
+                assert!(rule.needs.iter().all(|need| rule.slot(&need.of).is_some()), "{}: needs", rule.id);
                 for (i, given) in rule.given.iter().enumerate() {
                     let before: Vec<_> = rule.variables().take(i + 1).collect();
-                    for var in given.to.iter().chain(&given.assumes) {
+                    for var in given.to.iter().chain(&given.assumes).chain(&given.beside).chain(&given.within) {
                         assert!(before.contains(&var.as_str()), "{}: {var} is used before it is bound", rule.id);
                     }
                     assert!(
-                        rule.may.is_empty() || given.to.as_deref() != Some("p"),
+                        *platform != Platform::Aws || rule.may.is_empty() || given.to.as_deref() != Some("p"),
                         "{}: permission rules share",
                         rule.id
                     );

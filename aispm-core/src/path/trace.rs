@@ -1,13 +1,14 @@
 //! From derivations to paths that people can follow.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ground::{ANY, ANYWHERE, CONDITION_COST, Fact, Ground, Instance, index, service, subject};
-use super::model::{AttackPath, From, Goal, PathStatus, Step};
-use super::rules::{Builtin, May, On, Power, Rule};
+use super::model::{AttackPath, From, Goal, PathStatus, Reach, Step};
+use super::outcome;
+use super::rules::{Builtin, May, On, Power, Rule, Test};
 use super::solver::{FactId, InstanceId, Search};
-use super::world::Ix;
-use crate::asset::{AssetId, Evidence, Severity, fingerprint};
+use super::world::{Ix, is_one_of};
+use crate::asset::{Asset, AssetId, Evidence, RelationKind, Severity, fingerprint};
 use crate::identity::Platform;
 use crate::identity::aws::{Principal, Trustee};
 
@@ -48,24 +49,61 @@ pub(super) fn trace(
     let conditions: BTreeSet<String> = steps.iter().flat_map(|step| step.conditions.iter().cloned()).collect();
     let status = if conditions.is_empty() { PathStatus::Confirmed } else { PathStatus::Conditional };
     let risk = risk(cost % CONDITION_COST, goal, status);
+    let power = reader.power(target);
+    let title = outcome::title(ground.world, (&source_id, &target_id), (goal, power, status), &steps);
+    let consequence = outcome::consequence(ground.world, goal, power, &target_id);
     let rules = steps.iter().flat_map(|step| [step.rule.as_str(), step.to.as_str()]);
     let parts: Vec<&str> = [source_id.as_str(), target_id.as_str()].into_iter().chain(rules).collect();
     let path = AttackPath {
         id: fingerprint(&parts),
+        title,
         source: source_id,
         target: target_id,
         goal,
+        consequence,
         status,
         conditions: conditions.into_iter().collect(),
         severity: severity(risk),
         risk,
         steps,
+        fixes: Vec::new(),
     };
     let bindings = reader.bindings(&instances);
     Some(Trace { path, instances, bindings, target, source })
 }
 
-/// 0 to 100: each unit of cost takes a twelfth of the likelihood, conditions half of it; impact by goal. Rounded to one
+/// Everything that a search reached from a source, nearest first: one entry an asset, with all that is had of it. Linear in
+/// the facts, and a sort.
+pub(super) fn reach(ground: &Ground<'_, '_>, search: &Search, source: FactId) -> Vec<Reach> {
+    let Some(Fact::Has(_, start)) = ground.facts.get(index(source)) else { return Vec::new() };
+    let mut found: BTreeMap<Ix, (f64, BTreeSet<&str>)> = BTreeMap::new();
+    for (id, fact) in (0..).zip(&ground.facts) {
+        if let (Fact::Has(power, ix), Some(cost)) = (fact, search.cost(id))
+            && ix != start
+            && *power != Power::Joinable
+        {
+            let entry = found.entry(*ix).or_insert((cost, BTreeSet::new()));
+            entry.0 = entry.0.min(cost);
+            entry.1.insert(outcome::power_name(*power));
+        }
+    }
+    let Some(source) = ground.world.id(*start) else { return Vec::new() };
+    let told = |(ix, (cost, powers)): (Ix, (f64, BTreeSet<&str>))| {
+        let asset = ground.world.id(ix)?.clone();
+        let powers = powers.into_iter().map(str::to_owned).collect();
+        // as risks are: what conditions add only orders
+        let (cost, conditional) = (cost % CONDITION_COST, cost >= CONDITION_COST);
+        Some(Reach { source: source.clone(), asset, powers, cost: (cost * 100.0).round() / 100.0, conditional })
+    };
+    let mut reached: Vec<Reach> = found.into_iter().filter_map(told).collect();
+    reached.sort_by(|a, b| {
+        let open = a.conditional.cmp(&b.conditional);
+        open.then(a.cost.total_cmp(&b.cost)).then_with(|| a.asset.cmp(&b.asset))
+    });
+    reached
+}
+
+/// A rank, not a probability. 0 to 100: each unit of cost takes a twelfth of the likelihood, conditions half of it; impact by goal. Rounded to one
 /// decimal.
 fn risk(cost: f64, goal: Goal, status: PathStatus) -> f64 {
     let impact = match goal {
@@ -100,6 +138,13 @@ impl<'r> Reader<'r, '_, '_> {
         match self.ground.facts.get(index(fact))? {
             Fact::Has(Power::Joinable, _) | Fact::Capable(_) | Fact::UserIn(_) | Fact::Owns(_) => None,
             Fact::Has(_, ix) => self.ground.world.id(*ix),
+        }
+    }
+
+    fn power(&self, fact: FactId) -> Power {
+        match self.ground.facts.get(index(fact)) {
+            Some(Fact::Has(power, _)) => *power,
+            _ => Power::Controls,
         }
     }
 
@@ -220,9 +265,19 @@ impl<'r> Reader<'r, '_, '_> {
                 found.extend(self.relation(from, by, to));
             }
         }
+        let tests = [("p", &rule.start)].into_iter().chain(rule.given.iter().map(|g| (g.var.as_str(), &g.is)));
+        for (var, test) in tests {
+            let asset = bound(var).and_then(|ix| world.node(ix)?.asset);
+            found.extend(asset.map_or(Vec::new(), |asset| settings(asset, test)));
+        }
         if found.is_empty() {
             let ids = [world.inventory.get(to.as_str()), binding.first().and_then(|p| world.node(*p)?.asset)];
             found.extend(ids.into_iter().flatten().flat_map(|asset| asset.evidence.iter().take(1).cloned()));
+        }
+        if found.is_empty() {
+            // what every cluster has no file shows, but something else of it
+            let shown = binding.iter().filter_map(|ix| world.witness(*ix));
+            found.extend(shown.flat_map(|asset| asset.evidence.iter().take(1).cloned()));
         }
         let mut seen = BTreeSet::new();
         found.retain(|evidence| seen.insert((evidence.path.clone(), evidence.pointer.clone(), evidence.line)));
@@ -263,7 +318,7 @@ impl<'r> Reader<'r, '_, '_> {
         let bound = |var: &str| binding.get(rule.slot(var)?).copied();
         let resource = match may.on() {
             On::Var(var) => bound(var).and_then(|ix| world.id(ix)).map(|id| id.as_str().to_owned()),
-            On::Beside(var) => bound(var).and_then(|ix| world.container(ix)),
+            On::Beside(var) => bound(var).and_then(|ix| world.container(ix)).map(str::to_owned),
             On::New => Some(ANYWHERE.to_owned()),
             On::Arn(_) | On::Objects(_) => None,
         };
@@ -275,12 +330,25 @@ impl<'r> Reader<'r, '_, '_> {
         found.find(|evidence| !evidence.is_empty()).unwrap_or_default()
     }
 
-    fn relation(&self, from: Ix, kind: crate::asset::RelationKind, to: Ix) -> Vec<Evidence> {
+    fn relation(&self, from: Ix, kind: RelationKind, to: Ix) -> Vec<Evidence> {
         let world = self.ground.world;
         let (Some(from), Some(to)) = (world.id(from), world.id(to)) else { return Vec::new() };
         let relations = || world.inventory.outgoing(from.as_str()).filter(|r| r.kind == kind);
         // an instance's role is two relations away
-        let found = relations().find(|r| r.to == *to).or_else(|| relations().next());
+        let near = || relations().next().filter(|_| kind == RelationKind::RunsAs);
+        let found = relations().find(|r| r.to == *to).or_else(near);
         found.map(|r| r.evidence.clone()).unwrap_or_default()
     }
+}
+
+/// Where an asset was seen to have the properties that a test asks for; discovery writes `PROPERTY: VALUE` there.
+fn settings(asset: &Asset, test: &Test) -> Vec<Evidence> {
+    let shows = |evidence: &&Evidence| {
+        let excerpt = evidence.excerpt.as_deref().and_then(|excerpt| excerpt.split_once(": "));
+        excerpt.is_some_and(|(property, value)| {
+            let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+            test.has.iter().any(|has| has.get(property).is_some_and(|wanted| is_one_of(&value, wanted)))
+        })
+    };
+    asset.evidence.iter().filter(shows).cloned().collect()
 }

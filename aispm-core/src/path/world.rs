@@ -1,7 +1,10 @@
 //! The assets that attack rules speak of, numbered and indexed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 use std::sync::LazyLock;
+
+use serde_json::Value;
 
 use super::rules::{Given, Rule, Test};
 use crate::asset::{Asset, AssetId, AssetKind, Document, Inventory, Relation, RelationKind};
@@ -18,7 +21,9 @@ pub(super) struct World<'a> {
     nodes: Vec<Node<'a>>,
     index: HashMap<AssetId, Ix>,
     by_kind: BTreeMap<AssetKind, Vec<Ix>>,
-    by_type: HashMap<&'a str, Vec<Ix>>,
+    by_type: HashMap<String, Vec<Ix>>,
+    /// By namespace, project, resource group.
+    by_container: HashMap<String, Vec<Ix>>,
     /// Roles by the services they trust.
     trusting: HashMap<String, Vec<Ix>>,
     /// Roles by the principals they name.
@@ -28,7 +33,7 @@ pub(super) struct World<'a> {
     /// Roles by the accounts they delegate to: first those that decide alike for all principals of it.
     delegating: HashMap<String, Delegating>,
     policied: Vec<Ix>,
-    authorities: Vec<Box<dyn Authority>>,
+    authorities: Rc<[Box<dyn Authority>]>,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +50,10 @@ pub(super) struct Node<'a> {
     pub(super) kind: AssetKind,
     pub(super) name: String,
     pub(super) account: Option<String>,
+    /// What it lives in within its account: a namespace, a project, a resource group.
+    container: Option<String>,
+    /// Its type as rules name it.
+    r#type: Option<String>,
     pub(super) platform: Option<Platform>,
     pub(super) asset: Option<&'a Asset>,
     /// Its place among the estate's principals.
@@ -64,39 +73,39 @@ impl<'a> World<'a> {
             index: HashMap::new(),
             by_kind: BTreeMap::new(),
             by_type: HashMap::new(),
+            by_container: HashMap::new(),
             trusting: HashMap::new(),
             naming: HashMap::new(),
             open: Vec::new(),
             delegating: HashMap::new(),
             policied: Vec::new(),
             estate: Estate::default(),
-            authorities: identity::authorities(inventory),
+            authorities: identity::authorities(inventory).into(),
         };
         for asset in inventory.assets() {
             let account = world.home(&estate, asset.id.as_str());
-            let ix = world.add(Node {
+            world.add(Node {
                 id: asset.id.clone(),
                 kind: asset.kind,
                 name: asset.name.clone(),
                 account,
+                container: world.container_of(asset.id.as_str()),
+                r#type: resource_type(asset).map(str::to_owned),
                 platform: platform_of(asset.id.as_str()),
                 asset: Some(asset),
                 principal: None,
                 admin: false,
-                interesting: asset.is_sensitive() || feeds(inventory, &asset.id),
+                interesting: asset.is_sensitive() || feeds(inventory, &asset.id) || is_token(asset),
             });
-            if let Some(kind) = resource_type(asset) {
-                world.by_type.entry(kind).or_default().push(ix);
-            }
         }
         for principal in estate.principals().iter().filter(|p| p.kind == PrincipalKind::External) {
-            world.add_named(&principal.id, AssetKind::User, &principal.name, Some(principal.account.clone()));
+            world.add_named(&principal.id, AssetKind::User, &principal.name, Some(principal.account.clone()), None);
         }
         world.add_principals();
-        world.add_named(&AssetId::from(AssetId::INTERNET), AssetKind::NetworkEntry, "internet", None);
+        world.add_named(&AssetId::from(AssetId::INTERNET), AssetKind::NetworkEntry, "internet", None, None);
         for id in asked.iter().filter(|id| service_of(id.as_str()).is_some()) {
             let account = estate.home(id.as_str()).map(str::to_owned);
-            world.add_named(id, kind_of_arn(id.as_str()), name_of_arn(id.as_str()), account);
+            world.add_named(id, kind_of_arn(id.as_str()), name_of_arn(id.as_str()), account, None);
         }
         for id in asked {
             if let Some(node) = world.index.get(id).and_then(|ix| world.nodes.get_mut(at(*ix))) {
@@ -114,11 +123,17 @@ impl<'a> World<'a> {
         let ix = Ix::try_from(self.nodes.len()).unwrap_or(Ix::MAX);
         self.index.insert(node.id.clone(), ix);
         self.by_kind.entry(node.kind).or_default().push(ix);
+        if let Some(kind) = &node.r#type {
+            self.by_type.entry(kind.clone()).or_default().push(ix);
+        }
+        if let Some(container) = &node.container {
+            self.by_container.entry(container.clone()).or_default().push(ix);
+        }
         self.nodes.push(node);
         ix
     }
 
-    fn add_named(&mut self, id: &AssetId, kind: AssetKind, name: &str, account: Option<String>) {
+    fn add_named(&mut self, id: &AssetId, kind: AssetKind, name: &str, account: Option<String>, r#type: Option<&str>) {
         if !self.index.contains_key(id) {
             let name = name.to_owned();
             self.add(Node {
@@ -126,6 +141,8 @@ impl<'a> World<'a> {
                 kind,
                 name,
                 account,
+                container: self.container_of(id.as_str()),
+                r#type: r#type.map(str::to_owned),
                 platform: platform_of(id.as_str()),
                 asset: None,
                 principal: None,
@@ -146,18 +163,20 @@ impl<'a> World<'a> {
 
     /// Principals that only the policies of a platform name, and who is administrator there.
     fn add_principals(&mut self) {
-        let authorities = std::mem::take(&mut self.authorities);
-        for authority in &authorities {
+        let authorities = Rc::clone(&self.authorities);
+        for authority in authorities.iter() {
+            for new in authority.named() {
+                self.add_named(&new.id, new.kind, &new.name, authority.home(new.id.as_str()), Some(new.r#type));
+            }
             for id in authority.principals() {
                 let name = id.as_str().rsplit(['/', ':']).next().unwrap_or(id.as_str());
-                self.add_named(&id, AssetKind::User, name, authority.home(id.as_str()));
+                self.add_named(&id, AssetKind::User, name, authority.home(id.as_str()), None);
                 let admin = authority.is_admin(id.as_str());
                 if let Some(node) = self.index.get(&id).and_then(|ix| self.nodes.get_mut(at(*ix))) {
                     node.admin |= admin;
                 }
             }
         }
-        self.authorities = authorities;
     }
 
     /// The platforms besides AWS on which an asset may hold permissions.
@@ -174,9 +193,17 @@ impl<'a> World<'a> {
     }
 
     /// Where something new is made beside an asset.
-    pub(super) fn container(&self, ix: Ix) -> Option<String> {
-        let id = self.id(ix)?;
-        self.authorities.iter().find_map(|authority| authority.container(id.as_str()))
+    pub(super) fn container(&self, ix: Ix) -> Option<&str> {
+        self.node(ix)?.container.as_deref()
+    }
+
+    fn container_of(&self, id: &str) -> Option<String> {
+        self.authorities.iter().find_map(|authority| authority.container(id))
+    }
+
+    /// What lives in the same container.
+    pub(super) fn beside(&self, ix: Ix) -> &[Ix] {
+        self.container(ix).and_then(|container| self.by_container.get(container)).map_or(&[], Vec::as_slice)
     }
 
     fn index_trust(&mut self, estate: &Estate) {
@@ -260,7 +287,10 @@ impl<'a> World<'a> {
     }
 
     /// Candidates for a join whose other end is not bound: what the test's narrowest index holds.
-    pub(super) fn candidates(&self, given: &Given) -> Vec<Ix> {
+    pub(super) fn candidates(&self, given: &Given, beside: Option<Ix>) -> Vec<Ix> {
+        if let Some(beside) = beside {
+            return self.beside(beside).to_vec();
+        }
         if !given.trusts.is_empty() {
             let roles: BTreeSet<Ix> =
                 given.trusts.iter().filter_map(|s| self.trusting.get(s)).flatten().copied().collect();
@@ -315,8 +345,10 @@ impl<'a> World<'a> {
         let asset = node.asset;
         let text = |key| asset.and_then(|a| a.text(key));
         (test.kind.is_empty() || test.kind.contains(&node.kind))
-            && (test.r#type.is_empty()
-                || asset.and_then(resource_type).is_some_and(|t| test.r#type.iter().any(|k| k == t)))
+            && (test.r#type.is_empty() || node.r#type.as_ref().is_some_and(|t| test.r#type.contains(t)))
+            && (test.name.is_empty() || test.name.contains(&node.name))
+            && test.has.iter().flatten().all(|(key, wanted)| asset.is_some_and(|asset| says(asset, key, wanted)))
+            && !test.lacks.iter().flatten().any(|(key, wanted)| asset.is_some_and(|asset| says(asset, key, wanted)))
             && (test.authentication.is_empty()
                 || asset.and_then(|a| a.authentication).is_some_and(|a| test.authentication.contains(&a)))
             && (!test.authentication_unknown || asset.is_none_or(|a| a.authentication.is_none()))
@@ -365,6 +397,21 @@ impl<'a> World<'a> {
         self.node(ix).and_then(|node| node.account.as_deref()).is_none_or(|own| own == account)
     }
 
+    /// Whether an asset is known to be in this account.
+    pub(super) fn is_at_home(&self, ix: Ix, account: Option<&str>) -> bool {
+        account.is_some() && self.node(ix).and_then(|node| node.account.as_deref()) == account
+    }
+
+    /// An asset of the input that shows that something exists: itself, what lives in it, what shares its account.
+    pub(super) fn witness(&self, ix: Ix) -> Option<&Asset> {
+        let asset = |ix: &Ix| self.node(*ix)?.asset;
+        let account = self.node(ix)?.account.as_deref();
+        let near = || self.beside(ix).iter().find_map(asset);
+        let far =
+            || self.nodes.iter().filter(|n| account.is_some() && n.account.as_deref() == account).find_map(|n| n.asset);
+        asset(&ix).or_else(near).or_else(far)
+    }
+
     /// The best decision over an asset's names.
     pub(super) fn best(&self, ix: Ix, decide: impl Fn(&str) -> Decision) -> Option<Vec<String>> {
         self.arns(ix).filter_map(|arn| decide(arn).conditions()).min_by_key(Vec::len)
@@ -392,6 +439,36 @@ fn feeds(inventory: &Inventory, id: &AssetId) -> bool {
             && (model || kind(&relation.to) == Some(AssetKind::Dataset) && made_from(&relation.to))
     };
     made_from(id) || inventory.outgoing(id.as_str()).any(holds)
+}
+
+/// Whether a property, or an entry of it if it is a list, is one of these values. A key that begins with `/` is a
+/// pointer below the properties.
+fn says(asset: &Asset, key: &str, wanted: &[Value]) -> bool {
+    let (first, rest) = match key.strip_prefix('/') {
+        Some(pointer) => pointer.split_once('/').map_or((pointer, None), |(first, rest)| (first, Some(rest))),
+        None => (key, None),
+    };
+    let property = asset.properties.get(first);
+    let value = match rest {
+        Some(rest) => property.and_then(|value| value.pointer(&format!("/{rest}"))),
+        None => property,
+    };
+    let is = |value: &Value| is_one_of(value, wanted);
+    value.is_some_and(|value| value.as_array().map_or_else(|| is(value), |list| list.iter().any(is)))
+}
+
+/// Whether a value is one of these; of a text a `*` at the end stands for anything.
+pub(super) fn is_one_of(value: &Value, wanted: &[Value]) -> bool {
+    wanted.iter().any(|wanted| match (wanted.as_str(), value.as_str()) {
+        (Some("*"), _) => !value.is_null(),
+        (Some(wanted), Some(text)) => wanted.strip_suffix('*').map_or(wanted == text, |start| text.starts_with(start)),
+        _ => wanted == value,
+    })
+}
+
+/// Whether a secret holds a credential that attack rules lead on from.
+fn is_token(asset: &Asset) -> bool {
+    asset.text("secret_type") == Some("kubernetes.io/service-account-token")
 }
 
 /// Whether an asset's name or capabilities hold one of these words.
@@ -450,8 +527,9 @@ fn resource_type(asset: &Asset) -> Option<&str> {
         Document::config("resource_types.yaml", text).unwrap_or_default()
     });
     let named = ["aws_type", "cloudformation_type", "gcp_type", "resource_type"];
-    let known = || named.iter().find_map(|key| TYPES.get(asset.text(key)?)).map(String::as_str);
-    asset.text("terraform_type").or_else(known).or_else(|| is_group(asset.id.as_str()).then_some(GROUP))
+    let listed = || named.iter().find_map(|key| TYPES.get(asset.text(key)?)).map(String::as_str);
+    let known = asset.text("terraform_type").or_else(listed).or_else(|| asset.text("kubernetes_kind"));
+    known.or_else(|| kubernetes_kind(asset.id.as_str())).or_else(|| is_group(asset.id.as_str()).then_some(GROUP))
 }
 
 const GROUP: &str = "azurerm_resource_group";
@@ -460,4 +538,10 @@ const GROUP: &str = "azurerm_resource_group";
 fn is_group(id: &str) -> bool {
     let rest = id.strip_prefix("/subscriptions/").and_then(|rest| rest.split_once("/resourcegroups/"));
     rest.is_some_and(|(_, group)| !group.is_empty() && !group.contains('/'))
+}
+
+/// What is only referred to tells its kind by its id.
+fn kubernetes_kind(id: &str) -> Option<&str> {
+    let mut parts = id.strip_prefix("k8s://")?.splitn(4, '/').skip(2);
+    parts.next().filter(|_| parts.next().is_some())
 }

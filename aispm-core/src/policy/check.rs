@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::asset::{AssetKind, Authentication, Exposure, ModelType, RelationKind, RiskClass, Severity};
-use crate::path::{Goal, PathStatus};
+use crate::path::{Consequence, Goal, PathStatus};
 
 /// What is known of a value before it is there.
 #[derive(Debug, Clone)]
@@ -93,7 +93,8 @@ impl Shape {
             (Self::Relation, "kind") => Self::Name(known::<RelationKind>),
             (Self::Relation, "from" | "to") => Self::Text,
             (Self::Relation, "asset") => Self::Asset,
-            (Self::Path, "id" | "source" | "target") => Self::Text,
+            (Self::Path, "id" | "title" | "source" | "target") => Self::Text,
+            (Self::Path, "consequence") => Self::Name(known_to_serde::<Consequence>),
             (Self::Path, "goal") => Self::Name(known_to_serde::<Goal>),
             (Self::Path, "status") => Self::Name(known_to_serde::<PathStatus>),
             (Self::Path, "severity") => Self::Name(known::<Severity>),

@@ -100,6 +100,8 @@ impl<'a> View<'a> {
             },
             Self::Path(path) => match name {
                 "id" => text(&path.id),
+                "title" => text(&path.title),
+                "consequence" => name_of(&path.consequence),
                 "source" => text(path.source.as_str()),
                 "target" => text(path.target.as_str()),
                 "goal" => name_of(&path.goal),

@@ -119,7 +119,9 @@ impl Diff {
         let mut line = |sign: char, what: &str, text: &str| writeln!(out, "{sign} {what:<8} {}", escape::plain(text));
         for (sign, paths) in [('+', &paths.new), ('-', &paths.gone)] {
             for path in paths {
-                let text = format!("{}: {} → {} ({})", path.severity, path.source, path.target, gain(path.goal));
+                let ends = format!("{} → {} ({})", path.source, path.target, gain(path.goal));
+                let what = if path.title.is_empty() { ends } else { format!("{} ({ends})", path.title) };
+                let text = format!("{}: {what}", path.severity);
                 line(sign, "path", &text)?;
             }
         }

@@ -40,6 +40,8 @@ pub(super) struct Label {
     pub(super) text: String,
     /// When pointed at.
     pub(super) title: String,
+    /// The paths that take it, by their ids on the page; in a map.
+    pub(super) paths: Vec<String>,
 }
 
 #[derive(Default)]
@@ -58,8 +60,12 @@ impl<'a> Drawing<'a> {
         drawing.ends(path);
         for (n, step) in path.steps.iter().enumerate() {
             for from in sources(step) {
-                let label =
-                    Label { href: format!("{anchor}s{}", n + 1), text: (n + 1).to_string(), title: explain(step) };
+                let label = Label {
+                    href: format!("{anchor}s{}", n + 1),
+                    text: (n + 1).to_string(),
+                    title: explain(step),
+                    paths: Vec::new(),
+                };
                 drawing.arrow(from, &step.to, label);
             }
         }
@@ -70,7 +76,7 @@ impl<'a> Drawing<'a> {
     /// the first path on that would make the map too large they are left out; returns how many were drawn.
     pub(super) fn of_paths(paths: &'a [AttackPath]) -> (Self, usize) {
         let mut drawing = Self::default();
-        let mut taken = BTreeMap::<(&AssetId, &AssetId), (usize, usize, &Step)>::new();
+        let mut taken = BTreeMap::<(&AssetId, &AssetId), (Vec<usize>, &Step)>::new();
         let mut drawn = 0;
         for (n, path) in paths.iter().enumerate() {
             let fresh = super::chain(path).into_iter().filter(|id| !drawing.index.contains_key(id)).count();
@@ -83,12 +89,17 @@ impl<'a> Drawing<'a> {
                 drawing.node(&step.to);
                 for from in sources(step) {
                     drawing.node(from);
-                    taken.entry((from, &step.to)).or_insert((0, n, step)).0 += 1;
+                    let takers = &mut taken.entry((from, &step.to)).or_insert((Vec::new(), step)).0;
+                    if takers.last() != Some(&n) {
+                        takers.push(n);
+                    }
                 }
             }
         }
-        for ((from, to), (count, first, step)) in taken {
-            let label = Label { href: format!("p{}", first + 1), text: count.to_string(), title: explain(step) };
+        for ((from, to), (takers, step)) in taken {
+            let paths: Vec<String> = takers.iter().map(|n| format!("p{}", n + 1)).collect();
+            let href = paths.first().cloned().unwrap_or_default();
+            let label = Label { href, text: paths.len().to_string(), title: explain(step), paths };
             drawing.arrow(from, to, label);
         }
         (drawing, drawn)
@@ -291,9 +302,13 @@ fn back_arrow(svg: &mut String, from: Point, to: Point, label: &Label) {
 }
 
 fn write_move(svg: &mut String, curve: &str, head: &str, (x, y): Point, label: &Label) {
+    let takers = match label.paths.as_slice() {
+        [] => String::new(),
+        paths => format!(" data-paths=\"{}\"", escape::html(&paths.join(" "))),
+    };
     let _ = write!(
         svg,
-        "<a class=\"move\" href=\"#{}\"><title>{}</title><path class=\"wide\" d=\"{curve}\"/>\
+        "<a class=\"move\" href=\"#{}\"{takers}><title>{}</title><path class=\"wide\" d=\"{curve}\"/>\
          <path class=\"line\" d=\"{curve}\"/><path class=\"head\" d=\"{head}\"/>\
          <circle cx=\"{x}\" cy=\"{y}\" r=\"10\"/><text x=\"{x}\" y=\"{}\">{}</text></a>",
         escape::html(&label.href),

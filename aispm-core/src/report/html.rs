@@ -11,9 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::drawing::Drawing;
-use super::{Group, Report, certainty, chain, count, escape, gain, loose_conditions, sources};
-use crate::asset::{Asset, Authentication, Evidence, Exposure};
-use crate::path::{AttackPath, PathStatus};
+use super::{Group, Report, certainty, count, escape, loose_conditions, sources};
+use crate::asset::{Asset, AssetId, Authentication, Evidence, Exposure};
+use crate::path::{AttackPath, Consequence, PathStatus};
 
 const PAGE: &str = include_str!("../../data/report/page.html");
 const STYLE: &str = include_str!("../../data/report/page.css");
@@ -109,7 +109,11 @@ fn paths(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     if paths.is_empty() {
         return Ok(());
     }
-    writeln!(out, "<h2 id=\"paths\">Attack paths <small>worst first</small></h2>")?;
+    writeln!(
+        out,
+        "<h2 id=\"paths\">Attack paths <small>worst first; the risk rank orders paths, it is no probability\
+         </small></h2>"
+    )?;
     let shown = paths.get(..PATHS).unwrap_or(paths);
     let (map, drawn) = Drawing::of_paths(shown);
     if drawn > 1 {
@@ -119,8 +123,13 @@ fn paths(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         writeln!(
             out,
             "<div class=\"card\"><p class=\"soft\">{what} paths in one map; the number on an arrow is how many take it.\
-             </p><div class=\"scroll\">{svg}</div>{LEGEND}</div>"
+             </p>"
         )?;
+        write!(out, "<label class=\"pick\" hidden>Show <select><option value=\"\">all</option>")?;
+        for (n, path) in (1..).zip(shown.iter().take(drawn)) {
+            write!(out, "<option value=\"p{n}\">{}</option>", Safe(&report.title(path)))?;
+        }
+        writeln!(out, "</select></label><div class=\"scroll map\">{svg}</div>{LEGEND}</div>")?;
     }
     for (n, path) in shown.iter().enumerate() {
         attack_path(report, out, n, path)?;
@@ -134,40 +143,110 @@ const LEGEND: &str = "<p class=\"legend\"><span><i class=\"entry\"></i>entry</sp
 
 fn attack_path(report: &Report<'_>, out: &mut dyn Write, n: usize, path: &AttackPath) -> io::Result<()> {
     let anchor = format!("p{}", n + 1);
-    let names = report.names(&chain(path)).join(" → ");
+    let title = report.title(path);
     let open = if n < OPEN { " open" } else { "" };
     writeln!(
         out,
-        "<details id=\"{anchor}\"{open}><summary><span class=\"badge {0}\">{0}</span><span class=\"title\">{1}</span>\
-         <span class=\"more\">{2} · {3} · risk {4:.0}</span></summary><div class=\"inside\">",
+        "<details class=\"path\" id=\"{anchor}\"{open}><summary><span class=\"badge {0}\">{0}</span>\
+         <span class=\"title\">{1}</span><span class=\"more\">{2} · {3} · risk rank {4:.0}</span></summary>\
+         <div class=\"inside\">",
         path.severity,
-        Safe(&names),
-        gain(path.goal),
+        Safe(&title),
+        consequence(path.consequence),
         certainty(path.status),
         path.risk
     )?;
     for condition in loose_conditions(path) {
         writeln!(out, "<p class=\"medium\">if {}</p>", Safe(condition))?;
     }
-    let svg = Drawing::of_path(path, &anchor).svg(report, &names);
+    let svg = Drawing::of_path(path, &anchor).svg(report, &title);
+    writeln!(out, "<div class=\"scroll\">{svg}</div>")?;
+    story(report, out, path, &anchor)?;
+    cuts(out, path, &anchor)?;
+    writeln!(out, "</div></details>")
+}
+
+/// The steps from top to bottom, each asset in its box between them, and what they end in.
+fn story(report: &Report<'_>, out: &mut dyn Write, path: &AttackPath, anchor: &str) -> io::Result<()> {
+    write!(out, "<p class=\"walk\" hidden><button type=\"button\" value=\"-1\">‹ back</button>")?;
+    writeln!(out, "<button type=\"button\" value=\"1\">step ›</button><span role=\"status\"></span></p>")?;
+    writeln!(out, "<ol class=\"story\">")?;
+    write!(out, "<li class=\"stop source\"><span class=\"soft\">starts at</span> ")?;
+    stop(report, out, &path.source)?;
+    writeln!(out, "</li>")?;
+    let mut here = &path.source;
+    for (n, step) in (1..).zip(&path.steps) {
+        write!(out, "<li class=\"step\" id=\"{anchor}s{n}\" tabindex=\"-1\"><b class=\"number\">{n}</b><div>")?;
+        write!(out, "<p>{} <code>{}</code></p>", Safe(&step.description), Safe(&step.technique))?;
+        let from = sources(step);
+        if !matches!(from, [one] if one == here) {
+            let names: Vec<String> = from.iter().map(|id| Safe(report.name(id)).to_string()).collect();
+            write!(out, "<p class=\"soft\">from {}</p>", names.join(" and "))?;
+        }
+        for condition in &step.conditions {
+            write!(out, "<p class=\"medium\">if {}</p>", Safe(condition))?;
+        }
+        places(out, &step.evidence)?;
+        for (f, _) in path.fixes.iter().enumerate().filter(|(_, fix)| fix.step == n).take(1) {
+            write!(out, "<a class=\"cut\" href=\"#{anchor}c{}\">can be cut here</a>", f + 1)?;
+        }
+        let target = if n == path.steps.len() { " target" } else { "" };
+        write!(out, "</div></li>\n<li class=\"stop{target}\">")?;
+        stop(report, out, &step.to)?;
+        writeln!(out, "</li>")?;
+        here = &step.to;
+    }
+    writeln!(out, "<li class=\"ends\">Ends in <b>{}</b></li></ol>", path.consequence.words())
+}
+
+fn stop(report: &Report<'_>, out: &mut dyn Write, id: &AssetId) -> io::Result<()> {
+    let (kind, name) = (report.kind(id), report.name(id));
+    write!(out, "<b title=\"{}\">{}</b> <span class=\"soft\">{kind}</span>", Safe(id.as_str()), Safe(name))
+}
+
+/// Where the path can be cut, easiest first, with patches to review.
+fn cuts(out: &mut dyn Write, path: &AttackPath, anchor: &str) -> io::Result<()> {
+    if path.fixes.is_empty() {
+        return Ok(());
+    }
     writeln!(
         out,
-        "<div class=\"scroll\">{svg}</div><table class=\"steps\"><thead><tr><th></th><th>Step</th><th>Technique</th>"
+        "<h3>Where it can be cut <small>any one of these makes this path vanish</small></h3><ul class=\"cuts\">"
     )?;
-    writeln!(out, "<th>Evidence</th></tr></thead><tbody>")?;
-    for (s, step) in path.steps.iter().enumerate() {
-        let from = sources(step).iter().map(|id| report.name(id)).collect::<Vec<_>>().join(" and ");
-        write!(out, "<tr id=\"{anchor}s{0}\"><td class=\"number\">{0}</td>", s + 1)?;
-        let (text, to) = (Safe(&step.description), Safe(report.name(&step.to)));
-        write!(out, "<td>{text}<br><span class=\"soft\">{} → {to}</span>", Safe(&from))?;
-        for condition in &step.conditions {
-            write!(out, "<br><span class=\"medium\">if {}</span>", Safe(condition))?;
+    for (n, fix) in (1..).zip(&path.fixes) {
+        let (action, step) = (Safe(&fix.action), fix.step);
+        write!(out, "<li id=\"{anchor}c{n}\"><a href=\"#{anchor}s{step}\">step {step}</a> <b>{action}</b>")?;
+        places(out, &fix.evidence)?;
+        if let Some(patch) = &fix.patch {
+            let (format, title) = (patch.format.as_str(), Safe(&patch.title));
+            write!(
+                out,
+                "<details class=\"patch\"><summary>{title} <span class=\"soft\">{format}</span></summary><pre>"
+            )?;
+            for line in patch.text.lines() {
+                let tag = match line.as_bytes().first() {
+                    Some(b'+') => "ins",
+                    Some(b'-') => "del",
+                    _ => "span",
+                };
+                writeln!(out, "<{tag}>{}</{tag}>", Safe(line))?;
+            }
+            write!(out, "</pre></details>")?;
         }
-        write!(out, "</td><td><code>{}</code></td><td>", Safe(&step.technique))?;
-        places(out, &step.evidence)?;
-        writeln!(out, "</td></tr>")?;
+        writeln!(out, "</li>")?;
     }
-    writeln!(out, "</tbody></table></div></details>")
+    writeln!(out, "</ul>")
+}
+
+fn consequence(consequence: Consequence) -> &'static str {
+    match consequence {
+        Consequence::Poisoning => "poisoning",
+        Consequence::Misuse => "misuse",
+        Consequence::Extraction => "extraction",
+        Consequence::DataLeak => "data leak",
+        Consequence::DenialOfWallet => "denial of wallet",
+        Consequence::Takeover => "takeover",
+    }
 }
 
 fn fixes(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {

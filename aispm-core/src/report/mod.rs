@@ -1,5 +1,5 @@
-//! Assessments as text, JSON, SARIF, Mermaid, DOT, GraphML and HTML, inventories as CycloneDX, and what changed from
-//! one to the next.
+//! Assessments as text, JSON, SARIF, Mermaid, DOT, GraphML, Cytoscape JSON and HTML, inventories as CycloneDX, and what
+//! changed from one to the next.
 //!
 //! Everything in an assessment comes from files that others wrote, so each format escapes all of it; see `escape`.
 //! Output depends on the assessment alone: no clock, no host, no order but the assessment's own.
@@ -12,6 +12,7 @@
 //! assert!(page.starts_with("<!doctype html>"));
 //! ```
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
@@ -21,6 +22,7 @@ use crate::path::{AttackPath, ChokePoint, From, Goal, PathStatus, Step};
 use crate::policy::RuleInfo;
 
 mod cyclonedx;
+mod cytoscape;
 mod diff;
 mod drawing;
 mod escape;
@@ -55,6 +57,8 @@ pub enum Format {
     Dot,
     /// The graph of attack paths as GraphML.
     Graphml,
+    /// The attack paths as elements of Cytoscape.js, one edge a step.
+    Cytoscape,
     /// One self-contained page.
     Html,
     /// The inventory as a CycloneDX 1.6 ML-BOM; see [`CycloneDx`] for more.
@@ -108,6 +112,7 @@ impl<'a> Report<'a> {
             Format::Mermaid => mermaid::write(self, out),
             Format::Dot => graph::dot(self, out),
             Format::Graphml => graph::graphml(self, out),
+            Format::Cytoscape => cytoscape::write(self, out),
             Format::Html => html::write(self, out),
             Format::CycloneDx => CycloneDx::new(&self.assessment.inventory).write(out),
         }
@@ -143,6 +148,11 @@ impl<'a> Report<'a> {
             if shared { format!("{name} ({})", kind()) } else { name.to_owned() }
         };
         ids.iter().map(named).collect()
+    }
+
+    /// The path in a sentence, or the assets that it passes where it has none.
+    fn title<'b>(&self, path: &'b AttackPath) -> Cow<'b, str> {
+        if path.title.is_empty() { self.names(&chain(path)).join(" → ").into() } else { path.title.as_str().into() }
     }
 
     fn kind(&self, id: &AssetId) -> AssetKind {

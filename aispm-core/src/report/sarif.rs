@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::{Report, certainty, chain, escape, gain};
+use super::{Report, certainty, escape, gain};
 use crate::asset::{AssetId, Control, Evidence, Finding, Severity};
 use crate::path::{AttackPath, Goal, Step};
 
@@ -149,9 +149,8 @@ fn finding_result(report: &Report<'_>, rules: &Rules, finding: &Finding) -> Valu
 }
 
 fn path_result(report: &Report<'_>, rules: &Rules, path: &AttackPath) -> Value {
-    let names = report.names(&chain(path)).join(" → ");
     let mut result = rules.result(&path_rule_id(path.goal), path.severity);
-    set(&mut result, "message", message(&format!("{names} ({})", gain(path.goal))));
+    set(&mut result, "message", message(&report.title(path)));
     // code scanning shows a result at its first place: where the path can first be seen
     let shown = path.steps.iter().find(|step| !step.evidence.is_empty());
     let place = match shown {
@@ -164,7 +163,9 @@ fn path_result(report: &Report<'_>, rules: &Rules, path: &AttackPath) -> Value {
     if !flow.is_empty() {
         set(&mut result, "codeFlows", json!([{"threadFlows": [{"id": path.id, "locations": flow}]}]));
     }
+    let fixes: Vec<&str> = path.fixes.iter().map(|fix| fix.action.as_str()).collect();
     let properties = json!({"source": path.source, "target": path.target, "severity": path.severity,
+        "consequence": path.consequence, "fixes": fixes,
         "risk": path.risk, "status": certainty(path.status), "conditions": path.conditions,
         "security-severity": score(path.severity)});
     set(&mut result, "properties", properties);

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Group, Report, certainty, chain, count, escape, gain, loose_conditions};
+use super::{Group, Report, certainty, chain, count, escape, loose_conditions};
 use crate::asset::{Evidence, Severity};
 use crate::path::AttackPath;
 
@@ -12,6 +12,8 @@ use crate::path::AttackPath;
 const PATHS: usize = 20;
 /// Findings of one rule that are listed; the rest is counted.
 const LISTED: usize = 8;
+/// Fixes of one path that are listed; the rest is counted.
+const CUTS: usize = 3;
 /// Places of one step, fix or finding that are listed.
 const PLACES: usize = 3;
 
@@ -54,6 +56,7 @@ fn attack_paths(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
         return Ok(());
     }
     page.heading("Attack paths")?;
+    page.wrap(0, 0, FAINT, "worst first; the rank orders paths, it is no probability")?;
     for (n, path) in paths.iter().take(PATHS).enumerate() {
         writeln!(page.out)?;
         attack_path(report, page, n + 1, path)?;
@@ -68,11 +71,14 @@ fn attack_paths(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
 }
 
 fn attack_path(report: &Report<'_>, page: &mut Page<'_>, n: usize, path: &AttackPath) -> io::Result<()> {
-    let risk = format!("risk {:.0}", path.risk);
-    let head = [page.severity(path.severity), risk, certainty(path.status).to_owned(), gain(path.goal).to_owned()];
+    let risk = format!("risk rank {:.0}", path.risk);
+    let end = path.consequence.words();
+    let head = [page.severity(path.severity), risk, certainty(path.status).to_owned(), format!("ends in {end}")];
     writeln!(page.out, "{:>3}  {}", n, head.join(" · "))?;
-    let names = report.names(&chain(path));
-    page.wrap(5, 5, HEADING, &names.join(" → "))?;
+    page.wrap(5, 5, HEADING, &report.title(path))?;
+    if !path.title.is_empty() {
+        page.wrap(5, 7, FAINT, &report.names(&chain(path)).join(" → "))?;
+    }
     for condition in loose_conditions(path) {
         page.item(5, "if ", condition)?;
     }
@@ -85,7 +91,17 @@ fn attack_path(report: &Report<'_>, page: &mut Page<'_>, n: usize, path: &Attack
         }
         page.places(5 + lead.len(), &step.evidence)?;
     }
-    Ok(())
+    if !path.fixes.is_empty() {
+        page.wrap(5, 5, Style::new(), "Any one of these cuts it:")?;
+    }
+    for fix in path.fixes.iter().take(CUTS) {
+        page.item(5, "- ", &format!("{} (step {})", fix.action, fix.step))?;
+        page.places(7, fix.evidence.get(..1).unwrap_or_default())?;
+    }
+    match path.fixes.len().checked_sub(CUTS) {
+        Some(more @ 1..) => page.wrap(5, 5, FAINT, &format!("… or {more} more, with patches in --format json")),
+        _ => Ok(()),
+    }
 }
 
 fn fix_first(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {

@@ -43,8 +43,8 @@ fn read(document: &Document, found: &mut Found) {
                 }
                 continue;
             };
-            if let Some(place) = misread_policy(entry) {
-                cut(found, format!("{pointer}{place} is no valid policy"));
+            if let Some((place, what)) = misread_policy(entry) {
+                cut(found, format!("{pointer}{place} is no valid policy: {what}"));
             }
             let evidence = document.evidence(&pointer);
             let list = |key: &str, field: &'static str| {
@@ -80,9 +80,10 @@ fn read(document: &Document, found: &mut Found) {
     }
 }
 
-/// The pointer, below an entry, of the first part of its policies that counts for nothing because it is no policy.
-fn misread_policy(entry: &Value) -> Option<String> {
-    let trust = entry.get("AssumeRolePolicyDocument").map(|policy| ("/AssumeRolePolicyDocument".to_owned(), policy));
+/// The pointer, below an entry, of the first part of its policies that AWS would refuse, and what is wrong with it.
+fn misread_policy(entry: &Value) -> Option<(String, String)> {
+    let key = "AssumeRolePolicyDocument";
+    let trust = entry.get(key).map(|policy| (format!("/{key}"), None, policy, true));
     let listed = [
         ("UserPolicyList", "PolicyDocument"),
         ("GroupPolicyList", "PolicyDocument"),
@@ -91,9 +92,16 @@ fn misread_policy(entry: &Value) -> Option<String> {
     ];
     let listed = listed.into_iter().flat_map(|(list, key)| {
         let items = entry.get(list).and_then(Value::as_array).into_iter().flatten().enumerate();
-        items.filter_map(move |(i, item)| Some((format!("/{list}/{i}/{key}"), item.get(key)?)))
+        items.filter_map(move |(i, item)| {
+            Some((format!("/{list}/{i}/{key}"), item.get("PolicyName"), item.get(key)?, false))
+        })
     });
-    trust.into_iter().chain(listed).find_map(|(place, policy)| Some(place + &misread(policy)?))
+    let name = |own: Option<&Value>| own.or_else(|| entry.get("PolicyName"))?.as_str().map(str::to_owned);
+    trust.into_iter().chain(listed).find_map(|(place, own, policy, trust)| {
+        let fault = misread(policy, trust).into_iter().next()?;
+        let name = name(own).map(|name| format!(" (policy {name})")).unwrap_or_default();
+        Some((place + &fault.pointer, fault.reason + &name))
+    })
 }
 
 /// Notes the first reason why this document is not the whole.

@@ -21,7 +21,15 @@ pub(super) fn store(object: &Object<'_>, found: &mut Found) {
         // the NVIDIA device plugin shares one GPU between pods without memory isolation
         asset.properties.insert("gpu_time_slicing".into(), true.into());
     }
+    let token = asset.text("secret_type") == Some("kubernetes.io/service-account-token");
+    let account = object.metadata("annotations").and_then(|all| text(all, "kubernetes.io/service-account.name"));
+    let secret = asset.id.to_string();
     found.inventory.add(asset);
+    if let Some(account) = account.filter(|_| token) {
+        let evidence = object.at("/metadata/annotations/kubernetes.io~1service-account.name").excerpt(account);
+        let stub = object.stub("ServiceAccount", None, account);
+        object.relate(&secret, RelationKind::CanAssume, stub, &evidence, found);
+    }
 }
 
 /// A Secret that an operator fills from elsewhere: which keys, and where they come from.

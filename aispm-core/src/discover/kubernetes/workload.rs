@@ -172,13 +172,16 @@ fn pod(object: &Object<'_>, pointer: &str, spec: &Value, workload: &mut Asset, f
         ("hostNetwork", "host_network"),
         ("hostPID", "host_pid"),
         ("hostIPC", "host_ipc"),
+        ("shareProcessNamespace", "share_process_namespace"),
         ("automountServiceAccountToken", "automount_service_account_token"),
     ] {
         if let Some(flag) = spec.get(key).and_then(Value::as_bool) {
             workload.properties.insert(property.into(), flag.into());
+            shown(workload, property, &flag, object.at(&format!("{pointer}/{key}")));
         }
     }
     let context = spec.get("securityContext");
+    profiles(context, workload);
     for (key, property) in [("runAsNonRoot", "run_as_non_root"), ("runAsUser", "run_as_user")] {
         if let Some(value) = context.and_then(|context| context.get(key)) {
             // a container's own setting was read first and wins
@@ -203,11 +206,17 @@ fn pod(object: &Object<'_>, pointer: &str, spec: &Value, workload: &mut Asset, f
     volumes(object, pointer, spec, workload, found);
     // labels that Services select by stand beside the pod spec
     let template = pointer.strip_suffix("/spec").filter(|above| !above.is_empty());
-    let labels = match template {
-        Some(above) => object.value.pointer(&format!("{above}/metadata/labels")),
-        None => object.metadata("labels"),
+    let beside = |key: &str| match template {
+        Some(above) => object.value.pointer(&format!("{above}/metadata/{key}")),
+        None => object.metadata(key),
     };
-    if let Some(labels) = labels {
+    for (key, profile) in beside("annotations").and_then(Value::as_object).into_iter().flatten() {
+        // as clusters before 1.30 name the profile of a container
+        if key.starts_with("container.apparmor.security.beta.kubernetes.io/") && profile == "unconfined" {
+            append(workload, "app_armor", "Unconfined");
+        }
+    }
+    if let Some(labels) = beside("labels") {
         workload.properties.entry("pod_labels").or_insert_with(|| labels.clone());
     }
 }
@@ -219,6 +228,13 @@ fn volumes(object: &Object<'_>, pointer: &str, spec: &Value, workload: &mut Asse
         let at = |below: &str| object.at(&format!("{pointer}/volumes/{i}{below}"));
         if let Some(path) = volume.get("hostPath").and_then(|host| text(host, "path")) {
             append(workload, "host_path", path);
+            shown(workload, "host_path", &path, at("/hostPath"));
+            host_path(spec, (volume, path), workload, &at("/hostPath"));
+        }
+        let tokens = volume.get("projected").into_iter().flat_map(|projected| list(projected, "sources"));
+        for token in tokens.filter_map(|(_, source)| source.get("serviceAccountToken")) {
+            // without an audience the API server itself takes the token
+            append(workload, "projected_token", text(token, "audience").unwrap_or("api"));
         }
         let projected = volume.get("projected").into_iter().flat_map(|projected| list(projected, "sources"));
         let sources = projected.filter_map(|(_, source)| source.get("secret").and_then(|secret| text(secret, "name")));
@@ -247,6 +263,44 @@ fn volumes(object: &Object<'_>, pointer: &str, spec: &Value, workload: &mut Asse
                 let evidence = at("/csi").excerpt(bucket.id.as_str());
                 object.relate(&id, RelationKind::Reads, bucket, &evidence, found);
             }
+        }
+    }
+}
+
+/// The paths of the host that containers can write.
+fn host_path(spec: &Value, (volume, path): (&Value, &str), workload: &mut Asset, evidence: &Evidence) {
+    let containers =
+        ["containers", "initContainers", "ephemeralContainers"].into_iter().flat_map(|key| list(spec, key));
+    let mounts = containers.flat_map(|(_, container)| list(container, "volumeMounts"));
+    for (_, mount) in
+        mounts.filter(|(_, mount)| text(mount, "name").is_some() && text(mount, "name") == text(volume, "name"))
+    {
+        let only = mount.get("readOnly").and_then(Value::as_bool) == Some(true);
+        let path = match text(mount, "subPath").map(|below| below.trim_matches('/')).filter(|below| !below.is_empty()) {
+            Some(below) => format!("{}/{below}", path.trim_end_matches('/')),
+            None if path.len() > 1 => path.trim_end_matches('/').to_owned(),
+            None => path.to_owned(),
+        };
+        if !only {
+            append(workload, "host_path_writable", &path);
+            shown(workload, "host_path_writable", &path, evidence.clone());
+        }
+    }
+}
+
+/// Where a setting that decides what a container may do to its node was seen.
+fn shown(workload: &mut Asset, property: &str, value: &dyn std::fmt::Display, evidence: Evidence) {
+    let evidence = evidence.excerpt(format!("{property}: {value}"));
+    if !workload.evidence.contains(&evidence) {
+        workload.evidence.push(evidence);
+    }
+}
+
+/// What confines a container's system calls and files.
+fn profiles(context: Option<&Value>, workload: &mut Asset) {
+    for (key, property) in [("appArmorProfile", "app_armor"), ("seccompProfile", "seccomp")] {
+        if let Some(profile) = context.and_then(|context| context.get(key)).and_then(|profile| text(profile, "type")) {
+            append(workload, property, profile);
         }
     }
 }
@@ -356,11 +410,20 @@ fn security(object: &Object<'_>, pointer: &str, value: &Value, workload: &mut As
         // of several containers the weakest counts
         if let Some(flag) = flag(name).filter(|flag| *flag == bad || !workload.properties.contains_key(property)) {
             workload.properties.insert(property.into(), flag.into());
+            if flag && bad {
+                shown(workload, property, &flag, object.at(&format!("{pointer}/securityContext/{name}")));
+            }
         }
+    }
+    profiles(context, workload);
+    let ports = list(value, "ports").filter_map(|(_, port)| port.get("hostPort")?.as_u64());
+    for port in ports.filter(|port| *port != 0) {
+        append(workload, "host_port", &port.to_string());
     }
     let added = context.and_then(|context| context.pointer("/capabilities/add"));
     for capability in added.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
         append(workload, "capabilities", capability);
+        shown(workload, "capabilities", &capability, object.at(&format!("{pointer}/securityContext/capabilities/add")));
     }
     for resources in ["/resources/requests", "/resources/limits"] {
         let resources = value.pointer(resources).and_then(Value::as_object);

@@ -7,7 +7,9 @@ use super::estate::Estate;
 use super::pattern::Pattern;
 use super::policy::Policy;
 use super::principal::{Boundary, Held, Principal, PrincipalKind};
+use super::request::Request;
 use super::scope::Scope;
+use super::statement::{Resources, Statement};
 use crate::asset::{AssetId, Document};
 use crate::identity::Decision;
 
@@ -34,11 +36,10 @@ fn core_services() -> &'static [Pattern] {
 /// Whether the unconditional allows of these policies together cover every action on every resource: `*`, a
 /// `NotAction` whose exceptions other statements allow, or every core service by name.
 pub(super) fn covers_everything(policies: &[&Policy]) -> bool {
-    let everywhere = policies.iter().flat_map(|p| &p.statements).filter(|s| {
-        s.allow
-            && s.conditions.is_empty()
-            && s.resources.as_ref().is_some_and(|r| !r.not && r.patterns.iter().any(Pattern::is_any))
-    });
+    let everywhere = policies
+        .iter()
+        .flat_map(|p| &p.statements)
+        .filter(|s| s.allow && s.conditions.is_empty() && s.resources.as_ref().is_some_and(Resources::is_everything));
     let (excepting, naming): (Vec<_>, Vec<_>) = everywhere.partition(|s| s.actions.not);
     let named = |wanted: &Pattern| naming.iter().flat_map(|s| &s.actions.patterns).any(|p| p.covers(wanted));
     let apart = |a: &Pattern, b: &Pattern| !a.covers(b) && !b.covers(a);
@@ -47,16 +48,22 @@ pub(super) fn covers_everything(policies: &[&Policy]) -> bool {
         || named(&Pattern::new("*:*"))
         || excepting.iter().any(|s| {
             s.actions.patterns.iter().all(|exception| {
-                let elsewhere = |o: &&super::policy::Statement| o.actions.patterns.iter().all(|p| apart(p, exception));
+                let elsewhere = |o: &&Statement| o.actions.patterns.iter().all(|p| apart(p, exception));
                 named(exception) || excepting.iter().copied().any(|o| elsewhere(&o))
             })
         })
         || (!core_services().is_empty() && core_services().iter().all(named))
 }
 
+/// Whether every condition of a deny is known to hold and it denies something.
+fn denies_outright(statement: &Statement, request: &Request<'_>) -> bool {
+    let something = statement.actions.not || !statement.actions.patterns.is_empty();
+    something && statement.conditions.iter().all(|c| c.holds(request, false) == Truth::Yes)
+}
+
 impl Estate {
-    /// Identities that effectively hold `*` on `*`: what they are allowed covers everything, within their boundary, and
-    /// nothing of it is denied outright.
+    /// Identities that effectively hold `*` on `*`: what they are allowed covers everything, within their boundary and
+    /// every level of their organisation's policies, and nothing of it is denied outright.
     #[must_use]
     pub fn admins(&self) -> Vec<AssetId> {
         let identities = self.principals().iter().filter(|p| p.kind != PrincipalKind::Group);
@@ -66,7 +73,7 @@ impl Estate {
     /// Whether a principal is administrator after a change. With his policies in the attacker's hand, denies and a
     /// boundary still bind until they are removed, and that must itself not be denied.
     pub(crate) fn is_admin(&self, principal: &Principal, change: Change) -> bool {
-        if principal.kind == PrincipalKind::External {
+        if principal.kind == PrincipalKind::External || !self.organization_leaves_everything(principal) {
             return false;
         }
         let policies: Vec<&Policy> = principal.policies.iter().map(|held| &*held.policy).collect();
@@ -106,7 +113,7 @@ impl Estate {
             let mut bounded = principal.clone();
             bounded.policies = vec![held.clone()];
             bounded.boundary = Boundary::None;
-            let scope = Scope::new(&bounded, action, &self.request(principal, None));
+            let scope = Scope::new(&bounded, action, &self.request(principal, None), None);
             scope.is_some_and(|s| s.on(principal.id.as_str(), None) == Decision::Allowed)
         };
         let may = |action: &str| !self.denies(principal, action) && within(action);
@@ -115,12 +122,28 @@ impl Estate {
         bound_goes && denies_go
     }
 
+    /// Whether the policies of the organisation leave everything to a principal, but for leaving the organisation itself,
+    /// which is for its management to decide.
+    fn organization_leaves_everything(&self, principal: &Principal) -> bool {
+        let Some(limits) = self.limits(principal) else { return true };
+        let request = self.request(principal, None);
+        let of_management = |s: &Statement| {
+            let services = ["organizations:", "account:"];
+            !s.actions.not && s.actions.patterns.iter().all(|p| services.iter().any(|name| p.text().starts_with(name)))
+        };
+        limits.all().all(|level| {
+            let policies: Vec<&Policy> = level.policies().iter().map(|held| &*held.policy).collect();
+            let mut statements = policies.iter().flat_map(|policy| &policy.statements);
+            let denied = statements.any(|s| !s.allow && !of_management(s) && denies_outright(s, &request));
+            !denied && (level.is_open() || covers_everything(&policies))
+        })
+    }
+
     /// Whether any statement denies anything outright.
     fn denies_something<'a>(&self, principal: &Principal, policies: impl IntoIterator<Item = &'a Held>) -> bool {
         let request = self.request(principal, None);
-        let statements = policies.into_iter().flat_map(|held| &held.policy.statements);
-        let mut denies = statements.filter(|s| !s.allow);
-        denies.any(|s| s.conditions.iter().all(|c| c.holds(&request, false) == Truth::Yes))
+        let mut statements = policies.into_iter().flat_map(|held| &held.policy.statements);
+        statements.any(|s| !s.allow && denies_outright(s, &request))
     }
 
     /// Whether the principal's own policies deny an action on himself outright.
@@ -128,7 +151,7 @@ impl Estate {
         let request = self.request(principal, None);
         let statements = principal.policies.iter().flat_map(|held| &held.policy.statements);
         statements.filter(|s| !s.allow && s.actions.matches(action)).any(|s| {
-            s.resources.as_ref().is_none_or(|r| r.matches(principal.id.as_str()))
+            s.resources.as_ref().is_none_or(|r| r.matches(principal.id.as_str(), &request, true))
                 && s.conditions.iter().all(|c| c.holds(&request, false) != Truth::No)
         })
     }

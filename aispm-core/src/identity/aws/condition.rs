@@ -1,46 +1,29 @@
-//! Conditions, three-valued: decided by the estate, open to the caller's choice, or not known.
-
-use std::borrow::Cow;
-use std::cmp::Ordering;
-use std::sync::OnceLock;
+//! Conditions, three-valued: decided by the request, open to the caller's choice, or not known.
 
 use serde_json::Value;
 
-use super::pattern::{Pattern, account_of};
-use super::policy::strings;
-use super::principal::{Principal, PrincipalKind};
-use crate::asset::Document;
+use super::operator::{Operand, Operator, Test};
+use super::request::{Known, Request};
 
 /// One key of a `Condition` block: any of the values may hold.
 #[derive(Debug, Clone)]
 pub(super) struct Condition {
-    operator: Operator,
-    negated: bool,
+    /// `None` where nobody can say what is meant.
+    operator: Option<Operator>,
+    quantifier: Option<Quantifier>,
     if_exists: bool,
-    /// `ForAllValues`: holds for a key that is absent.
-    for_all: bool,
     /// Lower case.
     key: String,
-    values: Vec<String>,
+    values: Vec<Operand>,
+    needs_resource: bool,
     /// As people read it.
     pub(super) text: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operator {
-    Equals,
-    EqualsIgnoreCase,
-    Like,
-    Bool,
-    Null,
-    Date(Bound),
-    Other,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Bound {
-    side: Ordering,
-    inclusive: bool,
+enum Quantifier {
+    All,
+    Any,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,231 +33,193 @@ pub(super) enum Truth {
     Unknown,
 }
 
-/// What is known of a request when conditions are read.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Request<'a> {
-    pub(super) principal: Option<&'a Principal>,
-    /// The service of `iam:PassedToService`.
-    pub(super) passed_to: Option<&'a str>,
-    /// Set once the resource is known.
-    pub(super) resource: Option<&'a str>,
-    /// Where the resource lives, if its ARN does not say.
-    pub(super) account: Option<&'a str>,
-    /// The token's subject, for federated trust.
-    pub(super) subject: Option<&'a str>,
-    /// A moment known to have passed: the newest date in the export, ISO 8601.
-    pub(super) as_of: Option<&'a str>,
-}
-
-enum Known<'a> {
-    Is(Cow<'a, str>),
-    Absent,
-    /// The caller chooses it.
-    Chosen,
-    /// A moment after this one.
-    After(&'a str),
-    Unknown,
-}
-
-/// Keys whose value the caller sets in his request.
-fn chosen_keys() -> &'static [Pattern] {
-    static KEYS: OnceLock<Vec<Pattern>> = OnceLock::new();
-    KEYS.get_or_init(|| {
-        let text = include_str!("../../../data/identity/aws_chosen_condition_keys.yaml");
-        // the built-in list is checked by a test; an empty one only leaves more conditional
-        let keys: Vec<String> = Document::config("aws_chosen_condition_keys.yaml", text).unwrap_or_default();
-        keys.iter().map(|key| Pattern::lowercase(key)).collect()
-    })
-}
-
 impl Condition {
-    pub(super) fn parse_all(block: &Value) -> Vec<Self> {
-        let operators = block.as_object().into_iter().flatten();
-        let keys = operators.flat_map(|(operator, keys)| {
-            keys.as_object().into_iter().flatten().map(move |(key, values)| Self::parse(operator, key, values))
-        });
-        keys.collect()
+    /// The conditions of a block, and what is wrong with it. `variables` says whether the document's version knows them.
+    pub(super) fn parse_all(block: &Value, variables: bool, faults: &mut Vec<String>) -> Vec<Self> {
+        let Some(operators) = block.as_object() else {
+            faults.push("`Condition` is not an object".to_owned());
+            return vec![Self::doubt("a condition that cannot be read")];
+        };
+        let mut conditions = Vec::with_capacity(operators.len());
+        for (operator, keys) in operators {
+            let Some(keys) = keys.as_object() else {
+                faults.push(format!("condition `{operator}` is not an object"));
+                conditions.push(Self::doubt(&format!("{operator} that cannot be read")));
+                continue;
+            };
+            conditions.extend(keys.iter().map(|(key, values)| Self::parse(operator, key, values, variables, faults)));
+        }
+        conditions
     }
 
-    fn parse(written: &str, key: &str, values: &Value) -> Self {
-        let (for_all, rest) = match written.split_once(':') {
-            Some((quantifier, rest)) => (quantifier.eq_ignore_ascii_case("ForAllValues"), rest),
-            None => (false, written),
+    /// A condition of which nobody can say whether it holds.
+    pub(super) fn doubt(text: &str) -> Self {
+        Self {
+            operator: None,
+            quantifier: None,
+            if_exists: false,
+            key: String::new(),
+            values: Vec::new(),
+            needs_resource: false,
+            text: text.to_owned(),
+        }
+    }
+
+    fn parse(written: &str, key: &str, values: &Value, variables: bool, faults: &mut Vec<String>) -> Self {
+        let (prefix, rest) = written.split_once(':').map_or((None, written), |(prefix, rest)| (Some(prefix), rest));
+        let quantifier = match prefix {
+            Some(prefix) if prefix.eq_ignore_ascii_case("ForAllValues") => Ok(Some(Quantifier::All)),
+            Some(prefix) if prefix.eq_ignore_ascii_case("ForAnyValue") => Ok(Some(Quantifier::Any)),
+            Some(_) => Err(()),
+            None => Ok(None),
         };
-        let lower = rest.to_ascii_lowercase();
-        let (if_exists, base) = match lower.strip_suffix("ifexists") {
-            Some(base) => (true, base),
-            None => (false, lower.as_str()),
+        let suffix = rest.len().checked_sub("IfExists".len()).and_then(|at| rest.split_at_checked(at));
+        let (if_exists, base) = match suffix {
+            Some((base, suffix)) if suffix.eq_ignore_ascii_case("IfExists") => (true, base),
+            _ => (false, rest),
         };
-        let date = |side, inclusive| (Operator::Date(Bound { side, inclusive }), false);
-        let (operator, negated) = match base {
-            "stringequals" => (Operator::Equals, false),
-            "stringnotequals" => (Operator::Equals, true),
-            "stringequalsignorecase" => (Operator::EqualsIgnoreCase, false),
-            "stringnotequalsignorecase" => (Operator::EqualsIgnoreCase, true),
-            "stringlike" | "arnlike" | "arnequals" => (Operator::Like, false),
-            "stringnotlike" | "arnnotlike" | "arnnotequals" => (Operator::Like, true),
-            "bool" => (Operator::Bool, false),
-            "null" => (Operator::Null, false),
-            "dategreaterthan" => date(Ordering::Greater, false),
-            "dategreaterthanequals" => date(Ordering::Greater, true),
-            "datelessthan" => date(Ordering::Less, false),
-            "datelessthanequals" => date(Ordering::Less, true),
-            _ => (Operator::Other, false),
+        let found = Operator::named(base).filter(|operator| !(if_exists && operator.test == Test::Null));
+        let operator = found.filter(|_| quantifier.is_ok());
+        if operator.is_none() {
+            faults.push(format!("condition operator `{written}` is unknown"));
+        }
+        let texts = texts(values);
+        if texts.is_none() {
+            faults.push(format!("the values of `{written}` `{key}` are neither text nor a list of texts"));
+        }
+        let operands: Vec<_> = texts
+            .iter()
+            .flatten()
+            .filter_map(|text| {
+                let operand = operator?.test.operand(text, variables);
+                if matches!(operand, Operand::Bad) {
+                    faults.push(format!("`{written}` `{key}` cannot compare with {text:?}"));
+                }
+                Some(operand)
+            })
+            .collect();
+        let text = format!("{written} {key}: {}", texts.as_deref().unwrap_or_default().join(", "));
+        let key = key.to_ascii_lowercase();
+        let variable = |operand: &Operand| match operand {
+            Operand::Text(template) => template.keys().any(of_resource),
+            _ => false,
         };
-        let values: Vec<String> = match values {
-            Value::Bool(flag) => vec![flag.to_string()],
-            Value::Number(number) => vec![number.to_string()],
-            other => strings(other).map(str::to_owned).collect(),
-        };
-        let text = format!("{written} {key}: {}", values.join(", "));
-        Self { operator, negated, if_exists, for_all, key: key.to_ascii_lowercase(), values, text }
+        Self {
+            operator: operator.filter(|_| texts.is_some()),
+            quantifier: quantifier.unwrap_or_default(),
+            if_exists,
+            needs_resource: of_resource(&key) || operands.iter().any(variable),
+            key,
+            values: operands,
+            text,
+        }
     }
 
     /// Whether only the resource can decide it.
     pub(super) fn needs_resource(&self) -> bool {
-        self.key.starts_with("aws:resource") || self.key == "s3:resourceaccount"
+        self.needs_resource
     }
 
     /// Decides as far as possible. `wanted` says whether the caller wants it to hold, for values he chooses.
     pub(super) fn holds(&self, request: &Request<'_>, wanted: bool) -> Truth {
+        let Some(operator) = self.operator else { return Truth::Unknown };
         let known = request.value(&self.key);
-        if self.operator == Operator::Null {
+        if operator.test == Test::Null {
             let absent = match known {
                 Known::Absent => true,
-                Known::Is(_) | Known::After(_) => false,
-                Known::Chosen => return chosen(wanted),
+                Known::Is(_) | Known::Many(_) | Known::After(_) => false,
+                Known::Chosen => return truth(wanted),
                 Known::Unknown => return Truth::Unknown,
             };
-            return truth(self.values.iter().any(|v| v.eq_ignore_ascii_case("true")) == absent);
+            return truth(self.values.iter().any(|value| matches!(value, Operand::Flag(flag) if *flag == absent)));
         }
         match known {
-            Known::Absent => truth(self.if_exists || self.negated || self.for_all),
-            Known::Chosen => chosen(wanted),
+            Known::Absent => truth(
+                self.if_exists
+                    || match self.quantifier {
+                        Some(Quantifier::All) => true,
+                        Some(Quantifier::Any) => false,
+                        None => operator.negated,
+                    },
+            ),
+            Known::Chosen => truth(wanted),
             Known::Unknown => Truth::Unknown,
-            Known::After(moment) => self.after(moment),
-            Known::Is(actual) => {
-                let mut open = false;
-                let matched = self.values.iter().any(|value| {
-                    let Some(value) = request.substitute(value) else {
-                        open = true;
-                        return false;
-                    };
-                    match self.operator {
-                        Operator::Equals => *actual == *value,
-                        Operator::EqualsIgnoreCase | Operator::Bool => actual.eq_ignore_ascii_case(&value),
-                        Operator::Like => Pattern::new(&value).matches(&actual),
-                        Operator::Null | Operator::Date(_) | Operator::Other => {
-                            open = true;
-                            false
-                        }
-                    }
+            Known::After(past) => {
+                three(any(self.values.iter().map(|value| operator.test.matches_after(past, value))), operator.negated)
+            }
+            // a set without anything in it
+            Known::Is(actual) if actual.is_empty() && self.quantifier == Some(Quantifier::All) => Truth::Yes,
+            Known::Is(actual) => three(self.matches(operator.test, &actual, request), operator.negated),
+            Known::Many(actual) => {
+                let each = actual.iter().map(|actual| {
+                    self.matches(operator.test, actual, request).map(|matched| matched != operator.negated)
                 });
-                if open && !matched { Truth::Unknown } else { truth(matched != self.negated) }
+                match self.quantifier {
+                    Some(Quantifier::Any) => three(any(each), false),
+                    Some(Quantifier::All) => three(any(each.map(|fits| fits.map(|fits| !fits))), true),
+                    // one value is compared; a list is none
+                    None => truth(operator.negated),
+                }
             }
         }
     }
 
-    /// A date that lies after `moment`, against the values.
-    fn after(&self, moment: &str) -> Truth {
-        let Operator::Date(bound) = self.operator else { return Truth::Unknown };
-        let date = |text: &str| text.get(..4).is_some_and(|y| y.bytes().all(|b| b.is_ascii_digit()));
-        let past = |value: &String| date(value) && date(moment) && value.as_str() < moment;
-        match self.values.as_slice() {
-            [value] if past(value) => truth(bound.side == Ordering::Greater),
-            _ => Truth::Unknown,
+    /// Whether any value of the policy matches one of the request.
+    fn matches(&self, test: Test, actual: &str, request: &Request<'_>) -> Option<bool> {
+        any(self.values.iter().map(|value| test.matches(actual, value, request)))
+    }
+}
+
+/// Whether a key speaks of the resource.
+fn of_resource(key: &str) -> bool {
+    key.starts_with("aws:resource") || key == "s3:resourceaccount"
+}
+
+/// Texts, numbers and truth values, alone or in a list; `None` for anything else.
+fn texts(values: &Value) -> Option<Vec<String>> {
+    let one = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    match values {
+        Value::Array(list) => list.iter().map(one).collect(),
+        other => Some(vec![one(other)?]),
+    }
+}
+
+/// Yes if any is yes, not known if any might be.
+fn any(values: impl Iterator<Item = Option<bool>>) -> Option<bool> {
+    let mut known = true;
+    for value in values {
+        match value {
+            Some(true) => return Some(true),
+            Some(false) => {}
+            None => known = false,
         }
     }
+    known.then_some(false)
+}
+
+fn three(matched: Option<bool>, negated: bool) -> Truth {
+    matched.map_or(Truth::Unknown, |matched| truth(matched != negated))
 }
 
 fn truth(yes: bool) -> Truth {
     if yes { Truth::Yes } else { Truth::No }
 }
 
-fn chosen(wanted: bool) -> Truth {
-    truth(wanted)
-}
-
-impl<'a> Request<'a> {
-    fn value(&self, key: &str) -> Known<'a> {
-        let is = |text: &'a str| Known::Is(Cow::Borrowed(text));
-        if let Some(name) = key.strip_prefix("aws:principaltag/") {
-            return match self.principal.map(|p| p.tag(name)) {
-                Some(Some(value)) => is(value),
-                Some(None) => Known::Absent,
-                None => Known::Unknown,
-            };
-        }
-        if let Some(claim) = key.rsplit_once(':').map(|(_, claim)| claim)
-            && let Some(subject) = self.subject
-        {
-            return match claim {
-                "sub" => is(subject),
-                "aud" => is("sts.amazonaws.com"),
-                _ => Known::Unknown,
-            };
-        }
-        match (key, self.principal) {
-            ("aws:principalarn", Some(p)) => is(p.id.as_str()),
-            ("aws:principalaccount", Some(p)) => is(&p.account),
-            ("aws:principaltype", Some(p)) => is(if p.kind == PrincipalKind::Role { "AssumedRole" } else { "User" }),
-            ("aws:username", Some(p)) if p.kind == PrincipalKind::User => is(&p.name),
-            ("aws:username", Some(p)) if p.kind == PrincipalKind::Role => Known::Absent,
-            ("aws:principalisawsservice" | "aws:viaawsservice", Some(_)) => is("false"),
-            // only temporary credentials carry it
-            ("aws:tokenissuetime", Some(p)) => match (p.kind, self.as_of) {
-                (PrincipalKind::User, _) => Known::Absent,
-                (PrincipalKind::Role, Some(moment)) => Known::After(moment),
-                _ => Known::Unknown,
-            },
-            ("aws:currenttime", _) => self.as_of.map_or(Known::Unknown, Known::After),
-            ("aws:securetransport", _) => is("true"),
-            ("iam:passedtoservice", _) => self.passed_to.map_or(Known::Unknown, is),
-            ("aws:resourceaccount" | "s3:resourceaccount", _) => {
-                let account = self.resource.and_then(account_of).or(self.account);
-                account.map_or(Known::Unknown, is)
-            }
-            // in trust policies of services: the account that the service acts for
-            ("aws:sourceaccount", None) => self.account.map_or(Known::Unknown, is),
-            _ if chosen_keys().iter().any(|pattern| pattern.matches(key)) => Known::Chosen,
-            _ => Known::Unknown,
-        }
-    }
-
-    /// Replaces policy variables; `None` if one is not known or absent.
-    pub(super) fn substitute<'t>(&self, text: &'t str) -> Option<Cow<'t, str>> {
-        if !text.contains("${") {
-            return Some(Cow::Borrowed(text));
-        }
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once("${") {
-            let (name, tail) = after.split_once('}')?;
-            out.push_str(before);
-            let (key, default) = match name.split_once(',') {
-                Some((key, default)) => (key.trim(), Some(default.trim().trim_matches('\''))),
-                None => (name, None),
-            };
-            match self.value(&key.to_ascii_lowercase()) {
-                Known::Is(value) => out.push_str(&value),
-                Known::Absent => out.push_str(default?),
-                _ if matches!(key, "*" | "?" | "$") => out.push_str(key),
-                _ => return None,
-            }
-            rest = tail;
-        }
-        out.push_str(rest);
-        Some(Cow::Owned(out))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::aws::moment::Moment;
+    use crate::identity::aws::principal::{Principal, PrincipalKind};
+    use crate::identity::aws::request::Context;
     use serde_json::json;
 
-    fn holds(block: Value, request: &Request<'_>) -> Truth {
-        Condition::parse_all(&block)[0].holds(request, true)
+    fn parse(block: &Value) -> Vec<Condition> {
+        Condition::parse_all(block, true, &mut Vec::new())
     }
 
     #[test]
@@ -283,7 +228,7 @@ mod tests {
         let request = Request {
             principal: Some(&user),
             passed_to: Some("lambda.amazonaws.com"),
-            as_of: Some("2024-06-01T00:00:00Z"),
+            as_of: Moment::parse("2024-06-01T00:00:00Z"),
             ..Request::default()
         };
         for (block, expected) in [
@@ -296,17 +241,151 @@ mod tests {
             (json!({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}), Truth::Unknown),
             (json!({"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}), Truth::Yes),
             (json!({"DateLessThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}), Truth::No),
+            (json!({"DateGreaterThan": {"aws:CurrentTime": "2020-01-01"}}), Truth::Yes),
+            (json!({"DateLessThan": {"aws:CurrentTime": "2030-01-01"}}), Truth::Unknown),
             (json!({"DateGreaterThan": {"aws:TokenIssueTime": "2020-01-01T00:00:00Z"}}), Truth::No),
             (json!({"DateGreaterThanIfExists": {"aws:TokenIssueTime": "2020-01-01T00:00:00Z"}}), Truth::Yes),
+            (json!({"Null": {"ec2:SourceInstanceARN": "true"}}), Truth::Yes),
             (json!({"StringEquals": {"aws:PrincipalTag/team": "a"}}), Truth::No),
+            (json!({"StringAlmost": {"aws:username": "ann"}}), Truth::Unknown),
         ] {
-            assert_eq!(holds(block.clone(), &request), expected, "{block}");
+            assert_eq!(parse(&block)[0].holds(&request, true), expected, "{block}");
         }
     }
 
     #[test]
     fn a_callers_choice_avoids_a_deny() {
-        let condition = &Condition::parse_all(&json!({"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}))[0];
+        let condition = &parse(&json!({"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}))[0];
         assert_eq!(condition.holds(&Request::default(), false), Truth::No);
+    }
+
+    /// Every operator against a known context; what is not there is absent.
+    #[test]
+    fn operators_compare_as_documented() {
+        let mut context = Context::default();
+        for (key, values) in [
+            ("k:s", vec!["Cats"]),
+            ("k:n", vec!["10"]),
+            ("k:d", vec!["2024-06-01T00:00:00Z"]),
+            ("k:e", vec!["1717200000"]),
+            ("k:b", vec!["true"]),
+            ("k:x", vec!["QmluYXJ5"]),
+            ("k:ip", vec!["203.0.113.7"]),
+            ("k:ip6", vec!["2001:db8::7"]),
+            ("k:arn", vec!["arn:aws:sns:us-east-1:123456789012:a:b"]),
+            ("k:many", vec!["a", "b"]),
+            ("k:one", vec!["a"]),
+            ("k:empty", vec![""]),
+            ("aws:PrincipalTag/Team", vec!["Cats"]),
+        ] {
+            context.set(key, values.into_iter().map(str::to_owned).collect());
+        }
+        let request = Request { context: Some(&context), ..Request::default() };
+        for (operator, key, values, expected) in [
+            ("StringEquals", "K:S", json!("Cats"), true),
+            ("StringEquals", "k:s", json!("cats"), false),
+            ("StringEquals", "k:s", json!("C*"), false),
+            ("StringEquals", "k:s", json!(["x", "Cats"]), true),
+            ("StringNotEquals", "k:s", json!(["x", "Cats"]), false),
+            ("StringNotEquals", "k:s", json!(["x", "y"]), true),
+            ("StringEqualsIgnoreCase", "k:s", json!("cATS"), true),
+            ("StringNotEqualsIgnoreCase", "k:s", json!("cATS"), false),
+            ("StringLike", "k:s", json!("C?t*"), true),
+            ("StringNotLike", "k:s", json!("C?t*"), false),
+            ("StringLike", "k:s", json!("C${*}"), false),
+            ("StringEquals", "k:s", json!("${aws:PrincipalTag/team}"), true),
+            ("StringEquals", "k:s", json!("${k:none, 'Cats'}"), true),
+            ("StringEquals", "k:s", json!("${k:none}"), false),
+            ("StringNotEquals", "k:none", json!("x"), true),
+            ("StringEquals", "k:none", json!("x"), false),
+            ("StringEqualsIfExists", "k:none", json!("x"), true),
+            ("StringEqualsIfExists", "k:s", json!("x"), false),
+            ("NumericEquals", "k:n", json!(10), true),
+            ("NumericEquals", "k:n", json!("10.0"), true),
+            ("NumericNotEquals", "k:n", json!("10"), false),
+            ("NumericLessThan", "k:n", json!("10"), false),
+            ("NumericLessThanEquals", "k:n", json!("10"), true),
+            ("NumericGreaterThan", "k:n", json!("9.5"), true),
+            ("NumericGreaterThanEquals", "k:n", json!("11"), false),
+            ("NumericEquals", "k:s", json!("10"), false),
+            ("DateEquals", "k:d", json!("2024-06-01"), true),
+            ("DateEquals", "k:e", json!("2024-06-01T02:00:00+02:00"), true),
+            ("DateNotEquals", "k:d", json!("2024-06-01"), false),
+            ("DateLessThan", "k:d", json!("1717200001"), true),
+            ("DateLessThanEquals", "k:d", json!("2024-05-31"), false),
+            ("DateGreaterThan", "k:d", json!("2024-05-31"), true),
+            ("DateGreaterThanEquals", "k:e", json!("1717200000"), true),
+            ("Bool", "k:b", json!(true), true),
+            ("Bool", "k:b", json!("false"), false),
+            ("Bool", "k:s", json!("false"), false),
+            ("BinaryEquals", "k:x", json!("QmluYXJ5"), true),
+            ("BinaryEquals", "k:x", json!("QmluYXJ6"), false),
+            ("IpAddress", "k:ip", json!(["10.0.0.0/8", "203.0.113.0/24"]), true),
+            ("NotIpAddress", "k:ip", json!(["10.0.0.0/8", "203.0.113.0/24"]), false),
+            ("IpAddress", "k:ip6", json!("2001:db8::/32"), true),
+            ("NotIpAddress", "k:none", json!("10.0.0.0/8"), true),
+            ("ArnEquals", "k:arn", json!("arn:aws:sns:*:123456789012:a*"), true),
+            ("ArnLike", "k:arn", json!("arn:aws:sns:*:a:b"), false),
+            ("ArnLike", "k:arn", json!("arn:*:b"), false),
+            ("ArnNotLike", "k:arn", json!("arn:aws:sns:*:*:*"), false),
+            ("ArnNotEquals", "k:arn", json!("arn:aws:sqs:*:*:*"), true),
+            ("ArnLike", "k:s", json!("arn:aws:sqs:*:*:*"), false),
+            ("Null", "k:s", json!("false"), true),
+            ("Null", "k:s", json!(true), false),
+            ("Null", "k:none", json!("true"), true),
+            ("ForAllValues:StringEquals", "k:many", json!(["a", "b", "c"]), true),
+            ("ForAllValues:StringEquals", "k:many", json!(["a"]), false),
+            ("ForAllValues:StringEquals", "k:none", json!(["a"]), true),
+            ("ForAllValues:StringEquals", "k:empty", json!(["a"]), true),
+            ("ForAllValues:StringNotEquals", "k:many", json!(["c"]), true),
+            ("ForAllValues:StringNotEquals", "k:many", json!(["a"]), false),
+            ("ForAnyValue:StringLike", "k:many", json!("b*"), true),
+            ("ForAnyValue:StringEquals", "k:many", json!("c"), false),
+            ("ForAnyValue:StringEquals", "k:none", json!("c"), false),
+            ("ForAnyValue:StringNotEquals", "k:many", json!("a"), true),
+            ("ForAnyValue:StringNotEquals", "k:none", json!("a"), false),
+            ("ForAnyValue:StringEqualsIfExists", "k:none", json!("a"), true),
+            ("ForAnyValue:StringEquals", "k:one", json!("a"), true),
+            ("StringEquals", "k:one", json!("a"), true),
+            ("StringEquals", "k:many", json!("a"), false),
+            ("StringNotEquals", "k:many", json!("a"), true),
+            ("stringequals", "k:s", json!("Cats"), true),
+        ] {
+            let block = json!({operator: {key: values}});
+            assert_eq!(parse(&block)[0].holds(&request, true), truth(expected), "{block}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_told() {
+        let faults = |block: Value| {
+            let mut faults = Vec::new();
+            Condition::parse_all(&block, true, &mut faults);
+            faults.len()
+        };
+        assert_eq!(faults(json!({"StringEquals": {"k": "v"}, "Bool": {"k": true}})), 0);
+        for block in [
+            json!("x"),
+            json!({"StringEquals": "x"}),
+            json!({"StringIs": {"k": "v"}}),
+            json!({"NullIfExists": {"k": "true"}}),
+            json!({"ForSomeValues:StringEquals": {"k": "v"}}),
+            json!({"NumericEquals": {"k": "many"}}),
+            json!({"IpAddress": {"k": "10.0.0.0/64"}}),
+            json!({"StringEquals": {"k": {"a": "b"}}}),
+        ] {
+            assert_eq!(faults(block.clone()), 1, "{block}");
+        }
+    }
+
+    #[test]
+    fn variables_are_plain_text_in_the_old_version() {
+        let mut context = Context::default();
+        context.set("aws:username", vec!["ann".to_owned()]);
+        context.set("k", vec!["${aws:username}".to_owned()]);
+        let request = Request { context: Some(&context), ..Request::default() };
+        let block = json!({"StringEquals": {"k": "${aws:username}"}});
+        let holds = |variables| Condition::parse_all(&block, variables, &mut Vec::new())[0].holds(&request, true);
+        assert_eq!((holds(false), holds(true)), (Truth::Yes, Truth::No));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::policy::Policy;
+use super::policy::{Policy, Purpose};
 use crate::asset::Document;
 
 #[derive(Debug, Deserialize)]
@@ -36,7 +36,7 @@ fn table() -> HashMap<String, Arc<Policy>> {
         if !managed.allow_all_but.is_empty() {
             statements.push(json!({"Effect": "Allow", "NotAction": managed.allow_all_but, "Resource": "*"}));
         }
-        Policy::parse(&json!({ "Statement": statements }))
+        Policy::parse(&json!({ "Statement": statements }), Purpose::Identity)
     };
     table.iter().filter_map(|(name, managed)| Some((name.clone(), Arc::new(document(managed)?)))).collect()
 }

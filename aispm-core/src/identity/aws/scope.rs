@@ -1,11 +1,15 @@
 //! What a principal's policies say of one action, with everything decided but the resource.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
-use super::condition::{Condition, Request, Truth};
-use super::pattern::{Pattern, account_of, service_of};
-use super::policy::{Choice, Statement};
+use super::condition::{Condition, Truth};
+use super::order::{Layers, Verdict};
+use super::organization::{Level, Limits};
+use super::pattern::{account_of, service_of};
 use super::principal::{Boundary, Held, Principal};
+use super::request::Request;
+use super::statement::{Choice, Statement};
 use crate::identity::Decision;
 
 /// Allows and denies of one action.
@@ -13,19 +17,24 @@ use crate::identity::Decision;
 pub(crate) struct Scope {
     own: Clauses,
     boundary: Option<Clauses>,
+    /// Service control policies, level by level.
+    scps: Vec<Clauses>,
+    /// The principal's account and its resource control policies, level by level.
+    rcps: Option<(String, Vec<Clauses>)>,
     /// Holds besides, whatever the resource: a boundary that the export lacks.
     open: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Clauses {
+pub(super) struct Clauses {
     allow: Vec<Clause>,
     deny: Vec<Clause>,
 }
 
 #[derive(Debug, Clone)]
 struct Clause {
-    resources: Choice,
+    /// `None` for every resource.
+    resources: Option<Arc<Choice>>,
     /// Conditions that nothing here decides, as text.
     open: Vec<String>,
     /// Conditions that the resource decides.
@@ -34,49 +43,86 @@ struct Clause {
 
 impl Scope {
     /// The scope of an action (lower case), or `None` if no statement allows it anywhere.
-    pub(super) fn new(principal: &Principal, action: &str, request: &Request<'_>) -> Option<Self> {
+    pub(super) fn new(
+        principal: &Principal,
+        action: &str,
+        request: &Request<'_>,
+        limits: Option<&Limits>,
+    ) -> Option<Self> {
         let own = Clauses::new(&principal.policies, action, request);
         if own.allow.is_empty() {
             return None;
         }
+        let scope = Self::with(own, principal, action, request, limits);
+        let layers = scope.boundary.iter().chain(&scope.scps);
+        let rcps = scope.rcps.iter().flat_map(|(_, levels)| levels);
+        layers.chain(rcps).all(|clauses| !clauses.allow.is_empty()).then_some(scope)
+    }
+
+    /// The same, also if nothing is allowed: a resource's policy may allow it, and denies and boundary still bind.
+    pub(super) fn full(principal: &Principal, action: &str, request: &Request<'_>, limits: Option<&Limits>) -> Self {
+        Self::with(Clauses::new(&principal.policies, action, request), principal, action, request, limits)
+    }
+
+    fn with(own: Clauses, principal: &Principal, action: &str, request: &Request<'_>, limits: Option<&Limits>) -> Self {
         let mut scope = Self { own, ..Self::default() };
         match &principal.boundary {
             Boundary::None => {}
             Boundary::Policy(held) => {
-                let clauses = Clauses::new(std::slice::from_ref(held), action, request);
-                if clauses.allow.is_empty() {
-                    return None;
-                }
-                scope.boundary = Some(clauses);
+                scope.boundary = Some(Clauses::new(std::slice::from_ref(held), action, request));
             }
             Boundary::Missing(arn) => scope.open.push(format!("permissions boundary {arn} allows it")),
         }
-        Some(scope)
+        if let Some(limits) = limits {
+            scope.scps = limits.scps().iter().map(|level| Clauses::new(level.policies(), action, request)).collect();
+            let rcps: Vec<_> = limits.rcps(action).map(|level| Clauses::of_level(level, action, request)).collect();
+            scope.rcps = (!rcps.is_empty()).then(|| (principal.account.clone(), rcps));
+        }
+        scope
     }
 
     /// The same text for scopes that decide alike.
     pub(super) fn key(&self) -> String {
         let mut key = String::new();
         self.own.write(&mut key);
-        if let Some(boundary) = &self.boundary {
+        for clauses in self.boundary.iter().chain(&self.scps) {
             key.push('&');
-            boundary.write(&mut key);
+            clauses.write(&mut key);
+        }
+        if let Some((account, levels)) = &self.rcps {
+            for clauses in levels {
+                key.push('@');
+                key.push_str(account);
+                clauses.write(&mut key);
+            }
         }
         self.open.iter().for_each(|text| key.push_str(text));
         key
     }
 
+    /// What each layer says of a resource; the resource's own policy is left to the caller, and so are the resource
+    /// control policies of other accounts.
+    pub(super) fn layers(&self, resource: &str, account: Option<&str>) -> Layers {
+        let verdict = |clauses: &Clauses| clauses.on(resource, account);
+        let mut boundary = self.boundary.as_ref().map(verdict);
+        if !self.open.is_empty() {
+            boundary = Some(Verdict { allow: Some(self.open.clone()), ..Verdict::default() });
+        }
+        let here = |home: &str| account_of(resource).or(account).is_none_or(|account| account == home);
+        let rcps = self.rcps.iter().filter(|(home, _)| here(home)).flat_map(|(_, levels)| levels);
+        Layers {
+            rcps: rcps.map(verdict).collect(),
+            scps: self.scps.iter().map(verdict).collect(),
+            identity: Some(verdict(&self.own)),
+            boundary,
+            same_account: true,
+            ..Layers::default()
+        }
+    }
+
     /// Decides for one resource.
     pub(crate) fn on(&self, resource: &str, account: Option<&str>) -> Decision {
-        let mut open = self.open.clone();
-        for clauses in std::iter::once(&self.own).chain(&self.boundary) {
-            match clauses.on(resource, account) {
-                Decision::Denied => return Decision::Denied,
-                Decision::Conditional(conditions) => open.extend(conditions),
-                Decision::Allowed => {}
-            }
-        }
-        Decision::when(open)
+        self.layers(resource, account).decide().into()
     }
 
     /// Decides for some resource that begins with `prefix`: an object of a bucket. Also tells which one.
@@ -95,7 +141,8 @@ impl Scope {
     /// The best decision over the generic resource and one example of each allowed pattern.
     fn some(&self, account: Option<&str>, generic: String, fits: impl Fn(&str) -> bool) -> (Decision, String) {
         let mut best = (self.on(&generic, account), generic);
-        let patterns = self.own.allow.iter().filter(|c| !c.resources.not).flat_map(|c| &c.resources.patterns);
+        let choices = self.own.allow.iter().filter_map(|clause| clause.resources.as_deref());
+        let patterns = choices.filter(|choice| !choice.not).flat_map(|choice| &choice.patterns);
         for pattern in patterns.filter(|pattern| !pattern.is_any()) {
             if best.0 == Decision::Allowed {
                 break;
@@ -125,30 +172,43 @@ impl Clauses {
         clauses
     }
 
-    fn on(&self, resource: &str, account: Option<&str>) -> Decision {
+    /// A level of resource control policies, to which the full access belongs that nobody can detach.
+    pub(super) fn of_level(level: &Level, action: &str, request: &Request<'_>) -> Self {
+        let mut clauses = Self::new(level.policies(), action, request);
+        if level.is_open() {
+            clauses.allow.push(Clause { resources: None, open: Vec::new(), later: Vec::new() });
+        }
+        clauses
+    }
+
+    pub(super) fn on(&self, resource: &str, account: Option<&str>) -> Verdict {
         let request = Request { resource: Some(resource), account, ..Request::default() };
-        let mut open = Vec::new();
-        for clause in self.deny.iter().filter(|clause| clause.resources.matches(resource)) {
-            match clause.opened(&request, false) {
-                Some(conditions) if conditions.is_empty() => return Decision::Denied,
-                Some(conditions) => open.push(format!("not ({})", conditions.join(" and "))),
-                None => {}
+        let mut verdict = Verdict::default();
+        let lists = [(false, &self.deny), (true, &self.allow)];
+        for (allow, clause) in lists.into_iter().flat_map(|(allow, list)| list.iter().map(move |c| (allow, c))) {
+            if clause.resources.as_ref().is_none_or(|choice| choice.matches(resource))
+                && let Some(open) = clause.opened(&request, allow)
+            {
+                verdict.add(allow, open);
+            }
+            if verdict.denied {
+                break;
             }
         }
-        let allows = self.allow.iter().filter(|clause| clause.resources.matches(resource));
-        match allows.filter_map(|clause| clause.opened(&request, true)).min_by_key(Vec::len) {
-            Some(conditions) => Decision::when(conditions.into_iter().chain(open).collect()),
-            None => Decision::Denied,
-        }
+        verdict
     }
 
     fn write(&self, key: &mut String) {
         for (sign, clauses) in [('+', &self.allow), ('-', &self.deny)] {
             for clause in clauses {
+                let choice = clause.resources.as_deref();
                 // writing to a String cannot fail
-                let _ = write!(key, "{sign}{}", if clause.resources.not { "!" } else { "" });
-                for pattern in &clause.resources.patterns {
+                let _ = write!(key, "{sign}{}", if choice.is_some_and(|c| c.not) { "!" } else { "" });
+                for pattern in choice.map_or(&[][..], |choice| &choice.patterns) {
                     let _ = write!(key, "{},", pattern.text());
+                }
+                if choice.is_none() {
+                    key.push('/');
                 }
                 let later = clause.later.iter().map(|condition| &condition.text);
                 for text in clause.open.iter().chain(later) {
@@ -175,20 +235,9 @@ impl Clause {
                 Truth::Unknown => open.push(condition.text.clone()),
             }
         }
-        let all = Choice { not: true, patterns: Vec::new() };
-        let written = statement.resources.as_ref().unwrap_or(&all);
-        let mut patterns = Vec::with_capacity(written.patterns.len());
         // an unknown variable must not widen what is allowed nor narrow what is denied
-        let widen = statement.allow == written.not;
-        for pattern in &written.patterns {
-            match request.substitute(pattern.text()) {
-                Some(std::borrow::Cow::Borrowed(_)) => patterns.push(pattern.clone()),
-                Some(std::borrow::Cow::Owned(text)) => patterns.push(Pattern::new(&text)),
-                None if widen => patterns.push(Pattern::new("*")),
-                None => {}
-            }
-        }
-        Some(Self { resources: Choice { not: written.not, patterns }, open, later })
+        let resources = statement.resources.as_ref().map(|r| r.fill(request, !statement.allow));
+        Some(Self { resources, open, later })
     }
 
     /// The conditions that stay open once the resource is known; `None` if one does not hold.

@@ -12,7 +12,7 @@ use crate::identity::{Decision, Grant};
 
 /// Whether a role is held at all: asked as `held` on its definition.
 const HELD: &str = "held";
-/// Any resource that the caller chooses or makes.
+/// What evidence is asked on for something new.
 const ANYWHERE: &str = "*";
 /// Statements shown at most.
 const SHOWN: usize = 4;
@@ -150,15 +150,16 @@ impl Grant for ScopedGrant {
             let held = self.model.with_role(principal, resource);
             return self.best(held.iter().filter_map(|place| at(&self.model.assignments, *place)));
         }
-        if resource == ANYWHERE {
-            let free = assignments().filter(|a| !self.is_denied(&self.model.scopes(&a.scope), &a.scope));
-            return self.best(free);
-        }
         let scopes = self.model.scopes(resource);
         if self.is_denied(&scopes, resource) {
             return Decision::Denied;
         }
         let allowed = self.best(assignments().filter(|assignment| scopes.contains(&assignment.scope)));
         if allowed == Decision::Denied { allowed } else { allowed.and(self.open(resource)) }
+    }
+
+    fn anywhere(&self) -> Decision {
+        let assignments = self.allows.iter().filter_map(|place| at(&self.model.assignments, *place));
+        self.best(assignments.filter(|a| !self.is_denied(&self.model.scopes(&a.scope), &a.scope)))
     }
 }

@@ -231,7 +231,7 @@ fn owners_are_administrators_unless_denied() {
     assert_eq!(admin(crm("projects/acme"), vec![]), (true, Some(crm("projects/acme"))));
     assert_eq!(admin(crm("organizations/1"), vec![]), (true, Some(crm("organizations/1"))));
     let rule = json!({"deniedPrincipals": ["principalSet://goog/public:all"], "deniedPermissions": ["cloudresourcemanager.googleapis.com/projects.setIamPolicy"]});
-    assert_eq!(admin(crm("projects/acme"), vec![deny(&crm("folders/2"), rule)]).0, false);
+    assert!(!admin(crm("projects/acme"), vec![deny(&crm("folders/2"), rule)]).0);
 }
 
 #[test]

@@ -1,0 +1,250 @@
+//! Attacks through small clusters, from manifests to paths.
+
+use super::*;
+use crate::discover::discover;
+
+/// The inventory of a manifest.
+fn cluster(manifest: &str) -> Inventory {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("cluster.yaml"), manifest).unwrap();
+    let discovery = discover([folder.path()]);
+    assert_eq!(discovery.incomplete, []);
+    discovery.inventory
+}
+
+fn ask(inventory: &Inventory, from: &str, to: &str) -> Option<AttackPath> {
+    let target = if to == "admin" { Target::Admin } else { Target::Asset(to.into()) };
+    let query = Query { from: vec![from.into()], to: vec![target], k: 1, ..Query::default() };
+    let paths = solve(inventory, &query).paths;
+    for step in paths.iter().flat_map(|path| &path.steps) {
+        assert!(!step.evidence.is_empty() && !step.description.contains('{'), "{step:?}");
+    }
+    paths.into_iter().next()
+}
+
+fn rules(path: Option<AttackPath>) -> Vec<String> {
+    path.into_iter().flat_map(|path| path.steps).map(|step| step.rule).collect()
+}
+
+/// A pod, with fields of its spec and of its container.
+fn pod(name: &str, spec: &str, container: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: ml}}\nspec: {{containers: [{{name: c, image: i{container}}}]{spec}}}\n---\n"
+    )
+}
+
+/// A service account with a role in `ml`, or everywhere.
+fn holder(wide: bool, rules: &str) -> String {
+    let (kind, metadata) = if wide { ("Cluster", "{name: r}") } else { ("", "{name: r, namespace: ml}") };
+    format!(
+        "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: bot, namespace: ml}}\n---\n\
+         apiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}Role\nmetadata: {metadata}\nrules: {rules}\n---\n\
+         apiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}RoleBinding\nmetadata: {metadata}\n\
+         roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: {kind}Role, name: r}}\n\
+         subjects: [{{kind: ServiceAccount, name: bot, namespace: ml}}]\n---\n"
+    )
+}
+
+fn namespace(name: &str, level: Option<&str>) -> String {
+    let labels =
+        level.map_or(String::new(), |level| format!(", labels: {{pod-security.kubernetes.io/enforce: {level}}}"));
+    format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}{labels}}}\n---\n")
+}
+
+const BOT: &str = "k8s://cluster/ml/ServiceAccount/bot";
+const NODE: &str = "k8s://cluster/-/Node/-";
+const NODES: &str = "k8s://cluster/-/Node/*";
+
+#[test]
+fn containers_escape_by_what_they_are_given() {
+    let confirmed = |spec: &str, container: &str| {
+        let inventory = cluster(&pod("p", spec, container));
+        ask(&inventory, "k8s://cluster/ml/Pod/p", NODE)
+            .map(|path| (path.status == PathStatus::Confirmed, rules(Some(path))))
+    };
+    let host = |path: &str, mount: &str| {
+        (
+            format!(", volumes: [{{name: v, hostPath: {{path: {path}}}}}]"),
+            format!(", volumeMounts: [{{name: v, mountPath: /h{mount}}}]"),
+        )
+    };
+    let add = |names: &str| format!(", securityContext: {{capabilities: {{add: [{names}]}}}}");
+    for (spec, container, rule, sure) in [
+        (String::new(), ", securityContext: {privileged: true}".to_owned(), "escape-privileged", true),
+        (", hostPID: true".to_owned(), ", securityContext: {privileged: true}".to_owned(), "escape-nsenter", true),
+        (String::new(), add("SYS_MODULE"), "escape-kernel-module", true),
+        (", hostPID: true".to_owned(), add("SYS_PTRACE, SYS_ADMIN"), "escape-ptrace-unless-confined", false),
+        (
+            ", hostPID: true, securityContext: {appArmorProfile: {type: Unconfined}}".to_owned(),
+            add("CAP_SYS_PTRACE, CAP_SYS_ADMIN"),
+            "escape-ptrace",
+            true,
+        ),
+        (host("/proc/sys/kernel", "").0, host("", "").1, "escape-core-pattern", true),
+        (host("/etc/kubernetes/manifests", "").0, host("", "").1, "escape-host-write", true),
+        (host("/run/containerd/containerd.sock", "").0, host("", ", readOnly: true").1, "escape-runtime-socket", true),
+        (host("/root/.ssh", "").0, host("", ", readOnly: true").1, "escape-host-read", false),
+    ] {
+        let found = confirmed(&spec, &container);
+        assert_eq!(found, Some((sure, vec![rule.to_owned()])), "{spec} {container}");
+    }
+    for (spec, container) in [
+        (String::new(), String::new()),
+        (", hostPID: true".to_owned(), String::new()),
+        (", hostPID: true".to_owned(), add("SYS_PTRACE")),
+        (String::new(), add("NET_ADMIN")),
+        (host("/data", "").0, host("", "").1),
+        // mounted, but not to be written
+        (host("/proc/sys/kernel", "").0, host("", ", readOnly: true").1),
+        (host("/etc/kubernetes", "").0, String::new()),
+    ] {
+        let found = confirmed(&spec, &container);
+        assert!(found.is_none_or(|(sure, _)| !sure), "{spec} {container}");
+    }
+}
+
+#[test]
+fn pod_security_keeps_privileged_pods_out() {
+    let bot = holder(false, "[{apiGroups: [''], resources: [pods], verbs: [create]}]");
+    for (level, found) in
+        [(None, true), (Some("privileged"), true), (Some("baseline"), false), (Some("restricted"), false)]
+    {
+        let inventory = cluster(&(bot.clone() + &namespace("ml", level)));
+        let path = ask(&inventory, BOT, NODES);
+        assert_eq!(path.is_some(), found, "{level:?}");
+        assert!(path.is_none_or(|path| path.status == PathStatus::Confirmed));
+    }
+    // no file shows the namespace
+    assert_eq!(ask(&cluster(&bot), BOT, NODES).unwrap().status, PathStatus::Conditional);
+    // who may relabel it, may lift it
+    let lifts = "[{apiGroups: [''], resources: [pods], verbs: [create]}, {apiGroups: [''], resources: [namespaces], verbs: [patch]}]";
+    let inventory = cluster(&(holder(true, lifts) + &namespace("ml", Some("restricted"))));
+    assert_eq!(rules(ask(&inventory, BOT, NODES)), ["lift-pod-security"]);
+}
+
+#[test]
+fn a_new_pod_takes_accounts_and_secrets_of_its_namespace_only() {
+    let other = |namespace: &str| {
+        format!("apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: other, namespace: {namespace}}}\n---\n")
+    };
+    let bot = holder(false, "[{apiGroups: [batch], resources: [jobs], verbs: [create]}]");
+    let inventory = cluster(&(bot + &other("ml") + &other("web") + &namespace("ml", Some("restricted"))));
+    let ids = ["ml", "web"].map(|namespace| format!("k8s://cluster/{namespace}/ServiceAccount/other"));
+    assert_eq!(rules(ask(&inventory, BOT, &ids[0])), ["workload-create", "pod-as-account"]);
+    assert!(ask(&inventory, BOT, &ids[1]).is_none());
+}
+
+#[test]
+fn binding_needs_bind_and_reaches_as_far_as_the_binding() {
+    let rbac = "apiGroups: [rbac.authorization.k8s.io], resources:";
+    let admin = |wide: bool, rules: &str| rules_of(&cluster(&holder(wide, rules)), "admin");
+    fn rules_of(inventory: &Inventory, to: &str) -> Vec<String> {
+        rules(ask(inventory, BOT, to))
+    }
+    let both = format!("[{{{rbac} [clusterrolebindings, clusterroles], verbs: [create, bind]}}]");
+    assert_eq!(admin(true, &both), ["bind-cluster-admin"]);
+    // a role binding cannot allow what is in no namespace
+    assert!(admin(false, &both).is_empty());
+    assert!(admin(true, &format!("[{{{rbac} [clusterrolebindings], verbs: [create]}}]")).is_empty());
+    assert!(admin(true, &format!("[{{{rbac} [clusterrolebindings, roles], verbs: [create, bind]}}]")).is_empty());
+    let named = format!(
+        "[{{{rbac} [clusterrolebindings], verbs: [create]}}, {{{rbac} [clusterroles], resourceNames: [view], verbs: [bind]}}]"
+    );
+    assert!(admin(true, &named).is_empty());
+    let near = format!("[{{{rbac} [rolebindings, clusterroles], verbs: [create, bind]}}]");
+    assert!(admin(false, &near).is_empty());
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: ml}\ntype: kubernetes.io/service-account-token\n---\n";
+    let inventory = cluster(&(holder(false, &near) + secret));
+    assert_eq!(rules_of(&inventory, "k8s://cluster/ml/Secret/s"), ["bind-in-namespace", "kubernetes-secret"]);
+    let raises = format!("[{{{rbac} [clusterroles], verbs: [update, escalate]}}]");
+    assert_eq!(admin(true, &raises), ["escalate-cluster-role"]);
+    assert!(admin(true, &format!("[{{{rbac} [clusterroles], verbs: [update]}}]")).is_empty());
+}
+
+#[test]
+fn impersonation_and_tokens() {
+    let admin = |wide: bool, rules_: &str| {
+        let eve = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: eve}\n\
+            roleRef: {kind: ClusterRole, name: cluster-admin}\nsubjects: [{kind: ServiceAccount, name: eve, namespace: ml}]\n---\n";
+        rules(ask(&cluster(&(holder(wide, rules_) + eve)), BOT, "admin"))
+    };
+    assert_eq!(
+        admin(false, "[{apiGroups: [''], resources: [serviceaccounts], verbs: [impersonate]}]"),
+        ["impersonate-account"]
+    );
+    assert_eq!(
+        admin(false, "[{apiGroups: [''], resources: [serviceaccounts/token], verbs: [create]}]"),
+        ["service-account-token"]
+    );
+    let groups = "[{apiGroups: [''], resources: [users, groups], verbs: [impersonate]}]";
+    assert_eq!(admin(true, groups), ["impersonate-masters"]);
+    assert!(admin(false, groups).is_empty(), "users and groups are in no namespace");
+    assert!(
+        admin(true, "[{apiGroups: [''], resources: [groups], verbs: [impersonate]}]").is_empty(),
+        "a user is needed too"
+    );
+    assert_eq!(admin(false, "[{apiGroups: [''], resources: [secrets], verbs: [create, get]}]"), ["token-made"]);
+}
+
+#[test]
+fn a_pod_without_its_token_is_not_its_account() {
+    for (spec, found) in [
+        ("", true),
+        (", automountServiceAccountToken: false", false),
+        (
+            ", automountServiceAccountToken: false, volumes: [{name: t, projected: {sources: [{serviceAccountToken: {path: t}}]}}]",
+            true,
+        ),
+        (
+            ", automountServiceAccountToken: false, volumes: [{name: t, projected: {sources: [{serviceAccountToken: {path: t, audience: vault}}]}}]",
+            false,
+        ),
+    ] {
+        let inventory = cluster(&pod("p", &format!("{spec}, serviceAccountName: bot"), ""));
+        assert_eq!(ask(&inventory, "k8s://cluster/ml/Pod/p", BOT).is_some(), found, "{spec}");
+    }
+}
+
+#[test]
+fn a_node_gives_its_pods_and_the_control_plane_everything() {
+    let node =
+        |name: &str, labels: &str| format!("apiVersion: v1\nkind: Node\nmetadata: {{name: {name}{labels}}}\n---\n");
+    let text = pod("bad", ", nodeName: n1", ", securityContext: {privileged: true}")
+        + &pod("near", ", nodeName: n1, serviceAccountName: bot", "")
+        + &pod("far", ", nodeName: n2", "")
+        + &node("n1", "")
+        + &node("n2", ", labels: {node-role.kubernetes.io/control-plane: ''}");
+    let inventory = cluster(&text);
+    let pod = |name: &str| format!("k8s://cluster/ml/Pod/{name}");
+    let near = ask(&inventory, &pod("bad"), BOT).unwrap();
+    assert_eq!(near.status, PathStatus::Confirmed);
+    assert_eq!(rules(Some(near)), ["escape-privileged", "node-pods", "tool-home"]);
+    assert!(ask(&inventory, &pod("bad"), &pod("far")).is_none_or(|path| path.status == PathStatus::Conditional));
+    assert_eq!(ask(&inventory, "k8s://cluster/-/Node/n2", "admin").unwrap().target.as_str(), "k8s://cluster/-/Node/n2");
+    assert!(ask(&inventory, "k8s://cluster/-/Node/n1", "admin").is_none());
+}
+
+#[test]
+fn gpus_can_be_hijacked_where_pods_can_be_made() {
+    let bot =
+        holder(false, "[{apiGroups: [''], resources: [pods], verbs: [create]}]") + &namespace("ml", Some("restricted"));
+    let node = "apiVersion: v1\nkind: Node\nmetadata: {name: g}\nstatus: {capacity: {nvidia.com/gpu: '8'}}\n---\n";
+    assert_eq!(
+        rules(ask(&cluster(&(bot.clone() + node)), BOT, "k8s://cluster/-/Node/g")),
+        ["workload-create", "gpu-hijack"]
+    );
+    assert!(ask(&cluster(&(bot + &node.replace("nvidia.com/gpu", "cpu"))), BOT, "k8s://cluster/-/Node/g").is_none());
+}
+
+#[test]
+fn from_a_public_model_server_to_a_cloud_role() {
+    let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: llm, namespace: ml}\nspec:\n  template:\n    \
+        metadata: {labels: {app: llm}}\n    spec: {serviceAccountName: bot, containers: [{name: c, image: vllm/vllm-openai}]}\n---\n\
+        apiVersion: v1\nkind: Service\nmetadata: {name: llm, namespace: ml}\n\
+        spec: {type: LoadBalancer, selector: {app: llm}, ports: [{port: 80}]}\n---\n";
+    let bot = holder(true, "[{apiGroups: [''], resources: [pods/exec], verbs: [create]}]");
+    let inventory = cluster(&(text.to_owned() + &bot + &pod("other", ", serviceAccountName: eve", "")));
+    let path = ask(&inventory, "internet", "k8s://cluster/ml/ServiceAccount/eve").unwrap();
+    let found = rules(Some(path));
+    assert_eq!(found[found.len() - 3..], ["tool-home", "pod-exec", "tool-home"]);
+}

@@ -15,7 +15,7 @@ use permit::{Capability, Grants};
 use super::graph::{FactId, InstanceId};
 use super::rules::{Builtin, Given, Power, Rule};
 use super::world::{Ix, World};
-use crate::asset::AssetId;
+use crate::asset::{AssetId, AssetKind};
 use crate::identity::Platform;
 use crate::identity::aws::{Change, Principal, PrincipalKind, Scopes};
 

@@ -48,6 +48,9 @@ pub(super) struct Instance {
 /// No particular asset.
 pub(super) const ANY: Ix = Ix::MAX;
 
+/// What a permission on something new is asked on, where the caller chooses its place.
+pub(super) const ANYWHERE: &str = "*";
+
 /// What a condition adds to the cost: a path without one is better than any path with one.
 pub(super) const CONDITION_COST: f64 = 10_000.0;
 
@@ -286,7 +289,11 @@ impl<'w, 'a> Ground<'w, 'a> {
     fn act_as(&mut self, id: FactId, ix: Ix) {
         let world = self.world;
         if world.id(ix).is_some_and(|id| id.as_str() == AssetId::INTERNET) {
-            return self.act_as_anyone(id);
+            self.act_as_anyone(id);
+            for authority in world.authorities_of(ix) {
+                self.act_on(id, ix, authority);
+            }
+            return;
         }
         self.exchange_token(id, ix);
         for authority in world.authorities_of(ix) {
@@ -379,10 +386,14 @@ impl<'w, 'a> Ground<'w, 'a> {
         };
         let home = given.within.as_ref().and_then(bound).and_then(|ix| world.node(ix)?.account.as_deref());
         let assumes = given.assumes.as_ref().and_then(bound);
+        // of a principal's own relations
+        let repeated = given.by.filter(|_| given.to.as_deref() == Some("p") && !given.back);
+        let repeated = repeated.zip(given.to.as_ref().and_then(bound));
         candidates.retain(|ix| {
             fixed.is_none_or(|fixed| fixed == *ix)
                 && world.passes(*ix, &given.is)
                 && given.without.is_none_or(|kind| world.related(*ix, kind, false).is_empty())
+                && !repeated.is_some_and(|(by, p)| world.repeats(p, by, *ix))
                 && (given.within.is_none() || world.is_at_home(*ix, home))
                 && (given.trusts.is_empty() || given.to.is_none() || world.trusts(*ix, &given.trusts))
                 && (rule.may.is_empty() || world.is_on(*ix, rule.platform))

@@ -262,6 +262,8 @@ const FILES: &[(&str, Platform, &str)] = &[
     ("compute.yaml", Platform::Aws, include_str!("../../data/path/compute.yaml")),
     ("data.yaml", Platform::Aws, include_str!("../../data/path/data.yaml")),
     ("ai.yaml", Platform::Aws, include_str!("../../data/path/ai.yaml")),
+    ("gcp.yaml", Platform::Gcp, include_str!("../../data/path/gcp.yaml")),
+    ("azure.yaml", Platform::Azure, include_str!("../../data/path/azure.yaml")),
     ("kubernetes.yaml", Platform::Kubernetes, include_str!("../../data/path/kubernetes.yaml")),
 ];
 

@@ -384,6 +384,21 @@ impl<'a> World<'a> {
         ends.flat_map(through).collect()
     }
 
+    /// Whether a relation from a principal only repeats a policy that one of his platforms decides itself. What was seen
+    /// to happen is more than that.
+    pub(super) fn repeats(&self, from: Ix, kind: RelationKind, to: Ix) -> bool {
+        if !matches!(kind, RelationKind::Reads | RelationKind::Writes) {
+            return false;
+        }
+        let (Some(from_id), Some(to_id)) = (self.id(from), self.id(to)) else { return false };
+        let mut decided = self.authorities_of(from);
+        decided.any(|authority| authority.decides(from_id.as_str(), to_id.as_str()))
+            && self
+                .inventory
+                .outgoing(from_id.as_str())
+                .any(|relation| relation.kind == kind && relation.to == *to_id && relation.activity.is_none())
+    }
+
     /// Whether an asset is what a test asks for.
     pub(super) fn passes(&self, ix: Ix, test: &Test) -> bool {
         let Some(node) = self.node(ix) else { return false };
@@ -407,8 +422,8 @@ impl<'a> World<'a> {
                 || asset.is_some_and(|a| test.has.iter().any(|key| a.properties.contains_key(key.as_str()))))
             && (test.word.is_empty() || asset.is_some_and(|a| speaks(a, &test.word)))
             && (node.kind != AssetKind::Policy
-                || node.platform == Some(Platform::Kubernetes)
-                || account_of(node.id.as_str()).is_some())
+                || account_of(node.id.as_str()).is_some()
+                || node.platform.is_some_and(|platform| platform != Platform::Aws))
             && (!node.kind.is_data() || node.interesting)
     }
 
@@ -627,7 +642,9 @@ fn platform_of(id: &str) -> Option<Platform> {
     match id {
         _ if is("arn:") => Some(Platform::Aws),
         _ if is("k8s://") => Some(Platform::Kubernetes),
-        _ if is("/subscriptions/") || is("/providers/Microsoft.") => Some(Platform::Azure),
+        _ if is("/subscriptions/") || is("/providers/microsoft.") || is("/providers/Microsoft.") => {
+            Some(Platform::Azure)
+        }
         _ if is("//") && id.contains(".googleapis.com/") => Some(Platform::Gcp),
         _ => None,
     }
@@ -649,16 +666,25 @@ fn name_of_arn(arn: &str) -> &str {
     arn.rsplit([':', '/']).next().unwrap_or(arn)
 }
 
-/// The type of a resource as the rules name it, whether Terraform or AWS described it.
+/// The type of a resource as the rules name it, whether Terraform or its cloud described it.
 fn resource_type(asset: &Asset) -> Option<&str> {
     static TYPES: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
         // checked by a test; an empty table would only lose the resources that AWS described
         let text = include_str!("../../data/path/resource_types.yaml");
         Document::config("resource_types.yaml", text).unwrap_or_default()
     });
-    let named = || asset.text("aws_type").or_else(|| asset.text("cloudformation_type"));
-    let known = asset.text("terraform_type").or_else(|| TYPES.get(named()?).map(String::as_str));
-    known.or_else(|| asset.text("kubernetes_kind")).or_else(|| kubernetes_kind(asset.id.as_str()))
+    let named = ["aws_type", "cloudformation_type", "gcp_type", "resource_type"];
+    let listed = || named.iter().find_map(|key| TYPES.get(asset.text(key)?)).map(String::as_str);
+    let known = asset.text("terraform_type").or_else(listed).or_else(|| asset.text("kubernetes_kind"));
+    known.or_else(|| kubernetes_kind(asset.id.as_str())).or_else(|| is_group(asset.id.as_str()).then_some(GROUP))
+}
+
+const GROUP: &str = "azurerm_resource_group";
+
+/// Whether an id is that of a resource group, which has no type.
+fn is_group(id: &str) -> bool {
+    let rest = id.strip_prefix("/subscriptions/").and_then(|rest| rest.split_once("/resourcegroups/"));
+    rest.is_some_and(|(_, group)| !group.is_empty() && !group.contains('/'))
 }
 
 /// What is only referred to tells its kind by its id.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{ANY, ASSUME, Fact, Ground, index, permission_rules, service};
 use crate::identity::aws::{Principal, ScopeId, Shown};
-use crate::identity::{Authority, Grant};
+use crate::identity::{Authority, Grant, Platform};
 use crate::path::graph::FactId;
 use crate::path::rules::{Builtin, May, On, Power, Rule};
 use crate::path::world::Ix;
@@ -56,12 +56,17 @@ impl<'w> Ground<'w, '_> {
     pub(super) fn act_on(&mut self, id: FactId, ix: Ix, authority: &dyn Authority) {
         let Some(principal) = self.world.id(ix) else { return };
         if self.world.is_admin(ix) {
-            return self.imply(vec![id], Fact::Has(Power::Admin, ix));
+            self.imply(vec![id], Fact::Has(Power::Admin, ix));
+            // an owner of one project or subscription may hold other things elsewhere
+            if !matches!(authority.platform(), Platform::Gcp | Platform::Azure) {
+                return;
+            }
         }
         let mut cache = HashMap::new();
         for (n, rule) in permission_rules(self.rules, authority.platform()) {
-            let mut scopes = Vec::with_capacity(rule.may.len());
-            for may in &rule.may {
+            let own = rule.may.iter().filter(|may| may.by.is_none()).count();
+            let mut scopes = Vec::with_capacity(own);
+            for may in rule.may.iter().filter(|may| may.by.is_none()) {
                 let mut held = Vec::new();
                 for (i, action) in may.action.iter().enumerate() {
                     let table = &mut self.grants;
@@ -74,7 +79,7 @@ impl<'w> Ground<'w, '_> {
                 }
                 scopes.push(held);
             }
-            if scopes.len() < rule.may.len() {
+            if scopes.len() < own {
                 continue;
             }
             let capability = self.intern(Capability { rule: n, account: String::new(), scopes });
@@ -161,6 +166,11 @@ impl<'w> Ground<'w, '_> {
         let mut own = capability.scopes.iter();
         let mut named: BTreeMap<&str, Vec<Asked<'_>>> = BTreeMap::new();
         for may in &rule.may {
+            if let Some(by) = may.by.as_ref().filter(|_| rule.platform != Platform::Aws) {
+                let holder = *binding.get(rule.slot(by)?)?;
+                open.extend(self.permitted_elsewhere(rule, may, holder, binding)?);
+                continue;
+            }
             if let Some(by) = &may.by {
                 open.extend(self.permits_another(rule, may, by, binding)?);
                 continue;
@@ -265,6 +275,21 @@ impl<'w> Ground<'w, '_> {
         decided.min_by_key(Vec::len)
     }
 
+    /// Whether another than the actor has a permission, on a platform besides AWS.
+    fn permitted_elsewhere(&mut self, rule: &Rule, may: &May, holder: Ix, binding: &[Ix]) -> Option<Vec<String>> {
+        let world = self.world;
+        let id = world.id(holder)?;
+        let mut best: Option<Vec<String>> = None;
+        for authority in world.authorities_of(holder).filter(|authority| authority.platform() == rule.platform) {
+            for action in &may.action {
+                let Some(grant) = self.grants.of(authority, id.as_str(), action) else { continue };
+                let found = self.scope_permits(rule, may, action, Permission::Elsewhere(grant), "", binding);
+                best = best.into_iter().chain(found).min_by_key(Vec::len);
+            }
+        }
+        best
+    }
+
     fn scope_permits(
         &self,
         rule: &Rule,
@@ -283,8 +308,7 @@ impl<'w> Ground<'w, '_> {
                 return match may.on() {
                     On::Var(var) => grant.on(world.id(bound(var)?)?.as_str()).conditions(),
                     On::Beside(var) => grant.on(world.container(bound(var)?)?).conditions(),
-                    // he holds it somewhere
-                    On::New(_) => Some(Vec::new()),
+                    On::New(_) => grant.anywhere().conditions(),
                     On::Arn(_) | On::Objects(_) | On::Key(_) => None,
                 };
             }

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::graph::{Best, FactId, Hypergraph, InstanceId};
 use super::ground::{ANY, Fact, Ground, index};
 use super::model::{ChokePoint, Fix, From};
 use super::rules::{Builtin, Power, Rule};
-use super::solver::{FactId, Graph, InstanceId, Search};
 use super::trace::{Reader, Trace};
 use super::world::Ix;
 use crate::asset::{AssetId, Evidence, RelationKind};
@@ -56,13 +56,13 @@ pub(super) fn choke_points(traces: &[Trace]) -> Vec<ChokePoint> {
 /// Cuts the traced targets off their sources. Also says whether the work budget ended before all were cut.
 pub(super) fn fixes(
     ground: &Ground<'_, '_>,
-    graph: &Graph,
+    graph: &Hypergraph,
     traces: &[Trace],
-    search: &mut Search,
+    search: &mut Best,
     budget: u64,
 ) -> (Vec<Fix>, bool) {
     let levers = Levers::new(ground);
-    let end = search.work.saturating_add(budget);
+    let end = search.work().saturating_add(budget);
     let mut blocked: HashSet<InstanceId> = HashSet::new();
     // the uncut pairs of source and target, with the levers on a derivation that still holds
     let mut open: Pairs =
@@ -87,18 +87,21 @@ pub(super) fn fixes(
             hit.entry(*source).or_default().push(*target);
         }
         for (source, targets) in hit {
-            if search.work > end {
+            if search.work() > end {
                 complete = false;
                 break;
             }
-            search.run(graph, source, &targets, |instance| blocked.contains(&instance));
+            search.run(graph, &[source], &targets, |instance| blocked.contains(&instance));
             for target in targets {
-                if search.cost(target).is_none() {
-                    open.remove(&(source, target));
-                    continue;
+                match search.derivation(graph, target) {
+                    Some(derivation) => {
+                        let bindings = Reader { ground, derivation: &derivation }.bindings();
+                        open.insert((source, target), levers.of(&bindings));
+                    }
+                    None => {
+                        open.remove(&(source, target));
+                    }
                 }
-                let used = search.derivation(target, |instance| ground.premises(instance));
-                open.insert((source, target), levers.of(&Reader { ground, search }.bindings(&used)));
             }
         }
         if let Some(fix) = levers.fix(&lever, before - open.len()) {

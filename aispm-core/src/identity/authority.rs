@@ -53,6 +53,14 @@ pub(crate) trait Authority: Debug {
 
     /// The statements that grant this, at most four.
     fn evidence(&self, principal: &str, action: &str, resource: &str) -> Vec<Evidence>;
+
+    /// Where it is granted, all of it: what has to go for it to end. `None` where not all of that is known to stand in
+    /// the input.
+    fn bindings(&self, principal: &str, action: &str, resource: &str) -> Option<Vec<Evidence>> {
+        let told = self.evidence(principal, action, resource);
+        // as many as are told at most may not be all
+        (1..4).contains(&told.len()).then_some(told)
+    }
 }
 
 /// Something that a platform has whether or not an export shows it.

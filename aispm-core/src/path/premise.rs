@@ -18,14 +18,12 @@ use super::trace::Trace;
 use super::ways::Ways;
 use super::whatif::Change;
 use super::world::Ix;
-use crate::asset::{AssetId, Authentication, Evidence, RelationKind};
-use crate::identity::Platform;
+use crate::asset::{AssetId, Authentication, Evidence, Inventory, RelationKind};
+use crate::identity::{Decision, Platform};
 use crate::identity::aws::{LetIn, Principal, PrincipalKind, Trustee, Wanted};
 
 /// Most fixes of one path.
 const LIMIT: usize = 12;
-/// As many statements of another platform as are told at most: more may exist.
-const TOLD: usize = 4;
 
 /// One premise of a step, ready to be told.
 #[derive(Debug)]
@@ -62,12 +60,14 @@ pub(super) fn tell(ground: &Ground<'_, '_>, traces: &mut [Trace]) {
 struct Premises<'g, 'w, 'a> {
     ground: &'g Ground<'w, 'a>,
     ways: Ways<'g, 'w, 'a>,
+    granted: Granted,
     known: HashMap<(InstanceId, Ix), Rc<Vec<Cut>>>,
 }
 
 impl<'g, 'w, 'a> Premises<'g, 'w, 'a> {
     fn new(ground: &'g Ground<'w, 'a>) -> Self {
-        Self { ground, ways: Ways::new(ground), known: HashMap::new() }
+        let granted = Granted::new(ground.world.inventory);
+        Self { ground, ways: Ways::new(ground), granted, known: HashMap::new() }
     }
 
     /// The fixes of a path, easiest first. O(steps · ways to make each · statements of their actors).
@@ -126,7 +126,7 @@ impl<'g, 'w, 'a> Premises<'g, 'w, 'a> {
                 if let Some(first) = binding.first_mut() {
                     *first = actor;
                 }
-                Reading { ground: self.ground, rule, binding: &binding }.cuts()
+                Reading { ground: self.ground, granted: &self.granted, rule, binding: &binding }.cuts()
             }
             None => Vec::new(),
         };
@@ -148,9 +148,34 @@ fn effort(kind: PremiseKind) -> u8 {
     }
 }
 
+/// Bindings that are relations, by the places where they name someone.
+#[derive(Debug)]
+struct Granted(HashMap<Place, Vec<Change>>);
+
+impl Granted {
+    /// Linear in the relations.
+    fn new(inventory: &Inventory) -> Self {
+        let mut places: HashMap<Place, Vec<Change>> = HashMap::new();
+        for relation in inventory.relations().filter(|relation| relation.kind == RelationKind::AppliesTo) {
+            let (from, to) = (relation.from.clone(), relation.to.clone());
+            for place in relation.evidence.iter().map(Place::of) {
+                let change = Change::Relation { from: from.clone(), kind: relation.kind, to: to.clone() };
+                places.entry(place).or_default().push(change);
+            }
+        }
+        Self(places)
+    }
+
+    /// What takes away what is granted at a place.
+    fn at(&self, place: Place) -> Vec<Change> {
+        self.0.get(&place).cloned().unwrap_or_else(|| vec![Change::Place(place)])
+    }
+}
+
 /// One rule with everything bound.
 struct Reading<'r, 'w, 'a> {
     ground: &'r Ground<'w, 'a>,
+    granted: &'r Granted,
     rule: &'r Rule,
     binding: &'r [Ix],
 }
@@ -404,17 +429,15 @@ impl Reading<'_, '_, '_> {
         let mut evidence = Vec::new();
         for authority in world.authorities_of(holder).filter(|a| a.platform() == self.rule.platform) {
             for action in &may.action {
-                let found = authority.evidence(id.as_str(), action, &resource);
-                if found.len() >= TOLD {
-                    return None;
+                if authority.grant(id.as_str(), action).is_some_and(|g| g.on(&resource) != Decision::Denied) {
+                    evidence.extend(authority.bindings(id.as_str(), action, &resource)?);
                 }
-                evidence.extend(found);
             }
         }
         let mut seen = BTreeSet::new();
         evidence.retain(|evidence| seen.insert(Place::of(evidence)));
         let action = format!("Take {} from {}", may.action.join(" or "), self.name(holder));
-        let without = seen.into_iter().map(Change::Place).collect();
+        let without = seen.into_iter().flat_map(|place| self.granted.at(place)).collect();
         Some(Cut { kind: PremiseKind::Grant, asset: id.clone(), action, without, evidence, patch: Patched::No })
     }
 

@@ -62,6 +62,16 @@ struct Holding<'a> {
     evidence: &'a [Evidence],
 }
 
+impl Holding<'_> {
+    /// Whether it gives its holder this on a resource.
+    fn allows(&self, holder: &Object<'_>, asked: &Action<'_>, resource: &str) -> bool {
+        self.role.rules.iter().filter(|rule| rule.allows(asked)).any(|rule| {
+            let scope = Scope { namespace: self.namespace.map(str::to_owned), names: rule.names.clone() };
+            scope.covers(holder.cluster, asked.resource, resource)
+        })
+    }
+}
+
 impl Rbac {
     /// Reads the roles and bindings of an inventory. Linear in assets and relations, but for aggregation, which looks at
     /// every ClusterRole for each that aggregates.
@@ -292,15 +302,21 @@ impl Authority for Rbac {
         Some(Box::new(Allowed { cluster, resource, scopes }))
     }
 
+    fn bindings(&self, principal: &str, action: &str, resource: &str) -> Option<Vec<Evidence>> {
+        let (object, asked) = (Object::parse(principal)?, Action::parse(action)?);
+        let mut found = Vec::new();
+        for held in self.held(&object).iter().filter(|held| held.allows(&object, &asked, resource)) {
+            // a role as such holds its rules by no binding
+            found.push(held.evidence.first()?.clone());
+        }
+        Some(found)
+    }
+
     fn evidence(&self, principal: &str, action: &str, resource: &str) -> Vec<Evidence> {
         let (Some(object), Some(asked)) = (Object::parse(principal), Action::parse(action)) else { return Vec::new() };
         let mut found = Vec::new();
         for held in self.held(&object) {
-            let allows = held.role.rules.iter().filter(|rule| rule.allows(&asked)).any(|rule| {
-                let scope = Scope { namespace: held.namespace.map(str::to_owned), names: rule.names.clone() };
-                scope.covers(object.cluster, asked.resource, resource)
-            });
-            if allows {
+            if held.allows(&object, &asked, resource) {
                 found.extend(held.evidence.iter().chain(&held.role.evidence).cloned());
             }
             if found.len() >= 4 {

@@ -19,8 +19,8 @@ use super::ways::Ways;
 use super::whatif::Change;
 use super::world::Ix;
 use crate::asset::{AssetId, Authentication, Evidence, Inventory, RelationKind};
-use crate::identity::{Decision, Platform};
 use crate::identity::aws::{LetIn, Principal, PrincipalKind, Trustee, Wanted};
+use crate::identity::{Decision, Platform};
 
 /// Most fixes of one path.
 const LIMIT: usize = 12;
@@ -358,19 +358,20 @@ impl Reading<'_, '_, '_> {
     ) {
         let world = self.ground.world;
         let passed_to = self.rule.may.iter().find(|may| may.action == actions).and_then(|m| m.passed_to.as_deref());
+        let ask = |principal: &Principal, action: &str| world.estate.supports(principal, action, wanted, passed_to);
         let all = |principal: &Principal| -> Vec<Evidence> {
-            let ask = |action: &String| world.estate.supports(principal, action, wanted, passed_to);
-            actions.iter().flat_map(ask).collect()
+            actions.iter().flat_map(|action| ask(principal, action)).collect()
         };
         let found = all(principal);
         if found.is_empty() {
             return;
         }
+        let given: Vec<String> = actions.iter().filter(|action| !ask(principal, action).is_empty()).cloned().collect();
         let places: BTreeSet<Place> = found.iter().map(Place::of).collect();
-        let what = actions.join(" or ");
+        let what = any_of(&given);
         let target = if resource == "*" { String::new() } else { format!(" on {}", short(resource)) };
         let action = format!("Take {what}{target} from {}", principal.name);
-        let policy = Policy::actions(actions, resource);
+        let policy = Policy::actions(&given, resource);
         let mut cut = self.policy(PremiseKind::Statement, holder, action, found, policy);
         if places.iter().all(|place| place.pointer.contains("/AttachedManagedPolicies/")) {
             cut.kind = PremiseKind::Attachment;
@@ -426,17 +427,18 @@ impl Reading<'_, '_, '_> {
             On::Beside(var) => world.container(self.bound(var)?)?.to_owned(),
             On::New | On::Arn(_) | On::Objects(_) => return None,
         };
-        let mut evidence = Vec::new();
+        let (mut evidence, mut given) = (Vec::new(), Vec::new());
         for authority in world.authorities_of(holder).filter(|a| a.platform() == self.rule.platform) {
             for action in &may.action {
                 if authority.grant(id.as_str(), action).is_some_and(|g| g.on(&resource) != Decision::Denied) {
                     evidence.extend(authority.bindings(id.as_str(), action, &resource)?);
+                    given.push(action.as_str());
                 }
             }
         }
         let mut seen = BTreeSet::new();
         evidence.retain(|evidence| seen.insert(Place::of(evidence)));
-        let action = format!("Take {} from {}", may.action.join(" or "), self.name(holder));
+        let action = format!("Take {} from {}", any_of(&given), self.name(holder));
         let without = seen.into_iter().flat_map(|place| self.granted.at(place)).collect();
         Some(Cut { kind: PremiseKind::Grant, asset: id.clone(), action, without, evidence, patch: Patched::No })
     }
@@ -499,6 +501,16 @@ fn end_of(kind: RelationKind, a: &str, b: &str) -> String {
         RelationKind::Exposes => format!("Take {b} from behind {a}"),
         kind => format!("End that {a} {} {b}", kind.as_str().replace('_', " ")),
     }
+}
+
+/// `a or b`, of many only the first.
+fn any_of<T: AsRef<str>>(actions: &[T]) -> String {
+    const TOLD: usize = 3;
+    let mut told: Vec<&str> = actions.iter().take(TOLD).map(AsRef::as_ref).collect();
+    let more = actions.len().saturating_sub(TOLD);
+    let rest = format!("{more} more");
+    told.extend((more > 0).then_some(rest.as_str()));
+    told.join(" or ")
 }
 
 /// An ARN without what all ARNs of its service share.

@@ -54,12 +54,12 @@ pub(crate) trait Authority: Debug {
     /// The statements that grant this, at most four.
     fn evidence(&self, principal: &str, action: &str, resource: &str) -> Vec<Evidence>;
 
-    /// Where it is granted, all of it: what has to go for it to end. `None` where not all of that is known to stand in
-    /// the input.
-    fn bindings(&self, principal: &str, action: &str, resource: &str) -> Option<Vec<Evidence>> {
-        let told = self.evidence(principal, action, resource);
+    /// All places that end this permission, on this resource or on any, if they are taken away together; `None` where
+    /// that cannot be told.
+    fn supports(&self, principal: &str, action: &str, resource: Option<&str>) -> Option<Vec<Evidence>> {
+        let told = self.evidence(principal, action, resource?);
         // as many as are told at most may not be all
-        (1..4).contains(&told.len()).then_some(told)
+        (told.len() < 4).then_some(told)
     }
 }
 

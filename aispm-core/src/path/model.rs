@@ -186,6 +186,8 @@ pub enum PremiseKind {
     Anonymous,
     /// A role or binding of another platform gives a permission.
     Grant,
+    /// A setting of an asset: that a container is privileged.
+    Setting,
 }
 
 impl PremiseKind {
@@ -201,6 +203,7 @@ impl PremiseKind {
             Self::Exposure => "exposure",
             Self::Anonymous => "anonymous",
             Self::Grant => "grant",
+            Self::Setting => "setting",
         }
     }
 }

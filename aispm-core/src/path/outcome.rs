@@ -34,7 +34,6 @@ pub(super) fn consequence(world: &World<'_>, goal: Goal, power: Power, target: &
     match power {
         _ if goal == Goal::Admin => Consequence::Takeover,
         _ if pays(world, target) => Consequence::DenialOfWallet,
-        Power::Hijacks => Consequence::DenialOfWallet,
         Power::Reads if is_model => Consequence::Extraction,
         Power::Reads | Power::Searches => Consequence::DataLeak,
         Power::Poisons if answers => Consequence::Misuse,

@@ -8,19 +8,21 @@
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
+use serde_json::Value;
+
+use super::graph::InstanceId;
 use super::ground::{ANY, Ground, Instance, index, service, subject};
 use super::model::{PathFix, Premise, PremiseKind};
 use super::patch::{self, Policy};
 use super::place::Place;
-use super::rules::{Builtin, May, On, Rule};
-use super::solver::InstanceId;
+use super::rules::{Builtin, May, On, Rule, Test};
 use super::trace::Trace;
 use super::ways::Ways;
 use super::whatif::Change;
 use super::world::Ix;
-use crate::asset::{AssetId, Authentication, Evidence, Inventory, RelationKind};
+use crate::asset::{AssetId, Authentication, Evidence, RelationKind};
+use crate::identity::Platform;
 use crate::identity::aws::{LetIn, Principal, PrincipalKind, Trustee, Wanted};
-use crate::identity::{Decision, Platform};
 
 /// Most fixes of one path.
 const LIMIT: usize = 12;
@@ -60,14 +62,12 @@ pub(super) fn tell(ground: &Ground<'_, '_>, traces: &mut [Trace]) {
 struct Premises<'g, 'w, 'a> {
     ground: &'g Ground<'w, 'a>,
     ways: Ways<'g, 'w, 'a>,
-    granted: Granted,
     known: HashMap<(InstanceId, Ix), Rc<Vec<Cut>>>,
 }
 
 impl<'g, 'w, 'a> Premises<'g, 'w, 'a> {
     fn new(ground: &'g Ground<'w, 'a>) -> Self {
-        let granted = Granted::new(ground.world.inventory);
-        Self { ground, ways: Ways::new(ground), granted, known: HashMap::new() }
+        Self { ground, ways: Ways::new(ground), known: HashMap::new() }
     }
 
     /// The fixes of a path, easiest first. O(steps · ways to make each · statements of their actors).
@@ -126,7 +126,7 @@ impl<'g, 'w, 'a> Premises<'g, 'w, 'a> {
                 if let Some(first) = binding.first_mut() {
                     *first = actor;
                 }
-                Reading { ground: self.ground, granted: &self.granted, rule, binding: &binding }.cuts()
+                Reading { ground: self.ground, rule, binding: &binding }.cuts()
             }
             None => Vec::new(),
         };
@@ -141,41 +141,16 @@ fn effort(kind: PremiseKind) -> u8 {
     match kind {
         PremiseKind::Exposure => 0,
         PremiseKind::Anonymous => 1,
-        PremiseKind::Statement | PremiseKind::Grant => 2,
+        PremiseKind::Statement | PremiseKind::Grant | PremiseKind::Setting => 2,
         PremiseKind::Attachment | PremiseKind::Membership => 3,
         PremiseKind::Trust => 4,
         PremiseKind::Relation => 5,
     }
 }
 
-/// Bindings that are relations, by the places where they name someone.
-#[derive(Debug)]
-struct Granted(HashMap<Place, Vec<Change>>);
-
-impl Granted {
-    /// Linear in the relations.
-    fn new(inventory: &Inventory) -> Self {
-        let mut places: HashMap<Place, Vec<Change>> = HashMap::new();
-        for relation in inventory.relations().filter(|relation| relation.kind == RelationKind::AppliesTo) {
-            let (from, to) = (relation.from.clone(), relation.to.clone());
-            for place in relation.evidence.iter().map(Place::of) {
-                let change = Change::Relation { from: from.clone(), kind: relation.kind, to: to.clone() };
-                places.entry(place).or_default().push(change);
-            }
-        }
-        Self(places)
-    }
-
-    /// What takes away what is granted at a place.
-    fn at(&self, place: Place) -> Vec<Change> {
-        self.0.get(&place).cloned().unwrap_or_else(|| vec![Change::Place(place)])
-    }
-}
-
 /// One rule with everything bound.
 struct Reading<'r, 'w, 'a> {
     ground: &'r Ground<'w, 'a>,
-    granted: &'r Granted,
     rule: &'r Rule,
     binding: &'r [Ix],
 }
@@ -242,7 +217,9 @@ impl Reading<'_, '_, '_> {
             if given.is.authentication == [Authentication::None] {
                 cuts.extend(self.anonymous(ix));
             }
+            cuts.extend(self.settings(ix, &given.is));
         }
+        cuts.extend(actor.into_iter().flat_map(|ix| self.settings(ix, &rule.start)));
         if rule.start.authentication == [Authentication::None] || rule.start.authentication_unknown {
             cuts.extend(actor.and_then(|ix| self.anonymous(ix)));
         }
@@ -425,22 +402,52 @@ impl Reading<'_, '_, '_> {
         let resource = match may.on() {
             On::Var(var) => world.id(self.bound(var)?)?.as_str().to_owned(),
             On::Beside(var) => world.container(self.bound(var)?)?.to_owned(),
-            On::New | On::Arn(_) | On::Objects(_) => return None,
+            On::New => String::new(),
+            On::Arn(_) | On::Objects(_) => return None,
         };
+        let resource = Some(resource.as_str()).filter(|resource| !resource.is_empty());
         let (mut evidence, mut given) = (Vec::new(), Vec::new());
         for authority in world.authorities_of(holder).filter(|a| a.platform() == self.rule.platform) {
             for action in &may.action {
-                if authority.grant(id.as_str(), action).is_some_and(|g| g.on(&resource) != Decision::Denied) {
-                    evidence.extend(authority.bindings(id.as_str(), action, &resource)?);
+                let found = authority.supports(id.as_str(), action, resource)?;
+                if !found.is_empty() {
                     given.push(action.as_str());
+                    evidence.extend(found);
                 }
             }
         }
         let mut seen = BTreeSet::new();
         evidence.retain(|evidence| seen.insert(Place::of(evidence)));
         let action = format!("Take {} from {}", any_of(&given), self.name(holder));
-        let without = seen.into_iter().flat_map(|place| self.granted.at(place)).collect();
+        let without = seen.into_iter().map(Change::Place).collect();
         Some(Cut { kind: PremiseKind::Grant, asset: id.clone(), action, without, evidence, patch: Patched::No })
+    }
+
+    /// The settings that a test asks for, each of which alone makes it fail.
+    fn settings(&self, ix: Ix, test: &Test) -> Vec<Cut> {
+        let Some(asset) = self.ground.world.node(ix).and_then(|node| node.asset) else { return Vec::new() };
+        let properties: BTreeSet<&str> = test.settings().collect();
+        let cut = |property: &str| {
+            let seen = |evidence: &&Evidence| {
+                let excerpt = evidence.excerpt.as_deref().and_then(|excerpt| excerpt.split_once(": "));
+                excerpt.is_some_and(|(shown, _)| shown == property)
+            };
+            let change = Change::Setting { asset: asset.id.clone(), property: property.to_owned() };
+            let words = property.replace('_', " ");
+            let action = match asset.properties.get(property).and_then(Value::as_bool) {
+                Some(_) => format!("Run {} without the setting {words}", asset.name),
+                None => format!("Take from {} what {words} gives it", asset.name),
+            };
+            Cut {
+                kind: PremiseKind::Setting,
+                asset: asset.id.clone(),
+                action,
+                without: BTreeSet::from([change]),
+                evidence: asset.evidence.iter().filter(seen).cloned().collect(),
+                patch: Patched::No,
+            }
+        };
+        properties.into_iter().map(cut).collect()
     }
 
     fn anonymous(&self, ix: Ix) -> Option<Cut> {

@@ -283,6 +283,25 @@ fn authentication_or_another_subject_closes_that_path() {
 }
 
 #[test]
+fn what_does_not_arrive_is_on_no_path_and_what_may_arrive_is_on_a_conditional_one() {
+    let estate = |on: &str, said: Value| {
+        let mut inventory = ai_estate(Some(Authentication::None), "ml:server");
+        inventory.get_mut(on).unwrap().properties.insert("reachability".to_owned(), said);
+        ask(&inventory, "internet", Target::Sensitive).paths
+    };
+    for on in ["k8s://c/ml/Service/llm", "k8s://c/ml/Deployment/vllm"] {
+        assert!(estate(on, json!({"internet": "yes"})).iter().all(|path| path.status == PathStatus::Confirmed));
+        assert!(estate(on, json!({"internet": "no"})).is_empty(), "{on}");
+        let partner = "the caller's address is in 203.0.113.0/24";
+        let paths = estate(on, json!({"internet": "conditional", "conditions": [partner]}));
+        assert!(!paths.is_empty(), "{on}");
+        for path in paths {
+            assert_eq!((path.status, path.conditions), (PathStatus::Conditional, vec![partner.to_owned()]), "{on}");
+        }
+    }
+}
+
+#[test]
 fn planted_content_drives_an_agent_with_a_shell() {
     let agent_role = role("role/agent", json!({"Service": "bedrock.amazonaws.com"}), vec![allow(&["*"], "*")]);
     let writer = user("w", vec![allow(&["s3:PutObject"], "arn:aws:s3:::docs/*")]);

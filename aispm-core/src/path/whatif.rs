@@ -20,6 +20,7 @@ use crate::asset::{AssetId, Authentication, Exposure, Inventory, Relation, Relat
 /// | `exposure k8s://c/ns/Service/x` | every way from the internet to it |
 /// | `anonymous k8s://c/ns/Service/x` | that callers need no proof of who they are |
 /// | `asset arn:aws:iam::111122223333:role/x` | the asset with its relations |
+/// | `setting k8s://c/ns/Pod/x privileged` | that property of the asset |
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Change {
@@ -40,6 +41,13 @@ pub enum Change {
     Anonymous(AssetId),
     /// An asset and its relations.
     Asset(AssetId),
+    /// A property of an asset.
+    Setting {
+        /// The asset.
+        asset: AssetId,
+        /// The property's name.
+        property: String,
+    },
 }
 
 impl Change {
@@ -51,6 +59,10 @@ impl Change {
             Some(("exposure", id)) => return Some(Self::Exposure(id.into())),
             Some(("anonymous", id)) => return Some(Self::Anonymous(id.into())),
             Some(("asset", id)) => return Some(Self::Asset(id.into())),
+            Some(("setting", rest)) => {
+                let (asset, property) = rest.rsplit_once(' ')?;
+                return Some(Self::Setting { asset: asset.into(), property: property.to_owned() });
+            }
             _ => {}
         }
         let related = RelationKind::ALL.iter().find_map(|kind| {
@@ -69,6 +81,7 @@ impl fmt::Display for Change {
             Self::Exposure(id) => write!(f, "exposure {id}"),
             Self::Anonymous(id) => write!(f, "anonymous {id}"),
             Self::Asset(id) => write!(f, "asset {id}"),
+            Self::Setting { asset, property } => write!(f, "setting {asset} {property}"),
         }
     }
 }
@@ -167,6 +180,11 @@ pub fn without<'c>(inventory: &Inventory, changes: &'c [Change]) -> (Inventory, 
                     asset.authentication = Some(Authentication::Identity);
                 }
             }
+            Change::Setting { asset: id, property } => {
+                for asset in assets.iter_mut().filter(|asset| asset.id == *id) {
+                    *met |= asset.properties.remove(property).is_some();
+                }
+            }
             Change::Asset(id) => {
                 assets.retain(|asset| asset.id != *id);
                 relations.retain(|relation| relation.from != *id && relation.to != *id);
@@ -211,6 +229,7 @@ mod tests {
             "anonymous e",
             "asset e",
             "main.tf:12",
+            "setting k8s://c/ns/Pod/x privileged",
         ];
         for text in texts {
             assert_eq!(Change::parse(text).unwrap().to_string(), text);

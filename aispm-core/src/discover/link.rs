@@ -28,6 +28,7 @@ pub(super) fn join(discovery: &mut Discovery) {
     let mut found = Found::default();
     select(&discovery.inventory, &mut found);
     kubernetes::settle(&discovery.inventory, &mut found);
+    kubernetes::meet(&discovery.inventory, &mut found);
     routes(&mut discovery.inventory, &mut found);
     discovery.inventory.extend(found.inventory);
     kubernetes::guard(&mut discovery.inventory);

@@ -21,6 +21,7 @@ mod access;
 mod estate;
 mod exposure;
 mod iam;
+mod organization;
 mod posture;
 mod resource;
 mod show;
@@ -72,7 +73,9 @@ fn read(estate: Estate<'_>, found: &mut Found) {
     let (settings, own): (Vec<_>, Vec<_>) =
         estate.resources.iter().partition(|resource| kind(resource).is_some_and(|known| known.into.is_some()));
     for resource in own.into_iter().chain(settings) {
-        let elsewhere = iam::is_identity(resource.kind) || exposure::is_setting(resource.kind);
+        let elsewhere = iam::is_identity(resource.kind)
+            || organization::is_organization(resource.kind)
+            || exposure::is_setting(resource.kind);
         if access::is_grant(resource.kind) || elsewhere && !resource.data {
             continue;
         }
@@ -94,6 +97,7 @@ fn read(estate: Estate<'_>, found: &mut Found) {
         found.inventory.add(asset);
     }
     iam::read(&estate, found);
+    organization::read(&estate, found);
     access::read(&estate, found);
     exposure::read(&estate, found);
     endpoints_serve_models(&estate, found);

@@ -53,6 +53,12 @@ pub(crate) trait Authority: Debug {
 
     /// The statements that grant this, at most four.
     fn evidence(&self, principal: &str, action: &str, resource: &str) -> Vec<Evidence>;
+
+    /// All places that end this permission, on this resource or on any, if they are taken away together; `None` where
+    /// that cannot be told.
+    fn supports(&self, _principal: &str, _action: &str, _resource: Option<&str>) -> Option<Vec<Evidence>> {
+        None
+    }
 }
 
 /// Something that a platform has whether or not an export shows it.

@@ -12,10 +12,10 @@ use std::collections::HashMap;
 
 use permit::{Capability, Grants};
 
+use super::graph::{FactId, InstanceId};
 use super::rules::{Builtin, Given, Power, Rule};
-use super::solver::{FactId, InstanceId};
 use super::world::{Ix, World};
-use crate::asset::AssetId;
+use crate::asset::{AssetId, AssetKind};
 use crate::identity::Platform;
 use crate::identity::aws::{Change, Principal, PrincipalKind, Scopes};
 
@@ -66,6 +66,8 @@ pub(super) struct Ground<'w, 'a> {
     users: HashMap<String, Vec<Ix>>,
     joinable: HashMap<String, Vec<Ix>>,
     todo: Vec<FactId>,
+    /// By fact: whether something concludes it, so that what follows from it was or will be looked at.
+    reached: Vec<bool>,
     /// Instances and evaluations left.
     budget: u64,
 }
@@ -85,6 +87,7 @@ impl<'w, 'a> Ground<'w, 'a> {
             users: HashMap::new(),
             joinable: HashMap::new(),
             todo: Vec::new(),
+            reached: Vec::new(),
             budget,
         }
     }
@@ -121,14 +124,25 @@ impl<'w, 'a> Ground<'w, 'a> {
         self.instances.get(index(instance)).map_or(&[], |instance| instance.premises.as_slice())
     }
 
+    /// A fact that something concludes.
     fn fact(&mut self, fact: Fact) -> FactId {
+        let id = self.premise(fact);
+        if let Some(reached) = self.reached.get_mut(index(id)).filter(|reached| !**reached) {
+            *reached = true;
+            self.todo.push(id);
+        }
+        id
+    }
+
+    /// A fact that something needs, whether or not anything concludes it.
+    fn premise(&mut self, fact: Fact) -> FactId {
         if let Some(id) = self.ids.get(&fact) {
             return *id;
         }
         let id = FactId::try_from(self.facts.len()).unwrap_or(FactId::MAX);
         self.ids.insert(fact.clone(), id);
         self.facts.push(fact);
-        self.todo.push(id);
+        self.reached.push(false);
         id
     }
 
@@ -145,16 +159,8 @@ impl<'w, 'a> Ground<'w, 'a> {
     }
 
     /// A rule's instance, unless it gains nothing.
-    fn gain(&mut self, rule: &'static Rule, premises: Vec<FactId>, binding: Vec<Ix>, conditions: Vec<String>) {
+    fn gain(&mut self, rule: &'static Rule, mut premises: Vec<FactId>, binding: Vec<Ix>, conditions: Vec<String>) {
         let Some(target) = rule.slot(&rule.of).and_then(|slot| binding.get(slot)).copied() else { return };
-        let mut premises = premises;
-        for need in &rule.needs {
-            let Some(of) = rule.slot(&need.of).and_then(|slot| binding.get(slot)).copied() else { return };
-            let fact = self.fact(Fact::Has(need.power, of));
-            if !premises.contains(&fact) {
-                premises.push(fact);
-            }
-        }
         let useless = match rule.gains {
             Power::Grantable => self.world.is_admin(target),
             Power::Unbounded => !self.world.principal(target).is_some_and(Principal::is_bounded),
@@ -162,6 +168,13 @@ impl<'w, 'a> Ground<'w, 'a> {
         };
         if useless {
             return;
+        }
+        for needed in &rule.with {
+            let Some(ix) = rule.slot(&needed.of).and_then(|slot| binding.get(slot)).copied() else { return };
+            let premise = self.premise(Fact::Has(needed.power, ix));
+            if !premises.contains(&premise) {
+                premises.push(premise);
+            }
         }
         let fact = Fact::Has(rule.gains, target);
         if rule.gains == Power::Joinable {
@@ -259,7 +272,7 @@ impl<'w, 'a> Ground<'w, 'a> {
     }
 
     fn become_admin(&mut self, ix: Ix, powers: &[Power]) {
-        let premises = powers.iter().map(|power| self.fact(Fact::Has(*power, ix))).collect::<Vec<_>>();
+        let premises = powers.iter().map(|power| self.premise(Fact::Has(*power, ix))).collect::<Vec<_>>();
         self.imply(premises, Fact::Has(Power::Admin, ix));
     }
 
@@ -355,6 +368,7 @@ impl<'w, 'a> Ground<'w, 'a> {
         candidates.retain(|ix| {
             world.passes(*ix, &given.is)
                 && (given.within.is_none() || world.is_at_home(*ix, home))
+                && (given.trusts.is_empty() || given.to.is_none() || world.trusts(*ix, &given.trusts))
                 && (rule.may.is_empty() || world.is_on(*ix, rule.platform))
                 && account.is_none_or(|account| world.shares_account(*ix, account))
                 && assumes.is_none_or(|role| world.assumes(role, *ix).is_some_and(|c| c.is_empty()))

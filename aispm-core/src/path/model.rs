@@ -52,7 +52,7 @@ impl Consequence {
             Self::Poisoning => "poisoning: answers made by the attacker",
             Self::Misuse => "misuse: people and programs act on wrong answers",
             Self::Extraction => "extraction: the model is copied",
-            Self::DataLeak => "data leak",
+            Self::DataLeak => "data leak: read by who must not",
             Self::DenialOfWallet => "denial of wallet: AI services used at the owner's cost",
             Self::Takeover => "takeover",
         }
@@ -186,6 +186,8 @@ pub enum PremiseKind {
     Anonymous,
     /// A role or binding of another platform gives a permission.
     Grant,
+    /// A setting of an asset: that a container is privileged.
+    Setting,
 }
 
 impl PremiseKind {
@@ -201,6 +203,7 @@ impl PremiseKind {
             Self::Exposure => "exposure",
             Self::Anonymous => "anonymous",
             Self::Grant => "grant",
+            Self::Setting => "setting",
         }
     }
 }

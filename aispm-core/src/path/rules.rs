@@ -60,9 +60,9 @@ pub(super) struct Rule {
     pub(super) given: Vec<Given>,
     #[serde(default)]
     pub(super) may: Vec<May>,
-    /// What the attacker must have besides.
+    /// Powers over what is bound that the attacker needs besides.
     #[serde(default)]
-    pub(super) needs: Vec<Need>,
+    pub(super) with: Vec<Needed>,
     /// Conditions that the input cannot show.
     #[serde(default, rename = "if")]
     pub(super) conditions: Vec<String>,
@@ -146,16 +146,28 @@ pub(super) struct Test {
     pub(super) name: Vec<String>,
     /// Properties, or JSON pointers below them, that have one of these values, alone or in a list. Several maps ask
     /// several things of one property.
-    pub(super) has: Vec<BTreeMap<String, Vec<Value>>>,
+    pub(super) set: Vec<BTreeMap<String, Vec<Value>>>,
     /// Properties that have none of these values, or are not there.
-    pub(super) lacks: Vec<BTreeMap<String, Vec<Value>>>,
+    pub(super) unset: Vec<BTreeMap<String, Vec<Value>>>,
 }
 
-/// A second power that a rule needs.
+/// Properties that say what something is; none to be ended.
+const FIXED: &[&str] = &["kubernetes_kind", "secret_type", "kubernetes_service_account", "issuer", "gpu"];
+
+impl Test {
+    /// The settings that it asks for, each of which alone makes it fail if it is taken away.
+    pub(super) fn settings(&self) -> impl Iterator<Item = &str> {
+        let properties = self.set.iter().flatten().map(|(key, _)| key.as_str());
+        properties.filter(|key| !key.starts_with('/') && !FIXED.contains(key))
+    }
+}
+
+/// A power that a rule needs besides the one it starts from.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Need {
+pub(super) struct Needed {
     pub(super) power: Power,
+    /// The variable it is over.
     pub(super) of: String,
 }
 
@@ -267,7 +279,6 @@ mod tests {
                     }
                     assert!(*platform != Platform::Aws || may.action.iter().all(|a| a.contains(':')), "{}", rule.id);
                 }
-                assert!(rule.needs.iter().all(|need| rule.slot(&need.of).is_some()), "{}: needs", rule.id);
                 for (i, given) in rule.given.iter().enumerate() {
                     let before: Vec<_> = rule.variables().take(i + 1).collect();
                     for var in given.to.iter().chain(&given.assumes).chain(&given.beside).chain(&given.within) {
@@ -278,6 +289,9 @@ mod tests {
                         "{}: permission rules share",
                         rule.id
                     );
+                }
+                for needed in &rule.with {
+                    assert!(rule.slot(&needed.of).is_some(), "{}: {} is not bound", rule.id, needed.of);
                 }
                 for part in rule.describe.split('{').skip(1) {
                     let var = part.split('}').next().unwrap();

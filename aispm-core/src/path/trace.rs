@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::graph::{Best, Derivation, FactId, InstanceId};
 use super::ground::{ANY, CONDITION_COST, Fact, Ground, Instance, index, service, subject};
 use super::model::{AttackPath, From, Goal, PathStatus, Reach, Step};
 use super::outcome;
 use super::rules::{Builtin, May, On, Power, Rule, Test};
-use super::solver::{FactId, InstanceId, Search};
 use super::world::{Ix, is_one_of};
 use crate::asset::{Asset, AssetId, Evidence, RelationKind, Severity, fingerprint};
 use crate::identity::Platform;
@@ -15,13 +15,11 @@ use crate::identity::aws::{Principal, Trustee};
 /// Most pieces of evidence of one step.
 const EVIDENCE_LIMIT: usize = 8;
 
-/// The best derivation of a target, as a path.
+/// A derivation of a target, as a path.
 #[derive(Debug)]
 pub(super) struct Trace {
     pub(super) path: AttackPath,
-    /// The instances it uses, bookkeeping included.
-    pub(super) instances: Vec<InstanceId>,
-    /// The bindings of those that are shown, with `p` filled in.
+    /// The bindings of the instances that are shown, with `p` filled in.
     pub(super) bindings: Vec<(InstanceId, Vec<Ix>)>,
     /// The target.
     pub(super) target: FactId,
@@ -29,17 +27,17 @@ pub(super) struct Trace {
     pub(super) source: FactId,
 }
 
-/// Reads the best derivation of `target` out of a search from `source`.
+/// A derivation of `target` from `source` as a path.
 pub(super) fn trace(
     ground: &Ground<'_, '_>,
-    search: &Search,
+    derivation: &Derivation,
     source: FactId,
     target: FactId,
     goal: Goal,
 ) -> Option<Trace> {
-    let reader = Reader { ground, search };
-    let cost = search.cost(target)?;
-    let instances = search.derivation(target, |instance| ground.premises(instance));
+    let reader = Reader { ground, derivation };
+    let cost = derivation.cost();
+    let instances = derivation.steps();
     let steps: Vec<Step> = instances.iter().filter_map(|id| reader.step(*id)).collect();
     let source_id = reader.asset(source)?.clone();
     let target_id = reader.asset(target)?.clone();
@@ -68,13 +66,13 @@ pub(super) fn trace(
         steps,
         fixes: Vec::new(),
     };
-    let bindings = reader.bindings(&instances);
-    Some(Trace { path, instances, bindings, target, source })
+    let bindings = reader.bindings();
+    Some(Trace { path, bindings, target, source })
 }
 
 /// Everything that a search reached from a source, nearest first: one entry an asset, with all that is had of it. Linear in
 /// the facts, and a sort.
-pub(super) fn reach(ground: &Ground<'_, '_>, search: &Search, source: FactId) -> Vec<Reach> {
+pub(super) fn reach(ground: &Ground<'_, '_>, search: &Best, source: FactId) -> Vec<Reach> {
     let Some(Fact::Has(_, start)) = ground.facts.get(index(source)) else { return Vec::new() };
     let mut found: BTreeMap<Ix, (f64, BTreeSet<&str>)> = BTreeMap::new();
     for (id, fact) in (0..).zip(&ground.facts) {
@@ -125,11 +123,11 @@ fn severity(risk: f64) -> Severity {
     }
 }
 
-/// Reads steps out of a ground graph and a search.
+/// Reads steps out of a ground graph and a derivation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'r, 'w, 'a> {
     pub(super) ground: &'r Ground<'w, 'a>,
-    pub(super) search: &'r Search,
+    pub(super) derivation: &'r Derivation,
 }
 
 impl<'r> Reader<'r, '_, '_> {
@@ -157,7 +155,7 @@ impl<'r> Reader<'r, '_, '_> {
                 Some(asset) if !found.contains(&asset) => found.push(asset),
                 Some(_) => {}
                 None => {
-                    let via = self.search.via(fact);
+                    let via = self.derivation.via(fact);
                     todo.extend(via.map_or(&[][..], |via| self.ground.premises(via)).iter().rev());
                 }
             }
@@ -189,9 +187,13 @@ impl<'r> Reader<'r, '_, '_> {
         binding
     }
 
-    /// The bindings of the shown instances among these.
-    pub(super) fn bindings(&self, instances: &[InstanceId]) -> Vec<(InstanceId, Vec<Ix>)> {
-        let shown = instances.iter().filter_map(|id| self.instance(*id).filter(|i| i.rule.is_some()).map(|i| (*id, i)));
+    /// The bindings of the shown instances.
+    pub(super) fn bindings(&self) -> Vec<(InstanceId, Vec<Ix>)> {
+        let shown = self
+            .derivation
+            .steps()
+            .iter()
+            .filter_map(|id| self.instance(*id).filter(|i| i.rule.is_some()).map(|i| (*id, i)));
         shown.map(|(id, instance)| (id, self.binding(instance))).collect()
     }
 
@@ -343,7 +345,7 @@ fn settings(asset: &Asset, test: &Test) -> Vec<Evidence> {
         let excerpt = evidence.excerpt.as_deref().and_then(|excerpt| excerpt.split_once(": "));
         excerpt.is_some_and(|(property, value)| {
             let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
-            test.has.iter().any(|has| has.get(property).is_some_and(|wanted| is_one_of(&value, wanted)))
+            test.set.iter().any(|set| set.get(property).is_some_and(|wanted| is_one_of(&value, wanted)))
         })
     };
     asset.evidence.iter().filter(shows).cloned().collect()

@@ -20,6 +20,7 @@ use crate::asset::{AssetId, Authentication, Exposure, Inventory, Relation, Relat
 /// | `exposure k8s://c/ns/Service/x` | every way from the internet to it |
 /// | `anonymous k8s://c/ns/Service/x` | that callers need no proof of who they are |
 /// | `asset arn:aws:iam::111122223333:role/x` | the asset with its relations |
+/// | `setting k8s://c/ns/Pod/x privileged` | that property of the asset |
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Change {
@@ -40,6 +41,13 @@ pub enum Change {
     Anonymous(AssetId),
     /// An asset and its relations.
     Asset(AssetId),
+    /// A property of an asset.
+    Setting {
+        /// The asset.
+        asset: AssetId,
+        /// The property's name.
+        property: String,
+    },
 }
 
 impl Change {
@@ -51,6 +59,10 @@ impl Change {
             Some(("exposure", id)) => return Some(Self::Exposure(id.into())),
             Some(("anonymous", id)) => return Some(Self::Anonymous(id.into())),
             Some(("asset", id)) => return Some(Self::Asset(id.into())),
+            Some(("setting", rest)) => {
+                let (asset, property) = rest.rsplit_once(' ')?;
+                return Some(Self::Setting { asset: asset.into(), property: property.to_owned() });
+            }
             _ => {}
         }
         let related = RelationKind::ALL.iter().find_map(|kind| {
@@ -69,6 +81,7 @@ impl fmt::Display for Change {
             Self::Exposure(id) => write!(f, "exposure {id}"),
             Self::Anonymous(id) => write!(f, "anonymous {id}"),
             Self::Asset(id) => write!(f, "asset {id}"),
+            Self::Setting { asset, property } => write!(f, "setting {asset} {property}"),
         }
     }
 }
@@ -111,7 +124,7 @@ pub fn without<'c>(inventory: &Inventory, changes: &'c [Change]) -> (Inventory, 
         let (all, ends) = (assets.len(), relations.len());
         match change {
             Change::Place(place) => {
-                let inside = assets.iter_mut().fold(false, |found, asset| place.remove(asset) || found);
+                let inside = assets.iter_mut().map(|asset| place.remove(asset)).filter(|found| *found).count() > 0;
                 if !inside {
                     let whole = |id: &AssetId| inventory.get(id.as_str()).is_some_and(|asset| place.is_all_of(asset));
                     relations.retain(|relation| !relation.evidence.iter().any(|seen| Place::of(seen) == *place));
@@ -132,6 +145,13 @@ pub fn without<'c>(inventory: &Inventory, changes: &'c [Change]) -> (Inventory, 
                     groups.retain(|group| group.as_str().map(|g| g.rsplit('/').next().unwrap_or(g)) != Some(name));
                     *met |= groups.len() < before;
                 }
+                // a policy that no longer applies is attached no more
+                let holder = assets.iter_mut().find(|asset| *kind == RelationKind::AppliesTo && asset.id == *to);
+                let attached = holder.and_then(|a| a.properties.get_mut("AttachedManagedPolicies")?.as_array_mut());
+                if let Some(attached) = attached {
+                    let arn = |entry: &Value| entry.get("PolicyArn").and_then(Value::as_str).map(str::to_owned);
+                    attached.retain(|entry| arn(entry).as_deref() != Some(from.as_str()));
+                }
                 // what the public could do by another tool's word ends with the last way there
                 if from.as_str() == AssetId::INTERNET {
                     let open = relations.iter().any(|r| r.from == *from && r.to == *to);
@@ -149,6 +169,11 @@ pub fn without<'c>(inventory: &Inventory, changes: &'c [Change]) -> (Inventory, 
                 for asset in assets.iter_mut().filter(|asset| asset.id == *id) {
                     *met |= asset.authentication != Some(Authentication::Identity);
                     asset.authentication = Some(Authentication::Identity);
+                }
+            }
+            Change::Setting { asset: id, property } => {
+                for asset in assets.iter_mut().filter(|asset| asset.id == *id) {
+                    *met |= asset.properties.remove(property).is_some();
                 }
             }
             Change::Asset(id) => {
@@ -187,6 +212,7 @@ mod tests {
             "anonymous e",
             "asset e",
             "main.tf:12",
+            "setting k8s://c/ns/Pod/x privileged",
         ];
         for text in texts {
             assert_eq!(Change::parse(text).unwrap().to_string(), text);

@@ -304,6 +304,11 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Whether a role's trust policy names one of these services.
+    pub(super) fn trusts(&self, role: Ix, services: &[String]) -> bool {
+        services.iter().any(|service| self.trusting.get(service).is_some_and(|roles| roles.contains(&role)))
+    }
+
     /// The other ends of an asset's relations of this kind.
     pub(super) fn related(&self, ix: Ix, kind: RelationKind, back: bool) -> Vec<Ix> {
         let Some(id) = self.id(ix) else { return Vec::new() };
@@ -332,8 +337,8 @@ impl<'a> World<'a> {
         (test.kind.is_empty() || test.kind.contains(&node.kind))
             && (test.r#type.is_empty() || node.r#type.as_ref().is_some_and(|t| test.r#type.contains(t)))
             && (test.name.is_empty() || test.name.contains(&node.name))
-            && test.has.iter().flatten().all(|(key, wanted)| asset.is_some_and(|asset| says(asset, key, wanted)))
-            && !test.lacks.iter().flatten().any(|(key, wanted)| asset.is_some_and(|asset| says(asset, key, wanted)))
+            && test.set.iter().flatten().all(|(key, wanted)| asset.is_some_and(|asset| says(asset, key, wanted)))
+            && !test.unset.iter().flatten().any(|(key, wanted)| asset.is_some_and(|asset| says(asset, key, wanted)))
             && (test.authentication.is_empty()
                 || asset.and_then(|a| a.authentication).is_some_and(|a| test.authentication.contains(&a)))
             && (!test.authentication_unknown || asset.is_none_or(|a| a.authentication.is_none()))

@@ -3,6 +3,8 @@
 //! Each becomes an asset whose id is its ARN and whose `properties` are the export's own entry, so that inline policies,
 //! trust policies and boundaries keep their names and their JSON pointers below the asset's own.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::asset::{Asset, AssetKind, Document, Error, ErrorKind, Relation, RelationKind};
@@ -26,6 +28,7 @@ const SECTIONS: &[(&str, AssetKind)] = &[
 ];
 
 fn read(document: &Document, found: &mut Found) {
+    let mut accounts: BTreeSet<String> = BTreeSet::new();
     if document.value.get("IsTruncated") == Some(&Value::Bool(true)) {
         cut(found, "one page of a longer list (IsTruncated); export all pages into one file".to_owned());
     }
@@ -61,6 +64,7 @@ fn read(document: &Document, found: &mut Found) {
                     found.inventory.add(Asset::new(&id, AssetKind::Account, account).seen(evidence.clone()));
                 }
                 found.inventory.relate(Relation::new(&id, RelationKind::Contains, arn).seen(evidence.clone()));
+                accounts.insert(id);
             }
             for (i, policy) in list("AttachedManagedPolicies", "PolicyArn") {
                 let place = document.evidence(&format!("{pointer}/AttachedManagedPolicies/{i}"));
@@ -78,6 +82,7 @@ fn read(document: &Document, found: &mut Found) {
             }
         }
     }
+    super::organization::beside(document, &accounts, found);
 }
 
 /// The pointer, below an entry, of the first part of its policies that AWS would refuse, and what is wrong with it.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::arn::{Arn, Place, is_account, place_of};
 use super::end;
 use super::field::text;
+use super::organization;
 use super::table::Target;
 use crate::asset::{Asset, AssetKind, Document, Evidence, ExternalFinding, RelationKind, Severity, pointer_key};
 use crate::discover::{Found, container};
@@ -31,6 +32,8 @@ impl Listed {
 const LISTED: &[Listed] = &[
     Listed { matches: |value| first(value, "ResourceIdentifiers", "ResourceArn"), read: identifiers },
     Listed { matches: |value| first(value, "Accounts", "Arn"), read: accounts },
+    Listed { matches: |value| first(value, "OrganizationalUnits", "Arn"), read: organization::units },
+    Listed { matches: organization::is_policy, read: organization::policies },
     Listed { matches: |value| STACK.iter().any(|list| first(value, list, "ResourceType")), read: stack },
     Listed { matches: |value| has(value, &["UserId", "Account", "Arn"]), read: caller },
     Listed {
@@ -122,7 +125,8 @@ fn accounts(document: &Document, found: &mut Found) {
                 asset.properties.insert(key.into(), value.clone());
             }
         }
-        found.inventory.add(asset.seen(evidence));
+        found.inventory.add(asset.seen(evidence.clone()));
+        organization::contained(entry, &document.value, &format!("arn:aws:iam::{id}:root"), &evidence, found);
     }
 }
 

@@ -14,6 +14,7 @@ mod item;
 mod keep;
 mod lineage;
 mod listed;
+mod organization;
 mod policy;
 mod special;
 mod table;

@@ -2,6 +2,7 @@
 //! `k8s://CLUSTER/NAMESPACE/KIND/NAME`; what is not in a namespace has `-` for it.
 
 mod aibom;
+mod cloud;
 mod helm;
 mod kustomize;
 mod network;
@@ -15,6 +16,7 @@ mod workload;
 
 use serde_json::{Map, Value};
 
+pub(super) use cloud::meet;
 pub(super) use helm::chart;
 pub(super) use network::internet;
 pub(super) use rbac::cloud_identity;

@@ -33,13 +33,18 @@ fn core_services() -> &'static [Pattern] {
     })
 }
 
-/// Whether the unconditional allows of these policies together cover every action on every resource: `*`, a
+/// Whether the allows of these policies that hold whatever is asked together cover every action on every resource: `*`, a
 /// `NotAction` whose exceptions other statements allow, or every core service by name.
-pub(super) fn covers_everything(policies: &[&Policy]) -> bool {
+pub(super) fn covers_everything(policies: &[&Policy], request: &Request<'_>) -> bool {
+    // a condition that the caller's choice could break restricts him
+    let holds = |s: &Statement| {
+        let always = |wanted| s.conditions.iter().all(|c| c.holds(request, wanted) == Truth::Yes);
+        always(true) && always(false)
+    };
     let everywhere = policies
         .iter()
         .flat_map(|p| &p.statements)
-        .filter(|s| s.allow && s.conditions.is_empty() && s.resources.as_ref().is_some_and(Resources::is_everything));
+        .filter(|s| s.allow && s.resources.as_ref().is_none_or(Resources::is_everything) && holds(s));
     let (excepting, naming): (Vec<_>, Vec<_>) = everywhere.partition(|s| s.actions.not);
     let named = |wanted: &Pattern| naming.iter().flat_map(|s| &s.actions.patterns).any(|p| p.covers(wanted));
     let apart = |a: &Pattern, b: &Pattern| !a.covers(b) && !b.covers(a);
@@ -76,6 +81,7 @@ impl Estate {
         if principal.kind == PrincipalKind::External || !self.organization_leaves_everything(principal) {
             return false;
         }
+        let request = self.request(principal, None);
         let policies: Vec<&Policy> = principal.policies.iter().map(|held| &*held.policy).collect();
         let boundary = match &principal.boundary {
             Boundary::Policy(held) => Some(held),
@@ -84,10 +90,12 @@ impl Estate {
         let bound_covers = match &principal.boundary {
             Boundary::None => true,
             Boundary::Missing(_) => false,
-            Boundary::Policy(held) => covers_everything(&[&held.policy]) && !self.denies_something(principal, [held]),
+            Boundary::Policy(held) => {
+                covers_everything(&[&held.policy], &request) && !self.denies_something(principal, [held])
+            }
         };
         let denied = self.denies_something(principal, &principal.policies);
-        let covered = change.granted || covers_everything(&policies);
+        let covered = change.granted || covers_everything(&policies, &request);
         if covered && !denied && (change.unbounded || bound_covers) {
             return true;
         }
@@ -135,7 +143,7 @@ impl Estate {
             let policies: Vec<&Policy> = level.policies().iter().map(|held| &*held.policy).collect();
             let mut statements = policies.iter().flat_map(|policy| &policy.statements);
             let denied = statements.any(|s| !s.allow && !of_management(s) && denies_outright(s, &request));
-            !denied && (level.is_open() || covers_everything(&policies))
+            !denied && (level.is_open() || covers_everything(&policies, &request))
         })
     }
 

@@ -1,9 +1,12 @@
 //! Conditions, three-valued: decided by the request, open to the caller's choice, or not known.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::operator::{Operand, Operator, Test};
 use super::request::{Known, Request};
+use super::template::{Filled, Template};
 
 /// One key of a `Condition` block: any of the values may hold.
 #[derive(Debug, Clone)]
@@ -118,6 +121,24 @@ impl Condition {
     /// Whether only the resource can decide it.
     pub(super) fn needs_resource(&self) -> bool {
         self.needs_resource
+    }
+
+    /// With the variables replaced whose values are known, for a request that will know less.
+    pub(super) fn filled(&self, request: &Request<'_>) -> Self {
+        let mut filled = self.clone();
+        for value in &mut filled.values {
+            let Operand::Text(template) = value else { continue };
+            match template.fill(request) {
+                Filled::Pattern(Cow::Owned(pattern)) => {
+                    filled.text.push_str(" = ");
+                    filled.text.push_str(pattern.text());
+                    *template = Template::from(pattern);
+                }
+                Filled::Absent => *value = Operand::Bad,
+                Filled::Pattern(Cow::Borrowed(_)) | Filled::Unknown => {}
+            }
+        }
+        filled
     }
 
     /// Decides as far as possible. `wanted` says whether the caller wants it to hold, for values he chooses.

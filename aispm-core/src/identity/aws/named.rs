@@ -133,6 +133,11 @@ pub(super) fn role_of(arn: &str) -> Option<&str> {
     }
 }
 
+/// Whether a policy's name of an identity provider is this one, which may go by its host alone.
+fn is_provider(name: &str, own: &str) -> bool {
+    name == own || name == "*" || name.split_once(":oidc-provider/").is_some_and(|(_, host)| host == own)
+}
+
 impl<'a> Identity<'a> {
     /// A principal of an estate.
     pub(super) fn of(principal: &'a Principal) -> Self {
@@ -215,7 +220,7 @@ impl Principals {
             Caller::Anonymous => Named::No,
             Caller::Service(service) => is(self.services.iter().any(|name| name == service)),
             Caller::Federated(None) => is(!self.federated.is_empty()),
-            Caller::Federated(Some(arn)) => is(self.federated.iter().any(|name| name == arn || name == "*")),
+            Caller::Federated(Some(own)) => is(self.federated.iter().any(|name| is_provider(name, own))),
             Caller::Known(identity) => {
                 let named = self.aws.iter().map(|name| name.names(identity)).max().unwrap_or(Named::No);
                 named.max(is(self.canonical.iter().any(|id| id == identity.arn)))

@@ -144,7 +144,7 @@ impl Test {
     /// Whether a moment after `past` matches; `None` if that depends on how long after.
     pub(super) fn matches_after(self, past: Moment, operand: &Operand) -> Option<bool> {
         let (Self::Date(relation), Operand::Moment(moment)) = (self, operand) else { return None };
-        (*moment < past).then(|| matches!(relation, Relation::Greater | Relation::GreaterOrEqual))
+        (*moment < past).then_some(matches!(relation, Relation::Greater | Relation::GreaterOrEqual))
     }
 }
 

@@ -1,12 +1,12 @@
 //! Service and resource control policies of an organisation, by the accounts they bind.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use super::estate::warned;
 use super::policy::{Policy, Purpose};
 use super::principal::Held;
-use crate::asset::{Asset, AssetId, AssetKind, Document, Inventory, RelationKind};
+use crate::asset::{Asset, AssetKind, Document, Inventory, RelationKind};
 
 /// The limits of every account of an organisation.
 #[derive(Debug, Clone, Default)]
@@ -37,10 +37,10 @@ enum Type {
 pub(crate) const TYPE: &str = "organization_policy_type";
 /// Property of a policy: its document.
 pub(crate) const CONTENT: &str = "organization_policy";
-/// Property of the root or a unit of an organisation: `true`.
-pub(crate) const UNIT: &str = "organization_unit";
-/// Property of the account that manages the organisation, which no policy binds: `true`.
-pub(crate) const MANAGEMENT: &str = "organization_management";
+/// Property of a policy: the level below the root that it is attached to, where only the account's number is known.
+pub(crate) const LEVEL: &str = "organization_level";
+/// Property of the root of an organisation: `true`.
+pub(crate) const ROOT: &str = "organization_root";
 
 impl Level {
     fn new(policies: Vec<Held>) -> Self {
@@ -94,37 +94,50 @@ impl Organization {
     /// Reads policies with a type and content, what they apply to, and which units contain which. Linear in the inventory
     /// and in the depth of the organisation.
     pub(super) fn new(inventory: &Inventory, warnings: &mut Vec<String>) -> Self {
-        let mut attached: HashMap<&AssetId, Vec<(Type, Held)>> = HashMap::new();
+        let mut attached: HashMap<&str, Vec<(Type, u64, Held)>> = HashMap::new();
+        let mut management: HashSet<&str> = HashSet::new();
         for asset in inventory.assets().filter(|asset| asset.kind == AssetKind::Policy) {
             let Some((kind, held)) = read(asset, warnings) else { continue };
+            management.extend(manager(asset.id.as_str()));
             for relation in inventory.outgoing(asset.id.as_str()).filter(|r| r.kind == RelationKind::AppliesTo) {
-                attached.entry(&relation.to).or_default().push((kind, held.clone()));
+                management.extend(manager(relation.to.as_str()));
+                let level = asset.properties.get(LEVEL).and_then(serde_json::Value::as_u64).unwrap_or_default();
+                attached.entry(entity(relation.to.as_str())).or_default().push((kind, level, held.clone()));
             }
         }
         if attached.is_empty() {
             return Self::default();
         }
-        let set = |asset: &Asset, key| asset.properties.get(key).and_then(serde_json::Value::as_bool) == Some(true);
-        let mut parents: HashMap<&AssetId, &AssetId> = HashMap::new();
-        for relation in inventory.relations().filter(|r| r.kind == RelationKind::Contains) {
-            if inventory.get(relation.from.as_str()).is_some_and(|asset| set(asset, UNIT)) {
-                parents.insert(&relation.to, &relation.from);
+        let accounts = || inventory.assets().filter(|asset| asset.kind == AssetKind::Account);
+        let mut parents: HashMap<&str, &str> = HashMap::new();
+        for asset in accounts() {
+            for relation in inventory.incoming(asset.id.as_str()).filter(|r| r.kind == RelationKind::Contains) {
+                management.extend(manager(relation.from.as_str()));
+                parents.insert(entity(asset.id.as_str()), entity(relation.from.as_str()));
             }
         }
+        let is_root = |asset: &&Asset| asset.properties.get(ROOT).and_then(serde_json::Value::as_bool) == Some(true);
+        let mut roots = accounts().filter(is_root).map(|asset| entity(asset.id.as_str()));
+        let root = roots.next().filter(|root| roots.all(|other| other == *root));
         let mut limits = HashMap::new();
-        for asset in inventory.assets().filter(|asset| asset.kind == AssetKind::Account && !set(asset, MANAGEMENT)) {
-            let Some(account) = account_number(asset) else { continue };
-            let mut line = vec![&asset.id];
+        for asset in accounts() {
+            let Some(account) = account_number(asset).filter(|a| !management.contains(a.as_str())) else { continue };
+            let mut line = vec![entity(asset.id.as_str())];
             // AWS allows five units below the root
             while let Some(parent) = line.last().and_then(|id| parents.get(id)).filter(|_| line.len() < 10) {
                 line.push(parent);
             }
+            line.extend(root.filter(|root| !line.contains(root)));
             let levels = |wanted| {
-                let levels = line.iter().rev().filter_map(|id| attached.get(id)).map(|held| {
-                    let policies = held.iter().filter(|(kind, _)| *kind == wanted).map(|(_, held)| held.clone());
-                    Level::new(policies.collect())
-                });
-                levels.filter(|level| !level.policies.is_empty()).collect::<Vec<_>>()
+                let mut levels = Vec::new();
+                for held in line.iter().rev().filter_map(|id| attached.get(id)) {
+                    let mut by_level: BTreeMap<u64, Vec<Held>> = BTreeMap::new();
+                    for (_, level, held) in held.iter().filter(|(kind, _, _)| *kind == wanted) {
+                        by_level.entry(*level).or_default().push(held.clone());
+                    }
+                    levels.extend(by_level.into_values().map(Level::new));
+                }
+                levels
             };
             let own = Limits { scps: levels(Type::Service), rcps: levels(Type::Resource) };
             if own.all().next().is_some() {
@@ -138,6 +151,19 @@ impl Organization {
     pub(super) fn limits(&self, account: &str) -> Option<&Limits> {
         self.0.get(account)
     }
+}
+
+/// What a root, unit or account is called whichever ARN names it: `r-…`, `ou-…`, twelve digits.
+fn entity(id: &str) -> &str {
+    if id.contains(":organizations:") {
+        return id.rsplit('/').next().unwrap_or(id);
+    }
+    id.strip_suffix(":root").and_then(super::pattern::account_of).unwrap_or(id)
+}
+
+/// The account that manages the organisation, which no policy of it binds, from an ARN of something in it.
+fn manager(id: &str) -> Option<&str> {
+    super::pattern::account_of(id).filter(|_| id.contains(":organizations:"))
 }
 
 /// The number of an account, from its id or, where a template gave that, its properties.

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use super::condition::{Condition, Truth};
+use super::estate::Choices;
 use super::order::{Layers, Verdict};
 use super::organization::{Level, Limits};
 use super::pattern::{account_of, service_of};
@@ -74,26 +75,27 @@ impl Scope {
             Boundary::Missing(arn) => scope.open.push(format!("permissions boundary {arn} allows it")),
         }
         if let Some(limits) = limits {
-            scope.scps = limits.scps().iter().map(|level| Clauses::new(level.policies(), action, request)).collect();
-            let rcps: Vec<_> = limits.rcps(action).map(|level| Clauses::of_level(level, action, request)).collect();
+            let clauses = |level| Clauses::of_level(level, action, request);
+            scope.scps = limits.scps().iter().map(clauses).collect();
+            let rcps: Vec<_> = limits.rcps(action).map(clauses).collect();
             scope.rcps = (!rcps.is_empty()).then(|| (principal.account.clone(), rcps));
         }
         scope
     }
 
     /// The same text for scopes that decide alike.
-    pub(super) fn key(&self) -> String {
+    pub(super) fn key(&self, choices: &mut Choices) -> String {
         let mut key = String::new();
-        self.own.write(&mut key);
+        self.own.write(&mut key, choices);
         for clauses in self.boundary.iter().chain(&self.scps) {
             key.push('&');
-            clauses.write(&mut key);
+            clauses.write(&mut key, choices);
         }
         if let Some((account, levels)) = &self.rcps {
             for clauses in levels {
                 key.push('@');
                 key.push_str(account);
-                clauses.write(&mut key);
+                clauses.write(&mut key, choices);
             }
         }
         self.open.iter().for_each(|text| key.push_str(text));
@@ -172,7 +174,7 @@ impl Clauses {
         clauses
     }
 
-    /// A level of resource control policies, to which the full access belongs that nobody can detach.
+    /// A level of an organisation's policies, with the full access that stands beside policies that only deny.
     pub(super) fn of_level(level: &Level, action: &str, request: &Request<'_>) -> Self {
         let mut clauses = Self::new(level.policies(), action, request);
         if level.is_open() {
@@ -198,17 +200,13 @@ impl Clauses {
         verdict
     }
 
-    fn write(&self, key: &mut String) {
+    fn write(&self, key: &mut String, choices: &mut Choices) {
         for (sign, clauses) in [('+', &self.allow), ('-', &self.deny)] {
             for clause in clauses {
-                let choice = clause.resources.as_deref();
-                // writing to a String cannot fail
-                let _ = write!(key, "{sign}{}", if choice.is_some_and(|c| c.not) { "!" } else { "" });
-                for pattern in choice.map_or(&[][..], |choice| &choice.patterns) {
-                    let _ = write!(key, "{},", pattern.text());
-                }
-                if choice.is_none() {
-                    key.push('/');
+                key.push(sign);
+                if let Some(choice) = &clause.resources {
+                    // writing to a String cannot fail
+                    let _ = write!(key, "{}", choices.number(choice));
                 }
                 let later = clause.later.iter().map(|condition| &condition.text);
                 for text in clause.open.iter().chain(later) {
@@ -226,7 +224,7 @@ impl Clause {
         let mut later = Vec::new();
         for condition in &statement.conditions {
             if condition.needs_resource() {
-                later.push(condition.clone());
+                later.push(condition.filled(request));
                 continue;
             }
             match condition.holds(request, statement.allow) {

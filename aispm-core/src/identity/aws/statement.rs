@@ -31,7 +31,7 @@ pub(super) struct Statement {
 }
 
 /// `Action`/`Resource`, or with `not` `NotAction`/`NotResource`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Choice {
     pub(super) not: bool,
     pub(super) patterns: Vec<Pattern>,

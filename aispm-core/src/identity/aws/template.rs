@@ -110,6 +110,12 @@ impl Template {
     }
 }
 
+impl From<Pattern> for Template {
+    fn from(pattern: Pattern) -> Self {
+        Self { pattern, parts: Box::default() }
+    }
+}
+
 fn same_letters(a: &str, b: &str) -> bool {
     a.eq_ignore_ascii_case(b) || (!(a.is_ascii() && b.is_ascii()) && a.to_lowercase() == b.to_lowercase())
 }

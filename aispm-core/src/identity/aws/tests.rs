@@ -53,6 +53,9 @@ fn an_explicit_deny_wins_and_evidence_points_at_the_allow() {
     let estate = estate(vec![user(vec![allow("s3:*", "arn:aws:s3:::b/*"), deny("S3:Put*", "*")])]);
     assert_eq!(ask(&estate, "s3:PutObject", "arn:aws:s3:::b/k"), Decision::Denied);
     assert_eq!(ask(&estate, "s3:GetObject", "arn:aws:s3:::c/k"), Decision::Denied);
+    let denied = estate.allows(estate.principal_of(USER).unwrap(), "s3:PutObject", "arn:aws:s3:::b/k", None);
+    let pointer = denied.statements[0].pointer.as_deref();
+    assert_eq!(pointer, Some("/UserDetailList/0/UserPolicyList/0/PolicyDocument/Statement/1"));
     let answer = estate.allows(estate.principal_of(USER).unwrap(), "s3:getobject", "arn:aws:s3:::b/k", None);
     assert_eq!(answer.decision, Decision::Allowed);
     let pointer = answer.statements[0].pointer.as_deref();
@@ -133,6 +136,48 @@ fn administrators_may_hold_everything_in_parts() {
     assert_eq!(admins(vec![all_but, allow("iam:Get*", "*")]), 0);
     assert_eq!(admins(vec![allow("*", "arn:aws:s3:::b")]), 0);
     assert_eq!(admins(vec![allow("*", "*"), deny("ec2:*", "*")]), 0);
+    let when = |operator: &str, key: &str, value: &str| {
+        let mut all = allow("*", "*");
+        all["Condition"] = json!({operator: {key: value}});
+        admins(vec![all])
+    };
+    assert_eq!(when("StringEquals", "aws:PrincipalAccount", "111111111111"), 1);
+    assert_eq!(when("StringEquals", "aws:PrincipalAccount", "222222222222"), 0);
+    assert_eq!(when("StringEquals", "aws:RequestedRegion", "eu-west-1"), 0, "his choice, but a limit");
+    assert_eq!(when("Bool", "aws:MultiFactorAuthPresent", "true"), 0);
+}
+
+#[test]
+fn a_resource_condition_may_speak_of_the_principal() {
+    let own = json!({"Effect": "Allow", "Action": "s3:*", "Resource": "*",
+        "Condition": {"StringEquals": {"aws:ResourceAccount": "${aws:PrincipalAccount}"}}});
+    let policies = json!([{"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": own}}]);
+    let user = Asset::new(USER, AssetKind::User, "ann").with("Arn", USER).with("UserPolicyList", policies);
+    let estate = estate(vec![user]);
+    assert_eq!(ask(&estate, "s3:GetObject", "arn:aws:s3:::b/k"), Decision::Allowed);
+    assert_eq!(ask(&estate, "s3:GetObject", "arn:aws:s3:eu-west-1:222222222222:accesspoint/a"), Decision::Denied);
+}
+
+#[test]
+fn what_aws_would_refuse_is_told_and_the_rest_still_counts() {
+    let huge: Vec<String> = (0..50_000).map(|n| format!("arn:aws:s3:::bucket-{n}/*")).collect();
+    let estate = estate(vec![user(vec![
+        json!({"Effect": "Allow", "Action": "s3 :*", "Resource": "*"}),
+        json!({"Effect": "Allow", "Action": "ec2:*", "NotAction": "s3:*", "Resource": "*"}),
+        json!({"Effect": "Allow", "Action": "s3:PutObject", "Resource": huge}),
+        json!({"Effect": "Deny", "Action": "s3:*", "NotAction": "iam:*", "Resource": "arn:aws:s3:::c/*"}),
+        json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::*"}),
+    ])]);
+    let places: Vec<_> = estate.warnings().iter().filter(|w| w.starts_with("policy p of ")).collect();
+    assert_eq!(places.len(), 4, "{places:?}");
+    for (n, warning) in places.iter().enumerate() {
+        assert!(warning.contains(&format!("at /Statement/{n}: ")), "{warning}");
+    }
+    assert_eq!(ask(&estate, "s3:GetObject", "arn:aws:s3:::b/k"), Decision::Allowed);
+    assert_eq!(ask(&estate, "s3:PutObject", "arn:aws:s3:::bucket-49999/k"), Decision::Allowed);
+    assert_eq!(ask(&estate, "ec2:RunInstances", "*"), Decision::Denied);
+    // a deny that cannot be read may hold
+    assert!(matches!(ask(&estate, "s3:GetObject", "arn:aws:s3:::c/k"), Decision::Conditional(_)));
 }
 
 fn statement() -> impl Strategy<Value = Value> {

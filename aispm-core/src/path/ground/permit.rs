@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::{ANY, ASSUME, Fact, Ground, index, permission_rules, service};
 use crate::identity::aws::{Principal, ScopeId};
 use crate::identity::{Authority, Grant};
+use crate::path::graph::FactId;
 use crate::path::rules::{Builtin, May, On, Power, Rule};
-use crate::path::solver::FactId;
 use crate::path::world::Ix;
 
 /// Which scopes a rule's permissions have, per permission and action.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::{ANY, Fact, Ground, index};
 use crate::identity::aws::{Principal, ScopeId, Trustee};
+use crate::path::graph::FactId;
 use crate::path::rules::{Builtin, On, Power};
-use crate::path::solver::FactId;
 use crate::path::world::Ix;
 
 impl Ground<'_, '_> {

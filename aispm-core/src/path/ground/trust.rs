@@ -5,8 +5,8 @@ use super::{ANY, ASSUME, Fact, Ground, subject};
 use crate::asset::AssetKind;
 use crate::identity::Decision;
 use crate::identity::aws::{Principal, Trustee};
+use crate::path::graph::FactId;
 use crate::path::rules::{Builtin, Power, Rule};
-use crate::path::solver::FactId;
 use crate::path::world::Ix;
 
 impl Ground<'_, '_> {

@@ -7,8 +7,8 @@ use crate::asset::Evidence;
 use crate::identity::Decision;
 use crate::identity::aws::named::{Caller, Identity, Named, Principals};
 use crate::identity::aws::order::{Layers, Side, Verdict};
-use crate::identity::aws::organization::is_service_linked;
-use crate::identity::aws::principal::{Held, Principal, PrincipalKind};
+use crate::identity::aws::organization::{Level, Limits, is_service_linked};
+use crate::identity::aws::principal::{Boundary, Held, Principal, PrincipalKind};
 use crate::identity::aws::request::Request;
 use crate::identity::aws::scope::{Clauses, Scope};
 
@@ -73,7 +73,7 @@ impl Estate {
         let scope = self.scope(principal, &action, passed_to);
         let decision = self.decide(principal, scope.as_ref(), &action, resource);
         let statements = match decision {
-            Decision::Denied => Vec::new(),
+            Decision::Denied => self.denials(principal, &action, resource, passed_to),
             _ => self.evidence(principal, &action, resource, passed_to),
         };
         Answer { decision, statements }
@@ -144,7 +144,7 @@ impl Estate {
         levels.map(|level| Clauses::of_level(level, action, &request).on(resource, home)).collect()
     }
 
-    fn asks<'a>(&'a self, who: Trustee<'a>, resource: Option<&'a str>) -> Request<'a> {
+    pub(in crate::identity::aws) fn asks<'a>(&'a self, who: Trustee<'a>, resource: Option<&'a str>) -> Request<'a> {
         let mut request = Request { resource, as_of: self.as_of, ..Request::default() };
         match who {
             Trustee::Principal(principal) => request.principal = Some(principal),
@@ -259,6 +259,25 @@ impl Estate {
             Some(held) => self.side_evidence(held, &action, Some(resource), Trustee::Principal(principal)),
             None => found,
         }
+    }
+
+    /// The statements that deny this outright, at most four: the principal's own, his boundary's, his organisation's, the
+    /// resource's.
+    fn denials(&self, principal: &Principal, action: &str, resource: &str, passed_to: Option<&str>) -> Vec<Evidence> {
+        let request = Request { resource: Some(resource), ..self.request(principal, passed_to) };
+        let caller = Trustee::Principal(principal).caller();
+        let boundary = match &principal.boundary {
+            Boundary::Policy(held) => Some(held),
+            _ => None,
+        };
+        let levels = self.limits(principal).into_iter().flat_map(Limits::all).flat_map(Level::policies);
+        let policies = principal.policies.iter().chain(boundary).chain(levels).chain(self.policy_on(resource));
+        let all = policies.flat_map(|held| held.policy.statements.iter().map(move |s| (held, s)));
+        let denies = all.filter(|(_, s)| {
+            let names = s.principals.as_ref().is_none_or(|p| p.names(&caller, false) != Named::No);
+            !s.allow && names && s.applies(action, Some(resource), &request).is_some_and(|open| open.is_empty())
+        });
+        denies.take(EVIDENCE_LIMIT).map(|(held, s)| held.statement(&s.pointer, &s.excerpt)).collect()
     }
 
     /// A resource of this service that the principal may do this to.

@@ -17,6 +17,7 @@ pub(crate) use ask::Trustee;
 pub(super) use ask::is_key;
 pub(crate) use read::has_broader_version;
 pub(super) use read::warned;
+pub(super) use scopes::Choices;
 pub(crate) use scopes::{ScopeId, Scopes};
 
 use read::ManagedPolicies;
@@ -27,7 +28,7 @@ use read::ManagedPolicies;
 pub struct Answer {
     /// Allowed, conditional or denied.
     pub decision: Decision,
-    /// The allowing statements, at most four.
+    /// The statements that allow it or, if it is denied, deny it; at most four.
     pub statements: Vec<Evidence>,
 }
 

@@ -12,6 +12,7 @@ use crate::identity::aws::managed::managed;
 use crate::identity::aws::moment::Moment;
 use crate::identity::aws::policy::{Policy, Purpose};
 use crate::identity::aws::principal::{Boundary, Held, Principal, PrincipalKind, tags};
+use crate::identity::aws::request::Request;
 
 /// More tell nobody more.
 const WARNINGS: usize = 100;
@@ -147,7 +148,7 @@ pub(crate) fn has_broader_version(asset: &Asset) -> bool {
     let versions = asset.properties.get("PolicyVersionList").and_then(Value::as_array).into_iter().flatten();
     let others = versions.filter(|v| v.get("IsDefaultVersion").and_then(Value::as_bool) != Some(true));
     let parse = |version: &Value| Policy::parse(version.get("Document")?, Purpose::Identity);
-    others.filter_map(parse).any(|policy| covers_everything(&[&policy]))
+    others.filter_map(parse).any(|policy| covers_everything(&[&policy], &Request::default()))
 }
 
 pub(super) fn resource_policy(asset: &Asset, warnings: &mut Vec<String>) -> Option<Held> {

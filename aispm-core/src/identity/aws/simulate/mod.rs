@@ -149,7 +149,7 @@ impl Run<'_> {
             one => self.verdict(Source::Boundary, None, std::slice::from_ref(one)),
         });
         // the session of a federated user has what the policies given with it leave, and nothing without any
-        if !request.session_policies.is_empty() || identity.kind == IdentityKind::FederatedUser {
+        if !request.session_policies.iter().all(is_nothing) || identity.kind == IdentityKind::FederatedUser {
             layers.session = Some(self.verdict(Source::Session, None, &request.session_policies));
         }
     }
@@ -169,7 +169,7 @@ impl Run<'_> {
         let purpose = if source == Source::Rcp { Purpose::Resource } else { Purpose::Identity };
         let mut verdict = Verdict::default();
         let mut allows_anything = false;
-        for (index, document) in documents.iter().enumerate() {
+        for (index, document) in documents.iter().enumerate().filter(|(_, document)| !is_nothing(document)) {
             let policy = self.parse(source, level, Some(index), document, purpose);
             for statement in &policy.statements {
                 allows_anything |= statement.allow;

@@ -270,7 +270,7 @@ impl<'w, 'a> Ground<'w, 'a> {
             if !world.passes_start(ix, rule) {
                 continue;
             }
-            let outside = power == Power::Reaches || rule.start.kind == [AssetKind::NetworkEntry];
+            let outside = power == Power::Reaches || rule.start.kind == [crate::asset::AssetKind::NetworkEntry];
             for binding in self.join(rule, ix, None) {
                 let arrives = if outside { world.arrival(rule, &binding) } else { Some(Vec::new()) };
                 if let Some(conditions) = arrives {

@@ -16,7 +16,7 @@ use resource::Guarded;
 use super::graph::{FactId, InstanceId};
 use super::rules::{Builtin, Given, Power, Rule};
 use super::world::{Ix, World};
-use crate::asset::{AssetId, AssetKind};
+use crate::asset::AssetId;
 use crate::identity::Platform;
 use crate::identity::aws::{Change, Principal, PrincipalKind, Scopes};
 

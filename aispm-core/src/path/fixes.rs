@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::graph::{Best, FactId, Hypergraph, InstanceId};
 use super::ground::{ANY, Fact, Ground, index};
 use super::model::{ChokePoint, Fix, From};
-use super::rules::{Builtin, Power};
-use super::solver::{FactId, Graph, InstanceId, Search};
+use super::rules::{Builtin, Power, Rule};
 use super::trace::{Reader, Trace};
 use super::world::Ix;
 use crate::asset::{AssetId, Evidence, RelationKind};
@@ -23,6 +23,8 @@ enum Lever {
     Trust(Ix),
     /// A relation of the estate.
     Relation(Ix, RelationKind, Ix),
+    /// A setting of an asset, as a rule tests it.
+    Setting(Ix, &'static str),
 }
 
 /// Assets that paths pass, neither as source nor as target, most first.
@@ -54,13 +56,13 @@ pub(super) fn choke_points(traces: &[Trace]) -> Vec<ChokePoint> {
 /// Cuts the traced targets off their sources. Also says whether the work budget ended before all were cut.
 pub(super) fn fixes(
     ground: &Ground<'_, '_>,
-    graph: &Graph,
+    graph: &Hypergraph,
     traces: &[Trace],
-    search: &mut Search,
+    search: &mut Best,
     budget: u64,
 ) -> (Vec<Fix>, bool) {
     let levers = Levers::new(ground);
-    let end = search.work.saturating_add(budget);
+    let end = search.work().saturating_add(budget);
     let mut blocked: HashSet<InstanceId> = HashSet::new();
     // the uncut pairs of source and target, with the levers on a derivation that still holds
     let mut open: Pairs =
@@ -85,18 +87,21 @@ pub(super) fn fixes(
             hit.entry(*source).or_default().push(*target);
         }
         for (source, targets) in hit {
-            if search.work > end {
+            if search.work() > end {
                 complete = false;
                 break;
             }
-            search.run(graph, source, &targets, |instance| blocked.contains(&instance));
+            search.run(graph, &[source], &targets, |instance| blocked.contains(&instance));
             for target in targets {
-                if search.cost(target).is_none() {
-                    open.remove(&(source, target));
-                    continue;
+                match search.derivation(graph, target) {
+                    Some(derivation) => {
+                        let bindings = Reader { ground, derivation: &derivation }.bindings();
+                        open.insert((source, target), levers.of(&bindings));
+                    }
+                    None => {
+                        open.remove(&(source, target));
+                    }
                 }
-                let used = search.derivation(target, |instance| ground.premises(instance));
-                open.insert((source, target), levers.of(&Reader { ground, search }.bindings(&used)));
             }
         }
         if let Some(fix) = levers.fix(&lever, before - open.len()) {
@@ -131,6 +136,7 @@ impl<'g, 'w, 'a> Levers<'g, 'w, 'a> {
                     for (actor, action) in actor.into_iter().zip(rule.may.iter().filter_map(|may| may.action.first())) {
                         found.push(Lever::Permission(actor, action.clone()));
                     }
+                    found.extend(settings(rule, binding));
                     let trusted = matches!(rule.builtin, Some(Builtin::AssumeRole | Builtin::WebIdentity));
                     let roles = rule.given.iter().filter(|given| trusted || !given.trusts.is_empty());
                     found.extend(roles.filter_map(|given| bound(&given.var)).map(Lever::Trust));
@@ -185,6 +191,7 @@ impl<'g, 'w, 'a> Levers<'g, 'w, 'a> {
                 };
                 found.extend(action.map(|action| Lever::Permission(*actor, action.to_owned())));
             }
+            found.extend(settings(rule, binding));
             for given in &rule.given {
                 let trusted = matches!(rule.builtin, Some(Builtin::AssumeRole | Builtin::WebIdentity));
                 if trusted || !given.trusts.is_empty() {
@@ -215,7 +222,7 @@ impl<'g, 'w, 'a> Levers<'g, 'w, 'a> {
             {
                 0
             }
-            Lever::Permission(..) => 1,
+            Lever::Permission(..) | Lever::Setting(..) => 1,
             Lever::Trust(_) => 2,
             Lever::Relation(..) => 3,
         }
@@ -225,10 +232,24 @@ impl<'g, 'w, 'a> Levers<'g, 'w, 'a> {
         let world = self.ground.world;
         let node = |ix: &Ix| world.node(*ix);
         let (asset, action, evidence): (_, _, Vec<Evidence>) = match lever {
+            Lever::Setting(ix, property) => {
+                let action = format!("Run {} without {}", node(ix)?.name, property.replace('_', " "));
+                (node(ix)?, action, node(ix)?.asset.map(|asset| asset.evidence.clone()).unwrap_or_default())
+            }
+            Lever::Permission(ix, action) if world.principal(*ix).is_none() => {
+                let id = &node(ix)?.id;
+                let mut evidence = world.authorities_of(*ix).filter_map(|a| a.supports(id.as_str(), action, None));
+                let evidence = evidence.find(|found| !found.is_empty()).unwrap_or_default();
+                (node(ix)?, format!("Take {action} from {} or narrow where it holds", node(ix)?.name), evidence)
+            }
             Lever::Permission(ix, action) => {
-                let holder = world.principal(*ix)?;
-                let any = world.estate.example(holder, action, super::ground::service(action));
-                let evidence = world.estate.evidence(holder, action, any.as_deref().unwrap_or("*"), None);
+                let evidence = match world.principal(*ix) {
+                    Some(holder) => {
+                        let any = world.estate.example(holder, action, super::ground::service(action));
+                        world.estate.evidence(holder, action, any.as_deref().unwrap_or("*"), None)
+                    }
+                    None => node(ix)?.asset.map(|asset| asset.evidence.clone()).unwrap_or_default(),
+                };
                 (node(ix)?, format!("Take {action} from {} or narrow its resources", node(ix)?.name), evidence)
             }
             Lever::Trust(ix) => {
@@ -253,4 +274,11 @@ impl<'g, 'w, 'a> Levers<'g, 'w, 'a> {
         };
         Some(Fix { action, asset: asset.id.clone(), paths_cut, evidence })
     }
+}
+
+/// The settings that a rule's tests rest on, by what is bound.
+fn settings<'b>(rule: &'static Rule, binding: &'b [Ix]) -> impl Iterator<Item = Lever> + use<'b> {
+    let tests = [&rule.start].into_iter().chain(rule.given.iter().map(|given| &given.is));
+    let bound = tests.zip(binding.iter().copied()).filter(|(_, ix)| *ix != ANY);
+    bound.flat_map(|(test, ix)| test.settings().map(move |property| Lever::Setting(ix, property)))
 }

@@ -1,12 +1,26 @@
 //! Attacks through small clusters, from manifests to paths.
 
 use super::*;
+use crate::asset::{Asset, Document, Evidence, Relation, RelationKind};
 use crate::discover::discover;
 
 /// The inventory of a manifest.
 fn cluster(manifest: &str) -> Inventory {
+    inventory("cluster.yaml", manifest)
+}
+
+/// The same as an export of the cluster, where evidence points into one list.
+fn export(manifest: &str) -> Inventory {
+    let (documents, error) = Document::yaml("cluster.yaml", manifest);
+    assert!(error.is_none());
+    let items: Vec<_> =
+        documents.into_iter().map(|document| document.value).filter(|value| value.is_object()).collect();
+    inventory("cluster.json", &serde_json::json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string())
+}
+
+fn inventory(file: &str, text: &str) -> Inventory {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("cluster.yaml"), manifest).unwrap();
+    std::fs::write(folder.path().join(file), text).unwrap();
     let discovery = discover([folder.path()]);
     assert_eq!(discovery.incomplete, []);
     discovery.inventory
@@ -247,4 +261,84 @@ fn from_a_public_model_server_to_a_cloud_role() {
     let path = ask(&inventory, "internet", "k8s://cluster/ml/ServiceAccount/eve").unwrap();
     let found = rules(Some(path));
     assert_eq!(found[found.len() - 3..], ["tool-home", "pod-exec", "tool-home"]);
+}
+
+#[test]
+fn cloud_identities_of_service_accounts() {
+    let mut inventory = cluster(&(pod("p", ", serviceAccountName: bot", "") + &holder(false, "[]")));
+    let role = |name: &str, service: &str| {
+        let id = format!("arn:aws:iam::111111111111:role/{name}");
+        let trust = serde_json::json!({"Statement": {"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:TagSession"],
+            "Principal": {"Service": service}}});
+        Asset::new(id.as_str(), AssetKind::Role, name).with("Arn", id.as_str()).with("AssumeRolePolicyDocument", trust)
+    };
+    for (name, service) in [("eks", "pods.eks.amazonaws.com"), ("ec2", "ec2.amazonaws.com")] {
+        let id = format!("tf:{name}");
+        let role = role(name, service).seen(Evidence::file("iam.json"));
+        let association = Asset::new(id.as_str(), AssetKind::Resource, name)
+            .with("terraform_type", "aws_eks_pod_identity_association")
+            .seen(Evidence::file("main.tf"));
+        for (kind, to) in [(RelationKind::AppliesTo, BOT), (RelationKind::RunsAs, role.id.as_str())] {
+            inventory.relate(Relation::new(id.as_str(), kind, to).seen(Evidence::file("main.tf")));
+        }
+        inventory.add(association);
+        inventory.add(role);
+    }
+    let to = |name: &str| {
+        rules(ask(&inventory, "k8s://cluster/ml/Pod/p", &format!("arn:aws:iam::111111111111:role/{name}")))
+    };
+    assert_eq!(to("eks"), ["tool-home", "pod-identity"]);
+    assert!(to("ec2").is_empty(), "its trust policy does not name the service");
+}
+
+/// Each fix that is told of a path ends it: the premise is taken out of the inventory, and the same is asked again.
+fn fixes_hold(inventory: &Inventory, query: &Query) -> usize {
+    let mut tried = 0;
+    for path in solve(inventory, query).paths {
+        for fix in &path.fixes {
+            let changes: Vec<Change> = fix.premise.without.iter().filter_map(|text| Change::parse(text)).collect();
+            assert_eq!(changes.len(), fix.premise.without.len(), "{fix:?}");
+            let (left, unmet) = without(inventory, &changes);
+            assert!(unmet.is_empty(), "{unmet:?} of {fix:?}");
+            let same = solve(&left, query).paths.into_iter().find(|other| other.id == path.id);
+            assert!(same.is_none(), "{fix:?} leaves {path:?}");
+            tried += 1;
+        }
+    }
+    tried
+}
+
+#[test]
+fn each_fix_ends_its_path() {
+    let rbac = "apiGroups: [rbac.authorization.k8s.io], resources:";
+    let eve = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: eve}\n\
+        roleRef: {kind: ClusterRole, name: cluster-admin}\nsubjects:\n- {kind: ServiceAccount, name: eve, namespace: ml}\n---\n";
+    let pods = pod("p", ", hostPID: true, serviceAccountName: bot", ", securityContext: {privileged: true}")
+        + &pod(
+            "q",
+            ", nodeName: n1, serviceAccountName: eve, volumes: [{name: v, hostPath: {path: /}}]",
+            ", volumeMounts: [{name: v, mountPath: /h}]",
+        );
+    let mut tried = 0;
+    for (wide, rules) in [
+        (true, format!("[{{{rbac} [clusterrolebindings, clusterroles], verbs: [create, bind]}}]")),
+        (true, format!("[{{{rbac} [clusterroles], verbs: [update, escalate]}}]")),
+        (true, "[{apiGroups: [''], resources: [users, groups], verbs: [impersonate]}]".to_owned()),
+        (false, format!("[{{{rbac} [rolebindings, clusterroles], verbs: [create, bind]}}]")),
+        (false, "[{apiGroups: [''], resources: [pods], verbs: [create]}]".to_owned()),
+        (false, "[{apiGroups: ['', apps], resources: [pods/exec, deployments], verbs: [create, patch]}]".to_owned()),
+        (false, "[{apiGroups: [''], resources: [secrets, serviceaccounts/token], verbs: [list, create]}]".to_owned()),
+    ] {
+        let text = holder(wide, &rules) + eve + &pods + &namespace("ml", None);
+        let sources = ["ServiceAccount/bot", "Pod/p", "Pod/q"];
+        let sources = sources.map(|id| format!("k8s://cluster/ml/{id}").as_str().into());
+        let targets = [NODES, NODE, "k8s://cluster/-/Node/n1"].map(|id| Target::Asset(id.into()));
+        for inventory in [cluster(&text), export(&text)] {
+            for to in targets.iter().cloned().chain([Target::Admin]) {
+                let query = Query { from: sources.to_vec(), to: vec![to], k: 2, ..Query::default() };
+                tried += fixes_hold(&inventory, &query);
+            }
+        }
+    }
+    assert!(tried > 120, "{tried}");
 }

@@ -3,15 +3,16 @@
 //! 1. `World` numbers the assets and asks [`identity`](crate::identity) who may do what.
 //! 2. `Ground` applies the rules of `data/path/` from the sources on, lazily, to a graph of facts (any of several rule
 //!    instances yields one) and instances (all premises needed).
-//! 3. `Search` finds the cheapest derivation of everything from one source; the graph is shared by all sources.
+//! 3. [`graph`] finds the cheapest derivation of everything from one source; the graph is shared by all sources.
 //! 4. `trace` turns derivations into ordered steps with evidence; `fixes` cuts them and solves again to make sure.
 //!
-//! With `k` above one, further paths are found by forbidding one shown step of a known path at a time and solving again
-//! (Yen's deviation, without his prefix bookkeeping): the second best is exact, later ones are the best of those tried.
+//! With `k` above one, further derivations are listed lazily, cheapest first ([`graph::Derivations`]); those that show the
+//! same steps, because they differ in bookkeeping alone, are one path.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 mod fixes;
+pub mod graph;
 mod ground;
 mod model;
 mod outcome;
@@ -19,8 +20,8 @@ mod patch;
 mod place;
 mod premise;
 mod rules;
-mod solver;
 mod trace;
+mod ways;
 mod whatif;
 mod world;
 
@@ -40,16 +41,20 @@ pub use whatif::{Change, WhatIf, what_if, without};
 
 use crate::asset::{AssetId, AssetKind, Inventory};
 use crate::identity::aws::PrincipalKind;
+use graph::{Best, Builder, Derivations, FactId, Hypergraph, Potentials};
 use ground::{Fact, Ground};
 use rules::Power;
-use solver::{FactId, Graph, InstanceId, Search};
 use trace::Trace;
 use world::{Ix, World};
 
 /// Rule applications and evaluations while grounding.
 const GROUND_BUDGET: u64 = 20_000_000;
-/// Edges looked at for deviations and, again, for fixes.
+/// Edges looked at for further paths and, again, for fixes.
 const SEARCH_BUDGET: u64 = 200_000_000;
+/// Facts of the targets that are kept prepared, 12 bytes each.
+const PREPARED: usize = 20_000_000;
+/// Derivations looked at for each path asked for, as several may show the same steps.
+const ALIKE: usize = 16;
 
 /// Finds attack paths in an inventory.
 ///
@@ -72,20 +77,22 @@ pub fn solve(inventory: &Inventory, query: &Query) -> Solution {
     solution.warnings.extend(world.estate.warnings().iter().cloned());
     let unknown = query.from.iter().chain(&asked).filter(|id| world.ix(id.as_str()).is_none());
     solution.warnings.extend(unknown.map(|id| format!("{id} is not in the estate")));
+    let taken = world.taken_for();
+    solution.warnings.extend(taken.map(|(asked, asset)| format!("{asked} is not in the estate; taken for {asset}")));
     let sources = sources(&world, query);
     let mut ground = Ground::new(&world, rules::builtin(), GROUND_BUDGET);
     ground.expand(&sources);
     if ground.is_cut() {
         solution.warnings.push("the work budget ended before every rule was applied; paths may be missing".to_owned());
     }
-    let instances = ground.instances.iter().map(|i| (i.premises.as_slice(), i.conclusion, i.cost));
-    let graph = Graph::new(ground.facts.len(), instances);
-    let mut search = Search::new(&graph);
+    let graph = freeze(&mut ground);
+    let mut search = Best::new();
     let targets = targets(&ground, query);
-    let mut traces: Vec<Trace> = Vec::new();
+    let mut finder = Further::new(&graph);
+    let (mut traces, mut further) = (Vec::<Trace>::new(), Vec::new());
     for source in &sources {
         let Some(start) = ground.id(&Fact::Has(Power::Controls, *source)) else { continue };
-        search.run(&graph, start, &[], |_| false);
+        search.run(&graph, &[start], &[], |_| false);
         if blast {
             solution.blast_radius.extend(trace::reach(&ground, &search, start));
         }
@@ -99,14 +106,20 @@ pub fn solve(inventory: &Inventory, query: &Query) -> Solution {
         }
         nearest_made_admin(&ground, query, &mut best);
         one_fact_per_asset(&ground, query, &mut best);
-        let found =
-            best.into_iter().filter_map(|(target, (_, goal))| trace::trace(&ground, &search, start, target, goal));
-        traces.extend(found);
+        for (target, (_, goal)) in best {
+            let derivation = search.derivation(&graph, target);
+            let Some(found) = derivation.and_then(|d| trace::trace(&ground, &d, start, target, goal)) else { continue };
+            if query.k > 1 {
+                further.append(&mut finder.paths(&ground, &search, &found, query.k - 1));
+            }
+            traces.push(found);
+        }
     }
-    let first = traces.len();
-    if query.k > 1 && !deviations(&ground, &graph, &mut search, &mut traces, query.k) {
+    if finder.work == 0 {
         solution.warnings.push("the work budget ended before all further paths were found".to_owned());
     }
+    let first = traces.len();
+    traces.append(&mut further);
     solution.choke_points = fixes::choke_points(&traces);
     let best = traces.get(..first).unwrap_or_default();
     let (fixes, complete) = fixes::fixes(&ground, &graph, best, &mut search, SEARCH_BUDGET);
@@ -158,6 +171,8 @@ fn targets(ground: &Ground<'_, '_>, query: &Query) -> Vec<(FactId, Goal)> {
             Power::Admin if (asks(&Target::Admin) || asked(*ix)) && !group() => Some(Goal::Admin),
             Power::Reads if sensitive() => Some(Goal::Leak),
             Power::Poisons if asks(&Target::Sensitive) => Some(Goal::Poisoning),
+            // the consequence says at whose cost
+            Power::Hijacks if asks(&Target::Sensitive) => Some(Goal::Access),
             Power::Controls | Power::Reads | Power::Writes | Power::Poisons | Power::Hijacks if asked(*ix) => {
                 Some(Goal::Access)
             }
@@ -167,11 +182,11 @@ fn targets(ground: &Ground<'_, '_>, query: &Query) -> Vec<(FactId, Goal)> {
     (0..).zip(&ground.facts).filter_map(|(id, fact)| Some((id, goal(fact)?))).collect()
 }
 
-type Best = BTreeMap<FactId, (f64, Goal)>;
+type Reachable = BTreeMap<FactId, (f64, Goal)>;
 
 /// Of the identities that a source could *make* administrator, only the nearest of each account counts: who can
 /// rewrite every user's policies would otherwise end in every user.
-fn nearest_made_admin(ground: &Ground<'_, '_>, query: &Query, best: &mut Best) {
+fn nearest_made_admin(ground: &Ground<'_, '_>, query: &Query, best: &mut Reachable) {
     let mut nearest: BTreeMap<Option<&str>, (f64, FactId)> = BTreeMap::new();
     let mut made = Vec::new();
     for (fact, (cost, goal)) in best.iter() {
@@ -195,7 +210,7 @@ fn nearest_made_admin(ground: &Ground<'_, '_>, query: &Query, best: &mut Best) {
 }
 
 /// Of several powers over an asset that was asked for, the cheapest counts.
-fn one_fact_per_asset(ground: &Ground<'_, '_>, query: &Query, best: &mut Best) {
+fn one_fact_per_asset(ground: &Ground<'_, '_>, query: &Query, best: &mut Reachable) {
     if !query.to.iter().any(|target| matches!(target, Target::Asset(_))) {
         return;
     }
@@ -211,44 +226,52 @@ fn one_fact_per_asset(ground: &Ground<'_, '_>, query: &Query, best: &mut Best) {
     best.retain(|fact, _| cheapest.values().any(|(_, kept)| kept == fact));
 }
 
-/// Adds up to `k - 1` further paths for each traced pair; `false` if the budget ended first.
-fn deviations(ground: &Ground<'_, '_>, graph: &Graph, search: &mut Search, traces: &mut Vec<Trace>, k: usize) -> bool {
-    let end = search.work.saturating_add(SEARCH_BUDGET);
-    let mut further = Vec::new();
-    for trace in traces.iter() {
-        let shown = |used: &[InstanceId]| -> Vec<InstanceId> {
-            let visible =
-                |id: &&InstanceId| ground.instances.get(ground::index(**id)).is_some_and(|i| i.rule.is_some());
-            used.iter().filter(visible).copied().collect()
-        };
-        let mut known = BTreeSet::from([trace.path.id.clone()]);
-        let mut tried: BTreeSet<Vec<InstanceId>> = BTreeSet::new();
-        let mut bans: Vec<Vec<InstanceId>> = shown(&trace.instances).into_iter().map(|id| vec![id]).collect();
-        let mut candidates: Vec<(f64, Trace, Vec<InstanceId>)> = Vec::new();
-        for _ in 1..k {
-            for ban in std::mem::take(&mut bans) {
-                if search.work > end {
-                    traces.append(&mut further);
-                    return false;
-                }
-                if !tried.insert(ban.clone()) {
-                    continue;
-                }
-                search.run(graph, trace.source, &[trace.target], |instance| ban.contains(&instance));
-                let found = trace::trace(ground, search, trace.source, trace.target, trace.path.goal);
-                if let (Some(cost), Some(found)) = (search.cost(trace.target), found)
-                    && known.insert(found.path.id.clone())
-                {
-                    candidates.push((cost, found, ban));
-                }
-            }
-            let best = candidates.iter().enumerate().min_by(|(_, a), (_, b)| a.0.total_cmp(&b.0)).map(|(i, _)| i);
-            let Some(best) = best else { break };
-            let (_, found, ban) = candidates.swap_remove(best);
-            bans = shown(&found.instances).into_iter().map(|id| ban.iter().copied().chain([id]).collect()).collect();
-            further.push(found);
+/// The graph of what was grounded, whose instances are put into its order.
+fn freeze(ground: &mut Ground<'_, '_>) -> Hypergraph {
+    let mut builder = Builder::with_facts(FactId::try_from(ground.facts.len()).unwrap_or(FactId::MAX));
+    let mut kept: Vec<Option<ground::Instance>> = Vec::with_capacity(ground.instances.len());
+    for instance in ground.instances.drain(..) {
+        #[expect(clippy::cast_possible_truncation, reason = "the graph knowingly keeps costs as f32")]
+        let cost = instance.cost as f32;
+        if builder.instance(&instance.premises, instance.conclusion, cost).is_ok() {
+            kept.push(Some(instance));
         }
     }
-    traces.append(&mut further);
-    true
+    let graph = builder.freeze();
+    let given = (0..graph.instances()).map(|id| ground::index(graph.given(id)));
+    ground.instances.extend(given.filter_map(|given| kept.get_mut(given).and_then(Option::take)));
+    graph
+}
+
+/// Finds further paths for traced pairs.
+struct Further<'g> {
+    graph: &'g Hypergraph,
+    scratch: Best,
+    /// Targets are prepared once for all sources.
+    prepared: HashMap<FactId, Potentials>,
+    work: u64,
+}
+
+impl<'g> Further<'g> {
+    fn new(graph: &'g Hypergraph) -> Self {
+        Self { graph, scratch: Best::new(), prepared: HashMap::new(), work: SEARCH_BUDGET }
+    }
+
+    /// Up to `more` paths besides this one. Paths that show the same steps are one.
+    fn paths(&mut self, ground: &Ground<'_, '_>, best: &Best, first: &Trace, more: usize) -> Vec<Trace> {
+        if self.prepared.len() * ground::index(self.graph.facts()) > PREPARED {
+            self.prepared.clear();
+        }
+        let entry = self.prepared.entry(first.target);
+        let prepared = entry.or_insert_with(|| Potentials::new(self.graph, first.target));
+        let mut all = Derivations::new(self.graph, best, &mut self.scratch, prepared, self.work);
+        let mut known = BTreeSet::from([first.path.id.clone()]);
+        let new = all.by_ref().take(more.saturating_add(1).saturating_mul(ALIKE)).filter_map(|derivation| {
+            let found = trace::trace(ground, &derivation, first.source, first.target, first.path.goal)?;
+            known.insert(found.path.id.clone()).then_some(found)
+        });
+        let new = new.take(more).collect();
+        self.work = all.work();
+        new
+    }
 }

@@ -8,13 +8,16 @@
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
-use super::ground::{ANY, Fact, Ground, Instance, index, service, subject};
+use serde_json::Value;
+
+use super::graph::InstanceId;
+use super::ground::{ANY, Ground, Instance, index, service, subject};
 use super::model::{PathFix, Premise, PremiseKind};
 use super::patch::{self, Policy};
 use super::place::Place;
-use super::rules::{Builtin, May, On, Power, Rule};
-use super::solver::{FactId, InstanceId};
+use super::rules::{Builtin, May, On, Rule, Test};
 use super::trace::Trace;
+use super::ways::Ways;
 use super::whatif::Change;
 use super::world::Ix;
 use crate::asset::{AssetId, Authentication, Evidence, RelationKind};
@@ -23,8 +26,6 @@ use crate::identity::aws::{LetIn, Principal, PrincipalKind, Trustee, Wanted};
 
 /// Most fixes of one path.
 const LIMIT: usize = 12;
-/// As many statements of another platform as are told at most: more may exist.
-const TOLD: usize = 4;
 
 /// One premise of a step, ready to be told.
 #[derive(Debug)]
@@ -60,37 +61,13 @@ pub(super) fn tell(ground: &Ground<'_, '_>, traces: &mut [Trace]) {
 #[derive(Debug)]
 struct Premises<'g, 'w, 'a> {
     ground: &'g Ground<'w, 'a>,
-    /// Per fact the start of its slice in `yielding`; one more at the end.
-    starts: Vec<usize>,
-    yielding: Vec<InstanceId>,
+    ways: Ways<'g, 'w, 'a>,
     known: HashMap<(InstanceId, Ix), Rc<Vec<Cut>>>,
 }
 
 impl<'g, 'w, 'a> Premises<'g, 'w, 'a> {
-    /// Linear in the graph.
     fn new(ground: &'g Ground<'w, 'a>) -> Self {
-        let mut starts = vec![0_usize; ground.facts.len() + 1];
-        for instance in &ground.instances {
-            if let Some(start) = starts.get_mut(index(instance.conclusion) + 1) {
-                *start += 1;
-            }
-        }
-        let mut total = 0;
-        for start in &mut starts {
-            total += *start;
-            *start = total;
-        }
-        let mut next = starts.clone();
-        let mut yielding = vec![0; total];
-        for (id, instance) in (0..).zip(&ground.instances) {
-            if let Some(slot) = next.get_mut(index(instance.conclusion)) {
-                if let Some(place) = yielding.get_mut(*slot) {
-                    *place = id;
-                }
-                *slot += 1;
-            }
-        }
-        Self { ground, starts, yielding, known: HashMap::new() }
+        Self { ground, ways: Ways::new(ground), known: HashMap::new() }
     }
 
     /// The fixes of a path, easiest first. O(steps · ways to make each · statements of their actors).
@@ -102,7 +79,8 @@ impl<'g, 'w, 'a> Premises<'g, 'w, 'a> {
         for (n, (id, binding)) in (1..).zip(&trace.bindings) {
             let Some(actor) = binding.first().copied() else { continue };
             let own = self.cuts(*id, actor);
-            let others: Vec<_> = self.others(*id, actor, &on_path).into_iter().map(|(i, p)| self.cuts(i, p)).collect();
+            let others = self.ways.others(*id, actor, &on_path);
+            let others: Vec<_> = others.into_iter().map(|(id, actor)| self.cuts(id, actor)).collect();
             for cut in own.iter() {
                 let ends = |other: &Rc<Vec<Cut>>| other.iter().any(|theirs| theirs.without.is_subset(&cut.without));
                 if !cut.without.is_empty() && others.iter().all(ends) && seen.insert(cut.without.clone()) {
@@ -134,57 +112,8 @@ impl<'g, 'w, 'a> Premises<'g, 'w, 'a> {
         }
     }
 
-    fn yielding(&self, fact: FactId) -> &[InstanceId] {
-        let start = self.starts.get(index(fact)).copied().unwrap_or(0);
-        let end = self.starts.get(index(fact) + 1).copied().unwrap_or(start);
-        self.yielding.get(start..end).unwrap_or_default()
-    }
-
     fn instance(&self, id: InstanceId) -> Option<&'g Instance> {
         self.ground.instances.get(index(id))
-    }
-
-    /// Other ways to make the same step by an asset on the path.
-    fn others(&self, id: InstanceId, actor: Ix, on_path: &BTreeSet<Ix>) -> Vec<(InstanceId, Ix)> {
-        let Some(own) = self.instance(id) else { return Vec::new() };
-        let rule = own.rule.map(|rule| rule.id.as_str());
-        let mut found = Vec::new();
-        for other in self.yielding(own.conclusion) {
-            let Some(instance) = self.instance(*other).filter(|i| i.rule.map(|r| r.id.as_str()) == rule) else {
-                continue;
-            };
-            for other_actor in self.actors(instance) {
-                if on_path.contains(&other_actor) && (*other, other_actor) != (id, actor) {
-                    found.push((*other, other_actor));
-                }
-            }
-        }
-        found
-    }
-
-    /// Who could stand for `p` in an instance.
-    fn actors(&self, instance: &Instance) -> BTreeSet<Ix> {
-        if let Some(bound) = instance.binding.first().copied().filter(|ix| *ix != ANY) {
-            return BTreeSet::from([bound]);
-        }
-        let mut found = BTreeSet::new();
-        let mut seen = BTreeSet::new();
-        let mut todo: Vec<FactId> = instance.premises.first().copied().into_iter().collect();
-        while let Some(fact) = todo.pop() {
-            if !seen.insert(fact) {
-                continue;
-            }
-            match self.ground.facts.get(index(fact)) {
-                Some(Fact::Has(power, ix)) if *power != Power::Joinable => {
-                    found.insert(*ix);
-                }
-                _ => {
-                    let instances = self.yielding(fact).iter().filter_map(|id| self.instance(*id));
-                    todo.extend(instances.filter_map(|instance| instance.premises.first().copied()));
-                }
-            }
-        }
-        found
     }
 
     fn cuts(&mut self, id: InstanceId, actor: Ix) -> Rc<Vec<Cut>> {
@@ -212,7 +141,7 @@ fn effort(kind: PremiseKind) -> u8 {
     match kind {
         PremiseKind::Exposure => 0,
         PremiseKind::Anonymous => 1,
-        PremiseKind::Statement | PremiseKind::Grant => 2,
+        PremiseKind::Statement | PremiseKind::Grant | PremiseKind::Setting => 2,
         PremiseKind::Attachment | PremiseKind::Membership => 3,
         PremiseKind::Trust => 4,
         PremiseKind::Relation => 5,
@@ -288,7 +217,9 @@ impl Reading<'_, '_, '_> {
             if given.is.authentication == [Authentication::None] {
                 cuts.extend(self.anonymous(ix));
             }
+            cuts.extend(self.settings(ix, &given.is));
         }
+        cuts.extend(actor.into_iter().flat_map(|ix| self.settings(ix, &rule.start)));
         if rule.start.authentication == [Authentication::None] || rule.start.authentication_unknown {
             cuts.extend(actor.and_then(|ix| self.anonymous(ix)));
         }
@@ -335,17 +266,20 @@ impl Reading<'_, '_, '_> {
         let principal = world.principal(holder);
         let target = match may.on() {
             On::Var(var) | On::Objects(var) => self.bound(var),
-            On::New | On::Arn(_) | On::Beside(_) => None,
+            On::Key(var) => self.bound(var).and_then(|ix| world.key_of(ix)).flatten(),
+            On::New(_) | On::Arn(_) | On::Beside(_) => None,
         };
         let (mut wanted, mut resource) = (Vec::new(), "*".to_owned());
         match may.on() {
             On::Beside(_) => return,
-            On::New => wanted.extend(may.action.iter().map(|action| Wanted::Service(service(action).to_owned()))),
+            // where nothing is encrypted no key is needed
+            On::Key(_) if target.is_none() => return,
+            On::New(_) => wanted.extend(may.action.iter().map(|action| Wanted::Service(service(action).to_owned()))),
             On::Arn(arn) => {
                 resource = arn.replace("{account}", principal.map_or("", |p| p.account.as_str()));
                 wanted.push(Wanted::Exactly(resource.clone()));
             }
-            On::Var(_) => {
+            On::Var(_) | On::Key(_) => {
                 wanted.extend(
                     target.into_iter().flat_map(|ix| world.arns(ix)).map(|arn| Wanted::Exactly(arn.to_owned())),
                 );
@@ -359,7 +293,7 @@ impl Reading<'_, '_, '_> {
         if let Some(arn) = target.and_then(|ix| world.arns(ix).find(|arn| arn.starts_with("arn:"))) {
             resource = if matches!(may.on(), On::Objects(_)) { format!("{arn}/*") } else { arn.to_owned() };
         }
-        let theirs = target.filter(|_| self.rule.resource_policy).map(|ix| self.resource_side(may, principal, ix));
+        let theirs = target.filter(|ix| world.is_policied(*ix)).map(|ix| self.resource_side(may, principal, ix));
         let Some(principal) = principal.filter(|p| p.kind != PrincipalKind::External) else {
             cuts.extend(theirs.map(|(cut, _)| cut));
             return;
@@ -404,19 +338,20 @@ impl Reading<'_, '_, '_> {
     ) {
         let world = self.ground.world;
         let passed_to = self.rule.may.iter().find(|may| may.action == actions).and_then(|m| m.passed_to.as_deref());
+        let ask = |principal: &Principal, action: &str| world.estate.supports(principal, action, wanted, passed_to);
         let all = |principal: &Principal| -> Vec<Evidence> {
-            let ask = |action: &String| world.estate.supports(principal, action, wanted, passed_to);
-            actions.iter().flat_map(ask).collect()
+            actions.iter().flat_map(|action| ask(principal, action)).collect()
         };
         let found = all(principal);
         if found.is_empty() {
             return;
         }
+        let given: Vec<String> = actions.iter().filter(|action| !ask(principal, action).is_empty()).cloned().collect();
         let places: BTreeSet<Place> = found.iter().map(Place::of).collect();
-        let what = actions.join(" or ");
+        let what = any_of(&given);
         let target = if resource == "*" { String::new() } else { format!(" on {}", short(resource)) };
         let action = format!("Take {what}{target} from {}", principal.name);
-        let policy = Policy::actions(actions, resource);
+        let policy = Policy::actions(&given, resource);
         let mut cut = self.policy(PremiseKind::Statement, holder, action, found, policy);
         if places.iter().all(|place| place.pointer.contains("/AttachedManagedPolicies/")) {
             cut.kind = PremiseKind::Attachment;
@@ -470,23 +405,52 @@ impl Reading<'_, '_, '_> {
         let resource = match may.on() {
             On::Var(var) => world.id(self.bound(var)?)?.as_str().to_owned(),
             On::Beside(var) => world.container(self.bound(var)?)?.to_owned(),
-            On::New | On::Arn(_) | On::Objects(_) => return None,
+            On::New(_) => String::new(),
+            On::Arn(_) | On::Objects(_) | On::Key(_) => return None,
         };
-        let mut evidence = Vec::new();
+        let resource = Some(resource.as_str()).filter(|resource| !resource.is_empty());
+        let (mut evidence, mut given) = (Vec::new(), Vec::new());
         for authority in world.authorities_of(holder).filter(|a| a.platform() == self.rule.platform) {
             for action in &may.action {
-                let found = authority.evidence(id.as_str(), action, &resource);
-                if found.len() >= TOLD {
-                    return None;
+                let found = authority.supports(id.as_str(), action, resource)?;
+                if !found.is_empty() {
+                    given.push(action.as_str());
+                    evidence.extend(found);
                 }
-                evidence.extend(found);
             }
         }
         let mut seen = BTreeSet::new();
         evidence.retain(|evidence| seen.insert(Place::of(evidence)));
-        let action = format!("Take {} from {}", may.action.join(" or "), self.name(holder));
+        let action = format!("Take {} from {}", any_of(&given), self.name(holder));
         let without = seen.into_iter().map(Change::Place).collect();
         Some(Cut { kind: PremiseKind::Grant, asset: id.clone(), action, without, evidence, patch: Patched::No })
+    }
+
+    /// The settings that a test asks for, each of which alone makes it fail.
+    fn settings(&self, ix: Ix, test: &Test) -> Vec<Cut> {
+        let Some(asset) = self.ground.world.node(ix).and_then(|node| node.asset) else { return Vec::new() };
+        let properties: BTreeSet<&str> = test.settings().collect();
+        let cut = |property: &str| {
+            let seen = |evidence: &&Evidence| {
+                let excerpt = evidence.excerpt.as_deref().and_then(|excerpt| excerpt.split_once(": "));
+                excerpt.is_some_and(|(shown, _)| shown == property)
+            };
+            let change = Change::Setting { asset: asset.id.clone(), property: property.to_owned() };
+            let words = property.replace('_', " ");
+            let action = match asset.properties.get(property).and_then(Value::as_bool) {
+                Some(_) => format!("Run {} without the setting {words}", asset.name),
+                None => format!("Take from {} what {words} gives it", asset.name),
+            };
+            Cut {
+                kind: PremiseKind::Setting,
+                asset: asset.id.clone(),
+                action,
+                without: BTreeSet::from([change]),
+                evidence: asset.evidence.iter().filter(seen).cloned().collect(),
+                patch: Patched::No,
+            }
+        };
+        properties.into_iter().map(cut).collect()
     }
 
     fn anonymous(&self, ix: Ix) -> Option<Cut> {
@@ -542,10 +506,21 @@ fn end_of(kind: RelationKind, a: &str, b: &str) -> String {
         RelationKind::Contains => format!("Keep {b} elsewhere than in {a}"),
         RelationKind::Reads => format!("Take from {a} the right to read {b}"),
         RelationKind::Writes => format!("Take from {a} the right to write to {b}"),
+        RelationKind::AppliesTo => format!("Detach {a} from {b}"),
         RelationKind::RunsOn => format!("Run {a} elsewhere than in {b}"),
         RelationKind::Exposes => format!("Take {b} from behind {a}"),
         kind => format!("End that {a} {} {b}", kind.as_str().replace('_', " ")),
     }
+}
+
+/// `a or b`, of many only the first.
+fn any_of<T: AsRef<str>>(actions: &[T]) -> String {
+    const TOLD: usize = 3;
+    let mut told: Vec<&str> = actions.iter().take(TOLD).map(AsRef::as_ref).collect();
+    let more = actions.len().saturating_sub(TOLD);
+    let rest = format!("{more} more");
+    told.extend((more > 0).then_some(rest.as_str()));
+    told.join(" or ")
 }
 
 /// An ARN without what all ARNs of its service share.

@@ -60,9 +60,9 @@ pub(super) struct Rule {
     pub(super) given: Vec<Given>,
     #[serde(default)]
     pub(super) may: Vec<May>,
-    /// What the attacker must have besides.
+    /// Powers over what is bound that the attacker needs besides.
     #[serde(default)]
-    pub(super) needs: Vec<Need>,
+    pub(super) with: Vec<Needed>,
     /// Conditions that the input cannot show.
     #[serde(default, rename = "if")]
     pub(super) conditions: Vec<String>,
@@ -71,9 +71,10 @@ pub(super) struct Rule {
     pub(super) of: String,
     /// A sentence; `{var}` is replaced by the asset's name.
     pub(super) describe: String,
-    /// Also asked per principal of resources that carry a policy of their own.
+    /// How the owner ends it, where that is not plain from what the rule needs.
     #[serde(default)]
-    pub(super) resource_policy: bool,
+    #[allow(dead_code, reason = "read by those who write fixes")]
+    pub(super) fix: Option<String>,
     /// Handled by code because both sides of a trust decide together.
     #[serde(default)]
     pub(super) builtin: Option<Builtin>,
@@ -95,6 +96,8 @@ pub(super) enum Builtin {
     OwnerWrites,
     /// An administrator uses what is in his account.
     OwnerControls,
+    /// What was asked for is what there is.
+    AskedAs,
 }
 
 /// A join: binds `var`, or tests it if it is bound.
@@ -109,6 +112,8 @@ pub(super) struct Given {
     /// … as `to BY var`, or with `back` as `var BY to`.
     pub(super) by: Option<RelationKind>,
     pub(super) back: bool,
+    /// Nothing is known to be related to it so.
+    pub(super) without: Option<RelationKind>,
     /// Roles whose trust policy names one of these services.
     pub(super) trusts: Vec<String>,
     /// A role that another may assume, given as that variable.
@@ -133,29 +138,45 @@ pub(super) struct Test {
     pub(super) authentication: Vec<Authentication>,
     /// Nothing is known of its authentication.
     pub(super) authentication_unknown: bool,
+    /// The internet itself.
+    pub(super) internet: bool,
     pub(super) sensitive: bool,
-    /// Words in its name, kind of tool or capabilities.
+    /// Whole words in its name, kind of tool or capabilities.
     pub(super) word: Vec<String>,
     /// In an instance profile.
     pub(super) instance_profile: bool,
     /// What another tool found the public may do with it: `read`, `write`, `unknown`.
     pub(super) public_access: Vec<String>,
+    /// The source tells one of these of it.
+    pub(super) has: Vec<String>,
     /// A managed policy with a broader version than the default.
     pub(super) broader_version: bool,
     /// Called one of these.
     pub(super) name: Vec<String>,
     /// Properties, or JSON pointers below them, that have one of these values, alone or in a list. Several maps ask
     /// several things of one property.
-    pub(super) has: Vec<BTreeMap<String, Vec<Value>>>,
+    pub(super) set: Vec<BTreeMap<String, Vec<Value>>>,
     /// Properties that have none of these values, or are not there.
-    pub(super) lacks: Vec<BTreeMap<String, Vec<Value>>>,
+    pub(super) unset: Vec<BTreeMap<String, Vec<Value>>>,
 }
 
-/// A second power that a rule needs.
+/// Properties that say what something is; none to be ended.
+const FIXED: &[&str] = &["kubernetes_kind", "secret_type", "kubernetes_service_account", "issuer", "gpu"];
+
+impl Test {
+    /// The settings that it asks for, each of which alone makes it fail if it is taken away.
+    pub(super) fn settings(&self) -> impl Iterator<Item = &str> {
+        let properties = self.set.iter().flatten().map(|(key, _)| key.as_str());
+        properties.filter(|key| !key.starts_with('/') && !FIXED.contains(key))
+    }
+}
+
+/// A power that a rule needs besides the one it starts from.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Need {
+pub(super) struct Needed {
     pub(super) power: Power,
+    /// The variable it is over.
     pub(super) of: String,
 }
 
@@ -171,6 +192,9 @@ pub(super) struct May {
     pub(super) passed_to: Option<String>,
     #[serde(default)]
     pub(super) by: Option<String>,
+    /// What is attached must be a policy that makes an administrator.
+    #[serde(default)]
+    pub(super) attaches: bool,
 }
 
 /// What a permission is asked on.
@@ -180,8 +204,10 @@ pub(super) enum On<'a> {
     Var(&'a str),
     /// Some object below it.
     Objects(&'a str),
-    /// A resource the caller names himself.
-    New,
+    /// A resource the caller names himself: the same one for all permissions of a rule that call it the same.
+    New(&'a str),
+    /// The customer's key that the asset bound to this variable is encrypted with, if it is with one.
+    Key(&'a str),
     /// Something new in the container of the asset bound to this variable: a pod in a service account's namespace.
     Beside(&'a str),
     /// This ARN, in which `{account}` is the caller's.
@@ -193,7 +219,9 @@ impl May {
         match self.on.split_once(' ') {
             Some(("objects", var)) => On::Objects(var),
             Some(("beside", var)) => On::Beside(var),
-            _ if self.on == "new" => On::New,
+            Some(("key", var)) => On::Key(var),
+            Some(("new", name)) => On::New(name),
+            _ if self.on == "new" => On::New(""),
             _ if self.on.starts_with("arn:") => On::Arn(&self.on),
             _ => On::Var(&self.on),
         }
@@ -234,6 +262,8 @@ const FILES: &[(&str, Platform, &str)] = &[
     ("compute.yaml", Platform::Aws, include_str!("../../data/path/compute.yaml")),
     ("data.yaml", Platform::Aws, include_str!("../../data/path/data.yaml")),
     ("ai.yaml", Platform::Aws, include_str!("../../data/path/ai.yaml")),
+    ("gcp.yaml", Platform::Gcp, include_str!("../../data/path/gcp.yaml")),
+    ("azure.yaml", Platform::Azure, include_str!("../../data/path/azure.yaml")),
     ("kubernetes.yaml", Platform::Kubernetes, include_str!("../../data/path/kubernetes.yaml")),
 ];
 
@@ -262,12 +292,11 @@ mod tests {
             for rule in load(name, *platform, text).unwrap() {
                 assert!(rule.slot(&rule.of).is_some(), "{}: {} is not bound", rule.id, rule.of);
                 for may in &rule.may {
-                    if let On::Var(var) | On::Objects(var) | On::Beside(var) = may.on() {
+                    if let On::Var(var) | On::Objects(var) | On::Beside(var) | On::Key(var) = may.on() {
                         assert!(rule.slot(var).is_some(), "{}: {var} is not bound", rule.id);
                     }
                     assert!(*platform != Platform::Aws || may.action.iter().all(|a| a.contains(':')), "{}", rule.id);
                 }
-                assert!(rule.needs.iter().all(|need| rule.slot(&need.of).is_some()), "{}: needs", rule.id);
                 for (i, given) in rule.given.iter().enumerate() {
                     let before: Vec<_> = rule.variables().take(i + 1).collect();
                     for var in given.to.iter().chain(&given.assumes).chain(&given.beside).chain(&given.within) {
@@ -278,6 +307,9 @@ mod tests {
                         "{}: permission rules share",
                         rule.id
                     );
+                }
+                for needed in &rule.with {
+                    assert!(rule.slot(&needed.of).is_some(), "{}: {} is not bound", rule.id, needed.of);
                 }
                 for part in rule.describe.split('{').skip(1) {
                     let var = part.split('}').next().unwrap();

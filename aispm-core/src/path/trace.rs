@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ground::{ANY, CONDITION_COST, Fact, Ground, Instance, index, service, subject};
+use super::graph::{Best, Derivation, FactId, InstanceId};
+use super::ground::{ANY, ANYWHERE, CONDITION_COST, Fact, Ground, Instance, index, service, subject};
 use super::model::{AttackPath, From, Goal, PathStatus, Reach, Step};
 use super::outcome;
 use super::rules::{Builtin, May, On, Power, Rule, Test};
-use super::solver::{FactId, InstanceId, Search};
 use super::world::{Ix, is_one_of};
 use crate::asset::{Asset, AssetId, Evidence, RelationKind, Severity, fingerprint};
 use crate::identity::Platform;
@@ -15,13 +15,11 @@ use crate::identity::aws::{Principal, Trustee};
 /// Most pieces of evidence of one step.
 const EVIDENCE_LIMIT: usize = 8;
 
-/// The best derivation of a target, as a path.
+/// A derivation of a target, as a path.
 #[derive(Debug)]
 pub(super) struct Trace {
     pub(super) path: AttackPath,
-    /// The instances it uses, bookkeeping included.
-    pub(super) instances: Vec<InstanceId>,
-    /// The bindings of those that are shown, with `p` filled in.
+    /// The bindings of the instances that are shown, with `p` filled in.
     pub(super) bindings: Vec<(InstanceId, Vec<Ix>)>,
     /// The target.
     pub(super) target: FactId,
@@ -29,17 +27,17 @@ pub(super) struct Trace {
     pub(super) source: FactId,
 }
 
-/// Reads the best derivation of `target` out of a search from `source`.
+/// A derivation of `target` from `source` as a path.
 pub(super) fn trace(
     ground: &Ground<'_, '_>,
-    search: &Search,
+    derivation: &Derivation,
     source: FactId,
     target: FactId,
     goal: Goal,
 ) -> Option<Trace> {
-    let reader = Reader { ground, search };
-    let cost = search.cost(target)?;
-    let instances = search.derivation(target, |instance| ground.premises(instance));
+    let reader = Reader { ground, derivation };
+    let cost = derivation.cost();
+    let instances = derivation.steps();
     let steps: Vec<Step> = instances.iter().filter_map(|id| reader.step(*id)).collect();
     let source_id = reader.asset(source)?.clone();
     let target_id = reader.asset(target)?.clone();
@@ -68,13 +66,13 @@ pub(super) fn trace(
         steps,
         fixes: Vec::new(),
     };
-    let bindings = reader.bindings(&instances);
-    Some(Trace { path, instances, bindings, target, source })
+    let bindings = reader.bindings();
+    Some(Trace { path, bindings, target, source })
 }
 
 /// Everything that a search reached from a source, nearest first: one entry an asset, with all that is had of it. Linear in
 /// the facts, and a sort.
-pub(super) fn reach(ground: &Ground<'_, '_>, search: &Search, source: FactId) -> Vec<Reach> {
+pub(super) fn reach(ground: &Ground<'_, '_>, search: &Best, source: FactId) -> Vec<Reach> {
     let Some(Fact::Has(_, start)) = ground.facts.get(index(source)) else { return Vec::new() };
     let mut found: BTreeMap<Ix, (f64, BTreeSet<&str>)> = BTreeMap::new();
     for (id, fact) in (0..).zip(&ground.facts) {
@@ -125,11 +123,11 @@ fn severity(risk: f64) -> Severity {
     }
 }
 
-/// Reads steps out of a ground graph and a search.
+/// Reads steps out of a ground graph and a derivation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'r, 'w, 'a> {
     pub(super) ground: &'r Ground<'w, 'a>,
-    pub(super) search: &'r Search,
+    pub(super) derivation: &'r Derivation,
 }
 
 impl<'r> Reader<'r, '_, '_> {
@@ -157,7 +155,7 @@ impl<'r> Reader<'r, '_, '_> {
                 Some(asset) if !found.contains(&asset) => found.push(asset),
                 Some(_) => {}
                 None => {
-                    let via = self.search.via(fact);
+                    let via = self.derivation.via(fact);
                     todo.extend(via.map_or(&[][..], |via| self.ground.premises(via)).iter().rev());
                 }
             }
@@ -189,9 +187,13 @@ impl<'r> Reader<'r, '_, '_> {
         binding
     }
 
-    /// The bindings of the shown instances among these.
-    pub(super) fn bindings(&self, instances: &[InstanceId]) -> Vec<(InstanceId, Vec<Ix>)> {
-        let shown = instances.iter().filter_map(|id| self.instance(*id).filter(|i| i.rule.is_some()).map(|i| (*id, i)));
+    /// The bindings of the shown instances.
+    pub(super) fn bindings(&self) -> Vec<(InstanceId, Vec<Ix>)> {
+        let shown = self
+            .derivation
+            .steps()
+            .iter()
+            .filter_map(|id| self.instance(*id).filter(|i| i.rule.is_some()).map(|i| (*id, i)));
         shown.map(|(id, instance)| (id, self.binding(instance))).collect()
     }
 
@@ -232,7 +234,10 @@ impl<'r> Reader<'r, '_, '_> {
             match (rule.platform, holder, binding.first()) {
                 (Platform::Aws, Some(holder), _) => found.extend(self.permission(rule, may, holder, binding)),
                 (Platform::Aws, None, _) | (_, _, None) => {}
-                (_, _, Some(actor)) => found.extend(self.grants(may, rule, *actor, binding)),
+                (_, _, Some(actor)) => {
+                    let actor = may.by.as_deref().and_then(bound).unwrap_or(*actor);
+                    found.extend(self.grants(may, rule, actor, binding));
+                }
             }
         }
         match (rule.builtin, bound("role").and_then(|ix| world.principal(ix)), actor) {
@@ -289,11 +294,15 @@ impl<'r> Reader<'r, '_, '_> {
         for action in &may.action {
             let ask = |resource: &str| world.estate.evidence(holder, action, resource, may.passed_to.as_deref());
             let statements = match may.on() {
-                On::New => {
+                On::New(_) => {
                     let resource = world.estate.example(holder, action, service(action));
                     resource.map_or(Vec::new(), |resource| ask(&resource))
                 }
                 On::Beside(_) => Vec::new(),
+                On::Key(var) => {
+                    let key = target(var).and_then(|ix| world.key_of(ix)).flatten();
+                    key.map_or(Vec::new(), |key| world.arns(key).flat_map(ask).collect())
+                }
                 On::Arn(arn) => ask(&arn.replace("{account}", &holder.account)),
                 On::Var(var) => target(var).map_or(Vec::new(), |ix| world.arns(ix).flat_map(ask).collect()),
                 On::Objects(var) => target(var).map_or(Vec::new(), |ix| {
@@ -316,7 +325,8 @@ impl<'r> Reader<'r, '_, '_> {
         let resource = match may.on() {
             On::Var(var) => bound(var).and_then(|ix| world.id(ix)).map(|id| id.as_str().to_owned()),
             On::Beside(var) => bound(var).and_then(|ix| world.container(ix)).map(str::to_owned),
-            On::New | On::Arn(_) | On::Objects(_) => None,
+            On::New(_) => Some(ANYWHERE.to_owned()),
+            On::Arn(_) | On::Objects(_) | On::Key(_) => None,
         };
         let Some(resource) = resource else { return Vec::new() };
         let authorities: Vec<_> =
@@ -343,7 +353,7 @@ fn settings(asset: &Asset, test: &Test) -> Vec<Evidence> {
         let excerpt = evidence.excerpt.as_deref().and_then(|excerpt| excerpt.split_once(": "));
         excerpt.is_some_and(|(property, value)| {
             let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
-            test.has.iter().any(|has| has.get(property).is_some_and(|wanted| is_one_of(&value, wanted)))
+            test.set.iter().any(|set| set.get(property).is_some_and(|wanted| is_one_of(&value, wanted)))
         })
     };
     asset.evidence.iter().filter(shows).cloned().collect()

@@ -20,6 +20,7 @@ use crate::asset::{AssetId, Authentication, Exposure, Inventory, Relation, Relat
 /// | `exposure k8s://c/ns/Service/x` | every way from the internet to it |
 /// | `anonymous k8s://c/ns/Service/x` | that callers need no proof of who they are |
 /// | `asset arn:aws:iam::111122223333:role/x` | the asset with its relations |
+/// | `setting k8s://c/ns/Pod/x privileged` | that property of the asset |
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Change {
@@ -40,6 +41,13 @@ pub enum Change {
     Anonymous(AssetId),
     /// An asset and its relations.
     Asset(AssetId),
+    /// A property of an asset.
+    Setting {
+        /// The asset.
+        asset: AssetId,
+        /// The property's name.
+        property: String,
+    },
 }
 
 impl Change {
@@ -51,6 +59,10 @@ impl Change {
             Some(("exposure", id)) => return Some(Self::Exposure(id.into())),
             Some(("anonymous", id)) => return Some(Self::Anonymous(id.into())),
             Some(("asset", id)) => return Some(Self::Asset(id.into())),
+            Some(("setting", rest)) => {
+                let (asset, property) = rest.rsplit_once(' ')?;
+                return Some(Self::Setting { asset: asset.into(), property: property.to_owned() });
+            }
             _ => {}
         }
         let related = RelationKind::ALL.iter().find_map(|kind| {
@@ -69,6 +81,7 @@ impl fmt::Display for Change {
             Self::Exposure(id) => write!(f, "exposure {id}"),
             Self::Anonymous(id) => write!(f, "anonymous {id}"),
             Self::Asset(id) => write!(f, "asset {id}"),
+            Self::Setting { asset, property } => write!(f, "setting {asset} {property}"),
         }
     }
 }
@@ -111,13 +124,14 @@ pub fn without<'c>(inventory: &Inventory, changes: &'c [Change]) -> (Inventory, 
         let (all, ends) = (assets.len(), relations.len());
         match change {
             Change::Place(place) => {
-                let inside = assets.iter_mut().fold(false, |found, asset| place.remove(asset) || found);
+                let inside = assets.iter_mut().map(|asset| place.remove(asset)).filter(|found| *found).count() > 0;
                 if !inside {
-                    let whole = |id: &AssetId| inventory.get(id.as_str()).is_some_and(|asset| place.is_all_of(asset));
+                    // what was seen nowhere else goes with it
+                    let only = |id: &AssetId| inventory.get(id.as_str()).is_some_and(|asset| place.is_all_of(asset));
                     relations.retain(|relation| !relation.evidence.iter().any(|seen| Place::of(seen) == *place));
-                    if relations.len() == ends {
-                        assets.retain(|asset| !whole(&asset.id));
-                        relations.retain(|relation| !whole(&relation.from) && !whole(&relation.to));
+                    assets.retain(|asset| !only(&asset.id));
+                    if assets.len() < all {
+                        relations.retain(|relation| !only(&relation.from) && !only(&relation.to));
                     }
                 }
                 *met |= inside;
@@ -131,6 +145,21 @@ pub fn without<'c>(inventory: &Inventory, changes: &'c [Change]) -> (Inventory, 
                     let before = groups.len();
                     groups.retain(|group| group.as_str().map(|g| g.rsplit('/').next().unwrap_or(g)) != Some(name));
                     *met |= groups.len() < before;
+                }
+                // a policy that no longer applies is attached no more
+                let holder = assets.iter_mut().find(|asset| *kind == RelationKind::AppliesTo && asset.id == *to);
+                let attached = holder.and_then(|a| a.properties.get_mut("AttachedManagedPolicies")?.as_array_mut());
+                if let Some(attached) = attached {
+                    let arn = |entry: &Value| entry.get("PolicyArn").and_then(Value::as_str).map(str::to_owned);
+                    attached.retain(|entry| arn(entry).as_deref() != Some(from.as_str()));
+                }
+                let binding = assets.iter_mut().find(|asset| *kind == RelationKind::AppliesTo && asset.id == *from);
+                let subjects = binding.and_then(|asset| {
+                    let home = asset.text("namespace").unwrap_or_default().to_owned();
+                    Some((asset.properties.get_mut("subjects")?.as_array_mut()?, home))
+                });
+                if let Some((subjects, home)) = subjects {
+                    subjects.retain(|subject| !is_subject(subject, &home, to.as_str()));
                 }
                 // what the public could do by another tool's word ends with the last way there
                 if from.as_str() == AssetId::INTERNET {
@@ -151,6 +180,11 @@ pub fn without<'c>(inventory: &Inventory, changes: &'c [Change]) -> (Inventory, 
                     asset.authentication = Some(Authentication::Identity);
                 }
             }
+            Change::Setting { asset: id, property } => {
+                for asset in assets.iter_mut().filter(|asset| asset.id == *id) {
+                    *met |= asset.properties.remove(property).is_some();
+                }
+            }
             Change::Asset(id) => {
                 assets.retain(|asset| asset.id != *id);
                 relations.retain(|relation| relation.from != *id && relation.to != *id);
@@ -163,6 +197,14 @@ pub fn without<'c>(inventory: &Inventory, changes: &'c [Change]) -> (Inventory, 
     relations.into_iter().for_each(|relation| left.relate(relation));
     let unmet = changes.iter().zip(met).filter(|(_, met)| !met).map(|(change, _)| change).collect();
     (left, unmet)
+}
+
+/// Whether a binding's subject is this asset: `k8s://CLUSTER/NAMESPACE/KIND/NAME`.
+fn is_subject(subject: &Value, home: &str, id: &str) -> bool {
+    let text = |key: &str| subject.get(key).and_then(Value::as_str);
+    let (Some(kind), Some(name)) = (text("kind"), text("name")) else { return false };
+    let namespace = if kind == "ServiceAccount" { text("namespace").unwrap_or(home) } else { "-" };
+    id.starts_with("k8s://") && id.ends_with(&format!("/{namespace}/{kind}/{name}"))
 }
 
 fn close(asset: &mut crate::asset::Asset) {
@@ -187,6 +229,7 @@ mod tests {
             "anonymous e",
             "asset e",
             "main.tf:12",
+            "setting k8s://c/ns/Pod/x privileged",
         ];
         for text in texts {
             assert_eq!(Change::parse(text).unwrap().to_string(), text);

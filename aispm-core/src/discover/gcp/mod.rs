@@ -7,6 +7,7 @@ mod access;
 mod acl;
 mod asset_inventory;
 mod audit_log;
+mod deny;
 mod field;
 mod iam_policy;
 mod join;
@@ -27,6 +28,7 @@ pub(super) const FORMATS: &[Structured] = &[
     audit_log::AUDIT_LOG,
     vertex_log::VERTEX_LOG,
     asset_inventory::FEED,
+    deny::POLICY,
     iam_policy::ANALYSIS,
     asset_inventory::ASSET,
     iam_policy::IAM_POLICY,

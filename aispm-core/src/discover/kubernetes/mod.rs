@@ -2,6 +2,7 @@
 //! `k8s://CLUSTER/NAMESPACE/KIND/NAME`; what is not in a namespace has `-` for it.
 
 mod aibom;
+mod cloud;
 mod helm;
 mod kustomize;
 mod network;
@@ -15,11 +16,12 @@ mod workload;
 
 use serde_json::{Map, Value};
 
+pub(super) use cloud::meet;
 pub(super) use helm::chart;
 pub(super) use network::internet;
 pub(super) use rbac::cloud_identity;
 pub(super) use resource::{at_path, dataset};
-pub(super) use settle::{beside, guard, settle, walls};
+pub(super) use settle::{beside, guard, settle};
 
 use super::catalog::catalog;
 use super::format::{Found, Structured, Textual};

@@ -85,7 +85,7 @@ pub(in crate::discover) fn cloud_identity(key: &str, value: &str) -> Option<Asse
             Some(Asset::new(format!("serviceAccount:{value}"), AssetKind::ServiceAccount, value))
         }
         "azure.workload.identity/client-id" if !value.is_empty() && !value.contains('$') => {
-            Some(Asset::new(format!("azure-client:{value}"), AssetKind::ServiceAccount, value))
+            Some(Asset::new(format!("oauth-app:{}", value.to_lowercase()), AssetKind::ServiceAccount, value))
         }
         _ => None,
     }

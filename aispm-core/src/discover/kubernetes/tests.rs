@@ -409,3 +409,66 @@ fn what_is_no_manifest() {
         );
     }
 }
+
+#[test]
+fn what_a_container_may_do_to_its_node() {
+    let text = r#"
+apiVersion: v1
+kind: Pod
+metadata:
+  name: p
+  namespace: ml
+  annotations: {container.apparmor.security.beta.kubernetes.io/c: unconfined}
+spec:
+  hostPID: true
+  shareProcessNamespace: true
+  containers:
+  - name: c
+    image: i
+    ports: [{containerPort: 80, hostPort: 8080}]
+    securityContext: {capabilities: {add: [SYS_PTRACE]}, seccompProfile: {type: RuntimeDefault}}
+    volumeMounts:
+    - {name: logs, mountPath: /logs, subPath: pods}
+    - {name: keys, mountPath: /keys, readOnly: true}
+  volumes:
+  - {name: logs, hostPath: {path: /var/log/}}
+  - {name: keys, hostPath: {path: /root/.ssh}}
+  - {name: token, projected: {sources: [{serviceAccountToken: {path: token, audience: vault}}]}}
+"#;
+    let discovery = estate(text);
+    let pod = discovery.inventory.get("k8s://cluster/ml/Pod/p").unwrap();
+    for (key, want) in [
+        ("host_pid", serde_json::json!(true)),
+        ("share_process_namespace", true.into()),
+        ("host_path", serde_json::json!(["/var/log/", "/root/.ssh"])),
+        ("host_path_writable", serde_json::json!(["/var/log/pods"])),
+        ("app_armor", serde_json::json!(["Unconfined"])),
+        ("seccomp", serde_json::json!(["RuntimeDefault"])),
+        ("host_port", serde_json::json!(["8080"])),
+        ("projected_token", serde_json::json!(["vault"])),
+    ] {
+        assert_eq!(pod.properties[key], want, "{key}");
+    }
+    let lines: Vec<_> = pod.evidence.iter().filter_map(|e| Some((e.excerpt.as_deref()?, e.line?))).collect();
+    for shown in [("host_pid: true", 9), ("capabilities: SYS_PTRACE", 15), ("host_path_writable: /var/log/pods", 20)] {
+        assert!(lines.contains(&shown), "{shown:?} in {lines:?}");
+    }
+}
+
+#[test]
+fn clouds_that_name_a_service_account_or_a_node() {
+    let mut inventory = estate(
+        "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: api, namespace: ml}\n---\n\
+         apiVersion: v1\nkind: Node\nmetadata: {name: n}\nspec: {providerID: 'aws:///eu-west-1a/i-0ab'}\n",
+    )
+    .inventory;
+    let machine = "arn:aws:ec2:eu-west-1:1:instance/i-0ab";
+    inventory.add(crate::asset::Asset::new(machine, crate::asset::AssetKind::Node, "i-0ab"));
+    let pool = "serviceAccount:acme.svc.id.goog[ml/api]";
+    let member = crate::asset::Asset::new(pool, crate::asset::AssetKind::ServiceAccount, "api");
+    inventory.add(member.with("kubernetes_namespace", "ml").with("kubernetes_service_account", "api"));
+    let mut found = crate::discover::format::Found::default();
+    super::meet(&inventory, &mut found);
+    assert!(relates(&found.inventory, "k8s://cluster/-/Node/n", "runs_on", machine));
+    assert!(relates(&found.inventory, "k8s://cluster/ml/ServiceAccount/api", "can_assume", pool));
+}

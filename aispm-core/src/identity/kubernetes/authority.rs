@@ -110,6 +110,19 @@ impl Rbac {
         self.clusters.is_empty()
     }
 
+    /// What of a principal's holdings allows an action, on a resource or on any.
+    fn allowing<'a>(&'a self, principal: &'a str, action: &str, resource: Option<&str>) -> Vec<Holding<'a>> {
+        let (Some(object), Some(asked)) = (Object::parse(principal), Action::parse(action)) else { return Vec::new() };
+        let mut found = self.held(&object);
+        found.retain(|held| {
+            held.role.rules.iter().filter(|rule| rule.allows(&asked)).any(|rule| {
+                let scope = Scope { namespace: held.namespace.map(str::to_owned), names: rule.names.clone() };
+                resource.is_none_or(|resource| scope.covers(object.cluster, asked.resource, resource))
+            })
+        });
+        found
+    }
+
     /// What a principal, or a role as such, holds.
     fn held<'a>(&'a self, object: &Object<'a>) -> Vec<Holding<'a>> {
         let Some(cluster) = self.clusters.get(object.cluster) else { return Vec::new() };
@@ -161,8 +174,9 @@ impl Cluster {
                 "Group" => (Subject::Group(name.clone()), id(object.cluster, NO_NAMESPACE, "Group", &name)),
                 _ => (Subject::User(name.clone()), id(object.cluster, NO_NAMESPACE, &kind, &name)),
             };
-            let relation = named.iter().find(|relation| relation.to.as_str() == end);
-            let place = relation.and_then(|relation| relation.evidence.first()).or_else(|| asset.evidence.first());
+            // the binding and its relation say the same; where one of them is taken away it no longer holds
+            let Some(relation) = named.iter().find(|relation| relation.to.as_str() == end) else { continue };
+            let place = relation.evidence.first().or_else(|| asset.evidence.first());
             self.by_subject
                 .entry(key)
                 .or_default()
@@ -293,22 +307,20 @@ impl Authority for Rbac {
     }
 
     fn evidence(&self, principal: &str, action: &str, resource: &str) -> Vec<Evidence> {
-        let (Some(object), Some(asked)) = (Object::parse(principal), Action::parse(action)) else { return Vec::new() };
+        let allowing = self.allowing(principal, action, Some(resource));
+        let shown = |held: Holding<'_>| held.evidence.iter().chain(&held.role.evidence).cloned().collect::<Vec<_>>();
+        allowing.into_iter().flat_map(shown).take(4).collect()
+    }
+
+    fn supports(&self, principal: &str, action: &str, resource: Option<&str>) -> Option<Vec<Evidence>> {
         let mut found = Vec::new();
-        for held in self.held(&object) {
-            let allows = held.role.rules.iter().filter(|rule| rule.allows(&asked)).any(|rule| {
-                let scope = Scope { namespace: held.namespace.map(str::to_owned), names: rule.names.clone() };
-                scope.covers(object.cluster, asked.resource, resource)
-            });
-            if allows {
-                found.extend(held.evidence.iter().chain(&held.role.evidence).cloned());
-            }
-            if found.len() >= 4 {
-                found.truncate(4);
-                break;
-            }
+        for held in self.allowing(principal, action, resource) {
+            // a role as such ends with its file; what every cluster has does not end
+            let place =
+                held.evidence.first().or_else(|| held.role.evidence.as_ref().filter(|_| held.evidence.is_empty()));
+            found.push(place?.clone());
         }
-        found
+        Some(found)
     }
 }
 

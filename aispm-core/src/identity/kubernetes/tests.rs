@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::Rbac;
 use super::name::{Object, is_resource_of};
 use super::role::defaults;
-use crate::asset::{Asset, AssetKind, Inventory};
+use crate::asset::{Asset, AssetKind, Inventory, Relation, RelationKind};
 use crate::identity::Authority;
 
 fn role(kind: &str, namespace: &str, name: &str, rules: Value) -> Asset {
@@ -29,7 +29,16 @@ fn account(namespace: &str, name: &str) -> Asset {
 
 fn rbac(assets: Vec<Asset>) -> Rbac {
     let mut inventory = Inventory::new();
-    assets.into_iter().for_each(|asset| inventory.add(asset));
+    for asset in assets {
+        for subject in asset.properties.get("subjects").and_then(Value::as_array).into_iter().flatten() {
+            let text = |key: &str| subject.get(key).and_then(Value::as_str);
+            let kind = text("kind").unwrap();
+            let namespace = if kind == "ServiceAccount" { text("namespace").unwrap_or("ml") } else { "-" };
+            let to = format!("k8s://c/{namespace}/{kind}/{}", text("name").unwrap());
+            inventory.relate(Relation::new(asset.id.clone(), RelationKind::AppliesTo, to.as_str()));
+        }
+        inventory.add(asset);
+    }
     Rbac::new(&inventory)
 }
 

@@ -100,8 +100,8 @@ fn mermaid_tells_the_worst_path_in_words() {
     let told = chart.split("subgraph paths").next().unwrap();
     for words in [
         "Anyone on the internet can read acme-customer-records through chat-api",
-        "Step 1: Anyone on the internet can call chat",
-        "estate/k8s/chat.yaml:12",
+        "Step 1: Anyone on the<br/>internet can call chat",
+        "<br/>chat.yaml:12",
         "Ends in data leak",
         "Cut step 1:<br/>Close chat to the internet",
     ] {

@@ -188,6 +188,23 @@ impl Inventory {
         ends
     }
 
+    /// Takes away the relations that are not kept. O(n) in all that there is.
+    pub(crate) fn retain_relations(&mut self, keep: impl Fn(&Relation) -> bool) {
+        let ends = self.ends();
+        for node in &mut self.nodes {
+            node.outgoing.clear();
+            node.incoming.clear();
+        }
+        self.edges.clear();
+        self.relations_in_order.take();
+        for (relation, (from, to)) in std::mem::take(&mut self.relations).into_iter().zip(ends) {
+            if keep(&relation) {
+                self.join(from, to, relation);
+            }
+        }
+        self.ids_in_order.take();
+    }
+
     /// Gives assets and the ends of relations the ids that these have become, none of which is renamed itself. Assets
     /// that become one are merged, those of the least rank first, and know their old ids as aliases. O(n log n) in what
     /// is renamed, O(n) in the rest.

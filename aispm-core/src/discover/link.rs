@@ -6,16 +6,12 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::{Map, Value};
 
 use super::format::Found;
-use super::gcp;
 use super::kubernetes::{self, internet};
 use super::ownership;
 use super::resolve::resolve;
 use super::walk::folder_name;
-use super::{Discovery, aws};
-use crate::asset::{Asset, AssetId, AssetKind, Authentication, Evidence, Exposure, Inventory, Relation, RelationKind};
-
-/// Longest chain of gateway, route, ingress and Service before a workload.
-const HOPS: usize = 6;
+use super::{Discovery, aws, exposure};
+use crate::asset::{Asset, AssetId, AssetKind, Evidence, Exposure, Inventory, Relation, RelationKind};
 
 /// Most folders above an address that are looked at.
 const FOLDERS: usize = 64;
@@ -30,16 +26,15 @@ pub(super) fn join(discovery: &mut Discovery) {
         }
     }
     let mut found = Found::default();
-    gcp::join(&mut discovery.inventory);
     select(&discovery.inventory, &mut found);
     kubernetes::settle(&discovery.inventory, &mut found);
     kubernetes::meet(&discovery.inventory, &mut found);
     routes(&mut discovery.inventory, &mut found);
     discovery.inventory.extend(found.inventory);
     kubernetes::guard(&mut discovery.inventory);
-    reach(&mut discovery.inventory);
     made_from(&mut discovery.inventory);
     aws::join(&mut discovery.inventory);
+    exposure::join(&mut discovery.inventory);
     projects(&mut discovery.inventory);
     within(&mut discovery.inventory);
     ownership::claim(&mut discovery.inventory);
@@ -57,29 +52,20 @@ fn select(inventory: &Inventory, found: &mut Found) {
         }
     }
     for asset in inventory.assets() {
-        let (selector, kind, everything) = match (asset.text("kubernetes_kind"), asset.kind) {
+        let (selector, kind) = match (asset.text("kubernetes_kind"), asset.kind) {
             (Some("Service" | "InferencePool"), AssetKind::Endpoint) => {
-                (asset.properties.get("selector"), RelationKind::Exposes, false)
+                let labels = asset.properties.get("selector").and_then(Value::as_object);
+                let Some(labels) = labels.filter(|labels| !labels.is_empty()) else { continue };
+                (serde_json::json!({ "matchLabels": labels }), RelationKind::Exposes)
             }
             (Some("NetworkPolicy" | "AuthorizationPolicy" | "RequestAuthentication" | "PeerAuthentication"), _) => {
-                let selector = asset.properties.get("podSelector");
-                // expressions are not evaluated: better no policy than one taken to cover what it does not
-                if selector.is_some_and(|s| s.get("matchExpressions").is_some()) {
-                    continue;
-                }
-                let labels = selector.map(|s| s.get("matchLabels").unwrap_or(&Value::Null));
-                (labels, RelationKind::AppliesTo, true)
+                (asset.properties.get("podSelector").cloned().unwrap_or_default(), RelationKind::AppliesTo)
             }
             _ => continue,
         };
-        let empty = Map::new();
-        let selector = selector.and_then(Value::as_object).unwrap_or(&empty);
-        if selector.is_empty() && !everything {
-            continue;
-        }
         let Some(place) = place(asset) else { continue };
         for (pod, labels) in pods.get(&place).into_iter().flatten() {
-            if selector.iter().all(|(key, value)| labels.get(key) == Some(value)) {
+            if exposure::selects(&selector, labels) {
                 found.relate(asset.id.as_str(), kind, pod.id.as_str(), &first_evidence(asset));
             }
         }
@@ -109,80 +95,6 @@ fn routes(inventory: &mut Inventory, found: &mut Found) {
         asset.exposure = Some(exposure);
         if exposure > Exposure::Internal {
             internet(id.as_str(), &first_evidence(asset), found);
-        }
-    }
-}
-
-/// Carries exposure inwards and AI and authentication outwards along `exposes`.
-///
-/// Endpoints keep the exposure of their own; what stands behind them takes the widest that no login stops. An
-/// endpoint without a login of its own is as protected as the weakest AI asset behind it.
-fn reach(inventory: &mut Inventory) {
-    let mut edges: Vec<(AssetId, AssetId)> = Vec::new();
-    for relation in inventory.relations().filter(|r| r.kind == RelationKind::Exposes) {
-        if relation.from.as_str() != AssetId::INTERNET {
-            edges.push((relation.from.clone(), relation.to.clone()));
-        }
-    }
-    let guarded = |asset: &Asset| {
-        asset.kind == AssetKind::Endpoint && asset.authentication.is_some_and(|a| a != Authentication::None)
-    };
-    let guards: BTreeMap<AssetId, bool> = edges
-        .iter()
-        .filter_map(|(from, _)| inventory.get(from.as_str()))
-        .map(|asset| (asset.id.clone(), guarded(asset)))
-        .collect();
-    let walls = kubernetes::walls(inventory);
-    let mut arriving: BTreeMap<AssetId, Exposure> = BTreeMap::new();
-    for _ in 0..HOPS {
-        let mut changed = false;
-        for (from, to) in &edges {
-            let Some(source) = inventory.get(from.as_str()) else { continue };
-            let (own, through) = (source.exposure, arriving.get(from).copied());
-            let open = match walls.get(to) {
-                Some(wall) => own.map(|e| e.min(wall.direct)).max(through.map(|e| e.min(wall.forwarded))),
-                None => own.max(through),
-            };
-            let (ai, Some(exposure)) = (inventory.get(to.as_str()).is_some_and(|a| a.ai), open) else { continue };
-            let passed = if guards.get(from) == Some(&true) { exposure.min(Exposure::Internal) } else { exposure };
-            if arriving.get(to).is_none_or(|known| *known < passed) {
-                arriving.insert(to.clone(), passed);
-                changed = true;
-            }
-            if ai && !source.ai && source.kind == AssetKind::Endpoint {
-                changed = true;
-                if let Some(source) = inventory.get_mut(from.as_str()) {
-                    source.ai = true;
-                }
-            }
-        }
-        if !changed {
-            break;
-        }
-    }
-    for (id, exposure) in arriving {
-        if let Some(asset) = inventory.get_mut(id.as_str()).filter(|asset| asset.kind != AssetKind::Endpoint) {
-            asset.exposure = asset.exposure.max(Some(exposure));
-        }
-    }
-    for _ in 0..HOPS {
-        for (from, to) in &edges {
-            let behind = inventory.get(to.as_str()).filter(|a| a.ai).and_then(|a| a.authentication);
-            let Some(source) = inventory.get_mut(from.as_str()).filter(|a| a.kind == AssetKind::Endpoint) else {
-                continue;
-            };
-            if guards.get(from) != Some(&true) {
-                source.authentication = match (source.authentication, behind) {
-                    (Some(a), Some(b)) => Some(a.min(b)),
-                    (a, b) => a.or(b),
-                };
-            }
-        }
-    }
-    for (from, _) in &edges {
-        if let Some(source) = inventory.get_mut(from.as_str()).filter(|a| a.ai && a.exposure > Some(Exposure::Internal))
-        {
-            source.authentication.get_or_insert(Authentication::None);
         }
     }
 }

@@ -29,6 +29,7 @@ mod decode;
 mod docker;
 mod dotenv;
 mod envelope;
+mod exposure;
 mod external;
 mod format;
 mod gcp;

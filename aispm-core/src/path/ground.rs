@@ -16,7 +16,7 @@ use resource::Guarded;
 use super::graph::{FactId, InstanceId};
 use super::rules::{Builtin, Given, Power, Rule};
 use super::world::{Ix, World};
-use crate::asset::AssetId;
+use crate::asset::{AssetId, AssetKind};
 use crate::identity::Platform;
 use crate::identity::aws::{Change, Principal, PrincipalKind, Scopes};
 
@@ -267,8 +267,12 @@ impl<'w, 'a> Ground<'w, 'a> {
             if !world.passes_start(ix, rule) {
                 continue;
             }
+            let outside = power == Power::Reaches || rule.start.kind == [AssetKind::NetworkEntry];
             for binding in self.join(rule, ix, None) {
-                self.gain(rule, vec![id], binding, Vec::new());
+                let arrives = if outside { world.arrival(rule, &binding) } else { Some(Vec::new()) };
+                if let Some(conditions) = arrives {
+                    self.gain(rule, vec![id], binding, conditions);
+                }
             }
         }
     }

@@ -21,6 +21,7 @@ mod place;
 mod premise;
 mod rules;
 mod trace;
+mod ways;
 mod whatif;
 mod world;
 

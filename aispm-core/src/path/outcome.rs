@@ -35,7 +35,7 @@ pub(super) fn consequence(world: &World<'_>, goal: Goal, power: Power, target: &
         _ if goal == Goal::Admin => Consequence::Takeover,
         _ if pays(world, target) => Consequence::DenialOfWallet,
         Power::Reads if is_model => Consequence::Extraction,
-        Power::Reads => Consequence::DataLeak,
+        Power::Reads | Power::Searches => Consequence::DataLeak,
         Power::Poisons if answers => Consequence::Misuse,
         Power::Writes | Power::Poisons => Consequence::Poisoning,
         Power::Influences => Consequence::Misuse,
@@ -69,7 +69,7 @@ pub(super) fn title(
     let object = name(world, target, &[source]);
     let what = match (goal, power) {
         (Goal::Admin, _) if source == target => {
-            return format!("{} {can} become administrator of {}", subject(world, source), home(world, target));
+            return format!("{} {can} make itself administrator of {}", subject(world, source), home(world, target));
         }
         (Goal::Admin, _) => {
             return format!(
@@ -79,9 +79,11 @@ pub(super) fn title(
                 through(world, source, target, steps)
             );
         }
+        (_, Power::Hijacks) => format!("run any work on {object} at your cost"),
         _ if consequence(world, goal, power, target) == Consequence::DenialOfWallet => {
             format!("use {object} at your cost")
         }
+        (_, Power::Searches) => format!("read files of {object}"),
         (_, Power::Reads) if consequence(world, goal, power, target) == Consequence::Extraction => {
             format!("copy the model {object}")
         }

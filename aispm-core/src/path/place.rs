@@ -20,6 +20,9 @@ pub struct Place {
     pub pointer: String,
 }
 
+/// A place by file, line and segments.
+type Order<'p> = (&'p str, Option<u64>, Vec<(Option<u64>, &'p str)>);
+
 impl Place {
     /// Where a piece of evidence lies.
     #[must_use]
@@ -41,7 +44,7 @@ impl Place {
     }
 
     /// Segments, numbers as such: places sorted by them backwards can be removed one after the other.
-    pub(super) fn order(&self) -> (&str, Option<u64>, Vec<(Option<u64>, &str)>) {
+    pub(super) fn order(&self) -> Order<'_> {
         let segments = self.pointer.split('/').map(|segment| (segment.parse().ok(), segment)).collect();
         (&self.path, self.line, segments)
     }
@@ -61,6 +64,28 @@ impl Place {
             }
         }
         false
+    }
+
+    /// Puts these statements where one stands; whether there was one.
+    #[cfg(test)]
+    pub(super) fn put(&self, asset: &mut Asset, statements: &[Value]) -> bool {
+        let mut top = Value::Object(asset.properties.clone());
+        let put = self.roots(asset).into_iter().any(|(root, rest)| {
+            let (parent, last) = rest.rsplit_once('/').unwrap();
+            match walk(&mut top, &format!("{root}{parent}")) {
+                Some(Value::Object(map)) if last == "Statement" => map.insert(last.into(), statements.into()).is_some(),
+                Some(Value::Array(list)) if last.parse::<usize>().is_ok_and(|i| i < list.len()) => {
+                    let i = last.parse::<usize>().unwrap();
+                    list.splice(i..=i, statements.iter().cloned());
+                    true
+                }
+                _ => false,
+            }
+        });
+        if let (true, Value::Object(properties)) = (put, top) {
+            asset.properties = properties;
+        }
+        put
     }
 
     /// What an asset keeps of this place.

@@ -10,13 +10,14 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::graph::{FactId, InstanceId};
-use super::ground::{ANY, Fact, Ground, Instance, index, service, subject};
+use super::graph::InstanceId;
+use super::ground::{ANY, Ground, Instance, index, service, subject};
 use super::model::{PathFix, Premise, PremiseKind};
 use super::patch::{self, Policy};
 use super::place::Place;
-use super::rules::{Builtin, May, On, Power, Rule, Test};
+use super::rules::{Builtin, May, On, Rule, Test};
 use super::trace::Trace;
+use super::ways::Ways;
 use super::whatif::Change;
 use super::world::Ix;
 use crate::asset::{AssetId, Authentication, Evidence, RelationKind};
@@ -62,37 +63,13 @@ pub(super) fn tell(ground: &Ground<'_, '_>, traces: &mut [Trace]) {
 #[derive(Debug)]
 struct Premises<'g, 'w, 'a> {
     ground: &'g Ground<'w, 'a>,
-    /// Per fact the start of its slice in `yielding`; one more at the end.
-    starts: Vec<usize>,
-    yielding: Vec<InstanceId>,
+    ways: Ways<'g, 'w, 'a>,
     known: HashMap<(InstanceId, Ix), Rc<Vec<Cut>>>,
 }
 
 impl<'g, 'w, 'a> Premises<'g, 'w, 'a> {
-    /// Linear in the graph.
     fn new(ground: &'g Ground<'w, 'a>) -> Self {
-        let mut starts = vec![0_usize; ground.facts.len() + 1];
-        for instance in &ground.instances {
-            if let Some(start) = starts.get_mut(index(instance.conclusion) + 1) {
-                *start += 1;
-            }
-        }
-        let mut total = 0;
-        for start in &mut starts {
-            total += *start;
-            *start = total;
-        }
-        let mut next = starts.clone();
-        let mut yielding = vec![0; total];
-        for (id, instance) in (0..).zip(&ground.instances) {
-            if let Some(slot) = next.get_mut(index(instance.conclusion)) {
-                if let Some(place) = yielding.get_mut(*slot) {
-                    *place = id;
-                }
-                *slot += 1;
-            }
-        }
-        Self { ground, starts, yielding, known: HashMap::new() }
+        Self { ground, ways: Ways::new(ground), known: HashMap::new() }
     }
 
     /// The fixes of a path, easiest first. O(steps · ways to make each · statements of their actors).
@@ -104,7 +81,8 @@ impl<'g, 'w, 'a> Premises<'g, 'w, 'a> {
         for (n, (id, binding)) in (1..).zip(&trace.bindings) {
             let Some(actor) = binding.first().copied() else { continue };
             let own = self.cuts(*id, actor);
-            let others: Vec<_> = self.others(*id, actor, &on_path).into_iter().map(|(i, p)| self.cuts(i, p)).collect();
+            let others = self.ways.others(*id, actor, &on_path);
+            let others: Vec<_> = others.into_iter().map(|(id, actor)| self.cuts(id, actor)).collect();
             for cut in own.iter() {
                 let ends = |other: &Rc<Vec<Cut>>| other.iter().any(|theirs| theirs.without.is_subset(&cut.without));
                 if !cut.without.is_empty() && others.iter().all(ends) && seen.insert(cut.without.clone()) {
@@ -136,57 +114,8 @@ impl<'g, 'w, 'a> Premises<'g, 'w, 'a> {
         }
     }
 
-    fn yielding(&self, fact: FactId) -> &[InstanceId] {
-        let start = self.starts.get(index(fact)).copied().unwrap_or(0);
-        let end = self.starts.get(index(fact) + 1).copied().unwrap_or(start);
-        self.yielding.get(start..end).unwrap_or_default()
-    }
-
     fn instance(&self, id: InstanceId) -> Option<&'g Instance> {
         self.ground.instances.get(index(id))
-    }
-
-    /// Other ways to make the same step by an asset on the path.
-    fn others(&self, id: InstanceId, actor: Ix, on_path: &BTreeSet<Ix>) -> Vec<(InstanceId, Ix)> {
-        let Some(own) = self.instance(id) else { return Vec::new() };
-        let rule = own.rule.map(|rule| rule.id.as_str());
-        let mut found = Vec::new();
-        for other in self.yielding(own.conclusion) {
-            let Some(instance) = self.instance(*other).filter(|i| i.rule.map(|r| r.id.as_str()) == rule) else {
-                continue;
-            };
-            for other_actor in self.actors(instance) {
-                if on_path.contains(&other_actor) && (*other, other_actor) != (id, actor) {
-                    found.push((*other, other_actor));
-                }
-            }
-        }
-        found
-    }
-
-    /// Who could stand for `p` in an instance.
-    fn actors(&self, instance: &Instance) -> BTreeSet<Ix> {
-        if let Some(bound) = instance.binding.first().copied().filter(|ix| *ix != ANY) {
-            return BTreeSet::from([bound]);
-        }
-        let mut found = BTreeSet::new();
-        let mut seen = BTreeSet::new();
-        let mut todo: Vec<FactId> = instance.premises.first().copied().into_iter().collect();
-        while let Some(fact) = todo.pop() {
-            if !seen.insert(fact) {
-                continue;
-            }
-            match self.ground.facts.get(index(fact)) {
-                Some(Fact::Has(power, ix)) if *power != Power::Joinable => {
-                    found.insert(*ix);
-                }
-                _ => {
-                    let instances = self.yielding(fact).iter().filter_map(|id| self.instance(*id));
-                    todo.extend(instances.filter_map(|instance| instance.premises.first().copied()));
-                }
-            }
-        }
-        found
     }
 
     fn cuts(&mut self, id: InstanceId, actor: Ix) -> Rc<Vec<Cut>> {
@@ -582,6 +511,7 @@ fn end_of(kind: RelationKind, a: &str, b: &str) -> String {
         RelationKind::Contains => format!("Keep {b} elsewhere than in {a}"),
         RelationKind::Reads => format!("Take from {a} the right to read {b}"),
         RelationKind::Writes => format!("Take from {a} the right to write to {b}"),
+        RelationKind::AppliesTo => format!("Detach {a} from {b}"),
         RelationKind::RunsOn => format!("Run {a} elsewhere than in {b}"),
         RelationKind::Exposes => format!("Take {b} from behind {a}"),
         kind => format!("End that {a} {} {b}", kind.as_str().replace('_', " ")),

@@ -98,6 +98,73 @@ fn passing_a_role_needs_every_permission_and_the_service() {
 }
 
 #[test]
+fn a_path_is_told_in_a_sentence_and_can_be_cut_at_each_premise() {
+    let estate = ai_estate(Some(Authentication::None), "ml:server");
+    let solution = ask(&estate, "internet", Target::Sensitive);
+    let leak = solution.paths.iter().find(|path| path.goal == Goal::Leak).unwrap();
+    assert_eq!(leak.title, "Anyone on the internet can read records through vllm");
+    assert_eq!(leak.consequence, Consequence::DataLeak);
+    let kinds: Vec<(usize, &str)> = leak.fixes.iter().map(|fix| (fix.step, fix.premise.kind.as_str())).collect();
+    let expected = [
+        (1, "exposure"),
+        (2, "anonymous"),
+        (5, "statement"),
+        (4, "trust"),
+        (2, "relation"),
+        (3, "relation"),
+        (4, "relation"),
+    ];
+    assert_eq!(kinds, expected);
+    let statement = &leak.fixes[2];
+    assert_eq!(statement.premise.without, ["iam.json#/role/reader/RolePolicyList/0/PolicyDocument/Statement/0"]);
+    let patch = statement.patch.as_ref().unwrap();
+    assert_eq!(patch.format, PatchFormat::AwsPolicy);
+    assert!(patch.text.contains("\n-    \"s3:GetObject\",\n"), "{}", patch.text);
+    let poisoning = solution.paths.iter().find(|path| path.goal == Goal::Poisoning).unwrap();
+    assert_eq!(poisoning.title, "Anyone on the internet can poison classifier through vllm");
+    assert_eq!(poisoning.consequence, Consequence::Poisoning);
+}
+
+#[test]
+fn two_statements_that_say_the_same_have_to_go_together() {
+    let twice = vec![allow(&["iam:PutUserPolicy"], "*"), allow(&["iam:*"], &arn("user/*"))];
+    let solution = ask(&inventory(vec![user("u", twice)], &[]), &arn("user/u"), Target::Admin);
+    let [fix] = solution.paths[0].fixes.as_slice() else { panic!("{:?}", solution.paths[0].fixes) };
+    assert_eq!(fix.premise.without.len(), 2);
+    assert_eq!(solution.paths[0].title, "user/u can make itself administrator of account 111111111111");
+}
+
+#[test]
+fn what_if_answers_without_changing_the_inventory() {
+    let estate = ai_estate(Some(Authentication::None), "ml:server");
+    let query = Query { from: vec!["internet".into()], to: vec![Target::Sensitive], k: 1, ..Query::default() };
+    let before = solve(&estate, &query);
+    let change = Change::parse("k8s://c/ml/Deployment/vllm runs_as k8s://c/ml/ServiceAccount/server").unwrap();
+    let answer = what_if(&estate, &query, &[change, Change::Asset("nowhere".into())]);
+    assert!(answer.solution.paths.is_empty() && answer.gone == before.paths);
+    assert!(answer.solution.warnings.iter().any(|warning| warning.contains("nowhere")));
+    assert_eq!(solve(&estate, &query), before);
+}
+
+#[test]
+fn a_blast_radius_is_what_a_source_reaches_plain_data_too() {
+    let mut estate = ai_estate(Some(Authentication::None), "ml:server");
+    estate.add(Asset::new("arn:aws:s3:::plain", AssetKind::Bucket, "plain"));
+    let plain = user("w", vec![allow(&["s3:GetObject"], "arn:aws:s3:::plain/*")]);
+    estate.add(plain);
+    let reach = |from: &str, to: Vec<Target>| {
+        let query = Query { from: vec![from.into()], to, k: 1, ..Query::default() };
+        solve(&estate, &query).blast_radius
+    };
+    let [only] = <[Reach; 1]>::try_from(reach(&arn("user/w"), Vec::new())).unwrap();
+    assert_eq!((only.asset.as_str(), only.powers.as_slice()), ("arn:aws:s3:::plain", &["reads".to_owned()][..]));
+    let outside = reach("internet", Vec::new());
+    assert!(outside.is_sorted_by(|a, b| a.cost <= b.cost));
+    assert!(outside.iter().any(|reach| reach.asset.as_str() == BUCKET && reach.powers == ["reads", "writes"]));
+    assert!(reach("internet", vec![Target::Sensitive]).is_empty());
+}
+
+#[test]
 fn creating_an_administrator_needs_names_that_are_free() {
     let creates = |resource: &str| {
         let actions = ["iam:CreateRole", "iam:PutRolePolicy"];
@@ -216,6 +283,25 @@ fn authentication_or_another_subject_closes_that_path() {
     assert!(leaks(&ai_estate(Some(Authentication::Identity), "ml:server")).is_empty());
     assert!(leaks(&ai_estate(Some(Authentication::None), "ml:other")).is_empty());
     assert!(leaks(&ai_estate(None, "ml:server")).iter().all(|path| path.status == PathStatus::Conditional));
+}
+
+#[test]
+fn what_does_not_arrive_is_on_no_path_and_what_may_arrive_is_on_a_conditional_one() {
+    let estate = |on: &str, said: Value| {
+        let mut inventory = ai_estate(Some(Authentication::None), "ml:server");
+        inventory.get_mut(on).unwrap().properties.insert("reachability".to_owned(), said);
+        ask(&inventory, "internet", Target::Sensitive).paths
+    };
+    for on in ["k8s://c/ml/Service/llm", "k8s://c/ml/Deployment/vllm"] {
+        assert!(estate(on, json!({"internet": "yes"})).iter().all(|path| path.status == PathStatus::Confirmed));
+        assert!(estate(on, json!({"internet": "no"})).is_empty(), "{on}");
+        let partner = "the caller's address is in 203.0.113.0/24";
+        let paths = estate(on, json!({"internet": "conditional", "conditions": [partner]}));
+        assert!(!paths.is_empty(), "{on}");
+        for path in paths {
+            assert_eq!((path.status, path.conditions), (PathStatus::Conditional, vec![partner.to_owned()]), "{on}");
+        }
+    }
 }
 
 #[test]

@@ -124,7 +124,7 @@ pub fn without<'c>(inventory: &Inventory, changes: &'c [Change]) -> (Inventory, 
         let (all, ends) = (assets.len(), relations.len());
         match change {
             Change::Place(place) => {
-                let inside = assets.iter_mut().fold(false, |found, asset| place.remove(asset) || found);
+                let inside = assets.iter_mut().map(|asset| place.remove(asset)).filter(|found| *found).count() > 0;
                 if !inside {
                     let whole = |id: &AssetId| inventory.get(id.as_str()).is_some_and(|asset| place.is_all_of(asset));
                     relations.retain(|relation| !relation.evidence.iter().any(|seen| Place::of(seen) == *place));
@@ -144,6 +144,13 @@ pub fn without<'c>(inventory: &Inventory, changes: &'c [Change]) -> (Inventory, 
                     let before = groups.len();
                     groups.retain(|group| group.as_str().map(|g| g.rsplit('/').next().unwrap_or(g)) != Some(name));
                     *met |= groups.len() < before;
+                }
+                // a policy that no longer applies is attached no more
+                let holder = assets.iter_mut().find(|asset| *kind == RelationKind::AppliesTo && asset.id == *to);
+                let attached = holder.and_then(|a| a.properties.get_mut("AttachedManagedPolicies")?.as_array_mut());
+                if let Some(attached) = attached {
+                    let arn = |entry: &Value| entry.get("PolicyArn").and_then(Value::as_str).map(str::to_owned);
+                    attached.retain(|entry| arn(entry).as_deref() != Some(from.as_str()));
                 }
                 // what the public could do by another tool's word ends with the last way there
                 if from.as_str() == AssetId::INTERNET {

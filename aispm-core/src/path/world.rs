@@ -454,6 +454,22 @@ impl<'a> World<'a> {
         self.id(key).zip(account).is_some_and(|(id, account)| self.estate.delegates(id.as_str(), account))
     }
 
+    /// Under which conditions traffic from outside arrives where a rule sends it; `None` where it does not. Discovery
+    /// says so of whatever it judged, the rest takes what its relations say.
+    pub(super) fn arrival(&self, rule: &Rule, binding: &[Ix]) -> Option<Vec<String>> {
+        let mut conditions = Vec::new();
+        for given in rule.given.iter().filter(|given| given.by == Some(RelationKind::Exposes) && !given.back) {
+            let asset = rule.slot(&given.var).and_then(|slot| self.node(*binding.get(slot)?)?.asset);
+            let Some(said) = asset.and_then(|asset| asset.properties.get("reachability")) else { continue };
+            if said.get("internet").and_then(serde_json::Value::as_str) == Some("no") {
+                return None;
+            }
+            let more = said.get("conditions").and_then(serde_json::Value::as_array).into_iter().flatten();
+            conditions.extend(more.filter_map(|condition| condition.as_str()).map(str::to_owned));
+        }
+        Some(conditions)
+    }
+
     /// Whether a setting beside a resource's policy keeps the public out.
     pub(super) fn blocks_public(&self, ix: Ix) -> bool {
         let asset = self.node(ix).and_then(|node| node.asset);

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::drawing::Drawing;
 use super::{Group, Report, certainty, count, escape, loose_conditions, sources};
 use crate::asset::{Asset, AssetId, Authentication, Evidence, Exposure};
-use crate::path::{AttackPath, Consequence, PathStatus};
+use crate::path::{AttackPath, Consequence, PatchFormat, PathStatus};
 
 const PAGE: &str = include_str!("../../data/report/page.html");
 const STYLE: &str = include_str!("../../data/report/page.css");
@@ -200,7 +200,7 @@ fn story(report: &Report<'_>, out: &mut dyn Write, path: &AttackPath, anchor: &s
 }
 
 fn stop(report: &Report<'_>, out: &mut dyn Write, id: &AssetId) -> io::Result<()> {
-    let (kind, name) = (report.kind(id), report.name(id));
+    let (kind, name) = (report.kind(id).as_str().replace('-', " "), report.name(id));
     write!(out, "<b title=\"{}\">{}</b> <span class=\"soft\">{kind}</span>", Safe(id.as_str()), Safe(name))
 }
 
@@ -224,9 +224,10 @@ fn cuts(out: &mut dyn Write, path: &AttackPath, anchor: &str) -> io::Result<()> 
                 "<details class=\"patch\"><summary>{title} <span class=\"soft\">{format}</span></summary><pre>"
             )?;
             for line in patch.text.lines() {
-                let tag = match line.as_bytes().first() {
-                    Some(b'+') => "ins",
-                    Some(b'-') => "del",
+                let tag = match line {
+                    line if line.starts_with("--- ") || line.starts_with("+++ ") => "span",
+                    line if line.starts_with('+') => "ins",
+                    line if line.starts_with('-') && patch.format == PatchFormat::AwsPolicy => "del",
                     _ => "span",
                 };
                 writeln!(out, "<{tag}>{}</{tag}>", Safe(line))?;

@@ -1,12 +1,12 @@
 //! A Mermaid flowchart: the worst path step by step in words, with where it can be cut; then all paths as solid arrows
-//! and lineage among AI assets as dotted ones.
+//! and the lineage of their assets as dotted ones.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::{Report, chain, escape, loose_conditions, sources};
-use crate::asset::{AssetId, AssetKind, RelationKind, Severity, fingerprint};
+use crate::asset::{AssetId, AssetKind, Evidence, RelationKind, Severity, fingerprint};
 use crate::path::AttackPath;
 
 /// Renderers refuse charts with more edges (`maxEdges`, 500) or text (`maxTextSize`, 50,000), and ignore attempts of
@@ -17,8 +17,8 @@ const TEXT: usize = 48_000;
 const CUTS: usize = 3;
 /// Assets of the worst path up to which it is told step by step.
 const TOLD: usize = 24;
-/// Characters of a line in a box or on an arrow, where words allow.
-const LINE: usize = 44;
+/// Characters of a line in a box or on an arrow, where words allow: what renderers do not break again.
+const LINE: usize = 27;
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut chart = Chart { report, text: String::new(), nodes: BTreeSet::new(), edges: 0, left_out: 0 };
@@ -77,7 +77,7 @@ impl<'a> Chart<'a> {
             for condition in &step.conditions {
                 words.extend(wrapped(&format!("if {condition}")));
             }
-            words.extend(step.evidence.first().map(|evidence| clipped(&evidence.location(), LINE + 12)));
+            words.extend(step.evidence.first().into_iter().flat_map(place_of));
             let label: Vec<String> = words.iter().map(|line| escape::mermaid(line)).collect();
             for from in sources(step) {
                 let arrow = if step.conditions.is_empty() { "==>" } else { "-.->" };
@@ -96,7 +96,7 @@ impl<'a> Chart<'a> {
             let Some(step) = path.steps.get(fix.step.saturating_sub(1)) else { continue };
             let mut words = vec![format!("Cut step {}:", fix.step)];
             words.extend(wrapped(&fix.action));
-            words.extend(fix.evidence.first().map(|evidence| clipped(&evidence.location(), LINE + 12)));
+            words.extend(fix.evidence.first().into_iter().flat_map(place_of));
             let label: Vec<String> = words.iter().map(|line| escape::mermaid(line)).collect();
             let _ = writeln!(text, "    cut{n}([\"{}\"]) -.-x w{}", label.join("<br/>"), place(&step.to));
         }
@@ -115,7 +115,7 @@ impl<'a> Chart<'a> {
     fn label(&self, id: &AssetId) -> String {
         // names have no bound, and the chart has
         let name = clipped(self.report.name(id), 80);
-        format!("{}<br/>{}", escape::mermaid(&name), self.report.kind(id))
+        format!("{}<br/>{}", escape::mermaid(&name), self.report.kind(id).as_str().replace('-', " "))
     }
 
     fn attack_paths(&mut self) {
@@ -126,6 +126,8 @@ impl<'a> Chart<'a> {
 
     fn lineage(&mut self) {
         let inventory = &self.report.assessment.inventory;
+        // beside paths, lineage is drawn as far as it touches them
+        let passed: BTreeSet<&AssetId> = self.report.assessment.paths.iter().flat_map(AttackPath::assets).collect();
         let is_ai = |id: &AssetId| inventory.get(id.as_str()).is_some_and(|asset| asset.ai);
         for relation in inventory.relations() {
             let lineage = match relation.kind {
@@ -137,7 +139,8 @@ impl<'a> Chart<'a> {
                 RelationKind::Uses => is_ai(&relation.from) && is_ai(&relation.to),
                 _ => false,
             };
-            if lineage {
+            let near = passed.is_empty() || passed.contains(&relation.from) || passed.contains(&relation.to);
+            if lineage && near {
                 self.edge(&relation.from, &relation.to, relation.kind.as_str(), "-.->");
             }
         }
@@ -205,7 +208,17 @@ fn clipped(text: &str, most: usize) -> String {
     ['…'].into_iter().chain(text.chars().skip(length + 1 - most)).collect()
 }
 
-/// Lines of about [`LINE`] characters, at most six.
+/// The file's name with the line, or the end of the pointer on a line of its own.
+fn place_of(evidence: &Evidence) -> Vec<String> {
+    let file = evidence.path.rsplit(['/', '\\']).next().unwrap_or_default();
+    match (evidence.line, &evidence.pointer) {
+        (Some(line), _) => vec![clipped(&format!("{file}:{line}"), 2 * LINE)],
+        (None, Some(pointer)) => vec![clipped(file, 2 * LINE), clipped(pointer, LINE)],
+        (None, None) => vec![clipped(file, 2 * LINE)],
+    }
+}
+
+/// Lines of about [`LINE`] characters, at most nine.
 fn wrapped(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in escape::plain(text).split_whitespace() {
@@ -217,7 +230,7 @@ fn wrapped(text: &str) -> Vec<String> {
             _ => lines.push(clipped(word, 2 * LINE)),
         }
     }
-    lines.truncate(6);
+    lines.truncate(9);
     lines
 }
 

@@ -1,6 +1,5 @@
-//! What only shows when all files are read: an endpoint serves the models of its configuration and acts as they do; an
-//! instance with a public address behind a group that lets in the internet is reached from it, and so is a bucket whose
-//! policy nothing blocks.
+//! What only shows when all files are read: an endpoint serves the models of its configuration and acts as they do; a
+//! bucket whose policy nothing blocks is reached from the internet.
 
 use std::collections::HashMap;
 
@@ -12,7 +11,6 @@ use crate::asset::{AssetId, AssetKind, Evidence, Exposure, Inventory, Relation, 
 pub(in crate::discover) fn join(inventory: &mut Inventory) {
     complete(inventory);
     serves(inventory);
-    reached(inventory);
     open_buckets(inventory);
 }
 
@@ -68,20 +66,6 @@ fn serves(inventory: &mut Inventory) {
         }
     }
     more.into_iter().for_each(|relation| inventory.relate(relation));
-}
-
-fn reached(inventory: &mut Inventory) {
-    let mut open = Vec::new();
-    for asset in inventory.assets().filter(|a| a.properties.get("public_address") == Some(&true.into())) {
-        let mut groups = inventory.outgoing(asset.id.as_str()).filter(|r| r.kind == RelationKind::Uses);
-        let lets_in = |relation: &&Relation| {
-            inventory.get(relation.to.as_str()).is_some_and(|group| group.properties.contains_key("open_to_internet"))
-        };
-        if let Some(relation) = groups.find(lets_in) {
-            open.push((asset.id.clone(), evidence_of(relation)));
-        }
-    }
-    open.into_iter().for_each(|(id, evidence)| expose(inventory, id, evidence));
 }
 
 /// A bucket whose policy lets everyone in, unless public access is blocked.

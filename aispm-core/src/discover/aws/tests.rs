@@ -115,12 +115,6 @@ fn what_is_open_to_the_internet() {
     let function = "arn:aws:lambda:eu-west-1:111111111111:function:f";
     let inventory = read(&[
         json!({"FunctionUrl": "https://x.lambda-url.eu-west-1.on.aws/", "FunctionArn": function, "AuthType": "NONE"}),
-        json!({"SecurityGroups": [{"GroupId": "sg-1", "GroupName": "web", "OwnerId": "111111111111",
-            "IpPermissions": [{"FromPort": 443, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}],
-            "SecurityGroupArn": "arn:aws:ec2:eu-west-1:111111111111:security-group/sg-1"}]}),
-        json!({"Reservations": [{"Instances": [{"InstanceId": "i-1", "ImageId": "ami-1", "PublicIpAddress": "198.51.100.7",
-            "Placement": {"AvailabilityZone": "eu-west-1a"}, "SecurityGroups": [{"GroupId": "sg-1"}],
-            "IamInstanceProfile": {"Arn": "arn:aws:iam::111111111111:instance-profile/p"}}]}]}),
         json!({"Policy": json!({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
             "Resource": "arn:aws:s3:::open-1/*"}]}).to_string()}),
     ]);
@@ -128,7 +122,6 @@ fn what_is_open_to_the_internet() {
     assert_eq!((url.exposure, url.authentication), (Some(Exposure::Public), Some(Authentication::None)));
     related(&inventory, "internet", RelationKind::Exposes, url.id.as_str());
     related(&inventory, url.id.as_str(), RelationKind::Exposes, function);
-    related(&inventory, "internet", RelationKind::Exposes, "arn:aws:ec2:eu-west-1:111111111111:instance/i-1");
     related(&inventory, "internet", RelationKind::Exposes, "arn:aws:s3:::open-1");
     assert!(inventory.assets().all(|a| !a.ai), "{:?}", inventory.assets().find(|a| a.ai));
 }

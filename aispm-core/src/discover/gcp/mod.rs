@@ -9,7 +9,6 @@ mod asset_inventory;
 mod audit_log;
 mod field;
 mod iam_policy;
-mod join;
 mod manifest;
 mod name;
 mod principal;
@@ -18,8 +17,6 @@ mod resource;
 mod rest;
 mod table;
 mod vertex_log;
-
-pub(super) use join::join;
 
 use super::format::Structured;
 

@@ -498,7 +498,7 @@ fn a_project_has_one_name_and_open_rules_reach_machines() {
     let exposure = |name: &str| {
         asset(inventory, &format!("//compute.googleapis.com/projects/acme/zones/a/instances/{name}")).exposure
     };
-    assert_eq!((exposure("vm"), exposure("inner")), (Some(Exposure::Public), None));
+    assert_eq!((exposure("vm"), exposure("inner")), (Some(Exposure::Public), Some(Exposure::Internal)));
 }
 
 #[test]

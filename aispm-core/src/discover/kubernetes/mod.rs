@@ -21,7 +21,7 @@ pub(super) use helm::chart;
 pub(super) use network::internet;
 pub(super) use rbac::cloud_identity;
 pub(super) use resource::{at_path, dataset};
-pub(super) use settle::{beside, guard, settle, walls};
+pub(super) use settle::{beside, guard, settle};
 
 use super::catalog::catalog;
 use super::format::{Found, Structured, Textual};

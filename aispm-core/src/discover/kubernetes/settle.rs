@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{id, list};
-use crate::asset::{Asset, AssetId, AssetKind, Authentication, Exposure, Inventory, RelationKind};
+use super::id;
+use crate::asset::{Asset, AssetId, AssetKind, Authentication, Inventory, RelationKind};
 use crate::discover::format::Found;
 use crate::discover::walk::parent;
 
@@ -78,50 +78,6 @@ fn runtime(asset: &Asset, inventory: &Inventory, found: &mut Found) {
         let evidence = asset.evidence.first().cloned().unwrap_or_default();
         found.relate(asset.id.as_str(), RelationKind::Uses, runtime.id.as_str(), &evidence);
     }
-}
-
-/// The widest that network policies let in to a workload.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::discover) struct Wall {
-    /// From a node or load balancer.
-    pub(in crate::discover) direct: Exposure,
-    /// From pods of other namespaces, such as an ingress controller.
-    pub(in crate::discover) forwarded: Exposure,
-}
-
-/// The walls around workloads, by the policies that apply to them: one that selects a workload stops all that no policy
-/// lets in.
-pub(in crate::discover) fn walls(inventory: &Inventory) -> HashMap<AssetId, Wall> {
-    let mut walls: HashMap<AssetId, Wall> = HashMap::new();
-    for relation in inventory.relations().filter(|relation| relation.kind == RelationKind::AppliesTo) {
-        let Some(policy) =
-            inventory.get(relation.from.as_str()).filter(|p| p.text("kubernetes_kind") == Some("NetworkPolicy"))
-        else {
-            continue;
-        };
-        let types = policy.properties.get("policyTypes").and_then(Value::as_array);
-        if types.is_some_and(|types| types.iter().all(|kind| kind != "Ingress")) {
-            continue;
-        }
-        let open = Wall { direct: Exposure::Internal, forwarded: Exposure::Internal };
-        let wall = walls.entry(relation.to.clone()).or_insert(open);
-        for rule in policy.properties.get("ingress").and_then(Value::as_array).into_iter().flatten() {
-            let from = rule.get("from").and_then(Value::as_array).is_some_and(|from| !from.is_empty());
-            if !from {
-                *wall = Wall { direct: Exposure::Public, forwarded: Exposure::Public };
-            }
-            for (_, peer) in list(rule, "from") {
-                if let Some(block) = peer.pointer("/ipBlock/cidr").and_then(Value::as_str) {
-                    let any = block.ends_with("/0");
-                    wall.direct = wall.direct.max(if any { Exposure::Public } else { Exposure::Restricted });
-                    wall.forwarded = wall.forwarded.max(wall.direct);
-                } else if peer.get("namespaceSelector").is_some() {
-                    wall.forwarded = Exposure::Public;
-                }
-            }
-        }
-    }
-    walls
 }
 
 /// What relations make of assets: workloads behind a mesh policy that asks for identity ask for it themselves, and a

@@ -16,19 +16,19 @@ pub(super) fn is_setting(kind: &str) -> bool {
 }
 
 pub(super) fn read(estate: &Estate<'_>, found: &mut Found) {
-    let open = open_groups(estate);
     let closed = Closed::of(estate);
     for resource in &estate.resources {
         match resource.kind {
             "aws_lambda_function_url" => function_url(estate, resource, found),
             "aws_lambda_permission" => permission(estate, resource, found),
-            "aws_instance" | "aws_spot_instance_request" => instance(estate, resource, &open, found),
             "aws_lb"
             | "aws_alb"
             | "aws_elb"
             | "aws_api_gateway_rest_api"
             | "aws_apigatewayv2_api"
-            | "aws_cloudfront_distribution" => {
+            | "aws_cloudfront_distribution"
+            | "google_compute_forwarding_rule"
+            | "google_compute_global_forwarding_rule" => {
                 front(resource, found);
             }
             "aws_s3_bucket" | "aws_s3_bucket_acl" | "aws_s3_bucket_policy" if !resource.data => {
@@ -96,53 +96,6 @@ fn expose(
     }
 }
 
-/// Security groups that let in the whole internet.
-fn open_groups(estate: &Estate<'_>) -> HashSet<String> {
-    let everyone = |cidrs: Vec<&str>| cidrs.iter().any(|cidr| matches!(*cidr, "0.0.0.0/0" | "::/0"));
-    let mut open = HashSet::new();
-    for resource in &estate.resources {
-        let values = |keys: [&str; 2]| keys.iter().flat_map(|key| words(&resource.values, key)).collect::<Vec<_>>();
-        let (lets_in, group) = match resource.kind {
-            "aws_security_group" => {
-                let own = resource.text("id").filter(|id| !id.contains("${"));
-                open.extend(
-                    own.filter(|_| everyone(values(["ingress.cidr_blocks", "ingress.ipv6_cidr_blocks"])))
-                        .map(str::to_owned),
-                );
-                (everyone(values(["ingress.cidr_blocks", "ingress.ipv6_cidr_blocks"])), None)
-            }
-            "aws_security_group_rule" => {
-                let ingress = resource.text("type") == Some("ingress");
-                (ingress && everyone(values(["cidr_blocks", "ipv6_cidr_blocks"])), resource.text("security_group_id"))
-            }
-            "aws_vpc_security_group_ingress_rule" => {
-                (everyone(values(["cidr_ipv4", "cidr_ipv6"])), resource.text("security_group_id"))
-            }
-            _ => continue,
-        };
-        if lets_in {
-            open.insert(group.map_or_else(|| resource.id.clone(), |group| group_of(estate, group, resource)));
-        }
-    }
-    open
-}
-
-/// An instance with a public address behind a group that lets in the internet.
-fn instance(estate: &Estate<'_>, resource: &Resource<'_>, open: &HashSet<String>, found: &mut Found) {
-    let public = resource.flag("associate_public_ip_address") == Some(true) || resource.text("public_ip").is_some();
-    let groups = ["vpc_security_group_ids", "security_groups", "security_group_ids"];
-    let mut groups = groups.iter().flat_map(|key| words(&resource.values, key));
-    if public && groups.any(|group| open.contains(&group_of(estate, group, resource))) {
-        internet(&resource.id, Authentication::Identity, &resource.at("/vpc_security_group_ids"), false, found);
-    }
-}
-
-/// The id of the group that a value names.
-fn group_of(estate: &Estate<'_>, value: &str, resource: &Resource<'_>) -> String {
-    let named = estate.resolve(value, "security_group_id", resource.address).into_iter().next();
-    named.map_or_else(|| value.to_owned(), |target| target.id)
-}
-
 /// A load balancer or API that the internet reaches.
 fn front(resource: &Resource<'_>, found: &mut Found) {
     let public = match resource.kind {
@@ -154,6 +107,9 @@ fn front(resource: &Resource<'_>, found: &mut Found) {
             !kinds.contains(&"PRIVATE")
         }
         "aws_apigatewayv2_api" | "aws_cloudfront_distribution" => true,
+        "google_compute_forwarding_rule" | "google_compute_global_forwarding_rule" => {
+            resource.text("load_balancing_scheme").is_none_or(|scheme| scheme.starts_with("EXTERNAL"))
+        }
         _ => false,
     };
     if public {
@@ -252,22 +208,5 @@ mod tests {
         assert!(related(&open, &endpoint, RelationKind::Exposes, arn));
         assert_eq!(open.get(&endpoint).unwrap().authentication, Some(Authentication::None));
         assert_eq!(url("AWS_IAM").get(&endpoint).unwrap().authentication, Some(Authentication::Identity));
-    }
-
-    #[test]
-    fn an_instance_is_public_only_with_address_and_open_group() {
-        let instance = |public: bool, cidr: &str| {
-            let inventory = discovered(&[
-                ("aws_security_group", json!({"id": "sg-1", "ingress": [{"cidr_blocks": [cidr]}]})),
-                (
-                    "aws_instance",
-                    json!({"arn": "arn:aws:ec2:eu-west-1:111111111111:instance/i-1", "id": "i-1",
-                    "associate_public_ip_address": public, "vpc_security_group_ids": ["sg-1"]}),
-                ),
-            ]);
-            inventory.outgoing("internet").count()
-        };
-        assert_eq!(instance(true, "0.0.0.0/0"), 1);
-        assert_eq!(instance(false, "0.0.0.0/0") + instance(true, "10.0.0.0/8"), 0);
     }
 }

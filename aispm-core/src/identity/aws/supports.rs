@@ -70,14 +70,14 @@ impl Estate {
     }
 
     fn let_in(&self, held: &Held, action: &str, resource: Option<&str>, who: Trustee<'_>) -> LetIn {
-        let (mut found, caller) = (LetIn::default(), who.caller());
+        let (mut found, caller, request) = (LetIn::default(), who.caller(), self.asks(who, None));
         for statement in held.policy.statements.iter().filter(|s| s.allow && s.actions.matches(action)) {
             let named = statement.principals.as_ref().map_or(Named::No, |p| p.names(&caller, true));
             let elsewhere = resource.is_some_and(|resource| {
                 let wanted = Wanted::Below(resource.to_owned());
-                statement.resources.as_ref().is_some_and(|resources| !fits(resources, &wanted, &Request::default()))
+                statement.resources.as_ref().is_some_and(|resources| !fits(resources, &wanted, &request))
             });
-            if named != Named::No && !elsewhere {
+            if named != Named::No && !elsewhere && may_hold(statement, &request) {
                 found.directly |= named >= Named::Role;
                 found.statements.push(place(held, statement));
             }
@@ -99,8 +99,8 @@ fn place(held: &Held, statement: &Statement) -> Evidence {
 
 /// Whether no condition is known to fail before the resource is known.
 fn may_hold(statement: &Statement, request: &Request<'_>) -> bool {
-    let known = statement.conditions.iter().filter(|condition| !condition.needs_resource());
-    known.into_iter().all(|condition| condition.holds(request, true) != Truth::No)
+    let mut known = statement.conditions.iter().filter(|condition| !condition.needs_resource());
+    known.all(|condition| condition.holds(request, true) != Truth::No)
 }
 
 fn fits(resources: &Resources, wanted: &Wanted, request: &Request<'_>) -> bool {

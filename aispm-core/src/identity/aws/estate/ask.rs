@@ -145,7 +145,7 @@ impl Estate {
         levels.map(|level| Clauses::of_level(level, action, &request).on(resource, home)).collect()
     }
 
-    fn asks<'a>(&'a self, who: Trustee<'a>, resource: Option<&'a str>) -> Request<'a> {
+    pub(in crate::identity::aws) fn asks<'a>(&'a self, who: Trustee<'a>, resource: Option<&'a str>) -> Request<'a> {
         let mut request = Request { resource, as_of: self.as_of, ..Request::default() };
         match who {
             Trustee::Principal(principal) => request.principal = Some(principal),

@@ -67,6 +67,8 @@ pub(super) struct Model {
     /// Definitions that the inventory has, by their GUID.
     role_ids: HashMap<String, u32>,
     pub(super) assignments: Vec<Assignment>,
+    /// Scopes that something is assigned on.
+    assigned: BTreeSet<String>,
     /// Assignments by principal, through groups as well.
     held: BTreeMap<String, Vec<u32>>,
     /// A principal and the groups that it is in.
@@ -126,6 +128,7 @@ impl Model {
             this.directory_role(inventory, asset, &mut direct);
         }
         this.hold(inventory, &direct);
+        this.assigned = this.assignments.iter().map(|assignment| assignment.scope.clone()).collect();
         this
     }
 
@@ -371,7 +374,8 @@ impl Model {
         let mut roles = held.filter(|a| scopes.contains(&a.scope)).map(|a| at(&self.roles, a.role));
         let doors = self.doors(resource);
         let others = doors.vault && doors.roles_decide != Some(true);
-        scopes.len() > 1 && !others && roles.all(|role| role.is_some_and(|role| role.known))
+        let placed = scopes.len() > 1 || scopes.iter().any(|scope| self.assigned.contains(scope));
+        placed && !others && roles.all(|role| role.is_some_and(|role| role.known))
     }
 
     pub(super) fn doors(&self, id: &str) -> Doors {
@@ -408,12 +412,17 @@ fn is_definition(asset: &Asset) -> bool {
 }
 
 fn doors(asset: &Asset) -> Doors {
-    let flag = |key: &str| asset.properties.get(key).and_then(Value::as_bool);
-    let policies =
-        asset.properties.get("accessPolicies").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    let set = |keys: &[&str]| keys.iter().find_map(|key| asset.properties.get(*key)?.as_bool());
+    let policies = ["accessPolicies", "access_policy"]
+        .iter()
+        .any(|key| asset.properties.get(*key).and_then(Value::as_array).is_some_and(|list| !list.is_empty()));
+    let keys_on =
+        ["allowSharedKeyAccess", "shared_access_key_enabled", "local_auth_enabled", "local_authentication_enabled"];
+    let keys_off = ["disableLocalAuth", "local_authentication_disabled"];
+    let by_roles = ["enableRbacAuthorization", "enable_rbac_authorization", "rbac_authorization_enabled"];
     Doors {
-        keys_off: flag("disableLocalAuth") == Some(true) || flag("allowSharedKeyAccess") == Some(false),
-        roles_decide: flag("enableRbacAuthorization").or(policies.then_some(false)),
+        keys_off: set(&keys_off) == Some(true) || set(&keys_on) == Some(false),
+        roles_decide: set(&by_roles).or(policies.then_some(false)),
         vault: asset.kind == AssetKind::Secret,
         application: asset.properties.contains_key("appId")
             && asset.text("servicePrincipalType") != Some("ManagedIdentity"),

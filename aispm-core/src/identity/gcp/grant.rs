@@ -249,7 +249,9 @@ fn subject<'a>(model: &'a Model, resource: &str, action: &str, granting: Option<
     }
     // something new has a name that the caller chooses
     let new = action.ends_with(".create") || facts.is_some_and(|facts| facts.identity.is_some());
-    if let Some(bucket) = resource.strip_prefix("gs://") {
+    let stored = resource.strip_prefix("//storage.googleapis.com/");
+    let stored = stored.map(|path| path.strip_prefix("projects/_/buckets/").unwrap_or(path));
+    if let Some(bucket) = resource.strip_prefix("gs://").or(stored) {
         let (bucket, object) = bucket.split_once('/').map_or((bucket, None), |(b, o)| (b, Some(o)));
         let root = format!("projects/_/buckets/{bucket}");
         subject.service = Some("storage.googleapis.com");

@@ -1,6 +1,7 @@
 //! Who may do what.
 
 pub mod aws;
+pub mod usage;
 
 mod kubernetes;
 

@@ -27,6 +27,8 @@ mod whatif;
 mod world;
 
 #[cfg(test)]
+mod clouds;
+#[cfg(test)]
 mod kill_switches;
 #[cfg(test)]
 mod kubernetes;

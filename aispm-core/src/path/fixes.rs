@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::graph::{Best, FactId, Hypergraph, InstanceId};
-use super::ground::{ANY, Fact, Ground, index};
+use super::ground::{ANY, Fact, Ground, OR, index};
 use super::model::{ChokePoint, Fix, From};
 use super::rules::{Builtin, Power, Rule};
 use super::trace::{Reader, Trace};
@@ -179,7 +179,13 @@ impl<'g, 'w, 'a> Levers<'g, 'w, 'a> {
         for (id, binding) in bindings {
             let Some(rule) = self.ground.instances.get(index(*id)).and_then(|instance| instance.rule) else { continue };
             let bound = |var: &str| binding.get(rule.slot(var)?).copied();
+            let needed = self.ground.instances.get(index(*id)).and_then(|instance| instance.premises.first());
+            let capable = match needed.and_then(|premise| self.ground.facts.get(index(*premise))) {
+                Some(Fact::Capable(capability)) => self.ground.needed_actions(*capability),
+                _ => Vec::new(),
+            };
             if let Some(actor) = binding.first() {
+                found.extend(capable.into_iter().map(|action| Lever::Permission(*actor, action)));
                 let action = match rule.builtin {
                     Some(Builtin::AssumeRole) => Some("sts:AssumeRole"),
                     _ => rule
@@ -238,14 +244,19 @@ impl<'g, 'w, 'a> Levers<'g, 'w, 'a> {
             }
             Lever::Permission(ix, action) if world.principal(*ix).is_none() => {
                 let id = &node(ix)?.id;
-                let mut evidence = world.authorities_of(*ix).filter_map(|a| a.supports(id.as_str(), action, None));
-                let evidence = evidence.find(|found| !found.is_empty()).unwrap_or_default();
+                let asked = world.authorities_of(*ix).flat_map(|a| action.split(OR).map(move |action| (a, action)));
+                let found = asked.filter_map(|(authority, action)| authority.supports(id.as_str(), action, None));
+                let mut evidence: Vec<Evidence> = found.flatten().collect();
+                evidence.dedup();
                 (node(ix)?, format!("Take {action} from {} or narrow where it holds", node(ix)?.name), evidence)
             }
             Lever::Permission(ix, action) => {
                 let holder = world.principal(*ix)?;
-                let any = world.estate.example(holder, action, super::ground::service(action));
-                let evidence = world.estate.evidence(holder, action, any.as_deref().unwrap_or("*"), None);
+                let evidence = action.split(OR).flat_map(|action| {
+                    let any = world.estate.example(holder, action, super::ground::service(action));
+                    world.estate.evidence(holder, action, any.as_deref().unwrap_or("*"), None)
+                });
+                let evidence = evidence.collect();
                 (node(ix)?, format!("Take {action} from {} or narrow its resources", node(ix)?.name), evidence)
             }
             Lever::Trust(ix) => {

@@ -10,6 +10,8 @@ mod trust;
 
 use std::collections::HashMap;
 
+pub(super) use permit::OR;
+
 use permit::{Capability, Grants};
 
 use super::graph::{FactId, InstanceId};
@@ -323,14 +325,20 @@ impl<'w, 'a> Ground<'w, 'a> {
 
     /// All bindings of a rule's joins.
     fn join(&mut self, rule: &Rule, p: Ix, account: Option<&str>) -> Vec<Vec<Ix>> {
+        self.join_near(rule, p, account, None)
+    }
+
+    /// The same where only these assets can be the first that is joined.
+    fn join_near(&mut self, rule: &Rule, p: Ix, account: Option<&str>, near: Option<&[Ix]>) -> Vec<Vec<Ix>> {
         let mut bindings = vec![vec![p]];
-        for given in &rule.given {
+        for (n, given) in rule.given.iter().enumerate() {
+            let near = near.filter(|_| n == 0);
             let mut longer = Vec::new();
             for binding in bindings {
                 let bound = |var: &String| rule.slot(var).and_then(|slot| binding.get(slot)).copied();
-                let mut fits = self.fitting(rule, given, &bound, account);
+                let mut fits = self.fitting(rule, given, &bound, (account, near));
                 if let Some(otherwise) = given.otherwise.as_deref().filter(|_| fits.is_empty()) {
-                    fits = self.fitting(rule, otherwise, &bound, account);
+                    fits = self.fitting(rule, otherwise, &bound, (account, None));
                 }
                 for ix in fits {
                     self.budget = self.budget.saturating_sub(1);
@@ -356,10 +364,11 @@ impl<'w, 'a> Ground<'w, 'a> {
         rule: &Rule,
         given: &Given,
         bound: &dyn Fn(&String) -> Option<Ix>,
-        account: Option<&str>,
+        (account, near): (Option<&str>, Option<&[Ix]>),
     ) -> Vec<Ix> {
         let world = self.world;
         let mut candidates = match (&given.to, given.by) {
+            _ if near.is_some() => near.unwrap_or_default().to_vec(),
             (Some(to), Some(by)) => bound(to).map_or(Vec::new(), |ix| world.related(ix, by, given.back)),
             _ => world.candidates(given, given.beside.as_ref().and_then(bound)),
         };

@@ -408,9 +408,11 @@ impl Reading<'_, '_, '_> {
         };
         let resource = Some(resource.as_str()).filter(|resource| !resource.is_empty());
         let mut evidence = Vec::new();
+        let mut held: Vec<&str> = Vec::new();
         for authority in world.authorities_of(holder).filter(|a| a.platform() == self.rule.platform) {
             for action in &may.action {
                 if let Some(found) = authority.supports(id.as_str(), action, resource) {
+                    held.extend((!found.is_empty()).then_some(action.as_str()));
                     evidence.extend(found);
                     continue;
                 }
@@ -418,12 +420,13 @@ impl Reading<'_, '_, '_> {
                 if found.len() >= TOLD {
                     return None;
                 }
+                held.extend((!found.is_empty()).then_some(action.as_str()));
                 evidence.extend(found);
             }
         }
         let mut seen = BTreeSet::new();
         evidence.retain(|evidence| seen.insert(Place::of(evidence)));
-        let action = format!("Take {} from {}", may.action.join(" or "), self.name(holder));
+        let action = format!("Take {} from {}", held.join(" or "), self.name(holder));
         let without = seen.into_iter().map(Change::Place).collect();
         Some(Cut { kind: PremiseKind::Grant, asset: id.clone(), action, without, evidence, patch: Patched::No })
     }

@@ -203,7 +203,12 @@ impl<'a> World<'a> {
 
     /// What lives in the same container.
     pub(super) fn beside(&self, ix: Ix) -> &[Ix] {
-        self.container(ix).and_then(|container| self.by_container.get(container)).map_or(&[], Vec::as_slice)
+        self.container(ix).map_or(&[], |container| self.inside(container))
+    }
+
+    /// What lives in a container.
+    pub(super) fn inside(&self, container: &str) -> &[Ix] {
+        self.by_container.get(container).map_or(&[], Vec::as_slice)
     }
 
     fn index_trust(&mut self, estate: &Estate) {

@@ -384,6 +384,11 @@ impl Grant for Allowed {
         })
     }
 
+    fn containers(&self) -> Option<Vec<String>> {
+        let place = |scope: &Scope| scope.namespace.as_deref().map(|namespace| container(&self.cluster, namespace));
+        self.scopes.iter().map(place).collect()
+    }
+
     fn on(&self, resource: &str) -> Decision {
         match self.scopes.iter().any(|scope| scope.covers(&self.cluster, &self.resource, resource)) {
             true => Decision::Allowed,

@@ -51,6 +51,11 @@ pub(crate) trait Authority: Debug {
     /// What a principal may do with this action; `None` if nothing grants it anywhere.
     fn grant(&self, principal: &str, action: &str) -> Option<Box<dyn Grant>>;
 
+    /// Whether this knows all that policies give a principal on a resource, so that nothing else speaks of it.
+    fn decides(&self, _principal: &str, _resource: &str) -> bool {
+        false
+    }
+
     /// The statements that grant this, at most four.
     fn evidence(&self, principal: &str, action: &str, resource: &str) -> Vec<Evidence>;
 
@@ -80,4 +85,9 @@ pub(crate) trait Grant: Debug {
 
     /// Decides for a resource: an asset id, or a [`container`](Authority::container) in which something new is made.
     fn on(&self, resource: &str) -> Decision;
+
+    /// Decides for something new in a place of the caller's choice: he holds the action somewhere.
+    fn anywhere(&self) -> Decision {
+        Decision::Allowed
+    }
 }

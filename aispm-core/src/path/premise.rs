@@ -269,17 +269,20 @@ impl Reading<'_, '_, '_> {
         let principal = world.principal(holder);
         let target = match may.on() {
             On::Var(var) | On::Objects(var) => self.bound(var),
-            On::New | On::Arn(_) | On::Beside(_) => None,
+            On::Key(var) => self.bound(var).and_then(|ix| world.key_of(ix)).flatten(),
+            On::New(_) | On::Arn(_) | On::Beside(_) => None,
         };
         let (mut wanted, mut resource) = (Vec::new(), "*".to_owned());
         match may.on() {
             On::Beside(_) => return,
-            On::New => wanted.extend(may.action.iter().map(|action| Wanted::Service(service(action).to_owned()))),
+            // where nothing is encrypted no key is needed
+            On::Key(_) if target.is_none() => return,
+            On::New(_) => wanted.extend(may.action.iter().map(|action| Wanted::Service(service(action).to_owned()))),
             On::Arn(arn) => {
                 resource = arn.replace("{account}", principal.map_or("", |p| p.account.as_str()));
                 wanted.push(Wanted::Exactly(resource.clone()));
             }
-            On::Var(_) => {
+            On::Var(_) | On::Key(_) => {
                 wanted.extend(
                     target.into_iter().flat_map(|ix| world.arns(ix)).map(|arn| Wanted::Exactly(arn.to_owned())),
                 );
@@ -293,7 +296,7 @@ impl Reading<'_, '_, '_> {
         if let Some(arn) = target.and_then(|ix| world.arns(ix).find(|arn| arn.starts_with("arn:"))) {
             resource = if matches!(may.on(), On::Objects(_)) { format!("{arn}/*") } else { arn.to_owned() };
         }
-        let theirs = target.filter(|_| self.rule.resource_policy).map(|ix| self.resource_side(may, principal, ix));
+        let theirs = target.filter(|ix| world.is_policied(*ix)).map(|ix| self.resource_side(may, principal, ix));
         let Some(principal) = principal.filter(|p| p.kind != PrincipalKind::External) else {
             cuts.extend(theirs.map(|(cut, _)| cut));
             return;
@@ -406,8 +409,8 @@ impl Reading<'_, '_, '_> {
         let resource = match may.on() {
             On::Var(var) => world.id(self.bound(var)?)?.as_str().to_owned(),
             On::Beside(var) => world.container(self.bound(var)?)?.to_owned(),
-            On::New => String::new(),
-            On::Arn(_) | On::Objects(_) => return None,
+            On::New(_) => String::new(),
+            On::Arn(_) | On::Objects(_) | On::Key(_) => return None,
         };
         let resource = Some(resource.as_str()).filter(|resource| !resource.is_empty());
         let (mut evidence, mut given) = (Vec::new(), Vec::new());

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
+use super::graph::{FactId, InstanceId};
 use super::ground::{ANY, Fact, Ground, Instance, index};
 use super::rules::Power;
-use super::graph::{FactId, InstanceId};
 use super::world::Ix;
 
 /// Shown instances by what they yield and who starts them, and what bookkeeping follows from a fact.

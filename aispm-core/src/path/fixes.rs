@@ -243,9 +243,13 @@ impl<'g, 'w, 'a> Levers<'g, 'w, 'a> {
                 (node(ix)?, format!("Take {action} from {} or narrow where it holds", node(ix)?.name), evidence)
             }
             Lever::Permission(ix, action) => {
-                let holder = world.principal(*ix)?;
-                let any = world.estate.example(holder, action, super::ground::service(action));
-                let evidence = world.estate.evidence(holder, action, any.as_deref().unwrap_or("*"), None);
+                let evidence = match world.principal(*ix) {
+                    Some(holder) => {
+                        let any = world.estate.example(holder, action, super::ground::service(action));
+                        world.estate.evidence(holder, action, any.as_deref().unwrap_or("*"), None)
+                    }
+                    None => node(ix)?.asset.map(|asset| asset.evidence.clone()).unwrap_or_default(),
+                };
                 (node(ix)?, format!("Take {action} from {} or narrow its resources", node(ix)?.name), evidence)
             }
             Lever::Trust(ix) => {

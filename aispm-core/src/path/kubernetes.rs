@@ -1,13 +1,26 @@
 //! Attacks through small clusters, from manifests to paths.
 
 use super::*;
-use crate::asset::{Asset, Evidence, Relation, RelationKind};
+use crate::asset::{Asset, Document, Evidence, Relation, RelationKind};
 use crate::discover::discover;
 
 /// The inventory of a manifest.
 fn cluster(manifest: &str) -> Inventory {
+    inventory("cluster.yaml", manifest)
+}
+
+/// The same as an export of the cluster, where evidence points into one list.
+fn export(manifest: &str) -> Inventory {
+    let (documents, error) = Document::yaml("cluster.yaml", manifest);
+    assert!(error.is_none());
+    let items: Vec<_> =
+        documents.into_iter().map(|document| document.value).filter(|value| value.is_object()).collect();
+    inventory("cluster.json", &serde_json::json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string())
+}
+
+fn inventory(file: &str, text: &str) -> Inventory {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("cluster.yaml"), manifest).unwrap();
+    std::fs::write(folder.path().join(file), text).unwrap();
     let discovery = discover([folder.path()]);
     assert_eq!(discovery.incomplete, []);
     discovery.inventory
@@ -316,17 +329,16 @@ fn each_fix_ends_its_path() {
         (false, "[{apiGroups: ['', apps], resources: [pods/exec, deployments], verbs: [create, patch]}]".to_owned()),
         (false, "[{apiGroups: [''], resources: [secrets, serviceaccounts/token], verbs: [list, create]}]".to_owned()),
     ] {
-        let inventory = cluster(&(holder(wide, &rules) + eve + &pods + &namespace("ml", None)));
-        let sources =
-            ["ServiceAccount/bot", "Pod/p", "Pod/q"].map(|id| format!("k8s://cluster/ml/{id}").as_str().into());
-        for to in [
-            Target::Admin,
-            Target::Asset(NODES.into()),
-            Target::Asset(NODE.into()),
-            Target::Asset("k8s://cluster/-/Node/n1".into()),
-        ] {
-            tried += fixes_hold(&inventory, &Query { from: sources.to_vec(), to: vec![to], k: 2, ..Query::default() });
+        let text = holder(wide, &rules) + eve + &pods + &namespace("ml", None);
+        let sources = ["ServiceAccount/bot", "Pod/p", "Pod/q"];
+        let sources = sources.map(|id| format!("k8s://cluster/ml/{id}").as_str().into());
+        let targets = [NODES, NODE, "k8s://cluster/-/Node/n1"].map(|id| Target::Asset(id.into()));
+        for inventory in [cluster(&text), export(&text)] {
+            for to in targets.iter().cloned().chain([Target::Admin]) {
+                let query = Query { from: sources.to_vec(), to: vec![to], k: 2, ..Query::default() };
+                tried += fixes_hold(&inventory, &query);
+            }
         }
     }
-    assert!(tried > 60, "{tried}");
+    assert!(tried > 120, "{tried}");
 }

@@ -161,7 +161,8 @@ fn what_is_encrypted_with_a_customers_key_needs_the_key() {
 fn a_role_is_put_into_a_profile_that_has_another() {
     let launches = |actions: &[&str]| {
         let profile = json!([{"InstanceProfileName": "p"}]);
-        let weak = role("role/weak", json!({"Service": "ec2.amazonaws.com"}), vec![]).with("InstanceProfileList", profile);
+        let weak =
+            role("role/weak", json!({"Service": "ec2.amazonaws.com"}), vec![]).with("InstanceProfileList", profile);
         let estate = inventory(vec![user("u", vec![allow(actions, "*")]), weak, admin_for("ec2.amazonaws.com")], &[]);
         status(&estate, Target::Admin)
     };

@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::asset::{AssetId, Error, ErrorKind, Event, Finding, Inventory, Result, Severity};
 use crate::discover::declared::Facts;
 use crate::discover::{Discoverer, Discovery, FileSeen, Unread};
+use crate::identity::usage::{self, Usage};
 use crate::path::{self, AttackPath, ChokePoint, Fix, Query, Solution};
 use crate::policy::{PolicySet, Unknown};
 
 mod descriptions;
 mod runtime;
+mod stale;
 
 /// How many relations away a run-time hit still bears on an attack path.
 const NEIGHBOURHOOD: usize = 2;
@@ -43,6 +45,9 @@ pub struct Assessment {
     /// Input that should have been read but could not; the result does not cover it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incomplete: Vec<Unread>,
+    /// AI permissions that identities hold, against what logs show them to use, with narrowed policies. Empty without logs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unused_permissions: Vec<Usage>,
     /// Rules that could not judge, and what they need.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<Unknown>,
@@ -138,6 +143,8 @@ impl Assessor {
         let known = self.baseline.as_deref().map(fingerprints).transpose()?;
         descriptions::judge(&mut discovery.inventory);
         runtime::record(runtime::hits(&discovery.events, &discovery.inventory), &mut discovery.inventory);
+        let used = usage::of(&discovery.inventory);
+        stale::mark(&used, &mut discovery.inventory);
         let solution = path::solve(&discovery.inventory, &Query::posture());
         let mut findings = policies.evaluate(&discovery.inventory, &solution);
         let unknown = policies.unknown(&discovery.inventory);
@@ -148,6 +155,7 @@ impl Assessor {
         assessment.summary = Summary::new(&assessment.inventory, &findings, assessment.paths.len());
         assessment.findings = findings;
         assessment.unknown = unknown;
+        assessment.unused_permissions = used;
         Ok(assessment)
     }
 

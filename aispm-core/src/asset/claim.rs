@@ -1,6 +1,8 @@
 //! What others say of an asset: who owns it, and what other tools found. Claims are kept side by side, so that a
 //! conflict shows.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -93,13 +95,19 @@ pub struct Activity {
     /// Last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<String>,
+    /// What was done how often, as the log calls it: `bedrock:InvokeModel`. At most 256 different ones.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub actions: BTreeMap<String, u64>,
 }
+
+/// Most different actions that are kept of one activity.
+const ACTIONS: usize = 256;
 
 impl Activity {
     /// One occurrence.
     #[must_use]
     pub fn once(time: Option<&str>) -> Self {
-        Self { count: 1, first: time.map(str::to_owned), last: time.map(str::to_owned) }
+        Self { count: 1, first: time.map(str::to_owned), last: time.map(str::to_owned), actions: BTreeMap::new() }
     }
 
     /// Adds what another record counted.
@@ -110,6 +118,12 @@ impl Activity {
             (a, b) => a.or(b),
         };
         self.last = self.last.take().max(other.last);
+        for (action, count) in other.actions {
+            if self.actions.len() < ACTIONS || self.actions.contains_key(&action) {
+                let known = self.actions.entry(action).or_default();
+                *known = known.saturating_add(count);
+            }
+        }
     }
 }
 

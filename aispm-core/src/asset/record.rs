@@ -302,6 +302,15 @@ impl Relation {
         self
     }
 
+    /// What it was that happened, once.
+    #[must_use]
+    pub fn doing(mut self, action: impl Into<String>) -> Self {
+        if let Some(activity) = &mut self.activity {
+            activity.actions.insert(action.into(), 1);
+        }
+        self
+    }
+
     /// Takes over what another description of the same relation knows.
     pub(super) fn merge(&mut self, other: Self) {
         keep(&mut self.evidence, other.evidence);

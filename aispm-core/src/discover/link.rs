@@ -10,7 +10,7 @@ use super::kubernetes::{self, internet};
 use super::ownership;
 use super::resolve::resolve;
 use super::walk::folder_name;
-use super::{Discovery, aws, exposure};
+use super::{Discovery, aws, exposure, gcp};
 use crate::asset::{Asset, AssetId, AssetKind, Evidence, Exposure, Inventory, Relation, RelationKind};
 
 /// Most folders above an address that are looked at.
@@ -34,6 +34,7 @@ pub(super) fn join(discovery: &mut Discovery) {
     kubernetes::guard(&mut discovery.inventory);
     made_from(&mut discovery.inventory);
     aws::join(&mut discovery.inventory);
+    gcp::join(&mut discovery.inventory);
     exposure::join(&mut discovery.inventory);
     projects(&mut discovery.inventory);
     within(&mut discovery.inventory);

@@ -51,13 +51,20 @@ pub(crate) trait Authority: Debug {
     /// What a principal may do with this action; `None` if nothing grants it anywhere.
     fn grant(&self, principal: &str, action: &str) -> Option<Box<dyn Grant>>;
 
+    /// Whether this knows all that policies give a principal on a resource, so that nothing else speaks of it.
+    fn decides(&self, _principal: &str, _resource: &str) -> bool {
+        false
+    }
+
     /// The statements that grant this, at most four.
     fn evidence(&self, principal: &str, action: &str, resource: &str) -> Vec<Evidence>;
 
     /// All places that end this permission, on this resource or on any, if they are taken away together; `None` where
     /// that cannot be told.
-    fn supports(&self, _principal: &str, _action: &str, _resource: Option<&str>) -> Option<Vec<Evidence>> {
-        None
+    fn supports(&self, principal: &str, action: &str, resource: Option<&str>) -> Option<Vec<Evidence>> {
+        let told = self.evidence(principal, action, resource?);
+        // as many as are told at most may not be all
+        (told.len() < 4).then_some(told)
     }
 }
 
@@ -76,6 +83,17 @@ pub(crate) trait Grant: Debug {
     /// The same text for grants that decide alike, so that principals share them.
     fn key(&self) -> String;
 
+    /// The [containers](Authority::container) that it holds in; `None` if it may hold anywhere. What is decided is the
+    /// same, but nothing else needs to be asked.
+    fn containers(&self) -> Option<Vec<String>> {
+        None
+    }
+
     /// Decides for a resource: an asset id, or a [`container`](Authority::container) in which something new is made.
     fn on(&self, resource: &str) -> Decision;
+
+    /// Decides for something new in a place of the caller's choice: he holds the action somewhere.
+    fn anywhere(&self) -> Decision {
+        Decision::Allowed
+    }
 }

@@ -1,11 +1,15 @@
 //! Who may do what.
 
 pub mod aws;
+pub mod usage;
 
 mod kubernetes;
 
 mod authority;
+mod azure;
 mod decision;
+mod gcp;
+mod glob;
 
 pub use decision::Decision;
 
@@ -20,5 +24,7 @@ pub(crate) fn authorities(inventory: &Inventory) -> Vec<Box<dyn Authority>> {
     if !rbac.is_empty() {
         found.push(Box::new(rbac));
     }
+    found.extend(gcp::Gcp::new(inventory).map(|gcp| Box::new(gcp) as Box<dyn Authority>));
+    found.extend(azure::Azure::new(inventory).map(|azure| Box::new(azure) as Box<dyn Authority>));
     found
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::graph::{Best, FactId, Hitting, Hypergraph, InstanceId};
-use super::ground::{ANY, Fact, Ground, index};
+use super::ground::{ANY, Fact, Ground, OR, index};
 use super::model::Fix;
 use super::rules::{Builtin, Power, Rule};
 use super::trace::Trace;
@@ -286,7 +286,13 @@ impl<'g, 'w, 'a> Levers<'g, 'w, 'a> {
         for (id, binding) in bindings {
             let Some(rule) = self.ground.instances.get(index(*id)).and_then(|instance| instance.rule) else { continue };
             let bound = |var: &str| binding.get(rule.slot(var)?).copied();
+            let needed = self.ground.instances.get(index(*id)).and_then(|instance| instance.premises.first());
+            let capable = match needed.and_then(|premise| self.ground.facts.get(index(*premise))) {
+                Some(Fact::Capable(capability)) => self.ground.needed_actions(*capability),
+                _ => Vec::new(),
+            };
             if let Some(actor) = binding.first() {
+                found.extend(capable.into_iter().map(|action| Lever::Permission(*actor, action)));
                 let action = match rule.builtin {
                     Some(Builtin::AssumeRole) => Some("sts:AssumeRole"),
                     _ => rule
@@ -345,15 +351,20 @@ impl<'g, 'w, 'a> Levers<'g, 'w, 'a> {
             }
             Lever::Permission(ix, action) if world.principal(*ix).is_none() => {
                 let id = &node(ix)?.id;
-                let mut evidence = world.authorities_of(*ix).filter_map(|a| a.supports(id.as_str(), action, None));
-                let evidence = evidence.find(|found| !found.is_empty()).unwrap_or_default();
+                let asked = world.authorities_of(*ix).flat_map(|a| action.split(OR).map(move |action| (a, action)));
+                let found = asked.filter_map(|(authority, action)| authority.supports(id.as_str(), action, None));
+                let mut evidence: Vec<Evidence> = found.flatten().collect();
+                evidence.dedup();
                 (node(ix)?, format!("Take {action} from {} or narrow where it holds", node(ix)?.name), evidence)
             }
             Lever::Permission(ix, action) => {
                 let evidence = match world.principal(*ix) {
                     Some(holder) => {
-                        let any = world.estate.example(holder, action, super::ground::service(action));
-                        world.estate.evidence(holder, action, any.as_deref().unwrap_or("*"), None)
+                        let shown = action.split(OR).flat_map(|action| {
+                            let any = world.estate.example(holder, action, super::ground::service(action));
+                            world.estate.evidence(holder, action, any.as_deref().unwrap_or("*"), None)
+                        });
+                        shown.collect()
                     }
                     // of another platform
                     None => node(ix)?.asset.map(|asset| asset.evidence.clone()).unwrap_or_default(),

@@ -10,12 +10,15 @@ mod trust;
 
 use std::collections::HashMap;
 
+pub(super) use permit::OR;
+
 use permit::{Capability, Grants};
+use resource::Guarded;
 
 use super::graph::{FactId, InstanceId};
 use super::rules::{Builtin, Given, Power, Rule};
 use super::world::{Ix, World};
-use crate::asset::{AssetId, AssetKind};
+use crate::asset::AssetId;
 use crate::identity::Platform;
 use crate::identity::aws::{Change, Principal, PrincipalKind, Scopes};
 
@@ -47,6 +50,9 @@ pub(super) struct Instance {
 /// No particular asset.
 pub(super) const ANY: Ix = Ix::MAX;
 
+/// What a permission on something new is asked on, where the caller chooses its place.
+pub(super) const ANYWHERE: &str = "*";
+
 /// What a condition adds to the cost: a path without one is better than any path with one.
 pub(super) const CONDITION_COST: f64 = 10_000.0;
 
@@ -60,6 +66,7 @@ pub(super) struct Ground<'w, 'a> {
     rules: &'static [Rule],
     scopes: Scopes,
     grants: Grants,
+    guarded: Guarded,
     capabilities: Vec<Capability>,
     capability_ids: HashMap<Capability, u32>,
     /// Users reached and administrator groups joinable, by account: paired as either grows.
@@ -82,6 +89,7 @@ impl<'w, 'a> Ground<'w, 'a> {
             rules,
             scopes: Scopes::default(),
             grants: Grants::default(),
+            guarded: resource::guarded(world, rules),
             capabilities: Vec::new(),
             capability_ids: HashMap::new(),
             users: HashMap::new(),
@@ -227,6 +235,9 @@ impl<'w, 'a> Ground<'w, 'a> {
     /// Everything that starts from a power over an asset.
     fn follow(&mut self, id: FactId, power: Power, ix: Ix) {
         let world = self.world;
+        if let Some((asked, (_, rule))) = world.asked_as(ix).zip(self.builtin(Builtin::AskedAs)) {
+            self.show(rule, vec![id], Fact::Has(power, asked), vec![ix, asked], Vec::new());
+        }
         match power {
             Power::Controls => self.act_as(id, ix),
             Power::Grantable => {
@@ -261,7 +272,7 @@ impl<'w, 'a> Ground<'w, 'a> {
             if !world.passes_start(ix, rule) {
                 continue;
             }
-            let outside = power == Power::Reaches || rule.start.kind == [AssetKind::NetworkEntry];
+            let outside = power == Power::Reaches || rule.start.kind == [crate::asset::AssetKind::NetworkEntry];
             for binding in self.join(rule, ix, None) {
                 let arrives = if outside { world.arrival(rule, &binding) } else { Some(Vec::new()) };
                 if let Some(conditions) = arrives {
@@ -280,7 +291,11 @@ impl<'w, 'a> Ground<'w, 'a> {
     fn act_as(&mut self, id: FactId, ix: Ix) {
         let world = self.world;
         if world.id(ix).is_some_and(|id| id.as_str() == AssetId::INTERNET) {
-            return self.act_as_anyone(id);
+            self.act_as_anyone(id);
+            for authority in world.authorities_of(ix) {
+                self.act_on(id, ix, authority);
+            }
+            return;
         }
         self.exchange_token(id, ix);
         for authority in world.authorities_of(ix) {
@@ -323,14 +338,20 @@ impl<'w, 'a> Ground<'w, 'a> {
 
     /// All bindings of a rule's joins.
     fn join(&mut self, rule: &Rule, p: Ix, account: Option<&str>) -> Vec<Vec<Ix>> {
+        self.join_among(rule, p, account, None)
+    }
+
+    /// The same with one variable that can be only some assets.
+    fn join_among(&mut self, rule: &Rule, p: Ix, account: Option<&str>, among: Option<(&str, &[Ix])>) -> Vec<Vec<Ix>> {
         let mut bindings = vec![vec![p]];
         for given in &rule.given {
+            let only = among.filter(|(var, _)| *var == given.var).map(|(_, some)| some);
             let mut longer = Vec::new();
             for binding in bindings {
                 let bound = |var: &String| rule.slot(var).and_then(|slot| binding.get(slot)).copied();
-                let mut fits = self.fitting(rule, given, &bound, account);
+                let mut fits = self.fitting(rule, given, &bound, account, only);
                 if let Some(otherwise) = given.otherwise.as_deref().filter(|_| fits.is_empty()) {
-                    fits = self.fitting(rule, otherwise, &bound, account);
+                    fits = self.fitting(rule, otherwise, &bound, account, only);
                 }
                 for ix in fits {
                     self.budget = self.budget.saturating_sub(1);
@@ -357,16 +378,24 @@ impl<'w, 'a> Ground<'w, 'a> {
         given: &Given,
         bound: &dyn Fn(&String) -> Option<Ix>,
         account: Option<&str>,
+        only: Option<&[Ix]>,
     ) -> Vec<Ix> {
         let world = self.world;
         let mut candidates = match (&given.to, given.by) {
+            (None, _) if only.is_some() => only.unwrap_or_default().to_vec(),
             (Some(to), Some(by)) => bound(to).map_or(Vec::new(), |ix| world.related(ix, by, given.back)),
             _ => world.candidates(given, given.beside.as_ref().and_then(bound)),
         };
         let home = given.within.as_ref().and_then(bound).and_then(|ix| world.node(ix)?.account.as_deref());
         let assumes = given.assumes.as_ref().and_then(bound);
+        // of a principal's own relations
+        let repeated = given.by.filter(|_| given.to.as_deref() == Some("p") && !given.back);
+        let repeated = repeated.zip(given.to.as_ref().and_then(bound));
         candidates.retain(|ix| {
-            world.passes(*ix, &given.is)
+            (given.to.is_none() || only.is_none_or(|only| only.contains(ix)))
+                && world.passes(*ix, &given.is)
+                && given.without.is_none_or(|kind| world.related(*ix, kind, false).is_empty())
+                && !repeated.is_some_and(|(by, p)| world.repeats(p, by, *ix))
                 && (given.within.is_none() || world.is_at_home(*ix, home))
                 && (given.trusts.is_empty() || given.to.is_none() || world.trusts(*ix, &given.trusts))
                 && (rule.may.is_empty() || world.is_on(*ix, rule.platform))
@@ -375,6 +404,7 @@ impl<'w, 'a> Ground<'w, 'a> {
         });
         candidates
     }
+
     /// The rule that code applies.
     fn builtin(&self, which: Builtin) -> Option<(usize, &'static Rule)> {
         self.rules.iter().enumerate().find(|(_, rule)| rule.builtin == Some(which))

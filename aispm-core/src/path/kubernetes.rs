@@ -1,13 +1,26 @@
 //! Attacks through small clusters, from manifests to paths.
 
 use super::*;
-use crate::asset::{Asset, Evidence, Relation, RelationKind};
+use crate::asset::{Asset, Document, Evidence, Relation, RelationKind};
 use crate::discover::discover;
 
 /// The inventory of a manifest.
 fn cluster(manifest: &str) -> Inventory {
+    inventory("cluster.yaml", manifest)
+}
+
+/// The same as an export of the cluster, where evidence points into one list.
+fn export(manifest: &str) -> Inventory {
+    let (documents, error) = Document::yaml("cluster.yaml", manifest);
+    assert!(error.is_none());
+    let items: Vec<_> =
+        documents.into_iter().map(|document| document.value).filter(|value| value.is_object()).collect();
+    inventory("cluster.json", &serde_json::json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string())
+}
+
+fn inventory(file: &str, text: &str) -> Inventory {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("cluster.yaml"), manifest).unwrap();
+    std::fs::write(folder.path().join(file), text).unwrap();
     let discovery = discover([folder.path()]);
     assert_eq!(discovery.incomplete, []);
     discovery.inventory
@@ -316,17 +329,68 @@ fn each_fix_ends_its_path() {
         (false, "[{apiGroups: ['', apps], resources: [pods/exec, deployments], verbs: [create, patch]}]".to_owned()),
         (false, "[{apiGroups: [''], resources: [secrets, serviceaccounts/token], verbs: [list, create]}]".to_owned()),
     ] {
-        let inventory = cluster(&(holder(wide, &rules) + eve + &pods + &namespace("ml", None)));
-        let sources =
-            ["ServiceAccount/bot", "Pod/p", "Pod/q"].map(|id| format!("k8s://cluster/ml/{id}").as_str().into());
-        for to in [
-            Target::Admin,
-            Target::Asset(NODES.into()),
-            Target::Asset(NODE.into()),
-            Target::Asset("k8s://cluster/-/Node/n1".into()),
-        ] {
-            tried += fixes_hold(&inventory, &Query { from: sources.to_vec(), to: vec![to], k: 2, ..Query::default() });
+        let text = holder(wide, &rules) + eve + &pods + &namespace("ml", None);
+        let sources = ["ServiceAccount/bot", "Pod/p", "Pod/q"];
+        let sources = sources.map(|id| format!("k8s://cluster/ml/{id}").as_str().into());
+        let targets = [NODES, NODE, "k8s://cluster/-/Node/n1"].map(|id| Target::Asset(id.into()));
+        for inventory in [cluster(&text), export(&text)] {
+            for to in targets.iter().cloned().chain([Target::Admin]) {
+                let query = Query { from: sources.to_vec(), to: vec![to], k: 2, ..Query::default() };
+                tried += fixes_hold(&inventory, &query);
+            }
         }
     }
-    assert!(tried > 60, "{tried}");
+    assert!(tried > 120, "{tried}");
+}
+
+#[test]
+fn rights_over_the_cluster_that_end_in_more() {
+    let node = "apiVersion: v1\nkind: Node\nmetadata: {name: n1}\n---\n";
+    let other = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: ann}\n\
+        roleRef: {kind: ClusterRole, name: view}\nsubjects:\n- {kind: User, name: ann}\n---\n";
+    let runs = pod("on", ", nodeName: n1", "") + &pod("off", "", "");
+    let certificates = "[{apiGroups: [certificates.k8s.io], resources: [certificatesigningrequests], verbs: [create]}, \
+        {apiGroups: [certificates.k8s.io], resources: [certificatesigningrequests/approval], verbs: [update]}";
+    let signer = ", {apiGroups: [certificates.k8s.io], resources: [signers], verbs: [approve]}";
+    for (allowed, to, found) in [
+        (format!("{certificates}{signer}]"), "k8s://cluster/-/User/ann", Some("sign-certificate")),
+        (format!("{certificates}]"), "k8s://cluster/-/User/ann", None),
+        (
+            "[{apiGroups: [''], resources: [nodes/proxy], verbs: [get]}]".to_owned(),
+            "k8s://cluster/ml/Pod/on",
+            Some("kubelet-exec"),
+        ),
+        (
+            "[{apiGroups: [''], resources: [nodes/proxy], resourceNames: [n1], verbs: [get]}]".to_owned(),
+            "k8s://cluster/ml/Pod/on",
+            Some("kubelet-exec"),
+        ),
+        (
+            "[{apiGroups: [''], resources: [nodes/proxy], resourceNames: [n1], verbs: [get]}]".to_owned(),
+            "k8s://cluster/ml/Pod/off",
+            None,
+        ),
+        ("[{apiGroups: [''], resources: [nodes], verbs: [get]}]".to_owned(), "k8s://cluster/ml/Pod/on", None),
+        (
+            "[{apiGroups: [''], resources: [pods/ephemeralcontainers], verbs: [patch]}]".to_owned(),
+            "k8s://cluster/ml/Pod/on",
+            Some("pod-debug"),
+        ),
+        ("[{apiGroups: [''], resources: [pods/log], verbs: [get]}]".to_owned(), "k8s://cluster/ml/Pod/on", None),
+        (
+            "[{apiGroups: [''], resources: [persistentvolumes, persistentvolumeclaims, pods], verbs: [create]}]"
+                .to_owned(),
+            NODES,
+            Some("host-path-volume"),
+        ),
+    ] {
+        let text = holder(true, &allowed)
+            + node
+            + other
+            + &runs
+            + &namespace("ml", Some("restricted"))
+            + &namespace("default", Some("restricted"));
+        let path = ask(&cluster(&text), BOT, to);
+        assert_eq!(rules(path).last().map(String::as_str), found, "{allowed} {to}");
+    }
 }

@@ -27,6 +27,8 @@ mod whatif;
 mod world;
 
 #[cfg(test)]
+mod clouds;
+#[cfg(test)]
 mod kill_switches;
 #[cfg(test)]
 mod kubernetes;
@@ -80,6 +82,8 @@ pub fn solve(inventory: &Inventory, query: &Query) -> Solution {
     solution.warnings.extend(world.estate.warnings().iter().cloned());
     let unknown = query.from.iter().chain(&asked).filter(|id| world.ix(id.as_str()).is_none());
     solution.warnings.extend(unknown.map(|id| format!("{id} is not in the estate")));
+    let taken = world.taken_for();
+    solution.warnings.extend(taken.map(|(asked, asset)| format!("{asked} is not in the estate; taken for {asset}")));
     let sources = sources(&world, query);
     let mut ground = Ground::new(&world, rules::builtin(), GROUND_BUDGET);
     ground.expand(&sources);
@@ -173,6 +177,8 @@ fn targets(ground: &Ground<'_, '_>, query: &Query) -> Vec<(FactId, Goal)> {
             Power::Admin if (asks(&Target::Admin) || asked(*ix)) && !group() => Some(Goal::Admin),
             Power::Reads if sensitive() => Some(Goal::Leak),
             Power::Poisons if asks(&Target::Sensitive) => Some(Goal::Poisoning),
+            // the consequence says at whose cost
+            Power::Hijacks if asks(&Target::Sensitive) => Some(Goal::Access),
             Power::Controls | Power::Reads | Power::Writes | Power::Poisons | Power::Hijacks if asked(*ix) => {
                 Some(Goal::Access)
             }

@@ -22,7 +22,7 @@ pub enum Goal {
 
 /// What a path ends in, for those who answer for it. Derived from the goal, from the power gained over the target and
 /// from what the target is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Consequence {
@@ -37,6 +37,7 @@ pub enum Consequence {
     /// Paid AI services are used at the owner's cost.
     DenialOfWallet,
     /// The attacker acts as an identity, a workload or the administrator.
+    #[default]
     Takeover,
 }
 
@@ -117,7 +118,8 @@ pub struct AttackPath {
     pub target: AssetId,
     /// What is gained there.
     pub goal: Goal,
-    /// What that means for the owner.
+    /// What that means for the owner; documents of before it was named are taken for a takeover.
+    #[serde(default)]
     pub consequence: Consequence,
     /// Whether all premises are known.
     pub status: PathStatus,

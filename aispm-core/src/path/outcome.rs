@@ -157,6 +157,7 @@ fn home(world: &World<'_>, id: &AssetId) -> String {
             format!("account {account}")
         }
         Some(home) => match home.strip_prefix("k8s://") {
+            Some("cluster") => "the cluster".to_owned(),
             Some(cluster) => format!("cluster {cluster}"),
             None => home.rsplit('/').next().unwrap_or(home).to_owned(),
         },

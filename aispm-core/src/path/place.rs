@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::asset::{Asset, Evidence};
+use crate::asset::{Asset, Evidence, pointer_key};
 use crate::identity::aws::decoded;
 
 /// A place in the input: `path#pointer`, `path:line` or `path:line#pointer`.
@@ -93,9 +94,9 @@ impl Place {
         self.roots(asset).into_iter().find_map(|(root, rest)| look(&asset.properties, &format!("{root}{rest}")))
     }
 
-    /// Whether the asset as a whole stands here.
+    /// Whether the asset was seen here and nowhere else.
     pub(super) fn is_all_of(&self, asset: &Asset) -> bool {
-        asset.evidence.iter().any(|evidence| Self::of(evidence) == *self)
+        !asset.evidence.is_empty() && asset.evidence.iter().all(|evidence| Self::of(evidence) == *self)
     }
 
     /// The places of an asset that this one may lie below: each as a pointer into the asset's properties, with what is
@@ -107,6 +108,15 @@ impl Place {
             for (own, root) in documents(asset) {
                 roots.extend(below(own, &self.pointer).map(|rest| (root, rest.to_owned())));
             }
+        }
+        // a policy of Google Cloud, which may stand in a file of its own
+        let policy = asset.properties.get("iam_policy_at").and_then(|at| Evidence::deserialize(at).ok());
+        if let Some(at) = policy.filter(|at| *at.path == *self.path && at.line == self.line) {
+            let rest = below(at.pointer.as_deref().unwrap_or_default(), &self.pointer);
+            roots.extend(rest.map(|rest| ("/iam_policy".to_owned(), rest.to_owned())));
+        }
+        for (own, root) in kept(asset, self) {
+            roots.extend(below(own, &self.pointer).map(|rest| (root, rest.to_owned())));
         }
         let here = asset.evidence.iter().filter(|evidence| *evidence.path == *self.path && evidence.line == self.line);
         let own = here.filter_map(|evidence| below(evidence.pointer.as_deref().unwrap_or_default(), &self.pointer));
@@ -144,6 +154,18 @@ fn documents(asset: &Asset) -> Vec<(&str, String)> {
         found.extend(asset.text(key).map(|pointer| (pointer, format!("/{kept}"))));
     }
     found
+}
+
+/// Properties whose places are kept beside them: `iam_policy` with `iam_policy_at`.
+fn kept<'a>(asset: &'a Asset, place: &Place) -> Vec<(&'a str, String)> {
+    let places = asset.properties.iter().filter_map(|(key, at)| {
+        let own = key.strip_suffix("_at").filter(|own| asset.properties.contains_key(*own))?;
+        let text = |key: &str| at.get(key).and_then(Value::as_str);
+        let line = at.get("line").and_then(Value::as_u64);
+        let here = text("path") == Some(place.path.as_str()) && line == place.line;
+        here.then(|| (text("pointer").unwrap_or_default(), format!("/{}", pointer_key(own))))
+    });
+    places.collect()
 }
 
 /// What is left of `pointer` below `root`.

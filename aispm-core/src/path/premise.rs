@@ -5,6 +5,7 @@
 //! construction. Statements that give the same permission stand in one premise and have to go together. The tests remove
 //! each premise from the inventory and solve again.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
@@ -12,7 +13,7 @@ use serde_json::Value;
 
 use super::graph::InstanceId;
 use super::ground::{ANY, Ground, Instance, index, service, subject};
-use super::model::{PathFix, Premise, PremiseKind};
+use super::model::{Patch, PathFix, Premise, PremiseKind};
 use super::patch::{self, Policy};
 use super::place::Place;
 use super::rules::{Builtin, May, On, Rule, Test};
@@ -26,8 +27,6 @@ use crate::identity::aws::{LetIn, Principal, PrincipalKind, Trustee, Wanted};
 
 /// Most fixes of one path.
 const LIMIT: usize = 12;
-/// As many statements of another platform as are told at most: more may exist.
-const TOLD: usize = 4;
 
 /// One premise of a step, ready to be told.
 #[derive(Debug)]
@@ -38,6 +37,8 @@ struct Cut {
     without: BTreeSet<Change>,
     evidence: Vec<Evidence>,
     patch: Patched,
+    /// The patch, once a path that has it is told.
+    told: OnceCell<Option<Patch>>,
 }
 
 /// What a patch is made from.
@@ -96,7 +97,7 @@ impl<'g, 'w, 'a> Premises<'g, 'w, 'a> {
 
     fn tell(&self, cut: &Cut, step: usize) -> PathFix {
         let inventory = self.ground.world.inventory;
-        let patch = match &cut.patch {
+        let patch = || match &cut.patch {
             Patched::No => None,
             Patched::Closed(id) => inventory.get(id.as_str()).and_then(|asset| patch::closed(inventory, asset)),
             Patched::Policy { owners, policy } => {
@@ -110,7 +111,7 @@ impl<'g, 'w, 'a> Premises<'g, 'w, 'a> {
             step,
             premise: Premise { kind: cut.kind, without: cut.without.iter().map(ToString::to_string).collect() },
             evidence: cut.evidence.clone(),
-            patch,
+            patch: cut.told.get_or_init(patch).clone(),
         }
     }
 
@@ -268,17 +269,20 @@ impl Reading<'_, '_, '_> {
         let principal = world.principal(holder);
         let target = match may.on() {
             On::Var(var) | On::Objects(var) => self.bound(var),
-            On::New | On::Arn(_) | On::Beside(_) => None,
+            On::Key(var) => self.bound(var).and_then(|ix| world.key_of(ix)).flatten(),
+            On::New(_) | On::Arn(_) | On::Beside(_) => None,
         };
         let (mut wanted, mut resource) = (Vec::new(), "*".to_owned());
         match may.on() {
             On::Beside(_) => return,
-            On::New => wanted.extend(may.action.iter().map(|action| Wanted::Service(service(action).to_owned()))),
+            // where nothing is encrypted no key is needed
+            On::Key(_) if target.is_none() => return,
+            On::New(_) => wanted.extend(may.action.iter().map(|action| Wanted::Service(service(action).to_owned()))),
             On::Arn(arn) => {
                 resource = arn.replace("{account}", principal.map_or("", |p| p.account.as_str()));
                 wanted.push(Wanted::Exactly(resource.clone()));
             }
-            On::Var(_) => {
+            On::Var(_) | On::Key(_) => {
                 wanted.extend(
                     target.into_iter().flat_map(|ix| world.arns(ix)).map(|arn| Wanted::Exactly(arn.to_owned())),
                 );
@@ -292,7 +296,7 @@ impl Reading<'_, '_, '_> {
         if let Some(arn) = target.and_then(|ix| world.arns(ix).find(|arn| arn.starts_with("arn:"))) {
             resource = if matches!(may.on(), On::Objects(_)) { format!("{arn}/*") } else { arn.to_owned() };
         }
-        let theirs = target.filter(|_| self.rule.resource_policy).map(|ix| self.resource_side(may, principal, ix));
+        let theirs = target.filter(|ix| world.is_policied(*ix)).map(|ix| self.resource_side(may, principal, ix));
         let Some(principal) = principal.filter(|p| p.kind != PrincipalKind::External) else {
             cuts.extend(theirs.map(|(cut, _)| cut));
             return;
@@ -337,19 +341,20 @@ impl Reading<'_, '_, '_> {
     ) {
         let world = self.ground.world;
         let passed_to = self.rule.may.iter().find(|may| may.action == actions).and_then(|m| m.passed_to.as_deref());
+        let ask = |principal: &Principal, action: &str| world.estate.supports(principal, action, wanted, passed_to);
         let all = |principal: &Principal| -> Vec<Evidence> {
-            let ask = |action: &String| world.estate.supports(principal, action, wanted, passed_to);
-            actions.iter().flat_map(ask).collect()
+            actions.iter().flat_map(|action| ask(principal, action)).collect()
         };
         let found = all(principal);
         if found.is_empty() {
             return;
         }
+        let given: Vec<String> = actions.iter().filter(|action| !ask(principal, action).is_empty()).cloned().collect();
         let places: BTreeSet<Place> = found.iter().map(Place::of).collect();
-        let what = actions.join(" or ");
+        let what = any_of(&given);
         let target = if resource == "*" { String::new() } else { format!(" on {}", short(resource)) };
         let action = format!("Take {what}{target} from {}", principal.name);
-        let policy = Policy::actions(actions, resource);
+        let policy = Policy::actions(&given, resource);
         let mut cut = self.policy(PremiseKind::Statement, holder, action, found, policy);
         if places.iter().all(|place| place.pointer.contains("/AttachedManagedPolicies/")) {
             cut.kind = PremiseKind::Attachment;
@@ -373,6 +378,7 @@ impl Reading<'_, '_, '_> {
             }]),
             evidence: world.node(holder).and_then(|node| node.asset).map(|a| a.evidence.clone()).unwrap_or_default(),
             patch: Patched::No,
+            told: OnceCell::new(),
         });
         cuts.push(cut);
         cuts.extend(member);
@@ -393,7 +399,7 @@ impl Reading<'_, '_, '_> {
         let mut seen = BTreeSet::new();
         evidence.retain(|evidence| seen.insert(Place::of(evidence)));
         let without = seen.into_iter().map(Change::Place).collect();
-        Cut { kind, asset, action, without, evidence, patch: Patched::Policy { owners, policy } }
+        Cut { kind, asset, action, without, evidence, patch: Patched::Policy { owners, policy }, told: OnceCell::new() }
     }
 
     /// A permission of another platform.
@@ -403,29 +409,33 @@ impl Reading<'_, '_, '_> {
         let resource = match may.on() {
             On::Var(var) => world.id(self.bound(var)?)?.as_str().to_owned(),
             On::Beside(var) => world.container(self.bound(var)?)?.to_owned(),
-            On::New => String::new(),
-            On::Arn(_) | On::Objects(_) => return None,
+            On::New(_) => String::new(),
+            On::Arn(_) | On::Objects(_) | On::Key(_) => return None,
         };
         let resource = Some(resource.as_str()).filter(|resource| !resource.is_empty());
-        let mut evidence = Vec::new();
+        let (mut evidence, mut given) = (Vec::new(), Vec::new());
         for authority in world.authorities_of(holder).filter(|a| a.platform() == self.rule.platform) {
             for action in &may.action {
-                if let Some(found) = authority.supports(id.as_str(), action, resource) {
+                let found = authority.supports(id.as_str(), action, resource)?;
+                if !found.is_empty() {
+                    given.push(action.as_str());
                     evidence.extend(found);
-                    continue;
                 }
-                let found = authority.evidence(id.as_str(), action, resource?);
-                if found.len() >= TOLD {
-                    return None;
-                }
-                evidence.extend(found);
             }
         }
         let mut seen = BTreeSet::new();
         evidence.retain(|evidence| seen.insert(Place::of(evidence)));
-        let action = format!("Take {} from {}", may.action.join(" or "), self.name(holder));
+        let action = format!("Take {} from {}", any_of(&given), self.name(holder));
         let without = seen.into_iter().map(Change::Place).collect();
-        Some(Cut { kind: PremiseKind::Grant, asset: id.clone(), action, without, evidence, patch: Patched::No })
+        Some(Cut {
+            kind: PremiseKind::Grant,
+            asset: id.clone(),
+            action,
+            without,
+            evidence,
+            patch: Patched::No,
+            told: OnceCell::new(),
+        })
     }
 
     /// The settings that a test asks for, each of which alone makes it fail.
@@ -450,6 +460,7 @@ impl Reading<'_, '_, '_> {
                 without: BTreeSet::from([change]),
                 evidence: asset.evidence.iter().filter(seen).cloned().collect(),
                 patch: Patched::No,
+                told: OnceCell::new(),
             }
         };
         properties.into_iter().map(cut).collect()
@@ -464,6 +475,7 @@ impl Reading<'_, '_, '_> {
             without: BTreeSet::from([Change::Anonymous(node.id.clone())]),
             evidence: node.asset.map(|asset| asset.evidence.iter().take(1).cloned().collect()).unwrap_or_default(),
             patch: Patched::No,
+            told: OnceCell::new(),
         })
     }
 
@@ -491,7 +503,7 @@ impl Reading<'_, '_, '_> {
         let patch = if kind == PremiseKind::Exposure { Patched::Closed(end.id.clone()) } else { Patched::No };
         let without = relations.iter().map(|relation| change(&relation.to)).collect();
         let evidence = relations.iter().flat_map(|relation| relation.evidence.iter().cloned()).collect();
-        Some(Cut { kind, asset: asset.id.clone(), action, without, evidence, patch })
+        Some(Cut { kind, asset: asset.id.clone(), action, without, evidence, patch, told: OnceCell::new() })
     }
 }
 
@@ -513,6 +525,16 @@ fn end_of(kind: RelationKind, a: &str, b: &str) -> String {
         RelationKind::Exposes => format!("Take {b} from behind {a}"),
         kind => format!("End that {a} {} {b}", kind.as_str().replace('_', " ")),
     }
+}
+
+/// `a or b`, of many only the first.
+fn any_of<T: AsRef<str>>(actions: &[T]) -> String {
+    const TOLD: usize = 3;
+    let mut told: Vec<&str> = actions.iter().take(TOLD).map(AsRef::as_ref).collect();
+    let more = actions.len().saturating_sub(TOLD);
+    let rest = format!("{more} more");
+    told.extend((more > 0).then_some(rest.as_str()));
+    told.join(" or ")
 }
 
 /// An ARN without what all ARNs of its service share.

@@ -1,5 +1,8 @@
 //! Whole paths through small estates.
 
+mod ai;
+mod aws;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

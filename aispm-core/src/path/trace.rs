@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::{Best, Derivation, FactId, InstanceId};
-use super::ground::{ANY, CONDITION_COST, Fact, Ground, Instance, index, service, subject};
+use super::ground::{ANY, ANYWHERE, CONDITION_COST, Fact, Ground, Instance, index, service, subject};
 use super::model::{AttackPath, From, Goal, PathStatus, Reach, Step};
 use super::outcome;
 use super::rules::{Builtin, May, On, Power, Rule, Test};
@@ -234,7 +234,10 @@ impl<'r> Reader<'r, '_, '_> {
             match (rule.platform, holder, binding.first()) {
                 (Platform::Aws, Some(holder), _) => found.extend(self.permission(rule, may, holder, binding)),
                 (Platform::Aws, None, _) | (_, _, None) => {}
-                (_, _, Some(actor)) => found.extend(self.grants(may, rule, *actor, binding)),
+                (_, _, Some(actor)) => {
+                    let actor = may.by.as_deref().and_then(bound).unwrap_or(*actor);
+                    found.extend(self.grants(may, rule, actor, binding));
+                }
             }
         }
         match (rule.builtin, bound("role").and_then(|ix| world.principal(ix)), actor) {
@@ -291,11 +294,15 @@ impl<'r> Reader<'r, '_, '_> {
         for action in &may.action {
             let ask = |resource: &str| world.estate.evidence(holder, action, resource, may.passed_to.as_deref());
             let statements = match may.on() {
-                On::New => {
+                On::New(_) => {
                     let resource = world.estate.example(holder, action, service(action));
                     resource.map_or(Vec::new(), |resource| ask(&resource))
                 }
                 On::Beside(_) => Vec::new(),
+                On::Key(var) => {
+                    let key = target(var).and_then(|ix| world.key_of(ix)).flatten();
+                    key.map_or(Vec::new(), |key| world.arns(key).flat_map(ask).collect())
+                }
                 On::Arn(arn) => ask(&arn.replace("{account}", &holder.account)),
                 On::Var(var) => target(var).map_or(Vec::new(), |ix| world.arns(ix).flat_map(ask).collect()),
                 On::Objects(var) => target(var).map_or(Vec::new(), |ix| {
@@ -318,7 +325,8 @@ impl<'r> Reader<'r, '_, '_> {
         let resource = match may.on() {
             On::Var(var) => bound(var).and_then(|ix| world.id(ix)).map(|id| id.as_str().to_owned()),
             On::Beside(var) => bound(var).and_then(|ix| world.container(ix)).map(str::to_owned),
-            On::New | On::Arn(_) | On::Objects(_) => None,
+            On::New(_) => Some(ANYWHERE.to_owned()),
+            On::Arn(_) | On::Objects(_) | On::Key(_) => None,
         };
         let Some(resource) = resource else { return Vec::new() };
         let authorities: Vec<_> =

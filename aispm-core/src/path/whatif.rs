@@ -126,11 +126,12 @@ pub fn without<'c>(inventory: &Inventory, changes: &'c [Change]) -> (Inventory, 
             Change::Place(place) => {
                 let inside = assets.iter_mut().map(|asset| place.remove(asset)).filter(|found| *found).count() > 0;
                 if !inside {
-                    let whole = |id: &AssetId| inventory.get(id.as_str()).is_some_and(|asset| place.is_all_of(asset));
+                    // what was seen nowhere else goes with it
+                    let only = |id: &AssetId| inventory.get(id.as_str()).is_some_and(|asset| place.is_all_of(asset));
                     relations.retain(|relation| !relation.evidence.iter().any(|seen| Place::of(seen) == *place));
-                    if relations.len() == ends {
-                        assets.retain(|asset| !whole(&asset.id));
-                        relations.retain(|relation| !whole(&relation.from) && !whole(&relation.to));
+                    assets.retain(|asset| !only(&asset.id));
+                    if assets.len() < all {
+                        relations.retain(|relation| !only(&relation.from) && !only(&relation.to));
                     }
                 }
                 *met |= inside;
@@ -151,6 +152,14 @@ pub fn without<'c>(inventory: &Inventory, changes: &'c [Change]) -> (Inventory, 
                 if let Some(attached) = attached {
                     let arn = |entry: &Value| entry.get("PolicyArn").and_then(Value::as_str).map(str::to_owned);
                     attached.retain(|entry| arn(entry).as_deref() != Some(from.as_str()));
+                }
+                let binding = assets.iter_mut().find(|asset| *kind == RelationKind::AppliesTo && asset.id == *from);
+                let subjects = binding.and_then(|asset| {
+                    let home = asset.text("namespace").unwrap_or_default().to_owned();
+                    Some((asset.properties.get_mut("subjects")?.as_array_mut()?, home))
+                });
+                if let Some((subjects, home)) = subjects {
+                    subjects.retain(|subject| !is_subject(subject, &home, to.as_str()));
                 }
                 // what the public could do by another tool's word ends with the last way there
                 if from.as_str() == AssetId::INTERNET {
@@ -188,6 +197,14 @@ pub fn without<'c>(inventory: &Inventory, changes: &'c [Change]) -> (Inventory, 
     relations.into_iter().for_each(|relation| left.relate(relation));
     let unmet = changes.iter().zip(met).filter(|(_, met)| !met).map(|(change, _)| change).collect();
     (left, unmet)
+}
+
+/// Whether a binding's subject is this asset: `k8s://CLUSTER/NAMESPACE/KIND/NAME`.
+fn is_subject(subject: &Value, home: &str, id: &str) -> bool {
+    let text = |key: &str| subject.get(key).and_then(Value::as_str);
+    let (Some(kind), Some(name)) = (text("kind"), text("name")) else { return false };
+    let namespace = if kind == "ServiceAccount" { text("namespace").unwrap_or(home) } else { "-" };
+    id.starts_with("k8s://") && id.ends_with(&format!("/{namespace}/{kind}/{name}"))
 }
 
 fn close(asset: &mut crate::asset::Asset) {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::rules::{Given, Rule, Test};
 use crate::asset::{Asset, AssetId, AssetKind, Document, Inventory, Relation, RelationKind};
-use crate::identity::aws::{Change, Estate, Principal, PrincipalKind, account_of, service_of};
+use crate::identity::aws::{Change, Estate, Principal, PrincipalKind, Shown, account_of, service_of};
 use crate::identity::{self, Authority, Decision, Platform};
 
 /// Assets are numbered from 0.
@@ -33,6 +33,10 @@ pub(super) struct World<'a> {
     /// Roles by the accounts they delegate to: first those that decide alike for all principals of it.
     delegating: HashMap<String, Delegating>,
     policied: Vec<Ix>,
+    /// What was asked for by a name that the estate only has with a generated suffix, by what has it.
+    asked_as: HashMap<Ix, Ix>,
+    /// Images by the repository that holds them, where a tag names them: whoever pushes decides what they are.
+    pushed: HashMap<Ix, Vec<Ix>>,
     authorities: Rc<[Box<dyn Authority>]>,
 }
 
@@ -79,6 +83,8 @@ impl<'a> World<'a> {
             open: Vec::new(),
             delegating: HashMap::new(),
             policied: Vec::new(),
+            asked_as: HashMap::new(),
+            pushed: HashMap::new(),
             estate: Estate::default(),
             authorities: identity::authorities(inventory).into(),
         };
@@ -104,8 +110,15 @@ impl<'a> World<'a> {
         world.add_principals();
         world.add_named(&AssetId::from(AssetId::INTERNET), AssetKind::NetworkEntry, "internet", None, None);
         for id in asked.iter().filter(|id| service_of(id.as_str()).is_some()) {
+            let meant = if world.index.contains_key(id) { None } else { world.with_suffix(id.as_str()) };
             let account = estate.home(id.as_str()).map(str::to_owned);
             world.add_named(id, kind_of_arn(id.as_str()), name_of_arn(id.as_str()), account, None);
+            if let (Some(meant), Some(asked)) = (meant, world.ix(id.as_str())) {
+                world.asked_as.insert(meant, asked);
+                if let Some(node) = world.nodes.get_mut(at(meant)) {
+                    node.interesting = true;
+                }
+            }
         }
         for id in asked {
             if let Some(node) = world.index.get(id).and_then(|ix| world.nodes.get_mut(at(*ix))) {
@@ -113,6 +126,7 @@ impl<'a> World<'a> {
             }
         }
         world.index_trust(&estate);
+        world.index_images();
         world.policied = estate.policied().filter_map(|id| world.ix(id.as_str())).collect();
         world.policied.sort_unstable();
         world.estate = estate;
@@ -131,6 +145,33 @@ impl<'a> World<'a> {
         }
         self.nodes.push(node);
         ix
+    }
+
+    /// The only asset whose id is this one and a suffix as tools generate them: `-1a2b3c`, `-20240131235959`.
+    fn with_suffix(&self, id: &str) -> Option<Ix> {
+        let kind = kind_of_arn(id);
+        let generated = |rest: &str| {
+            let suffix = rest.strip_prefix(['-', '_', '.']).unwrap_or_default();
+            suffix.len() >= 4
+                && suffix.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+                && suffix.bytes().any(|b| b.is_ascii_digit())
+        };
+        let same_kind = self.by_kind.get(&kind).into_iter().flatten();
+        let mut fits = same_kind.filter(|ix| {
+            let rest = self.node(**ix).and_then(|node| node.id.as_str().strip_prefix(id));
+            rest.is_some_and(generated)
+        });
+        fits.next().copied().filter(|_| fits.next().is_none())
+    }
+
+    /// The asset that was asked for when this one is what there is.
+    pub(super) fn asked_as(&self, ix: Ix) -> Option<Ix> {
+        self.asked_as.get(&ix).copied()
+    }
+
+    /// What was taken for what: the id asked for, and the asset.
+    pub(super) fn taken_for(&self) -> impl Iterator<Item = (&AssetId, &AssetId)> {
+        self.asked_as.iter().filter_map(|(ix, asked)| self.id(*asked).zip(self.id(*ix)))
     }
 
     fn add_named(&mut self, id: &AssetId, kind: AssetKind, name: &str, account: Option<String>, r#type: Option<&str>) {
@@ -203,7 +244,12 @@ impl<'a> World<'a> {
 
     /// What lives in the same container.
     pub(super) fn beside(&self, ix: Ix) -> &[Ix] {
-        self.container(ix).and_then(|container| self.by_container.get(container)).map_or(&[], Vec::as_slice)
+        self.container(ix).map_or(&[], |container| self.inside(container))
+    }
+
+    /// What lives in a container.
+    pub(super) fn inside(&self, container: &str) -> &[Ix] {
+        self.by_container.get(container).map_or(&[], Vec::as_slice)
     }
 
     fn index_trust(&mut self, estate: &Estate) {
@@ -231,6 +277,17 @@ impl<'a> World<'a> {
                     }
                     None => self.naming.entry(role.unwrap_or(name)).or_default().push(ix),
                 }
+            }
+        }
+    }
+
+    fn index_images(&mut self) {
+        for image in self.by_kind.get(&AssetKind::ContainerImage).into_iter().flatten() {
+            let asset = self.node(*image).and_then(|node| node.asset);
+            let tagged = asset.filter(|asset| asset.provenance.pinned != Some(true));
+            let Some(repository) = tagged.and_then(|asset| repository_of(&asset.name)) else { continue };
+            if let Some(repository) = self.ix(&repository) {
+                self.pushed.entry(repository).or_default().push(*image);
             }
         }
     }
@@ -318,6 +375,9 @@ impl<'a> World<'a> {
         }
         let outgoing = |id: &AssetId| self.inventory.outgoing(id.as_str()).filter(|r| r.kind == kind).filter_map(end);
         let ends = outgoing(id);
+        if kind == RelationKind::Contains {
+            return ends.chain(self.pushed.get(&ix).into_iter().flatten().copied()).collect();
+        }
         if kind != RelationKind::RunsAs {
             return ends.collect();
         }
@@ -329,6 +389,21 @@ impl<'a> World<'a> {
         ends.flat_map(through).collect()
     }
 
+    /// Whether a relation from a principal only repeats a policy that one of his platforms decides itself. What was seen
+    /// to happen is more than that.
+    pub(super) fn repeats(&self, from: Ix, kind: RelationKind, to: Ix) -> bool {
+        if !matches!(kind, RelationKind::Reads | RelationKind::Writes) {
+            return false;
+        }
+        let (Some(from_id), Some(to_id)) = (self.id(from), self.id(to)) else { return false };
+        let mut decided = self.authorities_of(from);
+        decided.any(|authority| authority.decides(from_id.as_str(), to_id.as_str()))
+            && self
+                .inventory
+                .outgoing(from_id.as_str())
+                .any(|relation| relation.kind == kind && relation.to == *to_id && relation.activity.is_none())
+    }
+
     /// Whether an asset is what a test asks for.
     pub(super) fn passes(&self, ix: Ix, test: &Test) -> bool {
         let Some(node) = self.node(ix) else { return false };
@@ -337,6 +412,7 @@ impl<'a> World<'a> {
         (test.kind.is_empty() || test.kind.contains(&node.kind))
             && (test.r#type.is_empty() || node.r#type.as_ref().is_some_and(|t| test.r#type.contains(t)))
             && (test.name.is_empty() || test.name.contains(&node.name))
+            && !test.other_than.contains(&node.name)
             && test.set.iter().flatten().all(|(key, wanted)| asset.is_some_and(|asset| says(asset, key, wanted)))
             && !test.unset.iter().flatten().any(|(key, wanted)| asset.is_some_and(|asset| says(asset, key, wanted)))
             && (test.authentication.is_empty()
@@ -347,16 +423,25 @@ impl<'a> World<'a> {
             && (!test.sensitive || asset.is_some_and(Asset::is_sensitive))
             && (!test.instance_profile || self.principal(ix).is_some_and(|p| p.instance_profile))
             && (!test.broader_version || asset.is_some_and(crate::identity::aws::has_broader_version))
+            && (!test.internet || node.id.as_str() == AssetId::INTERNET)
+            && (test.has.is_empty()
+                || asset.is_some_and(|a| test.has.iter().any(|key| a.properties.contains_key(key.as_str()))))
             && (test.word.is_empty() || asset.is_some_and(|a| speaks(a, &test.word)))
             && (node.kind != AssetKind::Policy
-                || node.platform == Some(Platform::Kubernetes)
-                || account_of(node.id.as_str()).is_some())
+                || account_of(node.id.as_str()).is_some()
+                || node.platform.is_some_and(|platform| platform != Platform::Aws))
             && (!node.kind.is_data() || node.interesting)
     }
 
     /// Whether a rule may start from an asset.
     pub(super) fn passes_start(&self, ix: Ix, rule: &Rule) -> bool {
         self.passes(ix, &rule.start)
+    }
+
+    /// What conditions may ask of an asset besides its ARN.
+    pub(super) fn shown(&self, ix: Ix) -> Option<Shown<'_>> {
+        let principal = self.principal(ix).map(Shown::Principal);
+        principal.or_else(|| self.node(ix).and_then(|node| node.asset).map(Shown::Asset))
     }
 
     /// Resources that carry a policy of their own.
@@ -378,6 +463,32 @@ impl<'a> World<'a> {
             conditions.extend(more.filter_map(|condition| condition.as_str()).map(str::to_owned));
         }
         Some(conditions)
+    }
+
+    pub(super) fn is_policied(&self, ix: Ix) -> bool {
+        self.policied.binary_search(&ix).is_ok()
+    }
+
+    /// Whether a resource's own policy denies anything, so that not all with the same rights are treated alike.
+    pub(super) fn restricts(&self, ix: Ix) -> bool {
+        self.is_policied(ix) && self.id(ix).is_some_and(|id| self.estate.restricts(id.as_str()))
+    }
+
+    /// The customer's key that an asset is encrypted with: `None` if with none, `Some(None)` if with one not shown.
+    pub(super) fn key_of(&self, ix: Ix) -> Option<Option<Ix>> {
+        let asset = self.node(ix)?.asset?;
+        let is_key = |ix: &Ix| {
+            let key = self.node(*ix);
+            key.is_some_and(|key| key.id.as_str().contains(":kms:") || key.asset.and_then(resource_type) == Some(KEY))
+        };
+        let key = self.related(ix, RelationKind::Uses, false).into_iter().find(is_key);
+        (key.is_some() || asset.encryption.customer_key == Some(true)).then_some(key)
+    }
+
+    /// Whether a key's own policy is known to leave it to identity policies who uses it.
+    pub(super) fn delegates(&self, key: Ix) -> bool {
+        let account = self.node(key).and_then(|node| node.account.as_deref());
+        self.id(key).zip(account).is_some_and(|(id, account)| self.estate.delegates(id.as_str(), account))
     }
 
     /// Whether a setting beside a resource's policy keeps the public out.
@@ -477,13 +588,49 @@ fn is_token(asset: &Asset) -> bool {
     asset.text("secret_type") == Some("kubernetes.io/service-account-token")
 }
 
-/// Whether an asset's name or capabilities hold one of these words.
+/// Whether an asset's name, type or capabilities hold one of these words as a whole.
 fn speaks(asset: &Asset, words: &[String]) -> bool {
     let capabilities = asset.properties.get("capabilities").map(ToString::to_string).unwrap_or_default();
     let described = [asset.name.as_str(), asset.text("terraform_type").unwrap_or_default(), &capabilities];
-    let text = described.join(" ").to_ascii_lowercase();
-    words.iter().any(|word| text.contains(word.as_str()))
+    let text = spaced(&described.join(" "));
+    words.iter().any(|word| text.contains(&spaced(word)))
 }
+
+/// Lower case, with a space around each word: `runShell_cmd` is ` run shell cmd `.
+fn spaced(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    out.push(' ');
+    let mut letters = text.chars().peekable();
+    let mut before = ' ';
+    while let Some(letter) = letters.next() {
+        let next_small = letters.peek().is_some_and(char::is_ascii_lowercase);
+        let starts =
+            letter.is_ascii_uppercase() && (before.is_ascii_lowercase() || (before.is_ascii_uppercase() && next_small));
+        if (starts || !letter.is_alphanumeric()) && !out.ends_with(' ') {
+            out.push(' ');
+        }
+        if letter.is_alphanumeric() {
+            out.push(letter.to_ascii_lowercase());
+        }
+        before = letter;
+    }
+    if !out.ends_with(' ') {
+        out.push(' ');
+    }
+    out
+}
+
+/// The ARN of the ECR repository in an image's name: `1.dkr.ecr.REGION.amazonaws.com/NAME:TAG`.
+fn repository_of(image: &str) -> Option<String> {
+    let (host, path) = image.split_once('/')?;
+    let (account, rest) = host.split_once(".dkr.ecr.")?;
+    let region = rest.split('.').next()?;
+    let name = path.split(['@', ':']).next()?;
+    Some(format!("arn:aws:ecr:{region}:{account}:repository/{name}"))
+}
+
+/// What rules call an encryption key.
+const KEY: &str = "aws_kms_key";
 
 fn account_of_root(prefix: &str) -> Option<&str> {
     prefix.rsplit(':').next().filter(|account| !account.is_empty())
@@ -501,7 +648,9 @@ fn platform_of(id: &str) -> Option<Platform> {
     match id {
         _ if is("arn:") => Some(Platform::Aws),
         _ if is("k8s://") => Some(Platform::Kubernetes),
-        _ if is("/subscriptions/") || is("/providers/Microsoft.") => Some(Platform::Azure),
+        _ if is("/subscriptions/") || is("/providers/microsoft.") || is("/providers/Microsoft.") => {
+            Some(Platform::Azure)
+        }
         _ if is("//") && id.contains(".googleapis.com/") => Some(Platform::Gcp),
         _ => None,
     }
@@ -523,20 +672,55 @@ fn name_of_arn(arn: &str) -> &str {
     arn.rsplit([':', '/']).next().unwrap_or(arn)
 }
 
-/// The type of a resource as the rules name it, whether Terraform or AWS described it.
+/// The type of a resource as the rules name it, whether Terraform or its cloud described it.
 fn resource_type(asset: &Asset) -> Option<&str> {
     static TYPES: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
         // checked by a test; an empty table would only lose the resources that AWS described
         let text = include_str!("../../data/path/resource_types.yaml");
         Document::config("resource_types.yaml", text).unwrap_or_default()
     });
-    let named = || asset.text("aws_type").or_else(|| asset.text("cloudformation_type"));
-    let known = asset.text("terraform_type").or_else(|| TYPES.get(named()?).map(String::as_str));
-    known.or_else(|| asset.text("kubernetes_kind")).or_else(|| kubernetes_kind(asset.id.as_str()))
+    let named = ["aws_type", "cloudformation_type", "gcp_type", "resource_type"];
+    let listed = || named.iter().find_map(|key| TYPES.get(asset.text(key)?)).map(String::as_str);
+    let known = asset.text("terraform_type").or_else(listed).or_else(|| asset.text("kubernetes_kind"));
+    known.or_else(|| kubernetes_kind(asset.id.as_str())).or_else(|| is_group(asset.id.as_str()).then_some(GROUP))
+}
+
+const GROUP: &str = "azurerm_resource_group";
+
+/// Whether an id is that of a resource group, which has no type.
+fn is_group(id: &str) -> bool {
+    let rest = id.strip_prefix("/subscriptions/").and_then(|rest| rest.split_once("/resourcegroups/"));
+    rest.is_some_and(|(_, group)| !group.is_empty() && !group.contains('/'))
 }
 
 /// What is only referred to tells its kind by its id.
 fn kubernetes_kind(id: &str) -> Option<&str> {
     let mut parts = id.strip_prefix("k8s://")?.splitn(4, '/').skip(2);
     parts.next().filter(|_| parts.next().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_whole() {
+        let speaks = |name: &str, word: &str| speaks(&Asset::new("t", AssetKind::Tool, name), &[word.to_owned()]);
+        for (name, word) in
+            [("PythonREPLTool", "python_repl"), ("run-shell", "shell"), ("runCommand", "run_command"), ("web", "web")]
+        {
+            assert!(speaks(name, word), "{name} {word}");
+        }
+        assert!(!speaks("webhook", "web") && !speaks("executive_summary", "exec"));
+    }
+
+    #[test]
+    fn images_name_their_repository() {
+        let arn = "arn:aws:ecr:eu-west-1:111111111111:repository/ml/llm";
+        for tag in [":v1", "@sha256:aa", ""] {
+            let image = format!("111111111111.dkr.ecr.eu-west-1.amazonaws.com/ml/llm{tag}");
+            assert_eq!(repository_of(&image).as_deref(), Some(arn));
+        }
+        assert_eq!(repository_of("docker.io/vllm/vllm-openai"), None);
+    }
 }

@@ -10,6 +10,7 @@ use super::organization;
 use super::table::Target;
 use crate::asset::{Asset, AssetKind, Document, Evidence, ExternalFinding, RelationKind, Severity, pointer_key};
 use crate::discover::{Found, container};
+use crate::identity::usage::LAST_ACCESSED;
 
 /// One kind of answer.
 pub(super) struct Listed {
@@ -41,6 +42,7 @@ const LISTED: &[Listed] = &[
     },
     Listed { matches: |value| first(value, "imageDetails", "imageDigest"), read: images },
     Listed { matches: |value| has(value, &["imageScanFindings", "repositoryName", "imageId"]), read: scan_findings },
+    Listed { matches: |value| has(value, &["JobStatus", "ServicesLastAccessed"]), read: last_accessed },
     Listed { matches: |value| arns(value).next().is_some(), read: all_arns },
 ];
 
@@ -57,6 +59,30 @@ fn first(value: &Value, list: &str, key: &str) -> bool {
 fn entries<'a>(value: &'a Value, list: &'a str) -> impl Iterator<Item = (String, &'a Value)> {
     let items = value.get(list).and_then(Value::as_array).into_iter().flatten().enumerate();
     items.map(move |(i, item)| (format!("/{list}/{i}"), item))
+}
+
+/// `get-service-last-accessed-details`: when an identity last used each service, and with action-level detail each
+/// action. Of whom it is shows only in who used something: IAM names the identity itself there, or who acted by a policy.
+fn last_accessed(document: &Document, found: &mut Found) {
+    let value = &document.value;
+    let services = value.get("ServicesLastAccessed").and_then(Value::as_array).into_iter().flatten();
+    let tracked = |service: &'_ Value| {
+        let actions = service.get("TrackedActionsLastAccessed").and_then(Value::as_array).into_iter().flatten();
+        let named = actions.filter_map(|action| text(action, "LastAccessedEntity").map(str::to_owned));
+        named.chain(text(service, "LastAuthenticatedEntity").map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let whose: std::collections::BTreeSet<String> =
+        services.flat_map(tracked).map(|arn| end::canonical(&arn)).collect();
+    let (Some(whose), 1) = (whose.first(), whose.len()) else { return };
+    let evidence = document.evidence("/ServicesLastAccessed").excerpt("services last accessed");
+    if let Some(id) = end::arn(whose, &Target::Any, &evidence, found)
+        && let Some(asset) = found.inventory.get_mut(&id)
+    {
+        let kept = ["JobCompletionDate", "ServicesLastAccessed"];
+        let kept = kept.iter().filter_map(|key| Some(((*key).to_owned(), value.get(*key)?.clone())));
+        asset.properties.insert(LAST_ACCESSED.into(), Value::Object(kept.collect()));
+        asset.evidence.push(evidence);
+    }
 }
 
 /// Lists such as `clusterArns`.

@@ -71,12 +71,14 @@ pub(super) fn beside(document: &Document, accounts: &BTreeSet<String>, found: &m
             let single = std::slice::from_ref(level);
             for (j, policy) in level.as_array().map_or(single, Vec::as_slice).iter().enumerate() {
                 let pointer = if level.is_array() { format!("/{key}/{i}/{j}") } else { format!("/{key}/{i}") };
-                let inner = ["Content", "PolicyDocument", "Document", "policy"].iter().find_map(|key| policy.get(key));
+                let inner = ["Content", "PolicyDocument", "Document", "policy"];
+                let inner = inner.iter().find_map(|key| Some((key, policy.get(key)?)));
                 let name = text(policy, "Name").or_else(|| text(policy, "PolicyName")).unwrap_or(&pointer).to_owned();
-                let evidence = document.evidence(&pointer);
+                let below = inner.map(|(key, _)| format!("/{key}")).unwrap_or_default();
+                let evidence = document.evidence(&format!("{pointer}{below}"));
                 let mut asset = Asset::new(format!("file:{}#{pointer}", document.path()), AssetKind::Policy, name);
                 asset.properties.insert(TYPE.into(), kind.into());
-                asset.properties.insert(CONTENT.into(), inner.unwrap_or(policy).clone());
+                asset.properties.insert(CONTENT.into(), inner.map_or(policy, |(_, content)| content).clone());
                 asset.properties.insert(LEVEL.into(), if flat { 0 } else { i }.into());
                 let id = asset.id.clone();
                 found.inventory.add(asset.seen(evidence.clone()));

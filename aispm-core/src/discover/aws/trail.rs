@@ -14,7 +14,7 @@ use super::end::{self, Around};
 use super::field::{text, texts};
 use super::item::{Item, no_names};
 use super::table::{Link, Target, table};
-use crate::asset::{Asset, AssetKind, Document, Evidence, RelationKind};
+use crate::asset::{Asset, AssetKind, Document, Evidence, Relation, RelationKind};
 use crate::discover::catalog::catalog;
 use crate::discover::{Found, Structured};
 
@@ -142,7 +142,8 @@ fn event(document: &Document, base: &str, value: &Value, found: &mut Found) {
     }
     let verb = rules().verb(name, value);
     for target in targets.iter().filter(|target| **target != actor && !failed) {
-        found.happened(&actor, verb, target, time, &evidence);
+        let relation = Relation::new(actor.as_str(), verb, target.as_str()).happened(time).seen(evidence.clone());
+        found.inventory.relate(relation.doing(format!("{service}:{name}")));
         if let (true, Some(asset)) = (name.starts_with("Delete"), found.inventory.get_mut(target)) {
             asset.properties.insert(name.to_owned(), time.unwrap_or_default().into());
         }

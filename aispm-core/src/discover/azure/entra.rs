@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::end::stub;
 use super::id::{ResourceId, is_guid};
 use super::identity::principal;
-use crate::asset::{Asset, AssetKind, Document, OwnerClaim, OwnerSource, RelationKind};
+use crate::asset::{Asset, AssetKind, Document, Evidence, OwnerClaim, OwnerSource, RelationKind};
 use crate::discover::{Found, Structured};
 
 pub(super) const OBJECT: Structured = Structured {
@@ -36,6 +36,64 @@ const KEPT: &[&str] = &[
     "createdDateTime",
     "tags",
 ];
+
+/// A role of the directory given to somebody, everywhere in it.
+pub(super) const ROLE_ASSIGNMENT: Structured = Structured {
+    name: "entra-role-assignment",
+    critical: true,
+    in_parts: true,
+    markers: &["\"directoryScopeId\"", "\"roleDefinitionId\""],
+    matches: |value| {
+        let text = |key: &str| value.get(key).and_then(Value::as_str);
+        text("directoryScopeId").is_some()
+            && text("principalId").is_some_and(is_guid)
+            && text("roleDefinitionId").is_some_and(is_guid)
+    },
+    read: |document, found| {
+        let text = |key: &str| document.value.get(key).and_then(Value::as_str);
+        let (Some(holder), Some(role)) = (text("principalId"), text("roleDefinitionId")) else { return };
+        // one on a single application or unit is another thing
+        if text("directoryScopeId") == Some("/") {
+            let name = document.value.pointer("/roleDefinition/displayName").and_then(Value::as_str);
+            has_role(&principal(holder), role, name.unwrap_or(role), &document.evidence("/roleDefinitionId"), found);
+        }
+    },
+};
+
+/// A role of the directory with its members.
+pub(super) const DIRECTORY_ROLE: Structured = Structured {
+    name: "entra-directory-role",
+    critical: true,
+    in_parts: true,
+    markers: &["\"roleTemplateId\""],
+    matches: |value| {
+        let text = |key: &str| value.get(key).and_then(Value::as_str);
+        text("roleTemplateId").is_some_and(is_guid) && text("displayName").is_some()
+    },
+    read: |document, found| {
+        let text = |key: &str| document.value.get(key).and_then(Value::as_str);
+        let (Some(role), Some(name)) = (text("roleTemplateId"), text("displayName")) else { return };
+        let id = directory_role(role);
+        found.inventory.add(Asset::new(&id, AssetKind::Role, name).seen(document.evidence("/roleTemplateId")));
+        for (i, member) in list(&document.value, "members") {
+            if let Some(member) = member.get("id").and_then(Value::as_str) {
+                has_role(&principal(member), role, name, &document.evidence(&format!("/members/{i}")), found);
+            }
+        }
+    },
+};
+
+fn directory_role(template: &str) -> String {
+    format!("entra-role:{}", template.to_lowercase())
+}
+
+fn has_role(holder: &str, role: &str, name: &str, evidence: &Evidence, found: &mut Found) {
+    let id = directory_role(role);
+    found.relate(holder, RelationKind::MemberOf, &id, evidence);
+    if found.inventory.get(&id).is_none() {
+        found.inventory.add(Asset::new(&id, AssetKind::Role, name).seen(evidence.clone()));
+    }
+}
 
 fn object_kind(value: &Value) -> Option<AssetKind> {
     let text = |key: &str| value.get(key).and_then(Value::as_str);
@@ -89,6 +147,10 @@ fn read(document: &Document, found: &mut Found) {
         let named = ["userPrincipalName", "displayName", "id"].iter().find_map(|key| owner.get(key)?.as_str());
         if let Some(named) = named {
             asset.claim(OwnerClaim::new(OwnerSource::Creator, named, document.evidence(&format!("/owners/{i}"))));
+        }
+        if let Some(id) = owner.get("id").and_then(Value::as_str).filter(|id| is_guid(id)) {
+            let evidence = document.evidence(&format!("/owners/{i}"));
+            found.relate(asset.id.as_str(), RelationKind::OwnedBy, &principal(id), &evidence);
         }
     }
     found.inventory.add(asset);

@@ -6,6 +6,7 @@ mod body;
 mod end;
 mod entra;
 mod expression;
+mod group;
 mod id;
 mod identity;
 mod log;
@@ -32,6 +33,8 @@ pub(super) const FORMATS: &[Structured] = &[
     body::RESOURCE,
     body::ACCOUNT,
     search::SERVICE,
+    entra::DIRECTORY_ROLE,
+    entra::ROLE_ASSIGNMENT,
     entra::OBJECT,
 ];
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::end::{self, End, Referrer, canonical, stub};
 use super::id::{Level, ResourceId};
 use super::table::{ResourceType, table};
-use super::{identity, machine_learning, network, posture, program, role, setting};
+use super::{group, identity, machine_learning, network, posture, program, role, setting};
 use crate::asset::{Asset, AssetKind, Document, Evidence, OwnerClaim, OwnerSource, RelationKind, pointer_key};
 use crate::discover::Found;
 use crate::discover::label::label;
@@ -92,6 +92,7 @@ pub(super) fn describe(document: &Document, pointer: &str, value: &Value, arm: &
         | "microsoft.documentdb/databaseaccounts/sqlroleassignments" => role::assignment(&resource, true, found),
         "microsoft.authorization/roleeligibilityscheduleinstances" => role::assignment(&resource, false, found),
         "microsoft.authorization/roledefinitions" => role::definition(&resource, found),
+        "microsoft.authorization/denyassignments" => role::denial(&resource, found),
         "microsoft.insights/diagnosticsettings" => network::diagnostic_setting(&resource, found),
         _ if resource.known.is_some_and(|known| known.through) => through(&resource, found),
         _ => plain(&resource, found),
@@ -133,6 +134,7 @@ fn plain(resource: &Resource<'_>, found: &mut Found) {
     asset.ai = ai || kind.is_ai();
     let evidence = asset.evidence.first().cloned().unwrap_or_default();
     above(resource, &evidence, found);
+    group::read(resource, found);
     posture::read(resource, &mut asset, found);
     identity::runs_as(resource, &asset, found);
     if let Some(known) = resource.known {

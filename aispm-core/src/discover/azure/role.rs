@@ -38,6 +38,10 @@ pub(super) fn assignment(resource: &Resource<'_>, active: bool, found: &mut Foun
         found.relate(&resource.id, RelationKind::Uses, role.id.as_str(), &evidence);
         found.inventory.add(Asset { name: name.unwrap_or(guid).to_owned(), ..role }.seen(evidence.clone()));
     }
+    // it may be longer than settings are kept
+    if let Some(condition) = resource.text("condition") {
+        asset.properties.insert("condition".into(), condition.into());
+    }
     let scope = scope(resource);
     let holder = holder(resource);
     if let Some(scope) = &scope {
@@ -87,7 +91,9 @@ fn holder(resource: &Resource<'_>) -> Option<Asset> {
     if id.starts_with('[') {
         return Some(Asset::new(format!("file:{}#{id}", resource.path()), kind, name));
     }
-    let asset = Asset::new(principal(id), kind, name);
+    // a name that says nothing gives way to any other
+    let known = if super::id::is_guid(name) { &principal(id) } else { name };
+    let asset = Asset::new(principal(id), kind, known);
     // the command line prints mail addresses of people, application ids of programs
     let alias = match kind {
         AssetKind::User if name.contains('@') => Some(format!("user:{name}")),
@@ -137,6 +143,25 @@ pub(super) fn access_policies(resource: &Resource<'_>, found: &mut Found) {
         }
         found.inventory.add(Asset::new(&holder, AssetKind::ServiceAccount, id).seen(evidence));
     }
+}
+
+/// What nobody may do however roles allow it, verbatim.
+pub(super) fn denial(resource: &Resource<'_>, found: &mut Found) {
+    let mut asset = resource::asset(resource, AssetKind::Policy);
+    let body = resource.value.get("properties").unwrap_or(resource.value);
+    for key in ["permissions", "principals", "excludePrincipals", "doNotApplyToChildScopes"] {
+        asset.properties.extend(body.get(key).map(|value| (key.to_owned(), value.clone())));
+    }
+    if let Some(name) = resource.text("denyAssignmentName") {
+        asset.name = name.to_owned();
+    }
+    if let Some(scope) = scope(resource) {
+        let evidence = resource.at("").excerpt(&asset.name);
+        asset.properties.insert("scope".into(), scope.id.as_str().into());
+        found.relate(&resource.id, RelationKind::AppliesTo, scope.id.as_str(), &evidence);
+        found.inventory.add(scope.seen(evidence));
+    }
+    found.inventory.add(asset);
 }
 
 /// A role with its permissions, verbatim.

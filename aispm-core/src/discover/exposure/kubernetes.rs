@@ -8,10 +8,12 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::evidence_of;
+use super::field::strings;
 use super::net::{ALL_PORTS, Addresses, Protocol, Reach, Space};
+use super::table::words;
 use super::verdict::Verdict;
-use crate::asset::{Asset, AssetId, Inventory, RelationKind};
+use super::{Verdicts, evidence_of};
+use crate::asset::{Asset, AssetId, Exposure, Inventory, RelationKind};
 
 /// The label that every namespace bears with its own name.
 const NAME_LABEL: &str = "kubernetes.io/metadata.name";
@@ -40,6 +42,35 @@ pub(in crate::discover) fn selects(selector: &Value, labels: &Map<String, Value>
                 _ => false,
             }
         })
+}
+
+/// Says of Services and Ingresses from which addresses they are reached, where they list these, and that a port of the
+/// nodes is reached only if a node is. Linear.
+pub(super) fn judge(inventory: &Inventory, verdicts: &mut Verdicts) {
+    for asset in inventory.assets().filter(|asset| asset.exposure > Some(Exposure::Internal)) {
+        let Some(kind) = asset.text("kubernetes_kind") else { continue };
+        let here = evidence_of(asset);
+        let own = asset.properties.get("loadBalancerSourceRanges").map_or_else(Vec::new, |list| strings(list, &[]));
+        let annotations = asset.properties.get("annotations").and_then(Value::as_object).into_iter().flatten();
+        let named = annotations.filter(|(key, _)| words("source_annotations").any(|end| key.ends_with(end)));
+        let listed = named.filter_map(|(_, value)| value.as_str()).flat_map(|text| text.split(','));
+        let ranges: Vec<&str> = own.into_iter().chain(listed).map(str::trim).filter(|text| !text.is_empty()).collect();
+        let from: Vec<Addresses> = ranges.iter().copied().filter_map(Addresses::parse).collect();
+        if !from.is_empty() && from.len() == ranges.len() {
+            let says = format!("{kind} {} lets in {}", asset.name, ranges.join(", "));
+            let space = Space::internet().and(&Space::of(&from, &Protocol::ALL, ALL_PORTS));
+            let verdict = match space.reach() {
+                Reach::Anyone => Verdict::yes(says, here),
+                Reach::Some(from) => Verdict::from_addresses(&from, says, here),
+                Reach::Nobody => Verdict::no(says, here),
+            };
+            verdicts.say(&asset.id, verdict);
+        } else if kind == "Service" && asset.text("service_type") == Some("NodePort") {
+            let says = format!("Service {} opens a port of every node", asset.name);
+            verdicts
+                .say(&asset.id, Verdict::only_if("a node of the cluster has an address on the internet", says, here));
+        }
+    }
 }
 
 /// The policies that hold traffic back from each workload.

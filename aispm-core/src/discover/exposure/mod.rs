@@ -7,8 +7,8 @@
 //! - the relation `internet exposes X`, where the answer is yes or conditional, with every fact as its evidence;
 //! - `X.exposure`: public, restricted (only from some addresses), internal;
 //! - the property `reachability` of X:
-//!   `{"internet": "yes|conditional|no", "conditions": […], "because": [{"says", "path", "line"|"pointer"}],
-//!   "authentication", "rate_limit", "logging"}`.
+//!   `{"internet": "yes|conditional|no", "conditions": […], "from": ["internet", "cluster", "network", "private endpoint",
+//!   "machine"], "because": [{"says", "path", "line"|"pointer"}], "authentication", "rate_limit", "logging"}`.
 //!
 //! Attack paths read `internet` and `conditions`: what is not reached is on no path from outside, and what is reached
 //! under a condition makes the path conditional.
@@ -21,6 +21,7 @@ use crate::asset::{Asset, AssetId, AssetKind, Evidence, Exposure, Inventory, Rel
 
 mod aws;
 mod azure;
+mod bucket;
 mod field;
 mod firewall;
 mod flow;
@@ -52,6 +53,8 @@ pub(super) fn join(inventory: &mut Inventory) {
     gcp::judge(inventory, &mut verdicts);
     azure::judge(inventory, &mut verdicts);
     policy::judge(inventory, &mut verdicts);
+    kubernetes::judge(inventory, &mut verdicts);
+    bucket::judge(inventory, &mut verdicts);
     settle(inventory, &verdicts);
     let ways = flow::carry(inventory, &verdicts);
     describe(inventory, ways);
@@ -77,6 +80,11 @@ impl Verdicts {
         self.own.insert(id.clone(), verdict);
     }
 
+    /// Says that an asset is not reached, whatever else was found.
+    fn forbid(&mut self, id: &AssetId, verdict: Verdict) {
+        self.own.insert(id.clone(), verdict);
+    }
+
     fn wall(&mut self, from: &AssetId, to: &AssetId, verdict: Verdict) {
         let key = (from.clone(), to.clone());
         let verdict = match self.walls.remove(&key) {
@@ -98,6 +106,10 @@ fn settle(inventory: &mut Inventory, verdicts: &Verdicts) {
     }
     for (id, verdict) in &verdicts.own {
         let Some(asset) = inventory.get_mut(id.as_str()) else { continue };
+        if asset.kind == AssetKind::Bucket && verdict.answer == Answer::No {
+            // what attack rules ask before they read a bucket's policy
+            asset.properties.insert("restrict_public_buckets".into(), true.into());
+        }
         asset.exposure = match (verdict.answer, verdict.restricted) {
             (Answer::No, _) => Some(Exposure::Internal),
             (Answer::Yes, _) => Some(Exposure::Public),
@@ -119,10 +131,15 @@ fn shown(fact: &Fact) -> Option<Evidence> {
 
 /// Writes the answers down.
 fn describe(inventory: &mut Inventory, ways: BTreeMap<AssetId, Verdict>) {
+    let places: HashMap<AssetId, Vec<&'static str>> =
+        ways.keys().filter_map(|id| Some((id.clone(), places(inventory, inventory.get(id.as_str())?)))).collect();
     for (id, verdict) in ways {
         let Some(asset) = inventory.get_mut(id.as_str()).filter(|asset| is_reached(asset)) else { continue };
         let because: Vec<Value> = verdict.facts.iter().take(FACTS).map(fact).collect();
         let mut said = Map::from_iter([("internet".to_owned(), Value::from(verdict.answer.as_str()))]);
+        let from = places.get(&id).into_iter().flatten();
+        let internet = (verdict.answer > Answer::No).then_some("internet");
+        said.insert("from".into(), internet.into_iter().chain(from.copied()).collect::<Vec<_>>().into());
         if verdict.answer == Answer::Conditional {
             said.insert("conditions".into(), verdict.conditions.into());
         }
@@ -131,6 +148,24 @@ fn describe(inventory: &mut Inventory, ways: BTreeMap<AssetId, Verdict>) {
         }
         asset.properties.insert(REACHABILITY.into(), said.into());
     }
+}
+
+/// From where besides the internet something is reached, as far as that shows.
+fn places(inventory: &Inventory, asset: &Asset) -> Vec<&'static str> {
+    use table::Role::{AzureMachine, Balancer, Database, GcpMachine, Machine};
+    let role = table::role(asset);
+    let private = || {
+        let mut into = inventory.incoming(asset.id.as_str()).filter(|r| r.kind == RelationKind::Exposes);
+        into.any(|r| inventory.get(r.from.as_str()).and_then(table::role) == Some(table::Role::PrivateEndpoint))
+    };
+    let set = |key: &str| asset.properties.get(key) == Some(&Value::Bool(true));
+    let known = [
+        (asset.exposure == Some(Exposure::Local), "machine"),
+        (asset.id.as_str().starts_with("k8s://") && asset.exposure != Some(Exposure::Local), "cluster"),
+        (matches!(role, Some(Machine | Balancer | Database | GcpMachine | AzureMachine)), "network"),
+        (set("private_endpoint") || private(), "private endpoint"),
+    ];
+    known.into_iter().filter(|(is, _)| *is).map(|(_, place)| place).collect()
 }
 
 fn fact(fact: &Fact) -> Value {

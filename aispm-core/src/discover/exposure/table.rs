@@ -37,6 +37,8 @@ pub(super) enum Role {
     AzureInterface,
     AzureAddress,
     AzureMachine,
+    PrivateEndpoint,
+    AccountBlock,
     GcpRuleList,
     GcpBackend,
     PoliciedService,

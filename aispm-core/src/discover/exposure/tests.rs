@@ -364,7 +364,20 @@ fn network_policies_isolate_and_let_in() {
 #[test]
 fn what_a_service_does_not_publish_stays_inside() {
     assert_eq!(answer(&cluster("ClusterIP", false, &[]), POD), "no");
-    assert_eq!(answer(&cluster("NodePort", false, &[]), POD), "yes");
+    assert_eq!(
+        said(&cluster("NodePort", false, &[]), POD),
+        ("conditional".to_owned(), vec!["a node of the cluster has an address on the internet".to_owned()])
+    );
+    let service = |ranges: &str| {
+        let text = format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: llm, namespace: ai}}\nspec: {{type: LoadBalancer, selector: {{app: llm}}, loadBalancerSourceRanges: {ranges}}}\n"
+        );
+        let inventory = inventory(&[("svc.yaml", &text)]);
+        (answer(&inventory, "k8s://cluster/ai/Service/llm"), is_exposed(&inventory, "k8s://cluster/ai/Service/llm"))
+    };
+    assert_eq!(service("[0.0.0.0/0]"), ("yes".to_owned(), true));
+    assert_eq!(service("[203.0.113.0/24]"), ("conditional".to_owned(), true));
+    assert_eq!(service("[10.0.0.0/8]"), ("no".to_owned(), false));
 }
 
 fn any_policy() -> impl Strategy<Value = &'static str> {
@@ -654,4 +667,48 @@ fn a_list_before_a_google_backend_holds_traffic_back() {
     let mut throttle = rule(1, "throttle", json!(["*"]));
     throttle["rate_limit_options"] = json!([{"rate_limit_threshold": [{"count": 10}]}]);
     assert_eq!(estate(json!([throttle, last("allow")])), ("yes".to_owned(), "yes".to_owned()));
+}
+
+#[test]
+fn an_account_closes_its_buckets() {
+    let open = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::acme-open/*"}]});
+    let estate = |block: Option<bool>| {
+        let mut all = vec![(
+            "aws_s3_bucket",
+            json!({"bucket": "acme-open", "arn": "arn:aws:s3:::acme-open", "policy": open.to_string()}),
+        )];
+        all.extend(block.map(|on| {
+            (
+                "aws_s3_account_public_access_block",
+                json!({"account_id": "111111111111", "restrict_public_buckets": on, "ignore_public_acls": on}),
+            )
+        }));
+        let inventory = state(&all);
+        (answer(&inventory, "arn:aws:s3:::acme-open"), is_exposed(&inventory, "arn:aws:s3:::acme-open"))
+    };
+    assert_eq!(estate(None), ("yes".to_owned(), true));
+    assert_eq!(estate(Some(false)), ("yes".to_owned(), true));
+    assert_eq!(estate(Some(true)), ("no".to_owned(), false));
+}
+
+#[test]
+fn azure_services_that_deny_by_default() {
+    let account = |rules: Value| {
+        let mut values = json!({"name": "acme", "resource_group_name": "rg", "kind": "OpenAI", "public_network_access_enabled": true, "custom_subdomain_name": "acme"});
+        values["network_acls"] = rules;
+        let inventory = state(&[("azurerm_cognitive_account", values)]);
+        let id = inventory
+            .assets()
+            .find(|a| a.text("terraform_type") == Some("azurerm_cognitive_account"))
+            .unwrap()
+            .id
+            .to_string();
+        (answer(&inventory, &id), is_exposed(&inventory, &id))
+    };
+    assert_eq!(account(json!([])), ("yes".to_owned(), true));
+    assert_eq!(account(json!([{"default_action": "Deny", "ip_rules": []}])), ("no".to_owned(), false));
+    assert_eq!(
+        account(json!([{"default_action": "Deny", "ip_rules": ["203.0.113.0/24"]}])),
+        ("conditional".to_owned(), true)
+    );
 }

@@ -137,6 +137,10 @@ fn read_analysis(document: &Document, found: &mut Found) {
 /// Keeps a policy in its resource and adds what its bindings give.
 pub(super) fn grant(document: &Document, pointer: &str, policy: &Value, asset: &mut Asset, found: &mut Found) {
     asset.properties.insert("iam_policy".into(), policy.clone());
+    // an asset's evidence may end before the policy's place is seen
+    if let Ok(place) = serde_json::to_value(document.evidence(pointer)) {
+        asset.properties.insert("iam_policy_at".into(), place);
+    }
     for (i, binding) in policy.get("bindings").and_then(Value::as_array).into_iter().flatten().enumerate() {
         bind(document, &format!("{pointer}/bindings/{i}"), binding, asset, found);
     }

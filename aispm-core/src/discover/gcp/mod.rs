@@ -7,8 +7,10 @@ mod access;
 mod acl;
 mod asset_inventory;
 mod audit_log;
+mod deny;
 mod field;
 mod iam_policy;
+mod join;
 mod manifest;
 mod name;
 mod principal;
@@ -18,12 +20,15 @@ mod rest;
 mod table;
 mod vertex_log;
 
+pub(super) use join::join;
+
 use super::format::Structured;
 
 pub(super) const FORMATS: &[Structured] = &[
     audit_log::AUDIT_LOG,
     vertex_log::VERTEX_LOG,
     asset_inventory::FEED,
+    deny::POLICY,
     iam_policy::ANALYSIS,
     asset_inventory::ASSET,
     iam_policy::IAM_POLICY,

@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 const TEXT: usize = 2048;
 /// Most rows kept of a list.
 const ROWS: usize = 256;
+/// Most permissions kept of a role; Google allows 3000.
+const PERMISSIONS: usize = 4096;
 /// Deepest level kept.
 const DEPTH: usize = 12;
 
@@ -53,6 +55,11 @@ fn prune(value: &Value, depth: usize) -> Option<Value> {
 }
 
 fn field(key: &str, value: &Value, depth: usize) -> Option<Value> {
+    if key == "includedPermissions" {
+        // a role is what it holds
+        let rows = value.as_array()?.iter().filter(|row| row.is_string()).take(PERMISSIONS);
+        return Some(rows.cloned().collect());
+    }
     let value = prune(value, depth + 1)?;
     Some(match key {
         "metadata" => hide(value, &|key| SECRET.iter().any(|word| key.contains(word))),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::field::{Path, either_text};
 use super::principal;
 use super::table::{self, Type, table};
-use super::{acl, name, prune};
+use super::{acl, deny, name, prune};
 use crate::asset::{
     Asset, AssetId, AssetKind, Authentication, Document, Evidence, Exposure, ModelType, OwnerSource, RelationKind,
     pointer_key,
@@ -18,6 +18,8 @@ use crate::discover::{Found, model_ref};
 /// Labels as resources call them.
 const LABELS: &[&str] =
     &["/labels", "/resourceLabels", "/resource_labels", "/userLabels", "/settings/userLabels", "/metadata/labels"];
+/// The property that holds the account a resource acts with because it names none.
+pub(super) const ACTS_AS: &str = "default_identity";
 /// Fields that name a resource for people, most telling first.
 const NAMES: &[&str] = &["displayName", "display_name", "friendlyName", "title"];
 
@@ -78,8 +80,35 @@ impl Resource<'_> {
             lineage(&asset, &ends, found);
         }
         acl::read(self.document, self.pointer, self.data, &mut asset, found);
+        if deny::is_policy(self.data) {
+            let full = self.id.clone();
+            deny::attach(&full, &mut asset, &self.evidence("/rules"), found);
+        }
+        self.holder(found);
         contained(&asset, &self.evidence(""), found);
         asset
+    }
+
+    /// The folder or organisation above a project or folder, as its body says.
+    fn holder(&self, found: &mut Found) {
+        if !self.asset_type.starts_with("cloudresourcemanager.googleapis.com/") {
+            return;
+        }
+        let above = match self.data.get("parent") {
+            Some(Value::String(name)) => name::id(name, "cloudresourcemanager.googleapis.com"),
+            Some(Value::Object(parent)) => {
+                let text = |key: &str| parent.get(key).and_then(Value::as_str);
+                let kind = text("type").filter(|kind| matches!(*kind, "folder" | "organization"));
+                kind.zip(text("id"))
+                    .map(|(kind, id)| name::full("cloudresourcemanager.googleapis.com", &format!("{kind}s/{id}")))
+            }
+            _ => None,
+        };
+        if let Some(above) = above.filter(|above| *above != self.id && name::project_of(above).is_none()) {
+            let evidence = self.evidence("/parent");
+            found.relate(&above, RelationKind::Contains, &self.id, &evidence);
+            found.inventory.add(stub(&above).seen(evidence));
+        }
     }
 
     fn evidence(&self, pointer: &str) -> Evidence {
@@ -160,10 +189,16 @@ impl Resource<'_> {
         if let Some((_, version)) = known.version.iter().find_map(|path| path.texts(self.data).next()) {
             asset.provenance.version = Some(version.to_owned());
         }
+        let mut acts = false;
         for (pointer, text) in known.runs_as.iter().flat_map(|path| path.texts(self.data)) {
+            acts |= text != "default";
             if let Some(identity) = principal::acting(text, name::project_of(&self.id)) {
                 self.relate(asset, RelationKind::RunsAs, identity, &pointer, text, found);
             }
+        }
+        if let Some(account) = known.acts_as.as_deref().filter(|_| self.whole && !acts) {
+            // whose number is known when everything is read
+            asset.properties.insert(ACTS_AS.into(), account.into());
         }
     }
 

@@ -45,6 +45,8 @@ pub(super) struct Type {
     /// Where a key of the customer is named; a body without one is encrypted with Google's.
     pub(super) key: Vec<Path>,
     pub(super) runs_as: Vec<Path>,
+    /// The account that it acts with where it names none; `{number}` and `{project}` are those of its project.
+    pub(super) acts_as: Option<String>,
     /// The other ends of relations.
     pub(super) links: BTreeMap<RelationKind, Vec<Path>>,
     /// The same, read from there to here.

@@ -21,7 +21,7 @@ pub(super) fn service(object: &Object<'_>, found: &mut Found) {
         return;
     }
     let mut asset = object.asset(AssetKind::Endpoint).with("service_type", kind);
-    for key in ["selector", "ports"] {
+    for key in ["selector", "ports", "loadBalancerSourceRanges"] {
         if let Some(value) = spec.get(key) {
             asset.properties.insert(key.into(), value.clone());
         }

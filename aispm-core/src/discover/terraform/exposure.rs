@@ -57,6 +57,13 @@ fn function_url(estate: &Estate<'_>, resource: &Resource<'_>, found: &mut Found)
 
 /// A permission for everyone to invoke a function.
 fn permission(estate: &Estate<'_>, resource: &Resource<'_>, found: &mut Found) {
+    if let Some(function) = function(estate, resource) {
+        // whoever may change its code need not start it himself
+        let mut invoked =
+            Asset::new(&function, AssetKind::Function, function.rsplit([':', '#']).next().unwrap_or_default());
+        invoked.properties.insert("invoked_by".into(), resource.text("principal").unwrap_or("another").into());
+        found.inventory.add(invoked);
+    }
     let narrowed = ["source_arn", "source_account", "principal_org_id"].iter().any(|key| resource.text(key).is_some());
     let url_only = resource.text("function_url_auth_type").is_some();
     if resource.text("principal") != Some("*") || narrowed || url_only {

@@ -6,7 +6,7 @@ use super::estate::Estate;
 use super::exposure::internet;
 use super::resource::Resource;
 use super::table::{Flag, ResourceType, table};
-use crate::asset::{Asset, Authentication, Exposure, OwnerSource, RelationKind};
+use crate::asset::{Asset, AssetId, Authentication, Exposure, OwnerSource, RelationKind};
 use crate::discover::Found;
 use crate::discover::label::label;
 
@@ -30,17 +30,29 @@ pub(super) fn read(
         asset.authentication = Some(if key { Authentication::Key } else { Authentication::Identity });
     }
     if let Some(public) = public.or(known.public) {
-        let ruled = ["network_acls", "network_rules", "network_rule_set"].iter().any(|key| {
-            let default = super::words(&resource.values, &format!("{key}.default_action"));
-            default.iter().any(|action| action.eq_ignore_ascii_case("deny"))
+        let firewalls = ["network_acls", "network_rules", "network_rule_set"];
+        let any = |below: &str| {
+            firewalls
+                .iter()
+                .flat_map(|key| super::words(&resource.values, &format!("{key}.{below}")))
+                .collect::<Vec<_>>()
+        };
+        let ruled = any("default_action").iter().any(|action| action.eq_ignore_ascii_case("deny"));
+        let listed = !any("ip_rules").is_empty() || !any("ip_rule.ip_range").is_empty();
+        asset.exposure = Some(match (public, ruled, listed) {
+            (true, false, _) => Exposure::Public,
+            (true, true, true) => Exposure::Restricted,
+            _ => Exposure::Internal,
         });
-        asset.exposure = Some(match (public, ruled) {
-            (true, false) => Exposure::Public,
-            (true, true) => Exposure::Restricted,
-            (false, _) => Exposure::Internal,
-        });
-        if public && !ruled {
-            internet(asset.id.as_str(), Authentication::None, &resource.at(&at), false, found);
+        match asset.exposure {
+            Some(Exposure::Public) => {
+                internet(asset.id.as_str(), Authentication::None, &resource.at(&at), false, found);
+            }
+            Some(Exposure::Restricted) => {
+                let evidence = resource.at(&at);
+                found.relate(AssetId::INTERNET, RelationKind::Exposes, asset.id.as_str(), &evidence);
+            }
+            _ => {}
         }
     }
     asset.encryption.at_rest = answer(&table().at_rest, resource).0;

@@ -60,6 +60,15 @@ pub(super) fn covers_everything(policies: &[&Policy], request: &Request<'_>) -> 
         || (!core_services().is_empty() && core_services().iter().all(named))
 }
 
+/// Whether a policy allows everything of IAM, so that its holder can give himself the rest.
+pub(super) fn covers_identity(policy: &Policy) -> bool {
+    let iam = Pattern::new("iam:*");
+    let plain =
+        |s: &Statement| s.allow && s.conditions.is_empty() && s.resources.as_ref().is_none_or(Resources::is_everything);
+    let named = |s: &Statement| !s.actions.not && s.actions.patterns.iter().any(|pattern| pattern.covers(&iam));
+    policy.statements.iter().any(|s| plain(s) && named(s)) || covers_everything(&[policy], &Request::default())
+}
+
 /// Whether every condition of a deny is known to hold and it denies something.
 fn denies_outright(statement: &Statement, request: &Request<'_>) -> bool {
     let something = statement.actions.not || !statement.actions.patterns.is_empty();

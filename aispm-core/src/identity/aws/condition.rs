@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::operator::{Operand, Operator, Test};
 use super::request::{Known, Request};
+use super::shown::is_about_resource;
 use super::template::{Filled, Template};
 
 /// One key of a `Condition` block: any of the values may hold.
@@ -104,14 +105,14 @@ impl Condition {
         let text = format!("{written} {key}: {}", texts.as_deref().unwrap_or_default().join(", "));
         let key = key.to_ascii_lowercase();
         let variable = |operand: &Operand| match operand {
-            Operand::Text(template) => template.keys().any(of_resource),
+            Operand::Text(template) => template.keys().any(is_about_resource),
             _ => false,
         };
         Self {
             operator: operator.filter(|_| texts.is_some()),
             quantifier: quantifier.unwrap_or_default(),
             if_exists,
-            needs_resource: of_resource(&key) || operands.iter().any(variable),
+            needs_resource: is_about_resource(&key) || operands.iter().any(variable),
             key,
             values: operands,
             text,
@@ -189,11 +190,6 @@ impl Condition {
     fn matches(&self, test: Test, actual: &str, request: &Request<'_>) -> Option<bool> {
         any(self.values.iter().map(|value| test.matches(actual, value, request)))
     }
-}
-
-/// Whether a key speaks of the resource.
-fn of_resource(key: &str) -> bool {
-    key.starts_with("aws:resource") || key == "s3:resourceaccount"
 }
 
 /// Texts, numbers and truth values, alone or in a list; `None` for anything else.

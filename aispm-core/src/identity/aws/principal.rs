@@ -44,6 +44,7 @@ pub struct Principal {
     pub(super) tags: BTreeMap<String, String>,
     pub(super) policies: Vec<Held>,
     pub(super) boundary: Boundary,
+    pub(super) boundary_arn: Option<String>,
     pub(super) trust: Option<Held>,
 }
 
@@ -77,6 +78,7 @@ impl Principal {
             tags: BTreeMap::new(),
             policies: Vec::new(),
             boundary: Boundary::None,
+            boundary_arn: None,
             trust: None,
         }
     }

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use super::moment::Moment;
 use super::pattern::{Pattern, account_of};
 use super::principal::{Principal, PrincipalKind};
+use super::shown::Shown;
 use crate::asset::Document;
 
 /// What is known of a request when conditions are read.
@@ -15,12 +16,14 @@ pub(super) struct Request<'a> {
     /// The whole context: what it lacks is absent, and nothing below is asked.
     pub(super) context: Option<&'a Context>,
     pub(super) principal: Option<&'a Principal>,
-    /// The service of `iam:PassedToService`.
+    /// What the call hands over: a role to this service, or this policy.
     pub(super) passed_to: Option<&'a str>,
     /// Set once the resource is known.
     pub(super) resource: Option<&'a str>,
     /// Where the resource lives, if its ARN does not say.
     pub(super) account: Option<&'a str>,
+    /// More of the resource than its ARN.
+    pub(super) shown: Option<Shown<'a>>,
     /// The token's subject, for federated trust.
     pub(super) subject: Option<&'a str>,
     /// A moment known to have passed: the newest date in the export.
@@ -135,6 +138,9 @@ impl<'a> Request<'a> {
                 _ => Known::Unknown,
             };
         }
+        if let Some(known) = self.shown.and_then(|shown| shown.value(key)) {
+            return known;
+        }
         match (key, self.principal) {
             ("aws:principalarn", Some(p)) => is(p.id.as_str()),
             ("aws:principalaccount", Some(p)) => is(&p.account),
@@ -148,7 +154,7 @@ impl<'a> Request<'a> {
             }
             ("aws:currenttime", _) => self.as_of.map_or(Known::Unknown, Known::After),
             ("aws:securetransport", _) => is("true"),
-            ("iam:passedtoservice", _) => self.passed_to.map_or(Known::Unknown, is),
+            ("iam:passedtoservice" | "iam:policyarn", _) => self.passed_to.map_or(Known::Unknown, is),
             ("aws:resourceaccount" | "s3:resourceaccount", _) => {
                 let account = self.resource.and_then(account_of).or(self.account);
                 account.map_or(Known::Unknown, is)

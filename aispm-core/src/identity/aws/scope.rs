@@ -10,6 +10,7 @@ use super::organization::{Level, Limits};
 use super::pattern::{account_of, service_of};
 use super::principal::{Boundary, Held, Principal};
 use super::request::Request;
+use super::shown::Shown;
 use super::statement::{Choice, Statement};
 use crate::identity::Decision;
 
@@ -105,7 +106,12 @@ impl Scope {
     /// What each layer says of a resource; the resource's own policy is left to the caller, and so are the resource
     /// control policies of other accounts.
     pub(super) fn layers(&self, resource: &str, account: Option<&str>) -> Layers {
-        let verdict = |clauses: &Clauses| clauses.on(resource, account);
+        self.layers_shown(resource, account, None)
+    }
+
+    /// The same for a resource of which more is known than its ARN.
+    fn layers_shown(&self, resource: &str, account: Option<&str>, shown: Option<Shown<'_>>) -> Layers {
+        let verdict = |clauses: &Clauses| clauses.on_shown(resource, account, shown);
         let mut boundary = self.boundary.as_ref().map(verdict);
         if !self.open.is_empty() {
             boundary = Some(Verdict { allow: Some(self.open.clone()), ..Verdict::default() });
@@ -127,6 +133,11 @@ impl Scope {
         self.layers(resource, account).decide().into()
     }
 
+    /// Decides for one resource of which more is known than its ARN.
+    pub(crate) fn on_shown(&self, resource: &str, account: Option<&str>, shown: Option<Shown<'_>>) -> Decision {
+        self.layers_shown(resource, account, shown).decide().into()
+    }
+
     /// Decides for some resource that begins with `prefix`: an object of a bucket. Also tells which one.
     pub(crate) fn within(&self, prefix: &str, account: Option<&str>) -> (Decision, String) {
         self.some(account, format!("{prefix}x"), |example| example.starts_with(prefix))
@@ -138,6 +149,27 @@ impl Scope {
         let of_service = |arn: &str| service_of(arn).is_none_or(|s| s == service || s.contains('x'));
         let generic = format!("arn:aws:{service}:us-east-1:{account}:x");
         self.some(Some(account), generic, |example| here(example) && of_service(example))
+    }
+
+    /// Resources of this service, in this account, that the caller could name: one by each allowed pattern.
+    pub(crate) fn names<'s>(&'s self, service: &'s str, account: &'s str) -> impl Iterator<Item = String> + use<'s> {
+        let choices = self.own.allow.iter().filter_map(|clause| clause.resources.as_deref());
+        let patterns = choices.filter(|choice| !choice.not).flat_map(|choice| &choice.patterns);
+        let named = patterns.filter(|pattern| !pattern.is_any()).filter_map(move |pattern| {
+            // any region and account is this one
+            let mut parts: Vec<&str> = pattern.text().splitn(6, ':').collect();
+            match parts.as_mut_slice() {
+                [_, _, own, region, home, _] => {
+                    *own = if *own == "*" { service } else { own };
+                    *region = if *region == "*" { "us-east-1" } else { region };
+                    *home = if *home == "*" { account } else { home };
+                }
+                _ => return None,
+            }
+            let name = parts.join(":").replace(['*', '?'], "x");
+            (service_of(&name) == Some(service) && account_of(&name).is_none_or(|a| a == account)).then_some(name)
+        });
+        std::iter::once(format!("arn:aws:{service}:us-east-1:{account}:x")).chain(named)
     }
 
     /// The best decision over the generic resource and one example of each allowed pattern.
@@ -184,7 +216,11 @@ impl Clauses {
     }
 
     pub(super) fn on(&self, resource: &str, account: Option<&str>) -> Verdict {
-        let request = Request { resource: Some(resource), account, ..Request::default() };
+        self.on_shown(resource, account, None)
+    }
+
+    fn on_shown(&self, resource: &str, account: Option<&str>, shown: Option<Shown<'_>>) -> Verdict {
+        let request = Request { resource: Some(resource), account, shown, ..Request::default() };
         let mut verdict = Verdict::default();
         let lists = [(false, &self.deny), (true, &self.allow)];
         for (allow, clause) in lists.into_iter().flat_map(|(allow, list)| list.iter().map(move |c| (allow, c))) {

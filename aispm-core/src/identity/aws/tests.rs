@@ -201,6 +201,17 @@ fn statement() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
+    fn any_document_is_read(own in simulate::tests::json(), statement in simulate::tests::json(), there in simulate::tests::json()) {
+        let policies = json!([{"PolicyName": "p", "PolicyDocument": own}, {"PolicyDocument": {"Statement": statement}}]);
+        let user = Asset::new(USER, AssetKind::User, "ann").with("UserPolicyList", policies).with("Tags", own.clone());
+        let role = Asset::new(ROLE, AssetKind::Role, "r").with("AssumeRolePolicyDocument", json!({"Statement": there}));
+        let estate = estate(vec![user.with("PermissionsBoundary", there.clone()), role, bucket(json!([there, statement]))]);
+        let (ann, r) = (estate.principal_of(USER).unwrap(), estate.principal_of(ROLE).unwrap());
+        let _ = (estate.allows(ann, "s3:GetObject", "arn:aws:s3:::b/k", None), estate.assumes(ann, r), estate.admins());
+        prop_assert!(estate.warnings().len() <= 100);
+    }
+
+    #[test]
     fn one_more_deny_never_allows_more(statements in prop::collection::vec(statement(), 0..6), mut extra in statement()) {
         extra["Effect"] = "Deny".into();
         let before = estate(vec![user(statements.clone())]);

@@ -75,7 +75,7 @@ impl Ground<'_, '_> {
                 self.pair(group, user);
             }
         } else if let Some(rule) = self.rules.iter().find(|rule| rule.gains == Power::Joinable) {
-            let user = self.fact(Fact::UserIn(account));
+            let user = self.premise(Fact::UserIn(account));
             self.show(rule, vec![id, user], Fact::Has(Power::Controls, group), vec![ANY, group], Vec::new());
         }
     }
@@ -85,8 +85,8 @@ impl Ground<'_, '_> {
         if self.world.is_admin(user) {
             return;
         }
-        let joinable = self.fact(Fact::Has(Power::Joinable, group));
-        let controls = self.fact(Fact::Has(Power::Controls, user));
+        let joinable = self.premise(Fact::Has(Power::Joinable, group));
+        let controls = self.premise(Fact::Has(Power::Controls, user));
         self.show(rule, vec![joinable, controls], Fact::Has(Power::Grantable, user), vec![ANY, group], Vec::new());
     }
 }

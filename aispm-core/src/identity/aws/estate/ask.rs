@@ -11,6 +11,7 @@ use crate::identity::aws::organization::{Level, Limits, is_service_linked};
 use crate::identity::aws::principal::{Boundary, Held, Principal, PrincipalKind};
 use crate::identity::aws::request::Request;
 use crate::identity::aws::scope::{Clauses, Scope};
+use crate::identity::aws::statement::Statement;
 
 /// Who a trust or resource policy is asked about.
 #[derive(Debug, Clone, Copy)]
@@ -160,6 +161,34 @@ impl Estate {
             let (bucket, _) = resource.strip_prefix("arn:aws:s3:::")?.split_once('/')?;
             self.resource_policies.get(format!("arn:aws:s3:::{bucket}").as_str())
         })
+    }
+
+    /// Whether a resource's own policy denies anything.
+    pub(crate) fn restricts(&self, resource: &str) -> bool {
+        self.policy_on(resource).is_some_and(|held| held.policy.statements.iter().any(|s| !s.allow))
+    }
+
+    /// Whether a resource's own policy allows something to this principal beyond what his own policies do: to himself,
+    /// or from another account to his account.
+    pub(crate) fn names(&self, principal: &Principal, resource: &str, elsewhere: bool) -> bool {
+        let caller = Trustee::Principal(principal).caller();
+        let named = |p: &Principals| match p.names(&caller, true) {
+            Named::Itself | Named::Role => true,
+            Named::Account => elsewhere,
+            Named::No => false,
+        };
+        let mut statements = self.policy_on(resource).into_iter().flat_map(|held| &held.policy.statements);
+        statements.any(|s| s.allow && s.principals.as_ref().is_some_and(named))
+    }
+
+    /// Whether a resource's own policy leaves it to the policies of this account who uses it.
+    pub(crate) fn delegates(&self, resource: &str, account: &str) -> bool {
+        let root = format!("arn:aws:iam::{account}:root");
+        let plain = |s: &Statement| {
+            let names = |p: &Principals| !p.not && p.aws.iter().any(|name| name.arn == root);
+            s.allow && s.conditions.is_empty() && s.principals.as_ref().is_some_and(names)
+        };
+        self.policy_on(resource).is_some_and(|held| held.policy.statements.iter().any(plain))
     }
 
     /// Whether anyone on the internet may do this, by the resource's own policy.

@@ -43,6 +43,8 @@ pub struct Estate {
     organization: Organization,
     as_of: Option<Moment>,
     warnings: Vec<String>,
+    /// Managed policies that make an administrator of whoever they are attached to.
+    strong: Vec<String>,
 }
 
 impl Estate {
@@ -52,6 +54,7 @@ impl Estate {
     pub fn new(inventory: &Inventory) -> Self {
         let mut estate = Self::default();
         let documents = ManagedPolicies::new(inventory, &mut estate.warnings);
+        estate.strong = documents.strong();
         let mut groups: HashMap<AssetId, Vec<Held>> = HashMap::new();
         let identities = || inventory.assets().filter(|asset| read::is_principal(asset));
         for asset in identities().filter(|asset| asset.kind == AssetKind::Group) {
@@ -128,6 +131,11 @@ impl Estate {
     /// Resources that carry a policy of their own.
     pub(crate) fn policied(&self) -> impl Iterator<Item = &AssetId> {
         self.resource_policies.keys()
+    }
+
+    /// Managed policies that make an administrator of whoever they are attached to, at most sixteen.
+    pub(crate) fn strong_policies(&self) -> impl Iterator<Item = &str> {
+        self.strong.iter().map(String::as_str)
     }
 
     /// The account a resource lives in: from its ARN, from what contains it, or the only account there is.

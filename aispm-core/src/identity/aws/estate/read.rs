@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Estate;
 use crate::asset::{Asset, AssetId, AssetKind, Evidence, Inventory, pointer_key};
-use crate::identity::aws::admin::covers_everything;
+use crate::identity::aws::admin::{covers_everything, covers_identity};
 use crate::identity::aws::managed::managed;
 use crate::identity::aws::moment::Moment;
 use crate::identity::aws::policy::{Policy, Purpose};
@@ -91,6 +91,7 @@ impl Estate {
         let boundary = asset.properties.get("PermissionsBoundary");
         let arn = boundary.and_then(|b| b.get("PermissionsBoundaryArn").or(Some(b))).and_then(Value::as_str);
         if let Some(arn) = arn {
+            principal.boundary_arn = Some(arn.to_owned());
             let held = documents.get(arn, || below("/PermissionsBoundary".to_owned()));
             principal.boundary = held.map_or_else(|| Boundary::Missing(arn.to_owned()), Boundary::Policy);
         }
@@ -118,6 +119,19 @@ impl ManagedPolicies {
     pub(super) fn new(inventory: &Inventory, warnings: &mut Vec<String>) -> Self {
         let policies = inventory.assets().filter(|asset| asset.kind == AssetKind::Policy);
         Self(policies.filter_map(|asset| Some((asset.id.clone(), default_version(asset, warnings)?))).collect())
+    }
+
+    /// Those that cover everything, or everything of IAM, which soon is the same; the ones that every account has first.
+    pub(super) fn strong(&self) -> Vec<String> {
+        const LIMIT: usize = 16;
+        let known = ["AdministratorAccess", "IAMFullAccess"].map(|name| format!("arn:aws:iam::aws:policy/{name}"));
+        let own = self
+            .0
+            .iter()
+            .filter(|(arn, held)| !known.iter().any(|known| *known == arn.as_str()) && covers_identity(&held.policy));
+        let mut own: Vec<String> = own.map(|(arn, _)| arn.to_string()).collect();
+        own.sort_unstable();
+        known.into_iter().chain(own).take(LIMIT).collect()
     }
 
     pub(super) fn get(&self, arn: &str, attached_at: impl FnOnce() -> Evidence) -> Option<Held> {

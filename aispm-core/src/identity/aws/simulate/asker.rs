@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Request, Target};
+use super::{Request, Target, is_nothing};
 use crate::identity::aws::named::{Caller, Identity, IdentityKind, role_of};
 use crate::identity::aws::pattern::{account_of, service_of};
 use crate::identity::aws::request::Context;
@@ -19,7 +19,12 @@ pub(super) fn caller(request: &Request) -> Caller<'_> {
     let has = |part: &str| arn.contains(part);
     let identity = |kind| {
         let account = account.unwrap_or_default();
-        Caller::Known(Identity { arn, account, kind, bounded: request.boundary.is_some() })
+        Caller::Known(Identity {
+            arn,
+            account,
+            kind,
+            bounded: request.boundary.as_ref().is_some_and(|b| !is_nothing(b)),
+        })
     };
     if has(":assumed-role/") {
         return identity(IdentityKind::Session);

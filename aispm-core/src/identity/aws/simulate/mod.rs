@@ -5,7 +5,7 @@ mod input;
 mod output;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use input::{Asker, Request, Target};
 pub use output::{Effect, Reason, Simulation, Source};

@@ -473,7 +473,7 @@ proptest! {
 }
 
 /// Any JSON, with the words of policies in it.
-fn json() -> impl Strategy<Value = Value> {
+pub(in crate::identity::aws) fn json() -> impl Strategy<Value = Value> {
     let word = prop::sample::select(vec![
         "Effect",
         "Allow",

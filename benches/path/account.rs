@@ -17,7 +17,7 @@ const WAYS: [&[&str]; 6] = [
     &["sts:AssumeRole"],
 ];
 
-pub fn measure() {
+pub(crate) fn measure() {
     println!(
         "\n{:>10} {:>8} {:>6} {:>6} {:>12} {:>12} {:>14}",
         "principals", "k", "paths", "fixes", "read, ms", "solve, ms", "at least, fixes"

@@ -17,7 +17,7 @@ use super::layered::{Dice, Layered};
 const K: usize = 10;
 
 /// Milliseconds by what was measured.
-pub type Times = BTreeMap<&'static str, f64>;
+pub(crate) type Times = BTreeMap<&'static str, f64>;
 
 /// Processor time of this thread so far, in milliseconds, where the system tells it: other work on the machine does not
 /// count then.
@@ -29,7 +29,7 @@ fn clock() -> f64 {
 }
 
 /// The median of some runs, in milliseconds.
-pub fn median(runs: usize, mut run: impl FnMut()) -> f64 {
+pub(crate) fn median(runs: usize, mut run: impl FnMut()) -> f64 {
     let mut times: Vec<f64> = (0..runs)
         .map(|_| {
             let start = clock();
@@ -42,7 +42,7 @@ pub fn median(runs: usize, mut run: impl FnMut()) -> f64 {
 }
 
 /// Generates a graph, writes it for the peers, measures.
-pub fn measure(name: &str, nodes: u32, edges: usize, runs: usize, folder: &Path) {
+pub(crate) fn measure(name: &str, nodes: u32, edges: usize, runs: usize, folder: &Path) {
     let layered = Layered::new(nodes, edges, 7);
     layered.write(&folder.join(format!("{name}.graph"))).expect("the folder can be written");
     let plain = layered.plain();

@@ -11,25 +11,25 @@ const LAYERS: u32 = 12;
 const ENTRIES: u32 = 100;
 
 /// A generated graph; node 0 is the entry.
-pub struct Layered {
-    pub nodes: u32,
+pub(crate) struct Layered {
+    pub(crate) nodes: u32,
     /// From, to, and twice the cost, ordered by from.
-    pub edges: Vec<(u32, u32, u8)>,
+    pub(crate) edges: Vec<(u32, u32, u8)>,
     /// Ten nodes of the last layer that the entry reaches in more than one way.
-    pub targets: Vec<u32>,
+    pub(crate) targets: Vec<u32>,
     /// Nodes all over the graph that reach the first target.
-    pub sources: Vec<u32>,
+    pub(crate) sources: Vec<u32>,
 }
 
 /// A small generator of its own, so that the graphs are the same on every machine.
-pub struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         // splitmix64
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -38,13 +38,13 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    pub fn below(&mut self, n: u32) -> u32 {
+    pub(crate) fn below(&mut self, n: u32) -> u32 {
         u32::try_from(self.next() % u64::from(n.max(1))).unwrap_or(0)
     }
 }
 
 impl Layered {
-    pub fn new(nodes: u32, edges: usize, seed: u64) -> Self {
+    pub(crate) fn new(nodes: u32, edges: usize, seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let size = (nodes - 1) / LAYERS;
         let node = |layer: u32, n: u32| 1 + layer * size + n.min(size - 1);
@@ -94,7 +94,7 @@ impl Layered {
         }
     }
 
-    pub fn plain(&self) -> Hypergraph {
+    pub(crate) fn plain(&self) -> Hypergraph {
         let mut builder = Builder::with_facts(self.nodes);
         for (from, to, cost) in &self.edges {
             builder.instance(&[*from], *to, f32::from(*cost) / 2.0).expect("nodes and costs are right");
@@ -103,7 +103,7 @@ impl Layered {
     }
 
     /// The same where every eighth instance needs, besides, what another edge into the same node starts from.
-    pub fn and_or(&self) -> Hypergraph {
+    pub(crate) fn and_or(&self) -> Hypergraph {
         let mut builder = Builder::with_facts(self.nodes);
         let mut last = vec![u32::MAX; self.nodes as usize];
         for (n, (from, to, cost)) in self.edges.iter().enumerate() {
@@ -115,12 +115,12 @@ impl Layered {
     }
 
     /// What removing a node weighs.
-    pub fn weight(node: u32) -> u32 {
+    pub(crate) fn weight(node: u32) -> u32 {
         1 + node % 4
     }
 
     /// For other programs: nodes, targets and sources in the first three lines, then the edges.
-    pub fn write(&self, path: &Path) -> io::Result<()> {
+    pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
         let mut out = BufWriter::new(std::fs::File::create(path)?);
         let words = |list: &[u32]| list.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
         writeln!(out, "{}\n{}\n{}", self.nodes, words(&self.targets), words(&self.sources))?;

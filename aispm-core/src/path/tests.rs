@@ -406,3 +406,48 @@ fn resources_are_the_same_to_rules_whoever_described_them() {
         assert_eq!(rules(&solution.paths[0]), ["ssm-send-command"], "{kind}");
     }
 }
+
+#[test]
+fn what_no_way_avoids_is_a_choke_point_and_one_change_is_enough_there() {
+    let assume = |name: &str| allow(&["sts:AssumeRole"], &arn(&format!("role/{name}")));
+    let trust = |names: &[&str]| json!({"AWS": names.iter().map(|name| arn(name)).collect::<Vec<_>>()});
+    let estate = inventory(
+        vec![
+            user("u", vec![assume("a"), assume("b")]),
+            role("role/a", trust(&["user/u"]), vec![assume("c")]),
+            role("role/b", trust(&["user/u"]), vec![assume("c")]),
+            role("role/c", trust(&["role/a", "role/b"]), vec![assume("admin")]),
+            role("role/admin", trust(&["role/c"]), vec![allow(&["*"], "*")]),
+        ],
+        &[],
+    );
+    let (from, to) = (vec![AssetId::from(arn("user/u"))], vec![Target::Admin]);
+    let solution = solve(&estate, &Query { from, to, k: 5, ..Query::default() });
+    let ways: BTreeSet<&AssetId> = solution.paths.iter().map(|path| &path.steps[0].to).collect();
+    assert_eq!((solution.paths.len(), ways.len()), (2, 2), "by a and by b");
+    let points: Vec<_> = solution.choke_points.iter().map(|point| (point.asset.as_str(), point.paths)).collect();
+    assert_eq!(points, [(arn("role/c").as_str(), 2)], "neither a nor b is one");
+    assert_eq!((solution.fixes.len(), solution.fixes_lower_bound), (1, 1), "{:?}", solution.fixes);
+}
+
+proptest! {
+    /// Users with ways of their own and shared ones: the fixes cut everything, and the bound is one.
+    #[test]
+    fn fixes_keep_to_their_bound(ways in proptest::collection::vec(0_usize..8, 1..6)) {
+        let assume = |name: &str| allow(&["sts:AssumeRole"], &arn(&format!("role/{name}")));
+        let everyone = json!({"AWS": "arn:aws:iam::111111111111:root"});
+        let mut assets: Vec<Asset> = ways.iter().enumerate().map(|(n, ways)| {
+            let bits = (0..3).filter(|bit| ways >> bit & 1 == 1);
+            user(&format!("u{n}"), bits.map(|bit| assume(["a", "b", "admin"][bit])).collect())
+        }).collect();
+        assets.push(role("role/a", everyone.clone(), vec![assume("admin")]));
+        assets.push(role("role/b", everyone.clone(), vec![assume("admin")]));
+        assets.push(role("role/admin", everyone, vec![allow(&["*"], "*")]));
+        let solution = solve(&inventory(assets, &[]), &Query { to: vec![Target::Admin], ..Query::default() });
+        prop_assert_eq!(solution.fixes.iter().map(|fix| fix.paths_cut).sum::<usize>(), solution.paths.len());
+        prop_assert!(solution.fixes_lower_bound <= solution.fixes.len());
+        // the administrator's trust policy is one change for all
+        prop_assert_eq!(solution.fixes.len(), usize::from(!solution.paths.is_empty()));
+        prop_assert_eq!(solution.fixes_lower_bound, solution.fixes.len());
+    }
+}

@@ -139,7 +139,7 @@ impl<'g> Cutter<'g> {
         }
         let last = last.into_iter().map(|(_, last)| last).collect();
         let (flows, best) = (Flows::default(), Best::new());
-        Self { graph, sources: sources.to_vec(), ranks, last, gone: Default::default(), flows, forward, best }
+        Self { graph, sources: sources.to_vec(), ranks, last, gone: (Vec::new(), Vec::new()), flows, forward, best }
     }
 
     /// A light set that cuts all `targets` off the sources. `weights` says what each node weighs, `None` for what cannot

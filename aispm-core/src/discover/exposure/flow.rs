@@ -124,14 +124,14 @@ fn width(wall: &Verdict) -> Exposure {
 /// Whether the internet reaches an asset as its own description says.
 fn by_itself(inventory: &Inventory, asset: &Asset, entries: &HashSet<AssetId>) -> Option<Verdict> {
     if !entries.contains(&asset.id) {
-        let says = || {
-            format!(
-                "{} is reached only from {}",
-                asset.name,
-                if asset.exposure == Some(Exposure::Local) { "its own machine" } else { "its own network" }
-            )
-        };
-        return asset.exposure.filter(|e| *e < Exposure::Restricted).map(|_| Verdict::no(says(), evidence_of(asset)));
+        // what only stands behind something is where that lets traffic through
+        let mut before = inventory.incoming(asset.id.as_str()).filter(|r| r.kind == RelationKind::Exposes);
+        if asset.kind != AssetKind::Endpoint && before.next().is_some() {
+            return None;
+        }
+        let place = if asset.exposure == Some(Exposure::Local) { "its own machine" } else { "its own network" };
+        let says = format!("{} is reached only from {place}", asset.name);
+        return asset.exposure.filter(|e| *e < Exposure::Restricted).map(|_| Verdict::no(says, evidence_of(asset)));
     }
     let mut into = inventory.incoming(asset.id.as_str());
     let relation = into.find(|r| r.kind == RelationKind::Exposes && r.from.as_str() == AssetId::INTERNET);

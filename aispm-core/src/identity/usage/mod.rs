@@ -3,7 +3,8 @@
 //!
 //! Nothing is claimed without a log of the identity's account. Two kinds are read: CloudTrail, whose calls count as
 //! activity of relations, and IAM's own report of when a service or action was last used. What a log would not show
-//! (data events that the trail does not record) is neither used nor unused.
+//! (data events that the trail does not record) is neither used nor unused. Audit logs of Google Cloud and Azure are
+//! compared with the access that roles give to each AI asset.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -14,6 +15,7 @@ use serde_json::Value;
 use super::aws::{Estate, Principal, PrincipalKind, account_of};
 use crate::asset::{Asset, AssetId, AssetKind, Evidence, Inventory, Relation};
 
+mod cloud;
 mod narrow;
 mod table;
 
@@ -33,7 +35,7 @@ pub struct Usage {
     pub observed: Window,
     /// AI actions that it holds and was seen to use.
     pub used: Vec<Used>,
-    /// AI actions that it holds and was not seen to use.
+    /// AI actions that it holds and was not seen to use; on Google Cloud and Azure, kinds of access with the asset.
     pub unused: Vec<String>,
     /// AI actions that it holds and whose use these logs would not show.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -53,7 +55,7 @@ pub struct Window {
     /// The last event, or when the report was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-    /// `cloudtrail`, `last-accessed`.
+    /// `cloudtrail`, `last-accessed`, `audit-log`.
     pub sources: BTreeSet<String>,
 }
 
@@ -86,6 +88,12 @@ pub struct Narrowed {
 /// are left out. O(identities with logs · AI actions · statements).
 #[must_use]
 pub fn of(inventory: &Inventory) -> Vec<Usage> {
+    let mut usages = aws(inventory);
+    usages.extend(cloud::of(inventory));
+    usages
+}
+
+fn aws(inventory: &Inventory) -> Vec<Usage> {
     let seen = Seen::of(inventory);
     if seen.accounts.is_empty() && !inventory.assets().any(|asset| asset.properties.contains_key(LAST_ACCESSED)) {
         return Vec::new();

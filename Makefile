@@ -68,6 +68,12 @@ aispm-node/node_modules/.package-lock.json: aispm-node/package-lock.json
 	touch $@
 
 # Steps in a Kubernetes cluster beside the edges that KubeHound's tests expect, in the file DATA.
+# Labs with known answers, once without each permission that they need, and the smallest account for each published
+# rule; DATA is a folder as the tool describes.
+.PHONY: check-labs
+check-labs: build
+	$(PYTHON) tests/tools/labs.py $(DATA)
+
 .PHONY: check-kubehound
 check-kubehound: build
 	$(PYTHON) tests/tools/kubehound.py $(DATA)

@@ -83,6 +83,12 @@ pub(crate) trait Grant: Debug {
     /// The same text for grants that decide alike, so that principals share them.
     fn key(&self) -> String;
 
+    /// The [containers](Authority::container) that it holds in; `None` if it may hold anywhere. What is decided is the
+    /// same, but nothing else needs to be asked.
+    fn containers(&self) -> Option<Vec<String>> {
+        None
+    }
+
     /// Decides for a resource: an asset id, or a [`container`](Authority::container) in which something new is made.
     fn on(&self, resource: &str) -> Decision;
 

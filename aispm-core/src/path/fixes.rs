@@ -1,18 +1,18 @@
-//! Which changes cut the paths: a greedy cover of the paths by facts that can be taken away, each choice verified by
-//! solving again without it.
+//! Which changes cut the paths: the smallest set found of facts that can be taken away, verified by solving again
+//! without them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::graph::{Best, FactId, Hypergraph, InstanceId};
-use super::ground::{ANY, Fact, Ground, index};
-use super::model::{ChokePoint, Fix, From};
+use super::graph::{Best, FactId, Hitting, Hypergraph, InstanceId};
+use super::ground::{ANY, Fact, Ground, OR, index};
+use super::model::Fix;
 use super::rules::{Builtin, Power, Rule};
-use super::trace::{Reader, Trace};
+use super::trace::Trace;
 use super::world::Ix;
 use crate::asset::{AssetId, Evidence, RelationKind};
 
 /// Most fixes proposed.
-const FIX_LIMIT: usize = 50;
+const FIX_LIMIT: usize = 500;
 
 /// A fact that can be taken away.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,95 +27,202 @@ enum Lever {
     Setting(Ix, &'static str),
 }
 
-/// Assets that paths pass, neither as source nor as target, most first.
-pub(super) fn choke_points(traces: &[Trace]) -> Vec<ChokePoint> {
-    let mut counts: BTreeMap<&AssetId, usize> = BTreeMap::new();
-    for Trace { path, .. } in traces {
-        let passed: BTreeSet<&AssetId> = path
-            .steps
-            .iter()
-            .flat_map(|step| {
-                let from: &[AssetId] = match &step.from {
-                    From::One(one) => std::slice::from_ref(one),
-                    From::All(all) => all,
-                };
-                from.iter().chain(std::iter::once(&step.to))
-            })
-            .filter(|asset| **asset != path.source && **asset != path.target)
-            .collect();
-        for asset in passed {
-            *counts.entry(asset).or_default() += 1;
-        }
-    }
-    let mut points: Vec<ChokePoint> =
-        counts.into_iter().map(|(asset, paths)| ChokePoint { asset: asset.clone(), paths }).collect();
-    points.sort_by(|a, b| b.paths.cmp(&a.paths).then_with(|| a.asset.cmp(&b.asset)));
-    points
+/// What a change weighs, so that fewer changes come before easier ones.
+const CHANGE: u64 = 1 << 20;
+/// More than effort and order add to that.
+const MORE: u64 = 8;
+/// Rounds of solving again with all changes chosen so far, and branchings while choosing.
+const ROUNDS: usize = 64;
+const NODES: usize = 2_000;
+
+/// What to change.
+#[derive(Debug, Default)]
+pub(super) struct Proposed {
+    /// Best first.
+    pub(super) fixes: Vec<Fix>,
+    /// Fewer changes of these kinds cannot cut every path.
+    pub(super) lower_bound: usize,
+    /// Whether every path is cut.
+    pub(super) complete: bool,
 }
 
-/// Cuts the traced targets off their sources. Also says whether the work budget ended before all were cut.
+/// Cuts the traced targets off their sources by the smallest set of changes found.
+///
+/// Each way that is found must be hit by a change; the lightest set that hits all found so far ([`Hitting`]) is applied
+/// and everything solved again, until no way is left. Every round's set is a lower bound. O(rounds · sources · graph)
+/// within `budget` premises; a source is solved again only if a change that mattered to it was dropped. What is open when
+/// the rounds or the budget end is cut greedily.
 pub(super) fn fixes(
     ground: &Ground<'_, '_>,
     graph: &Hypergraph,
     traces: &[Trace],
     search: &mut Best,
     budget: u64,
-) -> (Vec<Fix>, bool) {
-    let levers = Levers::new(ground);
+) -> Proposed {
     let end = search.work().saturating_add(budget);
-    let mut blocked: HashSet<InstanceId> = HashSet::new();
-    // the uncut pairs of source and target, with the levers on a derivation that still holds
-    let mut open: Pairs =
-        traces.iter().map(|trace| ((trace.source, trace.target), levers.of(&trace.bindings))).collect();
-    let mut fixes = Vec::new();
-    let mut complete = true;
-    while !open.is_empty() && fixes.len() < FIX_LIMIT {
-        let mut votes: BTreeMap<&Lever, usize> = BTreeMap::new();
-        for lever in open.values().flatten() {
-            *votes.entry(lever).or_default() += 1;
-        }
-        let rank = |lever: &Lever| (levers.effort(lever), lever.clone());
-        let Some(best) = votes.into_iter().max_by_key(|(lever, n)| (*n, std::cmp::Reverse(rank(lever)))) else {
-            complete = false;
-            break;
-        };
-        let lever = best.0.clone();
-        blocked.extend(levers.instances(&lever));
-        let before = open.len();
-        let mut hit: BTreeMap<FactId, Vec<FactId>> = BTreeMap::new();
-        for ((source, target), _) in open.iter().filter(|(_, levers)| levers.contains(&lever)) {
-            hit.entry(*source).or_default().push(*target);
-        }
-        for (source, targets) in hit {
-            if search.work() > end {
-                complete = false;
-                break;
-            }
-            search.run(graph, &[source], &targets, |instance| blocked.contains(&instance));
-            for target in targets {
-                match search.derivation(graph, target) {
-                    Some(derivation) => {
-                        let bindings = Reader { ground, derivation: &derivation }.bindings();
-                        open.insert((source, target), levers.of(&bindings));
-                    }
-                    None => {
-                        open.remove(&(source, target));
-                    }
-                }
-            }
-        }
-        if let Some(fix) = levers.fix(&lever, before - open.len()) {
-            fixes.push(fix);
-        }
-        if !complete {
+    let mut cutter = Chooser::new(Levers::new(ground), graph, traces);
+    let mut chosen = BTreeSet::new();
+    let mut lower_bound = 0;
+    for _ in 0..ROUNDS {
+        let hit = cutter.hitting.solve(NODES);
+        chosen = hit.chosen.into_iter().collect();
+        lower_bound = hit.lower_bound.div_ceil(CHANGE + MORE);
+        if !cutter.refine(search, &chosen, end) {
             break;
         }
     }
-    fixes.sort_by_key(|fix: &Fix| std::cmp::Reverse(fix.paths_cut));
-    (fixes, complete && open.is_empty())
+    let (fixes, complete) = cutter.apply(search, &chosen, end);
+    Proposed { fixes, lower_bound: usize::try_from(lower_bound).unwrap_or(usize::MAX), complete }
 }
 
-type Pairs = BTreeMap<(FactId, FactId), BTreeSet<Lever>>;
+/// A source with its targets.
+#[derive(Debug, Default)]
+struct Pairs {
+    targets: Vec<FactId>,
+    /// The levers that touch what follows from the source; known once it was solved.
+    near: BTreeSet<u32>,
+    /// With which of those chosen all targets were cut.
+    cut_by: Option<BTreeSet<u32>>,
+}
+
+/// Chooses levers, numbered as met.
+struct Chooser<'g, 'w, 'a> {
+    levers: Levers<'g, 'w, 'a>,
+    graph: &'g Hypergraph,
+    hitting: Hitting,
+    named: Vec<Lever>,
+    /// By instance, the levers that take it away.
+    by_instance: HashMap<InstanceId, Vec<u32>>,
+    pairs: BTreeMap<FactId, Pairs>,
+    /// Pairs that no lever cuts.
+    stuck: BTreeSet<(FactId, FactId)>,
+}
+
+impl<'g, 'w, 'a> Chooser<'g, 'w, 'a> {
+    fn new(levers: Levers<'g, 'w, 'a>, graph: &'g Hypergraph, traces: &[Trace]) -> Self {
+        let mut pairs: BTreeMap<FactId, Pairs> = BTreeMap::new();
+        for trace in traces {
+            pairs.entry(trace.source).or_default().targets.push(trace.target);
+        }
+        // what the shown steps rest on first, then by effort
+        let primary: BTreeSet<Lever> = traces.iter().flat_map(|trace| levers.of(&trace.bindings)).collect();
+        let mut named: Vec<Lever> = levers.index.keys().cloned().collect();
+        named.sort_by_cached_key(|lever| (!primary.contains(lever), levers.effort(lever), lever.clone()));
+        let mut hitting = Hitting::new(Vec::new());
+        let mut by_instance: HashMap<InstanceId, Vec<u32>> = HashMap::new();
+        for lever in &named {
+            let extra = 2 * u64::from(levers.effort(lever)) + u64::from(!primary.contains(lever));
+            let number = hitting.element(CHANGE + extra);
+            for instance in levers.instances(lever) {
+                by_instance.entry(*instance).or_default().push(number);
+            }
+        }
+        Self { levers, graph, hitting, named, by_instance, pairs, stuck: BTreeSet::new() }
+    }
+
+    fn blocked(&self, chosen: &BTreeSet<u32>, instance: InstanceId) -> bool {
+        self.by_instance.get(&instance).is_some_and(|levers| levers.iter().any(|lever| chosen.contains(lever)))
+    }
+
+    /// The levers that cut a derivation.
+    fn cutting(&self, steps: &[InstanceId]) -> BTreeSet<u32> {
+        steps.iter().filter_map(|step| self.by_instance.get(step)).flatten().copied().collect()
+    }
+
+    /// Solves again without what is chosen, and adds the ways that are left; `false` if there are none or the work ends.
+    fn refine(&mut self, search: &mut Best, chosen: &BTreeSet<u32>, end: u64) -> bool {
+        let mut more = false;
+        for source in self.pairs.keys().copied().collect::<Vec<_>>() {
+            let Some(pairs) = self.pairs.get(&source) else { continue };
+            if pairs.cut_by.as_ref().is_some_and(|by| by.is_subset(chosen)) {
+                continue;
+            }
+            if search.work() > end {
+                return false;
+            }
+            let targets = pairs.targets.clone();
+            if pairs.near.is_empty() {
+                search.run(self.graph, &[source], &[], |_| false);
+                let uses = search.order().iter().flat_map(|fact| self.graph.uses(*fact));
+                let near = uses.filter_map(|instance| self.by_instance.get(&instance)).flatten().copied().collect();
+                if let Some(pairs) = self.pairs.get_mut(&source) {
+                    pairs.near = near;
+                }
+            }
+            search.run(self.graph, &[source], &targets, |instance| self.blocked(chosen, instance));
+            let mut cut = true;
+            for target in targets {
+                let Some(derivation) = search.derivation(self.graph, target) else { continue };
+                let set = self.cutting(derivation.steps());
+                if set.is_empty() {
+                    self.stuck.insert((source, target));
+                    continue;
+                }
+                self.hitting.add(set);
+                cut = false;
+            }
+            more |= !cut;
+            let stuck = &self.stuck;
+            if let Some(pairs) = self.pairs.get_mut(&source) {
+                pairs.targets.retain(|target| !stuck.contains(&(source, *target)));
+                pairs.cut_by = cut.then(|| pairs.near.intersection(chosen).copied().collect());
+            }
+        }
+        more
+    }
+
+    /// Applies what was chosen one by one, each time what cuts most, and solves again after each; then whatever else it
+    /// takes.
+    fn apply(&self, search: &mut Best, chosen: &BTreeSet<u32>, end: u64) -> (Vec<Fix>, bool) {
+        let mut complete = self.stuck.is_empty();
+        let mut applied: BTreeSet<u32> = BTreeSet::new();
+        // the uncut pairs with the levers on a derivation that still holds
+        let mut open: BTreeMap<(FactId, FactId), BTreeSet<u32>> = BTreeMap::new();
+        for (source, Pairs { targets, .. }) in &self.pairs {
+            search.run(self.graph, &[*source], targets, |_| false);
+            for target in targets {
+                if let Some(derivation) = search.derivation(self.graph, *target) {
+                    open.insert((*source, *target), self.cutting(derivation.steps()));
+                }
+            }
+        }
+        let mut fixes = Vec::new();
+        while !open.is_empty() && fixes.len() < FIX_LIMIT {
+            let mut votes: BTreeMap<u32, usize> = BTreeMap::new();
+            for lever in open.values().flatten() {
+                *votes.entry(*lever).or_default() += 1;
+            }
+            let rank = |(lever, votes): &(u32, usize)| (chosen.contains(lever), *votes, std::cmp::Reverse(*lever));
+            let Some((lever, _)) = votes.into_iter().max_by_key(rank) else { break };
+            applied.insert(lever);
+            let before = open.len();
+            let mut hit: BTreeMap<FactId, Vec<FactId>> = BTreeMap::new();
+            for ((source, target), _) in open.iter().filter(|(_, levers)| levers.contains(&lever)) {
+                hit.entry(*source).or_default().push(*target);
+            }
+            for (source, targets) in hit {
+                if search.work() > end {
+                    complete = false;
+                    break;
+                }
+                search.run(self.graph, &[source], &targets, |instance| self.blocked(&applied, instance));
+                for target in targets {
+                    match search.derivation(self.graph, target) {
+                        Some(derivation) => open.insert((source, target), self.cutting(derivation.steps())),
+                        None => open.remove(&(source, target)),
+                    };
+                }
+            }
+            let fix = self.named.get(index(lever)).and_then(|lever| self.levers.fix(lever, before - open.len()));
+            fixes.extend(fix);
+            if search.work() > end {
+                break;
+            }
+        }
+        fixes.sort_by_key(|fix: &Fix| std::cmp::Reverse(fix.paths_cut));
+        (fixes, complete && open.is_empty())
+    }
+}
 
 /// Which instances each lever takes away.
 struct Levers<'g, 'w, 'a> {
@@ -179,7 +286,13 @@ impl<'g, 'w, 'a> Levers<'g, 'w, 'a> {
         for (id, binding) in bindings {
             let Some(rule) = self.ground.instances.get(index(*id)).and_then(|instance| instance.rule) else { continue };
             let bound = |var: &str| binding.get(rule.slot(var)?).copied();
+            let needed = self.ground.instances.get(index(*id)).and_then(|instance| instance.premises.first());
+            let capable = match needed.and_then(|premise| self.ground.facts.get(index(*premise))) {
+                Some(Fact::Capable(capability)) => self.ground.needed_actions(*capability),
+                _ => Vec::new(),
+            };
             if let Some(actor) = binding.first() {
+                found.extend(capable.into_iter().map(|action| Lever::Permission(*actor, action)));
                 let action = match rule.builtin {
                     Some(Builtin::AssumeRole) => Some("sts:AssumeRole"),
                     _ => rule
@@ -238,16 +351,22 @@ impl<'g, 'w, 'a> Levers<'g, 'w, 'a> {
             }
             Lever::Permission(ix, action) if world.principal(*ix).is_none() => {
                 let id = &node(ix)?.id;
-                let mut evidence = world.authorities_of(*ix).filter_map(|a| a.supports(id.as_str(), action, None));
-                let evidence = evidence.find(|found| !found.is_empty()).unwrap_or_default();
+                let asked = world.authorities_of(*ix).flat_map(|a| action.split(OR).map(move |action| (a, action)));
+                let found = asked.filter_map(|(authority, action)| authority.supports(id.as_str(), action, None));
+                let mut evidence: Vec<Evidence> = found.flatten().collect();
+                evidence.dedup();
                 (node(ix)?, format!("Take {action} from {} or narrow where it holds", node(ix)?.name), evidence)
             }
             Lever::Permission(ix, action) => {
                 let evidence = match world.principal(*ix) {
                     Some(holder) => {
-                        let any = world.estate.example(holder, action, super::ground::service(action));
-                        world.estate.evidence(holder, action, any.as_deref().unwrap_or("*"), None)
+                        let shown = action.split(OR).flat_map(|action| {
+                            let any = world.estate.example(holder, action, super::ground::service(action));
+                            world.estate.evidence(holder, action, any.as_deref().unwrap_or("*"), None)
+                        });
+                        shown.collect()
                     }
+                    // of another platform
                     None => node(ix)?.asset.map(|asset| asset.evidence.clone()).unwrap_or_default(),
                 };
                 (node(ix)?, format!("Take {action} from {} or narrow its resources", node(ix)?.name), evidence)

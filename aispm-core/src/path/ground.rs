@@ -10,6 +10,8 @@ mod trust;
 
 use std::collections::HashMap;
 
+pub(super) use permit::OR;
+
 use permit::{Capability, Grants};
 use resource::Guarded;
 
@@ -336,20 +338,20 @@ impl<'w, 'a> Ground<'w, 'a> {
 
     /// All bindings of a rule's joins.
     fn join(&mut self, rule: &Rule, p: Ix, account: Option<&str>) -> Vec<Vec<Ix>> {
-        self.join_at(rule, p, account, None)
+        self.join_among(rule, p, account, None)
     }
 
-    /// The same with one variable bound beforehand.
-    fn join_at(&mut self, rule: &Rule, p: Ix, account: Option<&str>, bound: Option<(&str, Ix)>) -> Vec<Vec<Ix>> {
+    /// The same with one variable that can be only some assets.
+    fn join_among(&mut self, rule: &Rule, p: Ix, account: Option<&str>, among: Option<(&str, &[Ix])>) -> Vec<Vec<Ix>> {
         let mut bindings = vec![vec![p]];
         for given in &rule.given {
-            let fixed = bound.filter(|(var, _)| *var == given.var).map(|(_, ix)| ix);
+            let only = among.filter(|(var, _)| *var == given.var).map(|(_, some)| some);
             let mut longer = Vec::new();
             for binding in bindings {
                 let bound = |var: &String| rule.slot(var).and_then(|slot| binding.get(slot)).copied();
-                let mut fits = self.fitting(rule, given, &bound, account, fixed);
+                let mut fits = self.fitting(rule, given, &bound, account, only);
                 if let Some(otherwise) = given.otherwise.as_deref().filter(|_| fits.is_empty()) {
-                    fits = self.fitting(rule, otherwise, &bound, account, fixed);
+                    fits = self.fitting(rule, otherwise, &bound, account, only);
                 }
                 for ix in fits {
                     self.budget = self.budget.saturating_sub(1);
@@ -376,11 +378,11 @@ impl<'w, 'a> Ground<'w, 'a> {
         given: &Given,
         bound: &dyn Fn(&String) -> Option<Ix>,
         account: Option<&str>,
-        fixed: Option<Ix>,
+        only: Option<&[Ix]>,
     ) -> Vec<Ix> {
         let world = self.world;
         let mut candidates = match (&given.to, given.by) {
-            (None, _) if fixed.is_some() => fixed.into_iter().collect(),
+            (None, _) if only.is_some() => only.unwrap_or_default().to_vec(),
             (Some(to), Some(by)) => bound(to).map_or(Vec::new(), |ix| world.related(ix, by, given.back)),
             _ => world.candidates(given, given.beside.as_ref().and_then(bound)),
         };
@@ -390,7 +392,7 @@ impl<'w, 'a> Ground<'w, 'a> {
         let repeated = given.by.filter(|_| given.to.as_deref() == Some("p") && !given.back);
         let repeated = repeated.zip(given.to.as_ref().and_then(bound));
         candidates.retain(|ix| {
-            fixed.is_none_or(|fixed| fixed == *ix)
+            (given.to.is_none() || only.is_none_or(|only| only.contains(ix)))
                 && world.passes(*ix, &given.is)
                 && given.without.is_none_or(|kind| world.related(*ix, kind, false).is_empty())
                 && !repeated.is_some_and(|(by, p)| world.repeats(p, by, *ix))
@@ -402,6 +404,7 @@ impl<'w, 'a> Ground<'w, 'a> {
         });
         candidates
     }
+
     /// The rule that code applies.
     fn builtin(&self, which: Builtin) -> Option<(usize, &'static Rule)> {
         self.rules.iter().enumerate().find(|(_, rule)| rule.builtin == Some(which))

@@ -342,3 +342,55 @@ fn each_fix_ends_its_path() {
     }
     assert!(tried > 120, "{tried}");
 }
+
+#[test]
+fn rights_over_the_cluster_that_end_in_more() {
+    let node = "apiVersion: v1\nkind: Node\nmetadata: {name: n1}\n---\n";
+    let other = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: ann}\n\
+        roleRef: {kind: ClusterRole, name: view}\nsubjects:\n- {kind: User, name: ann}\n---\n";
+    let runs = pod("on", ", nodeName: n1", "") + &pod("off", "", "");
+    let certificates = "[{apiGroups: [certificates.k8s.io], resources: [certificatesigningrequests], verbs: [create]}, \
+        {apiGroups: [certificates.k8s.io], resources: [certificatesigningrequests/approval], verbs: [update]}";
+    let signer = ", {apiGroups: [certificates.k8s.io], resources: [signers], verbs: [approve]}";
+    for (allowed, to, found) in [
+        (format!("{certificates}{signer}]"), "k8s://cluster/-/User/ann", Some("sign-certificate")),
+        (format!("{certificates}]"), "k8s://cluster/-/User/ann", None),
+        (
+            "[{apiGroups: [''], resources: [nodes/proxy], verbs: [get]}]".to_owned(),
+            "k8s://cluster/ml/Pod/on",
+            Some("kubelet-exec"),
+        ),
+        (
+            "[{apiGroups: [''], resources: [nodes/proxy], resourceNames: [n1], verbs: [get]}]".to_owned(),
+            "k8s://cluster/ml/Pod/on",
+            Some("kubelet-exec"),
+        ),
+        (
+            "[{apiGroups: [''], resources: [nodes/proxy], resourceNames: [n1], verbs: [get]}]".to_owned(),
+            "k8s://cluster/ml/Pod/off",
+            None,
+        ),
+        ("[{apiGroups: [''], resources: [nodes], verbs: [get]}]".to_owned(), "k8s://cluster/ml/Pod/on", None),
+        (
+            "[{apiGroups: [''], resources: [pods/ephemeralcontainers], verbs: [patch]}]".to_owned(),
+            "k8s://cluster/ml/Pod/on",
+            Some("pod-debug"),
+        ),
+        ("[{apiGroups: [''], resources: [pods/log], verbs: [get]}]".to_owned(), "k8s://cluster/ml/Pod/on", None),
+        (
+            "[{apiGroups: [''], resources: [persistentvolumes, persistentvolumeclaims, pods], verbs: [create]}]"
+                .to_owned(),
+            NODES,
+            Some("host-path-volume"),
+        ),
+    ] {
+        let text = holder(true, &allowed)
+            + node
+            + other
+            + &runs
+            + &namespace("ml", Some("restricted"))
+            + &namespace("default", Some("restricted"));
+        let path = ask(&cluster(&text), BOT, to);
+        assert_eq!(rules(path).last().map(String::as_str), found, "{allowed} {to}");
+    }
+}

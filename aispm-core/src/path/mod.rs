@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+mod choke;
 mod fixes;
 pub mod graph;
 mod ground;
@@ -25,6 +26,8 @@ mod ways;
 mod whatif;
 mod world;
 
+#[cfg(test)]
+mod clouds;
 #[cfg(test)]
 mod kill_switches;
 #[cfg(test)]
@@ -51,6 +54,8 @@ use world::{Ix, World};
 const GROUND_BUDGET: u64 = 20_000_000;
 /// Edges looked at for further paths and, again, for fixes.
 const SEARCH_BUDGET: u64 = 200_000_000;
+/// Facts reached while trying what no way avoids.
+const CHOKE_BUDGET: usize = 20_000_000;
 /// Facts of the targets that are kept prepared, 12 bytes each.
 const PREPARED: usize = 20_000_000;
 /// Derivations looked at for each path asked for, as several may show the same steps.
@@ -120,11 +125,12 @@ pub fn solve(inventory: &Inventory, query: &Query) -> Solution {
     }
     let first = traces.len();
     traces.append(&mut further);
-    solution.choke_points = fixes::choke_points(&traces);
+    solution.choke_points = choke::choke_points(&ground, &graph, &traces, CHOKE_BUDGET);
     let best = traces.get(..first).unwrap_or_default();
-    let (fixes, complete) = fixes::fixes(&ground, &graph, best, &mut search, SEARCH_BUDGET);
-    solution.fixes = fixes;
-    if !complete {
+    let proposed = fixes::fixes(&ground, &graph, best, &mut search, SEARCH_BUDGET);
+    solution.fixes = proposed.fixes;
+    solution.fixes_lower_bound = proposed.lower_bound;
+    if !proposed.complete {
         solution.warnings.push("the proposed fixes do not cut every path".to_owned());
     }
     premise::tell(&ground, &mut traces);

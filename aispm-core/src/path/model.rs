@@ -261,13 +261,13 @@ impl AttackPath {
     }
 }
 
-/// An asset or fact that many paths pass.
+/// An asset that no way from a source to a target avoids.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct ChokePoint {
     /// The asset.
     pub asset: AssetId,
-    /// How many of the reported paths pass it, neither as source nor as target.
+    /// How many of the reported paths pass it and could not do otherwise; it is neither their source nor their target.
     pub paths: usize,
 }
 
@@ -311,8 +311,11 @@ pub struct Solution {
     pub paths: Vec<AttackPath>,
     /// Where most paths meet, most first.
     pub choke_points: Vec<ChokePoint>,
-    /// The cheapest set of changes that cuts all reported paths, best first.
+    /// The smallest set found of changes that cuts all reported paths, best first; verified by solving again.
     pub fixes: Vec<Fix>,
+    /// Fewer changes of these kinds cannot do it: where it equals the number of fixes, no smaller set exists.
+    #[serde(default)]
+    pub fixes_lower_bound: usize,
     /// Everything in reach of the sources asked for, nearest first; only when sources and no targets were asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blast_radius: Vec<Reach>,

@@ -193,8 +193,19 @@ fn difference(old: &[String], new: &[String]) -> Vec<String> {
 
 /// How to close an asset to the internet, where its platform is known.
 pub(super) fn closed(inventory: &Inventory, asset: &Asset) -> Option<Patch> {
-    if asset.id.as_str().starts_with("k8s://") { network_policy(inventory, asset) } else { terraform(asset) }
+    if asset.id.as_str().starts_with("k8s://") {
+        return network_policy(inventory, asset);
+    }
+    // the firewall in front of it, or else the asset itself
+    let before = inventory.incoming(asset.id.as_str()).map(|relation| &relation.from);
+    let beside = inventory.outgoing(asset.id.as_str()).map(|relation| &relation.to);
+    let near = before.chain(beside).filter_map(|id| inventory.get(id.as_str()));
+    let firewalls = near.filter(|near| near.text("terraform_type").is_some_and(|kind| FIREWALLS.contains(&kind)));
+    firewalls.chain([asset]).find_map(terraform)
 }
+
+/// Types that decide what reaches others.
+const FIREWALLS: &[&str] = &["aws_security_group", "google_compute_firewall"];
 
 /// A NetworkPolicy for the pods behind an endpoint: only their namespace may call them.
 fn network_policy(inventory: &Inventory, asset: &Asset) -> Option<Patch> {
@@ -241,7 +252,7 @@ fn terraform(asset: &Asset) -> Option<Patch> {
     let kind = named(asset).or_else(|| (asset.kind == AssetKind::Bucket).then(|| bucket(asset)).flatten())?;
     let known = closing.iter().find(|closing| closing.r#type.contains(&kind))?;
     let label: String = asset.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    let address = asset.text("terraform_name").or_else(|| asset.text("address")?.rsplit('.').next());
+    let address = asset.text("terraform_address").and_then(|address| address.rsplit('.').next()?.split('[').next());
     let label = address.map_or(label, str::to_owned);
     let text = known.text.replace("{type}", &kind).replace("{label}", &label).replace("{name}", &asset.name);
     Some(Patch { format: PatchFormat::Terraform, title: known.title.clone(), text })
@@ -291,6 +302,28 @@ mod tests {
         assert_eq!(difference(&text(&["a", "b", "c"]), &text(&["a", "c", "d"])), [" a", "-b", " c", "+d"]);
         assert_eq!(difference(&text(&["a"]), &[]), ["-a"]);
         assert_eq!(difference(&[], &text(&["a"])), ["+a"]);
+    }
+
+    #[test]
+    fn doors_are_closed_in_the_platforms_own_words() {
+        let mut inventory = Inventory::new();
+        let service = Asset::new("k8s://c/ml/Service/llm", AssetKind::Endpoint, "llm").with("namespace", "ml");
+        inventory.add(service.with("selector", json!({"app": "llm", "tier": "\"x\": y"})));
+        let group = Asset::new("sg", AssetKind::NetworkEntry, "sg").with("terraform_type", "aws_security_group");
+        inventory.add(group.with("terraform_address", "module.net.aws_security_group.gpu[0]"));
+        let machine = |id: &str| Asset::new(id, AssetKind::Node, id).with("terraform_type", "aws_instance");
+        inventory.add(machine("i-1"));
+        inventory.add(machine("i-2"));
+        inventory.relate(crate::asset::Relation::new("sg", RelationKind::AppliesTo, "i-1"));
+        let patch = |id: &str| closed(&inventory, inventory.get(id).unwrap()).unwrap();
+        let policy = patch("k8s://c/ml/Service/llm");
+        assert_eq!(policy.format, PatchFormat::Kubernetes);
+        let manifest: Value = Document::config("policy.yaml", &policy.text).unwrap();
+        assert_eq!(manifest["kind"], "NetworkPolicy");
+        let labels = json!({"app": "llm", "tier": "\"x\": y"});
+        assert_eq!(manifest["spec"]["podSelector"]["matchLabels"], labels);
+        assert!(patch("i-1").text.starts_with("resource \"aws_security_group\" \"gpu\" {"));
+        assert!(patch("i-2").text.starts_with("resource \"aws_instance\" \"i_2\" {"));
     }
 
     #[test]

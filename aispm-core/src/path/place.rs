@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::asset::{Asset, Evidence, pointer_key};
@@ -107,6 +108,12 @@ impl Place {
             for (own, root) in documents(asset) {
                 roots.extend(below(own, &self.pointer).map(|rest| (root, rest.to_owned())));
             }
+        }
+        // a policy of Google Cloud, which may stand in a file of its own
+        let policy = asset.properties.get("iam_policy_at").and_then(|at| Evidence::deserialize(at).ok());
+        if let Some(at) = policy.filter(|at| *at.path == *self.path && at.line == self.line) {
+            let rest = below(at.pointer.as_deref().unwrap_or_default(), &self.pointer);
+            roots.extend(rest.map(|rest| ("/iam_policy".to_owned(), rest.to_owned())));
         }
         for (own, root) in kept(asset, self) {
             roots.extend(below(own, &self.pointer).map(|rest| (root, rest.to_owned())));

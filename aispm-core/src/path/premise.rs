@@ -5,6 +5,7 @@
 //! construction. Statements that give the same permission stand in one premise and have to go together. The tests remove
 //! each premise from the inventory and solve again.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
@@ -12,7 +13,7 @@ use serde_json::Value;
 
 use super::graph::InstanceId;
 use super::ground::{ANY, Ground, Instance, index, service, subject};
-use super::model::{PathFix, Premise, PremiseKind};
+use super::model::{Patch, PathFix, Premise, PremiseKind};
 use super::patch::{self, Policy};
 use super::place::Place;
 use super::rules::{Builtin, May, On, Rule, Test};
@@ -36,6 +37,8 @@ struct Cut {
     without: BTreeSet<Change>,
     evidence: Vec<Evidence>,
     patch: Patched,
+    /// The patch, once a path that has it is told.
+    told: OnceCell<Option<Patch>>,
 }
 
 /// What a patch is made from.
@@ -94,7 +97,7 @@ impl<'g, 'w, 'a> Premises<'g, 'w, 'a> {
 
     fn tell(&self, cut: &Cut, step: usize) -> PathFix {
         let inventory = self.ground.world.inventory;
-        let patch = match &cut.patch {
+        let patch = || match &cut.patch {
             Patched::No => None,
             Patched::Closed(id) => inventory.get(id.as_str()).and_then(|asset| patch::closed(inventory, asset)),
             Patched::Policy { owners, policy } => {
@@ -108,7 +111,7 @@ impl<'g, 'w, 'a> Premises<'g, 'w, 'a> {
             step,
             premise: Premise { kind: cut.kind, without: cut.without.iter().map(ToString::to_string).collect() },
             evidence: cut.evidence.clone(),
-            patch,
+            patch: cut.told.get_or_init(patch).clone(),
         }
     }
 
@@ -375,6 +378,7 @@ impl Reading<'_, '_, '_> {
             }]),
             evidence: world.node(holder).and_then(|node| node.asset).map(|a| a.evidence.clone()).unwrap_or_default(),
             patch: Patched::No,
+            told: OnceCell::new(),
         });
         cuts.push(cut);
         cuts.extend(member);
@@ -395,7 +399,7 @@ impl Reading<'_, '_, '_> {
         let mut seen = BTreeSet::new();
         evidence.retain(|evidence| seen.insert(Place::of(evidence)));
         let without = seen.into_iter().map(Change::Place).collect();
-        Cut { kind, asset, action, without, evidence, patch: Patched::Policy { owners, policy } }
+        Cut { kind, asset, action, without, evidence, patch: Patched::Policy { owners, policy }, told: OnceCell::new() }
     }
 
     /// A permission of another platform.
@@ -423,7 +427,15 @@ impl Reading<'_, '_, '_> {
         evidence.retain(|evidence| seen.insert(Place::of(evidence)));
         let action = format!("Take {} from {}", any_of(&given), self.name(holder));
         let without = seen.into_iter().map(Change::Place).collect();
-        Some(Cut { kind: PremiseKind::Grant, asset: id.clone(), action, without, evidence, patch: Patched::No })
+        Some(Cut {
+            kind: PremiseKind::Grant,
+            asset: id.clone(),
+            action,
+            without,
+            evidence,
+            patch: Patched::No,
+            told: OnceCell::new(),
+        })
     }
 
     /// The settings that a test asks for, each of which alone makes it fail.
@@ -448,6 +460,7 @@ impl Reading<'_, '_, '_> {
                 without: BTreeSet::from([change]),
                 evidence: asset.evidence.iter().filter(seen).cloned().collect(),
                 patch: Patched::No,
+                told: OnceCell::new(),
             }
         };
         properties.into_iter().map(cut).collect()
@@ -462,6 +475,7 @@ impl Reading<'_, '_, '_> {
             without: BTreeSet::from([Change::Anonymous(node.id.clone())]),
             evidence: node.asset.map(|asset| asset.evidence.iter().take(1).cloned().collect()).unwrap_or_default(),
             patch: Patched::No,
+            told: OnceCell::new(),
         })
     }
 
@@ -489,7 +503,7 @@ impl Reading<'_, '_, '_> {
         let patch = if kind == PremiseKind::Exposure { Patched::Closed(end.id.clone()) } else { Patched::No };
         let without = relations.iter().map(|relation| change(&relation.to)).collect();
         let evidence = relations.iter().flat_map(|relation| relation.evidence.iter().cloned()).collect();
-        Some(Cut { kind, asset: asset.id.clone(), action, without, evidence, patch })
+        Some(Cut { kind, asset: asset.id.clone(), action, without, evidence, patch, told: OnceCell::new() })
     }
 }
 

@@ -153,6 +153,8 @@ pub(super) struct Test {
     pub(super) broader_version: bool,
     /// Called one of these.
     pub(super) name: Vec<String>,
+    /// Called none of these.
+    pub(super) other_than: Vec<String>,
     /// Properties, or JSON pointers below them, that have one of these values, alone or in a list. Several maps ask
     /// several things of one property.
     pub(super) set: Vec<BTreeMap<String, Vec<Value>>>,

@@ -244,7 +244,12 @@ impl<'a> World<'a> {
 
     /// What lives in the same container.
     pub(super) fn beside(&self, ix: Ix) -> &[Ix] {
-        self.container(ix).and_then(|container| self.by_container.get(container)).map_or(&[], Vec::as_slice)
+        self.container(ix).map_or(&[], |container| self.inside(container))
+    }
+
+    /// What lives in a container.
+    pub(super) fn inside(&self, container: &str) -> &[Ix] {
+        self.by_container.get(container).map_or(&[], Vec::as_slice)
     }
 
     fn index_trust(&mut self, estate: &Estate) {
@@ -407,6 +412,7 @@ impl<'a> World<'a> {
         (test.kind.is_empty() || test.kind.contains(&node.kind))
             && (test.r#type.is_empty() || node.r#type.as_ref().is_some_and(|t| test.r#type.contains(t)))
             && (test.name.is_empty() || test.name.contains(&node.name))
+            && !test.other_than.contains(&node.name)
             && test.set.iter().flatten().all(|(key, wanted)| asset.is_some_and(|asset| says(asset, key, wanted)))
             && !test.unset.iter().flatten().any(|(key, wanted)| asset.is_some_and(|asset| says(asset, key, wanted)))
             && (test.authentication.is_empty()

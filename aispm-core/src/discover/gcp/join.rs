@@ -1,4 +1,5 @@
-//! What only shows when all files are read: which account a resource acts with that names none.
+//! What only shows when all files are read: which account a resource acts with that names none, and what projects that
+//! were first seen by their number are called.
 
 use std::collections::HashMap;
 
@@ -33,6 +34,12 @@ pub(in crate::discover) fn join(inventory: &mut Inventory) {
         if let Some(account) = principal::asset(&member) {
             let relation = Relation::new(asset.id.clone(), RelationKind::RunsAs, account.id.clone());
             acts.push((account.seen(evidence.clone()), relation.seen(evidence)));
+        }
+    }
+    for project in inventory.assets_mut().filter(|asset| asset.kind == AssetKind::Account && is_number(&asset.name)) {
+        let (_, word) = projects.get(&project.name).cloned().unwrap_or_default();
+        if let Some(word) = word {
+            project.name = word;
         }
     }
     for (account, relation) in acts {

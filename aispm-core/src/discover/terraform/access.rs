@@ -41,9 +41,21 @@ fn grant(estate: &Estate<'_>, resource: &Resource<'_>, found: &mut Found) {
         };
         found.inventory.add(Asset::new(&on, kind, name).seen(resource.evidence.clone()));
     }
-    for (role, member, pointer) in members(estate, resource) {
+    let condition = texts(&resource.values, "condition.expression").into_iter().next().map(|(_, text)| text);
+    for (n, (role, member, pointer)) in members(estate, resource).into_iter().enumerate() {
         let evidence = resource.at(&pointer).excerpt(format!("{member} {role}"));
+        let role = match role.contains("${") {
+            true => estate.resolve(&role, "role", resource.address).into_iter().next().map_or(role, |target| target.id),
+            false => role,
+        };
+        let mut binding = Asset::new(format!("{}#{n}", resource.id), AssetKind::Policy, &role)
+            .with("gcp_type", "iam.googleapis.com/Binding")
+            .with("role", role.as_str())
+            .with("scope", on.as_str())
+            .seen(evidence.clone());
+        binding.properties.extend(condition.map(|text| ("condition".to_owned(), text.into())));
         if matches!(member.as_str(), "allUsers" | "allAuthenticatedUsers") {
+            found.inventory.add(binding.with("member", member.as_str()));
             let everyone = member == "allUsers";
             let login = if everyone { Authentication::None } else { Authentication::Identity };
             internet(&on, login, &evidence, true, found);
@@ -51,6 +63,8 @@ fn grant(estate: &Estate<'_>, resource: &Resource<'_>, found: &mut Found) {
         }
         let Some(principal) = principal(estate, &member, resource, &evidence, found) else { continue };
         found.relate(&principal, verb(&role), &on, &evidence);
+        found.relate(binding.id.as_str(), RelationKind::AppliesTo, &principal, &evidence);
+        found.inventory.add(binding);
     }
 }
 
@@ -203,8 +217,27 @@ fn assignment(estate: &Estate<'_>, resource: &Resource<'_>, found: &mut Found) {
         Some(id)
     };
     let Some(holder) = holder else { return };
-    for scope in scopes {
-        found.relate(&holder, verb(role), &scope, &evidence);
+    for (n, scope) in scopes.iter().enumerate() {
+        found.relate(&holder, verb(role), scope, &evidence);
+        let mut asset = Asset::new(format!("{}#{n}", resource.id), AssetKind::Policy, role)
+            .with("resource_type", "Microsoft.Authorization/roleAssignments")
+            .with("scope", scope.as_str())
+            .with("active", true)
+            .seen(evidence.clone());
+        for (key, from) in [
+            ("role_definition", "role_definition_name"),
+            ("role_definition_id", "role_definition_id"),
+            ("condition", "condition"),
+        ] {
+            asset.properties.extend(resource.text(from).map(|text| (key.to_owned(), text.into())));
+        }
+        found.relate(asset.id.as_str(), RelationKind::AppliesTo, &holder, &evidence);
+        let definition = resource.text("role_definition_id").filter(|text| text.contains("${"));
+        for target in definition.into_iter().flat_map(|text| estate.resolve(text, "role_definition", resource.address))
+        {
+            found.relate(asset.id.as_str(), RelationKind::Uses, &target.id, &evidence);
+        }
+        found.inventory.add(asset);
     }
 }
 

@@ -13,9 +13,7 @@ use crate::identity::{Decision, Grant};
 /// Whether a role is held at all: asked as `held` on its definition.
 const HELD: &str = "held";
 /// What evidence is asked on for something new.
-const ANYWHERE: &str = "*";
-/// Statements shown at most.
-const SHOWN: usize = 4;
+pub(super) const ANYWHERE: &str = "*";
 
 #[derive(Debug)]
 pub(super) struct ScopedGrant {
@@ -49,7 +47,8 @@ impl ScopedGrant {
         self.on(resource) == Decision::Allowed
     }
 
-    pub(super) fn evidence(&self, resource: &str) -> Vec<Evidence> {
+    /// The assignments that give it there, at most so many.
+    pub(super) fn evidence(&self, resource: &str, most: usize) -> Vec<Evidence> {
         let scopes = self.model.scopes(resource);
         let shown: Vec<u32> = match &self.principal {
             Some(principal) => self.model.with_role(principal, self.model.known(resource)),
@@ -58,7 +57,7 @@ impl ScopedGrant {
         let on = |a: &&Assignment| resource == ANYWHERE || self.principal.is_some() || scopes.contains(&a.scope);
         let mut found: Vec<Evidence> = Vec::new();
         for assignment in shown.iter().filter_map(|place| at(&self.model.assignments, *place)).filter(on) {
-            if !found.contains(&assignment.evidence) && found.len() < SHOWN {
+            if !found.contains(&assignment.evidence) && found.len() < most {
                 found.push(assignment.evidence.clone());
             }
         }

@@ -24,6 +24,9 @@ use model::Model;
 /// The action that makes whoever has it an administrator.
 const ASSIGN: &str = "Microsoft.Authorization/roleAssignments/write";
 
+/// Statements shown at most.
+const SHOWN: usize = 4;
+
 /// Everything that assignments say in an inventory.
 #[derive(Debug)]
 pub(super) struct Azure {
@@ -88,6 +91,11 @@ impl Authority for Azure {
     }
 
     fn evidence(&self, principal: &str, action: &str, resource: &str) -> Vec<Evidence> {
-        ScopedGrant::of(&self.model, principal, action).map_or(Vec::new(), |grant| grant.evidence(resource))
+        ScopedGrant::of(&self.model, principal, action).map_or(Vec::new(), |grant| grant.evidence(resource, SHOWN))
+    }
+
+    fn supports(&self, principal: &str, action: &str, resource: Option<&str>) -> Option<Vec<Evidence>> {
+        let grant = ScopedGrant::of(&self.model, principal, action);
+        Some(grant.map_or(Vec::new(), |grant| grant.evidence(resource.unwrap_or(grant::ANYWHERE), usize::MAX)))
     }
 }

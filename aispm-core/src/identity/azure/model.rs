@@ -54,6 +54,7 @@ pub(super) struct Doors {
     pub(super) keys_off: bool,
     /// A vault that roles do not decide for, or do; nothing if not known.
     pub(super) roles_decide: Option<bool>,
+    pub(super) vault: bool,
     /// An application, whose credentials somebody keeps; not a managed identity.
     pub(super) application: bool,
     pub(super) user: bool,
@@ -66,6 +67,8 @@ pub(super) struct Model {
     /// Definitions that the inventory has, by their GUID.
     role_ids: HashMap<String, u32>,
     pub(super) assignments: Vec<Assignment>,
+    /// Scopes that something is assigned on.
+    assigned: BTreeSet<String>,
     /// Assignments by principal, through groups as well.
     held: BTreeMap<String, Vec<u32>>,
     /// A principal and the groups that it is in.
@@ -91,7 +94,9 @@ impl Model {
         let mut this = Self::default();
         let mut direct: HashMap<String, Vec<u32>> = HashMap::new();
         for asset in inventory.assets() {
-            let aliases = asset.aliases.iter().filter(|id| is_azure(id.as_str()) || id.as_str().starts_with("entra:"));
+            let own = is_azure(asset.id.as_str());
+            let fits = |id: &str| own || is_azure(id) || id.starts_with("entra:");
+            let aliases = asset.aliases.iter().filter(|id| fits(id.as_str()));
             this.names.extend(aliases.map(|alias| (alias.to_string(), asset.id.to_string())));
             this.doors.insert(asset.id.to_string(), doors(asset));
             let azure = is_azure(asset.id.as_str()) || asset.aliases.iter().any(|id| is_azure(id.as_str()));
@@ -123,6 +128,7 @@ impl Model {
             this.directory_role(inventory, asset, &mut direct);
         }
         this.hold(inventory, &direct);
+        this.assigned = this.assignments.iter().map(|assignment| assignment.scope.clone()).collect();
         this
     }
 
@@ -253,10 +259,17 @@ impl Model {
     pub(super) fn scopes(&self, id: &str) -> Vec<String> {
         let known = self.known(id);
         let mut scopes = vec![known.to_owned()];
+        // what only a configuration names lies in what holds it
+        let mut next = 0;
+        while let Some(at) = scopes.get(next).cloned().filter(|at| !is_azure(at) && scopes.len() < NESTED) {
+            next += 1;
+            let above = self.above.get(&at).into_iter().flatten().filter(|above| !scopes.contains(above));
+            scopes.extend(above.cloned().collect::<Vec<_>>());
+        }
         if let Some(path) = self.path(known) {
             let mut rest = path.as_str();
             loop {
-                if rest != known {
+                if !scopes.iter().any(|scope| scope == rest) {
                     scopes.push(rest.to_owned());
                 }
                 match rest.rsplit_once('/') {
@@ -354,13 +367,15 @@ impl Model {
         (0..).zip(&self.denials).filter(|(_, denial)| for_him(denial)).map(|(place, _)| place).collect()
     }
 
-    /// Whether the roles that a principal has on a resource are all known, he has some, and roles decide there.
+    /// Whether assignments decide for a resource, and all roles that they give a principal are known.
     pub(super) fn decides(&self, principal: &str, resource: &str) -> bool {
         let scopes = self.scopes(resource);
         let held = self.held.get(principal).into_iter().flatten().filter_map(|place| at(&self.assignments, *place));
-        let mut roles = held.filter(|a| scopes.contains(&a.scope)).map(|a| at(&self.roles, a.role)).peekable();
-        let vault = self.doors(resource).roles_decide == Some(false);
-        !vault && roles.peek().is_some() && roles.all(|role| role.is_some_and(|role| role.known))
+        let mut roles = held.filter(|a| scopes.contains(&a.scope)).map(|a| at(&self.roles, a.role));
+        let doors = self.doors(resource);
+        let others = doors.vault && doors.roles_decide != Some(true);
+        let placed = scopes.len() > 1 || scopes.iter().any(|scope| self.assigned.contains(scope));
+        placed && !others && roles.all(|role| role.is_some_and(|role| role.known))
     }
 
     pub(super) fn doors(&self, id: &str) -> Doors {
@@ -369,6 +384,7 @@ impl Model {
         // a secret is as open as its vault, a container as its account
         for above in self.above.get(known).into_iter().flatten() {
             if let Some(doors) = self.doors.get(above) {
+                found.vault |= doors.vault;
                 found.keys_off |= doors.keys_off;
                 found.roles_decide = found.roles_decide.or(doors.roles_decide);
             }
@@ -390,17 +406,24 @@ fn guid(id: &str) -> &str {
 }
 
 fn is_definition(asset: &Asset) -> bool {
-    asset.text("resource_type").is_some_and(|kind| kind.to_lowercase().ends_with("/roledefinitions"))
+    asset.text("terraform_type") == Some("azurerm_role_definition")
+        || asset.text("resource_type").is_some_and(|kind| kind.to_lowercase().ends_with("/roledefinitions"))
         || asset.id.as_str().contains("/roledefinitions/")
 }
 
 fn doors(asset: &Asset) -> Doors {
-    let flag = |key: &str| asset.properties.get(key).and_then(Value::as_bool);
-    let policies =
-        asset.properties.get("accessPolicies").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    let set = |keys: &[&str]| keys.iter().find_map(|key| asset.properties.get(*key)?.as_bool());
+    let policies = ["accessPolicies", "access_policy"]
+        .iter()
+        .any(|key| asset.properties.get(*key).and_then(Value::as_array).is_some_and(|list| !list.is_empty()));
+    let keys_on =
+        ["allowSharedKeyAccess", "shared_access_key_enabled", "local_auth_enabled", "local_authentication_enabled"];
+    let keys_off = ["disableLocalAuth", "local_authentication_disabled"];
+    let by_roles = ["enableRbacAuthorization", "enable_rbac_authorization", "rbac_authorization_enabled"];
     Doors {
-        keys_off: flag("disableLocalAuth") == Some(true) || flag("allowSharedKeyAccess") == Some(false),
-        roles_decide: flag("enableRbacAuthorization").or(policies.then_some(false)),
+        keys_off: set(&keys_off) == Some(true) || set(&keys_on) == Some(false),
+        roles_decide: set(&by_roles).or(policies.then_some(false)),
+        vault: asset.kind == AssetKind::Secret,
         application: asset.properties.contains_key("appId")
             && asset.text("servicePrincipalType") != Some("ManagedIdentity"),
         user: asset.kind == AssetKind::User,

@@ -16,9 +16,6 @@ const HELD: &str = "held";
 /// The end of an action that asks what would be allowed if nothing denied it, where something does.
 const BUT_FOR: char = '!';
 
-/// Statements shown at most.
-const SHOWN: usize = 4;
-
 #[derive(Debug)]
 pub(super) struct CloudGrant {
     model: Arc<Model>,
@@ -77,24 +74,33 @@ impl CloudGrant {
         self.decide(self.model.known(resource)) == Decision::Allowed
     }
 
-    pub(super) fn evidence(&self, resource: &str) -> Vec<Evidence> {
+    /// The bindings that give it there, at most so many.
+    pub(super) fn evidence(&self, resource: &str, most: usize) -> Vec<Evidence> {
         let bindings = match &self.principal {
             Asker::Anyone => {
                 let scopes = self.model.scopes_on(self.model.known(resource));
                 let on = |place: &&u32| at(&self.model.bindings, **place).is_some_and(|b| scopes.contains(&b.scope));
                 self.allows.iter().filter(on).copied().collect()
             }
-            Asker::This(principal) => {
-                role::custom_name(resource).map_or(Vec::new(), |role| self.model.with_role(principal, role))
-            }
+            Asker::This(principal) => self.model.with_role(principal, role::name_in_bindings(resource)),
         };
         let mut shown: Vec<Evidence> = Vec::new();
         for binding in bindings.iter().filter_map(|place| at(&self.model.bindings, *place)) {
-            if !shown.contains(&binding.evidence) && shown.len() < SHOWN {
+            if !shown.contains(&binding.evidence) && shown.len() < most {
                 shown.push(binding.evidence.clone());
             }
         }
         shown
+    }
+
+    /// What would have to go so that it ends: every binding there; `None` if it was assumed or stands nowhere.
+    pub(super) fn supports(&self, resource: Option<&str>) -> Option<Vec<Evidence>> {
+        let all = |place: &u32| at(&self.model.bindings, *place);
+        let found = match resource {
+            Some(resource) => self.evidence(resource, usize::MAX),
+            None => self.allows.iter().filter_map(all).map(|binding| binding.evidence.clone()).collect(),
+        };
+        found.iter().all(|evidence| evidence.pointer.is_some() || evidence.line.is_some()).then_some(found)
     }
 
     /// Whether a condition holds on a resource.
@@ -134,7 +140,7 @@ impl Grant for CloudGrant {
     fn on(&self, resource: &str) -> Decision {
         let resource = self.model.known(resource);
         if let Asker::This(principal) = &self.principal {
-            let held = role::custom_name(resource).map_or(Vec::new(), |role| self.model.with_role(principal, role));
+            let held = self.model.with_role(principal, role::name_in_bindings(resource));
             let subject = Subject::default();
             let each = held.iter().filter_map(|place| at(&self.model.bindings, *place));
             return each.fold(Decision::Denied, |best, b| best.or(self.when(b.when, &subject)));
@@ -243,7 +249,9 @@ fn subject<'a>(model: &'a Model, resource: &str, action: &str, granting: Option<
     }
     // something new has a name that the caller chooses
     let new = action.ends_with(".create") || facts.is_some_and(|facts| facts.identity.is_some());
-    if let Some(bucket) = resource.strip_prefix("gs://") {
+    let stored = resource.strip_prefix("//storage.googleapis.com/");
+    let stored = stored.map(|path| path.strip_prefix("projects/_/buckets/").unwrap_or(path));
+    if let Some(bucket) = resource.strip_prefix("gs://").or(stored) {
         let (bucket, object) = bucket.split_once('/').map_or((bucket, None), |(b, o)| (b, Some(o)));
         let root = format!("projects/_/buckets/{bucket}");
         subject.service = Some("storage.googleapis.com");

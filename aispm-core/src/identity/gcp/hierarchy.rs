@@ -29,7 +29,8 @@ impl Hierarchy {
     pub(super) fn new(inventory: &Inventory) -> Self {
         let mut this = Self::default();
         for asset in inventory.assets() {
-            for alias in asset.aliases.iter().filter(|alias| is_gcp(alias.as_str())) {
+            let own = is_gcp(asset.id.as_str());
+            for alias in asset.aliases.iter().filter(|alias| own || is_gcp(alias.as_str())) {
                 this.names.insert(member::key(alias.as_str()), asset.id.to_string());
             }
         }

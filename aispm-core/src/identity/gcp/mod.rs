@@ -26,6 +26,9 @@ use model::Model;
 /// The permission that makes whoever has it on a project its administrator.
 const SET_POLICY: &str = "resourcemanager.projects.setIamPolicy";
 
+/// Statements shown at most.
+const SHOWN: usize = 4;
+
 /// Everything that policies of Google Cloud say in an inventory.
 #[derive(Debug)]
 pub(super) struct Gcp {
@@ -92,6 +95,10 @@ impl Authority for Gcp {
     }
 
     fn evidence(&self, principal: &str, action: &str, resource: &str) -> Vec<Evidence> {
-        CloudGrant::of(&self.model, principal, action).map_or(Vec::new(), |grant| grant.evidence(resource))
+        CloudGrant::of(&self.model, principal, action).map_or(Vec::new(), |grant| grant.evidence(resource, SHOWN))
+    }
+
+    fn supports(&self, principal: &str, action: &str, resource: Option<&str>) -> Option<Vec<Evidence>> {
+        CloudGrant::of(&self.model, principal, action).map_or(Some(Vec::new()), |grant| grant.supports(resource))
     }
 }

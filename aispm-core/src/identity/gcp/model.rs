@@ -9,7 +9,7 @@ use super::hierarchy::{Hierarchy, is_gcp};
 use super::member::{self, Denied, EVERYBODY};
 use super::policy::{self, Binding, DenyRule};
 use super::role::{Agent, Roles};
-use crate::asset::{Asset, AssetId, AssetKind, Inventory, RelationKind};
+use crate::asset::{Asset, AssetId, AssetKind, Evidence, Inventory, RelationKind};
 
 /// Groups in groups followed.
 const GROUPS: usize = 256;
@@ -61,6 +61,12 @@ impl Model {
         let mut this = Self { hierarchy: Hierarchy::new(inventory), roles: Roles::new(inventory), ..Self::default() };
         let mut members: HashMap<String, Vec<u32>> = HashMap::new();
         for asset in inventory.assets() {
+            if policy::has_policy(asset) {
+                this.place(asset.id.as_str());
+            }
+            if asset.text("gcp_type") == Some("iam.googleapis.com/Binding") {
+                this.declare(inventory, asset, &mut members);
+            }
             for written in policy::bindings(asset) {
                 let when = written.condition.map(|text| this.condition(text));
                 let binding = Binding {
@@ -71,10 +77,10 @@ impl Model {
                 };
                 let at = next(&this.bindings);
                 this.bindings.push(binding);
-                members.entry(member::key(written.member)).or_default().push(at);
+                members.entry(member::key(&written.member)).or_default().push(at);
             }
-            if let Some(on) = asset.text("attached_to").filter(|_| asset.properties.contains_key("rules")) {
-                let on = this.hierarchy.known(on).to_owned();
+            if let Some(on) = policy::attached_to(asset) {
+                let on = this.hierarchy.known(&on).to_owned();
                 let scope = this.place(&on);
                 let mut texts = Vec::new();
                 let first = this.conditions.len();
@@ -93,6 +99,22 @@ impl Model {
 
     pub(super) fn is_empty(&self) -> bool {
         self.held.is_empty() && self.facts.is_empty()
+    }
+
+    /// A binding that is an asset of its own, as configurations declare them.
+    fn declare(&mut self, inventory: &Inventory, asset: &Asset, members: &mut HashMap<String, Vec<u32>>) {
+        let (Some(role), Some(scope)) = (asset.text("role"), asset.text("scope")) else { return };
+        let when = asset.text("condition").map(|text| self.condition(text));
+        let scope = self.hierarchy.known(scope).to_owned();
+        let scope = self.place(&scope);
+        let evidence = asset.evidence.first().cloned().unwrap_or_default();
+        let place = next(&self.bindings);
+        self.bindings.push(Binding { scope, role: role.to_owned(), when, evidence });
+        let holders = inventory.outgoing(asset.id.as_str()).filter(|r| r.kind == RelationKind::AppliesTo);
+        let holders = holders.map(|relation| relation.to.to_string()).chain(asset.text("member").map(str::to_owned));
+        for holder in holders {
+            members.entry(member::key(&holder)).or_default().push(place);
+        }
     }
 
     fn condition(&mut self, text: &str) -> u32 {
@@ -149,7 +171,10 @@ impl Model {
                 names.insert(asset.id.to_string(), keys);
             }
         }
-        for key in members.keys().filter(|key| member::is_member(key) && !key.starts_with("principalSet:")) {
+        // one that only a configuration knows goes by its own id
+        let declared = |key: &&String| inventory.get(key).is_some_and(|asset| asset.kind.is_identity());
+        let acts = |key: &&String| member::is_member(key) || declared(key);
+        for key in members.keys().filter(|key| acts(key) && !key.starts_with("principalSet:")) {
             let known = self.hierarchy.known(key);
             if known == key && !names.values().any(|keys| keys.contains(key)) {
                 names.insert(key.clone(), BTreeSet::from([key.clone()]));
@@ -186,7 +211,7 @@ impl Model {
             }
         }
         self.convenience(&members);
-        self.defaults(names.keys());
+        self.defaults(inventory, names.keys());
     }
 
     /// `projectOwner:P` and the like are whoever has that basic role on the project, there or from above.
@@ -218,7 +243,7 @@ impl Model {
     }
 
     /// What Google gives its own accounts at first, where no policy of the project shows whether they still have it.
-    fn defaults<'n>(&mut self, names: impl Iterator<Item = &'n String>) {
+    fn defaults<'n>(&mut self, inventory: &Inventory, names: impl Iterator<Item = &'n String>) {
         for id in names {
             let Some(email) = id.strip_prefix("serviceAccount:") else { continue };
             let (Some(agent), Some(project)) = (Agent::of(email), self.hierarchy.project(id)) else { continue };
@@ -230,7 +255,9 @@ impl Model {
             self.conditions.push(When::Assumed(text));
             let when = Some(next(&self.conditions) - 1);
             let seen = self.place(&project);
-            let evidence = crate::asset::Evidence::default().excerpt(format!("{} to {email}, by default", agent.role));
+            let evidence = inventory.get(id).and_then(|asset| asset.evidence.first().cloned()).unwrap_or_default();
+            // it stands nowhere, so nothing there ends it
+            let evidence = Evidence::file(evidence.path).excerpt(format!("{} to {email}, by default", agent.role));
             self.bindings.push(Binding { scope: seen, role: agent.role.clone(), when, evidence });
             let binding = next(&self.bindings) - 1;
             self.held.entry(id.clone()).or_default().push(binding);
@@ -287,7 +314,7 @@ impl Model {
     pub(super) fn principals(&self) -> impl Iterator<Item = &str> {
         let acting =
             |id: &&str| member::is_member(id) && !id.starts_with("domain:") && !id.starts_with("principalSet:");
-        let known = move |id: &&str| acting(id) || self.facts.contains_key(*id);
+        let known = move |id: &&str| acting(id) || !member::is_member(id);
         self.held.keys().map(String::as_str).filter(|id| *id != AssetId::INTERNET).filter(known)
     }
 
@@ -306,12 +333,12 @@ impl Model {
         held.filter(|place| at(&self.bindings, *place).is_some_and(|b| self.roles.hold(&b.role, permission))).collect()
     }
 
-    /// Whether the roles that a principal has on a resource are all known, and he has some.
+    /// Whether policies of a resource, or above it, are known, and all roles that they give a principal.
     pub(super) fn decides(&self, principal: &str, resource: &str) -> bool {
         let scopes = self.scopes_on(resource);
         let held = self.held.get(principal).into_iter().flatten().filter_map(|place| at(&self.bindings, *place));
-        let mut roles = held.filter(|binding| scopes.contains(&binding.scope)).map(|binding| &binding.role).peekable();
-        roles.peek().is_some() && roles.all(|role| self.roles.knows(role))
+        let mut roles = held.filter(|binding| scopes.contains(&binding.scope)).map(|binding| &binding.role);
+        !scopes.is_empty() && roles.all(|role| self.roles.knows(role))
     }
 
     /// Whether a principal has this role somewhere, on this condition at most.

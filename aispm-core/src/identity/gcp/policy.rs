@@ -38,30 +38,82 @@ impl DenyRule {
 /// A binding as written: role, member, the condition's expression, and where it stands.
 pub(super) struct Written<'a> {
     pub(super) role: &'a str,
-    pub(super) member: &'a str,
+    pub(super) member: String,
     pub(super) condition: Option<&'a str>,
     pub(super) evidence: Evidence,
 }
 
+/// Whether an asset carries a policy, also one that gives nobody anything.
+pub(super) fn has_policy(asset: &Asset) -> bool {
+    asset.properties.contains_key("iam_policy")
+}
+
 /// The bindings of the policy that an asset carries.
 pub(super) fn bindings(asset: &Asset) -> Vec<Written<'_>> {
-    let Some(policy) = asset.properties.get("iam_policy") else { return Vec::new() };
+    let mut all = access(asset);
+    let Some(policy) = asset.properties.get("iam_policy") else { return all };
     let place: Option<Evidence> =
         asset.properties.get("iam_policy_at").and_then(|at| serde_json::from_value(at.clone()).ok());
     let seen = place.clone().or_else(|| asset.evidence.first().cloned()).unwrap_or_default();
-    let mut all = Vec::new();
     for (i, binding) in list(policy, &["bindings"]).enumerate() {
         let Some(role) = binding.get("role").and_then(Value::as_str) else { continue };
         let condition = binding.get("condition").and_then(|condition| condition.get("expression")?.as_str());
         for (j, member) in list(binding, &["members"]).enumerate().filter_map(|(j, m)| Some((j, m.as_str()?))) {
             let mut evidence = seen.clone().excerpt(format!("{role} to {member}"));
             if place.is_some() {
-                evidence.pointer = evidence.pointer.map(|at| format!("{at}/bindings/{i}/members/{j}"));
+                let at = evidence.pointer.unwrap_or_default();
+                evidence.pointer = Some(format!("{at}/bindings/{i}/members/{j}"));
             }
-            all.push(Written { role, member, condition, evidence });
+            all.push(Written { role, member: member.to_owned(), condition, evidence });
         }
     }
     all
+}
+
+/// What the access entries of a data set come to.
+fn access(asset: &Asset) -> Vec<Written<'_>> {
+    let rows = asset.properties.get("access").and_then(Value::as_array).into_iter().flatten();
+    let written = rows.filter_map(|row| {
+        let text = |key: &str| row.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let role = match text("role")? {
+            "READER" => "roles/bigquery.dataViewer",
+            "WRITER" => "roles/bigquery.dataEditor",
+            "OWNER" => "roles/bigquery.dataOwner",
+            role => role,
+        };
+        let project = || asset.text("project").unwrap_or_default();
+        let member = match text("specialGroup") {
+            Some("projectOwners") => format!("projectOwner:{}", project()),
+            Some("projectWriters") => format!("projectEditor:{}", project()),
+            Some("projectReaders") => format!("projectViewer:{}", project()),
+            Some(other) => other.to_owned(),
+            None => text("userByEmail")
+                .map(|email| {
+                    let machine = email.ends_with(".gserviceaccount.com");
+                    format!("{}:{email}", if machine { "serviceAccount" } else { "user" })
+                })
+                .or_else(|| text("groupByEmail").map(|email| format!("group:{email}")))
+                .or_else(|| text("domain").map(|domain| format!("domain:{domain}")))
+                .or_else(|| text("iamMember").map(str::to_owned))?,
+        };
+        let evidence = asset.evidence.first().cloned().unwrap_or_default().excerpt(format!("{role} to {member}"));
+        let condition = row.get("condition").and_then(|condition| condition.get("expression")?.as_str());
+        Some(Written { role, member, condition, evidence })
+    });
+    written.collect()
+}
+
+/// What a deny policy is attached to.
+pub(super) fn attached_to(asset: &Asset) -> Option<String> {
+    if !asset.properties.contains_key("rules") {
+        return None;
+    }
+    let declared = || {
+        let parent = asset.text("parent").filter(|_| asset.text("terraform_type") == Some("google_iam_deny_policy"))?;
+        let parent = parent.replace("%2F", "/").replace("%2f", "/");
+        parent.starts_with("cloudresourcemanager.googleapis.com/").then(|| format!("//{parent}"))
+    };
+    asset.text("attached_to").map(str::to_owned).or_else(declared)
 }
 
 /// A deny policy's rules with their conditions; `scope` is where it is attached.

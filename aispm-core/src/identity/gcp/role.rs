@@ -94,6 +94,11 @@ pub(super) fn custom_name(id: &str) -> Option<&str> {
     id.strip_prefix("//iam.googleapis.com/").filter(|name| name.contains("/roles/"))
 }
 
+/// How bindings name the role that an asset is.
+pub(super) fn name_in_bindings(id: &str) -> &str {
+    custom_name(id).unwrap_or(id)
+}
+
 /// A role that a project or organisation made; one that is off holds nothing.
 fn own(asset: &Asset) -> Option<Role> {
     let off = asset.text("stage") == Some("DISABLED") || asset.properties.get("deleted") == Some(&Value::Bool(true));

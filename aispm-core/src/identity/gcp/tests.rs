@@ -186,6 +186,15 @@ fn conditions_are_decided_by_the_estate() {
         on("request.time < timestamp('2030-01-01T00:00:00Z')"),
         Decision::Conditional(vec!["the condition holds: request.time < timestamp('2030-01-01T00:00:00Z')".into()])
     );
+    let mut full = estate(
+        &[(
+            &crm("projects/acme"),
+            json!([{"role": "roles/storage.objectViewer", "members": [JO], "condition": {"expression": "resource.name.startsWith('projects/_/buckets/full/')"}}]),
+        )],
+        vec![Asset::new("//storage.googleapis.com/full", AssetKind::Bucket, "full")],
+    );
+    full.relate(Relation::new(crm("projects/acme"), RelationKind::Contains, "//storage.googleapis.com/full"));
+    assert_eq!(ask(&full, JO, "storage.objects.get", "//storage.googleapis.com/full"), Decision::Allowed);
     let secret = |expression: &str| {
         let binding = json!({"role": "roles/secretmanager.secretAccessor", "members": [JO], "condition": {"expression": expression}});
         let inventory = estate(&[(&crm("projects/acme"), json!([binding]))], vec![]);

@@ -85,6 +85,8 @@ impl Rbac {
                     }
                 }
                 "RoleBinding" | "ClusterRoleBinding" => cluster.bind(asset, &object, inventory),
+                // the control plane itself is nobody's way in
+                "User" if object.name.starts_with("system:kube-") => {}
                 "ServiceAccount" | "User" | "Group" => {
                     rbac.principals.insert(asset.id.clone());
                 }
@@ -382,6 +384,11 @@ impl Grant for Allowed {
             let names = scope.names.join(",");
             format!("{key};{}:{names}", scope.namespace.as_deref().unwrap_or("*"))
         })
+    }
+
+    fn containers(&self) -> Option<Vec<String>> {
+        let place = |scope: &Scope| scope.namespace.as_deref().map(|namespace| container(&self.cluster, namespace));
+        self.scopes.iter().map(place).collect()
     }
 
     fn on(&self, resource: &str) -> Decision {

@@ -6,7 +6,7 @@ use super::best::Best;
 use super::flow::{ENDLESS, Flow, Flows, Net};
 use super::forward::Forward;
 use super::hitting::Hitting;
-use super::hypergraph::{FactId, Hypergraph, InstanceId, at};
+use super::hypergraph::{FactId, Hypergraph, InstanceId, NONE, at};
 
 /// Elements of a cut that are tried for being superfluous.
 const TRIED: usize = 256;
@@ -38,7 +38,7 @@ pub struct Cut {
     pub verified: bool,
 }
 
-/// Finds cuts, in buffers that are reused.
+/// Cuts targets off some sources, in buffers that are reused from target to target.
 ///
 /// In a plain graph (each instance with one premise) the answer is a minimum cut, found as maximum flow through facts
 /// and instances, and the bound is the flow. In an AND/OR graph that problem is NP-hard. There a cut of the graph that
@@ -62,14 +62,21 @@ pub struct Cut {
 /// }
 /// let graph = builder.freeze();
 /// // any fact can be removed, no instance can
-/// let cut = Cutter::new().cut(&graph, &[0], &[4], |node| matches!(node, Node::Fact(_)).then_some(1), 10_000);
+/// let mut cutter = Cutter::new(&graph, &[0]);
+/// let cut = cutter.cut(&[4], |node| matches!(node, Node::Fact(_)).then_some(1), 10_000);
 /// let cut = cut.ok_or_else(|| aispm_core::Error::new(aispm_core::ErrorKind::Usage, "nothing can be removed"))?;
 /// assert_eq!((cut.nodes, cut.lower_bound, cut.verified), (vec![Node::Fact(3)], 1, true));
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Default)]
-pub struct Cutter {
+#[derive(Debug)]
+pub struct Cutter<'g> {
+    graph: &'g Hypergraph,
+    sources: Vec<FactId>,
+    /// Position in the order of chaining from the sources.
+    ranks: Vec<u32>,
+    /// Of each instance with several premises the one that is reached last, of those that fire.
+    last: Vec<Option<FactId>>,
     flows: Flows,
     forward: Forward,
     best: Best,
@@ -108,56 +115,54 @@ impl<W: Fn(Node) -> Option<u32>, P: Fn(InstanceId) -> Option<FactId>> Net for We
     }
 }
 
-impl Cutter {
-    /// Empty buffers.
+impl<'g> Cutter<'g> {
+    /// Prepares some sources. Linear.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(graph: &'g Hypergraph, sources: &[FactId]) -> Self {
+        let mut forward = Forward::new();
+        forward.run(graph, sources, |_| false);
+        let mut ranks = vec![NONE; at(graph.facts())];
+        let mut last = vec![(0, None); graph.wide()];
+        for (rank, fact) in (0..).zip(forward.order()) {
+            if let Some(place) = ranks.get_mut(at(*fact)) {
+                *place = rank;
+            }
+            for instance in graph.needs(*fact) {
+                let place = graph.wide_index(*instance);
+                if let Some((seen, last)) = last.get_mut(place) {
+                    *seen += 1;
+                    *last = (*seen == graph.wide_len(place)).then_some(*fact);
+                }
+            }
+        }
+        let last = last.into_iter().map(|(_, last)| last).collect();
+        let (flows, best) = (Flows::default(), Best::new());
+        Self { graph, sources: sources.to_vec(), ranks, last, flows, forward, best }
     }
 
-    /// A light set that cuts all `targets` off `sources`. `weights` says what each node weighs, `None` for what cannot be
-    /// removed, and is asked often; a weight of 0 counts as 1. Sources and targets themselves stay. `None` if no set
+    /// A light set that cuts all `targets` off the sources. `weights` says what each node weighs, `None` for what cannot
+    /// be removed, and is asked often; a weight of 0 counts as 1. Sources and targets themselves stay. `None` if no set
     /// does, or the work ended before any was found.
     #[must_use]
-    pub fn cut(
-        &mut self,
-        graph: &Hypergraph,
-        sources: &[FactId],
-        targets: &[FactId],
-        weights: impl Fn(Node) -> Option<u32>,
-        work: u64,
-    ) -> Option<Cut> {
+    pub fn cut(&mut self, targets: &[FactId], weights: impl Fn(Node) -> Option<u32>, work: u64) -> Option<Cut> {
         let weights = |node| weights(node).map(|weight| weight.clamp(1, ENDLESS / 2));
-        if graph.is_plain() {
-            let net = Weighted { graph, sources, targets, weights, premise: |_| None };
-            let Flow::Cut { value, facts, instances } = self.flows.run(&net, sources, targets, work) else {
-                return None;
-            };
-            let nodes = nodes(facts, instances);
-            let verified = self.flows.is_apart(&Without { graph, nodes: &nodes }, sources, targets);
-            return Some(Cut { nodes, weight: value, lower_bound: value, verified });
+        let graph = self.graph;
+        if !graph.is_plain() {
+            return self.cut_and_or(targets, &weights, work);
         }
-        self.cut_and_or(graph, sources, targets, &weights, work)
+        let net = Weighted { graph, sources: &self.sources, targets, weights, premise: |_| None };
+        let flow = self.flows.run(&net, &self.sources, targets, &self.ranks, work);
+        let Flow::Cut { value, facts, instances } = flow else { return None };
+        let nodes = nodes(facts, instances);
+        let verified = self.flows.is_apart(&Without { graph, nodes: &nodes }, &self.sources, targets);
+        Some(Cut { nodes, weight: value, lower_bound: value, verified })
     }
 
-    fn cut_and_or(
-        &mut self,
-        graph: &Hypergraph,
-        sources: &[FactId],
-        targets: &[FactId],
-        weights: &impl Fn(Node) -> Option<u32>,
-        work: u64,
-    ) -> Option<Cut> {
-        let stays = |fact: FactId| sources.contains(&fact) || targets.contains(&fact);
+    fn cut_and_or(&mut self, targets: &[FactId], weights: &impl Fn(Node) -> Option<u32>, work: u64) -> Option<Cut> {
+        let (graph, sources) = (self.graph, self.sources.as_slice());
         let removable = |node| match node {
-            Node::Fact(fact) if stays(fact) => None,
+            Node::Fact(fact) if sources.contains(&fact) || targets.contains(&fact) => None,
             node => weights(node),
-        };
-        let last = self.kept(graph, sources);
-        let upper = {
-            let premise = |instance| last.get(graph.wide_index(instance)).copied().flatten();
-            let net = Weighted { graph, sources, targets, weights, premise };
-            self.flows.run(&net, sources, targets, work)
         };
         // what follows whatever is removed
         self.forward.search(
@@ -177,22 +182,30 @@ impl Cutter {
                 first.filter(|_| open.next().is_none())
             };
             let net = Weighted { graph, sources, targets, weights, premise };
-            match self.flows.run(&net, sources, targets, work) {
+            match self.flows.run(&net, sources, targets, &self.ranks, work) {
                 Flow::Cut { value, .. } | Flow::Unfinished { value } => value,
                 Flow::Endless => return None,
             }
         };
-        let mut found = match upper {
-            Flow::Cut { facts, instances, .. } => {
-                Some(self.reduced(graph, sources, targets, nodes(facts, instances), weights))
-            }
-            _ => None,
+        let upper = {
+            let last = &self.last;
+            let premise = |instance| last.get(graph.wide_index(instance)).copied().flatten();
+            let net = Weighted { graph, sources, targets, weights, premise };
+            self.flows.run(&net, sources, targets, &self.ranks, work)
         };
-        if let Some(cut) = &mut found {
-            cut.lower_bound = lower;
+        let mut found = match upper {
+            Flow::Cut { value, facts, instances } => Some((value, nodes(facts, instances))),
+            _ => None,
         }
+        .map(|(value, nodes)| match value == lower {
+            true => {
+                let verified = self.cuts(targets, &nodes.iter().copied().collect());
+                Cut { nodes, weight: value, lower_bound: lower, verified }
+            }
+            false => Cut { lower_bound: lower, ..self.reduced(targets, nodes, weights) },
+        });
         if found.as_ref().is_none_or(|cut| cut.weight > lower)
-            && let Some(mut cut) = self.hit(graph, sources, targets, &removable, work)
+            && let Some(mut cut) = self.hit(targets, weights, work)
         {
             cut.lower_bound = cut.lower_bound.max(lower);
             match &mut found {
@@ -203,27 +216,11 @@ impl Cutter {
         found
     }
 
-    /// Of each instance with several premises the one that is reached last, of those that fire.
-    fn kept(&mut self, graph: &Hypergraph, sources: &[FactId]) -> Vec<Option<FactId>> {
-        self.forward.run(graph, sources, |_| false);
-        let mut kept = vec![(0, None); graph.wide()];
-        for fact in self.forward.order() {
-            for instance in graph.needs(*fact) {
-                let place = graph.wide_index(*instance);
-                if let Some((seen, last)) = kept.get_mut(place) {
-                    *seen += 1;
-                    *last = (*seen == graph.wide_len(place)).then_some(*fact);
-                }
-            }
-        }
-        kept.into_iter().map(|(_, last)| last).collect()
-    }
-
     /// Whether no target follows without the nodes.
-    fn cuts(&mut self, graph: &Hypergraph, sources: &[FactId], targets: &[FactId], nodes: &BTreeSet<Node>) -> bool {
+    fn cuts(&mut self, targets: &[FactId], nodes: &BTreeSet<Node>) -> bool {
         self.forward.search(
-            graph,
-            sources,
+            self.graph,
+            &self.sources,
             |fact| nodes.contains(&Node::Fact(fact)),
             |instance| nodes.contains(&Node::Instance(instance)),
         );
@@ -231,42 +228,35 @@ impl Cutter {
     }
 
     /// Leaves out what the rest makes superfluous, heaviest first, and verifies.
-    fn reduced(
-        &mut self,
-        graph: &Hypergraph,
-        sources: &[FactId],
-        targets: &[FactId],
-        nodes: Vec<Node>,
-        weights: &impl Fn(Node) -> Option<u32>,
-    ) -> Cut {
+    fn reduced(&mut self, targets: &[FactId], nodes: Vec<Node>, weights: &impl Fn(Node) -> Option<u32>) -> Cut {
         let weight = |node: &Node| u64::from(weights(*node).unwrap_or(ENDLESS));
         let mut kept: BTreeSet<Node> = nodes.iter().copied().collect();
         let mut heaviest = nodes;
         heaviest.sort_by_key(|node| std::cmp::Reverse(weight(node)));
         for node in heaviest.iter().take(TRIED) {
             kept.remove(node);
-            if !self.cuts(graph, sources, targets, &kept) {
+            if !self.cuts(targets, &kept) {
                 kept.insert(*node);
             }
         }
-        let verified = self.cuts(graph, sources, targets, &kept);
+        let verified = self.cuts(targets, &kept);
         let weight = kept.iter().map(weight).sum();
         Cut { nodes: kept.into_iter().collect(), weight, lower_bound: 0, verified }
     }
 
     /// By hitting derivations as they are found.
-    fn hit(
-        &mut self,
-        graph: &Hypergraph,
-        sources: &[FactId],
-        targets: &[FactId],
-        removable: &impl Fn(Node) -> Option<u32>,
-        work: u64,
-    ) -> Option<Cut> {
+    fn hit(&mut self, targets: &[FactId], weights: &impl Fn(Node) -> Option<u32>, work: u64) -> Option<Cut> {
+        let (graph, sources) = (self.graph, self.sources.as_slice());
+        let removable = |node| match node {
+            Node::Fact(fact) if sources.contains(&fact) || targets.contains(&fact) => None,
+            node => weights(node),
+        };
         let mut numbers: BTreeMap<Node, u32> = BTreeMap::new();
         let mut named: Vec<Node> = Vec::new();
         let end = self.best.work().saturating_add(work);
         let mut hitting = Hitting::new(Vec::new());
+        // one target that is reached is enough
+        let until = if let [target] = targets { std::slice::from_ref(target) } else { &[] };
         for _ in 0..ROUNDS {
             let hit = hitting.solve(NODES);
             let chosen: BTreeSet<Node> = hit.chosen.iter().filter_map(|n| named.get(at(*n)).copied()).collect();
@@ -277,9 +267,12 @@ impl Cutter {
                 let gone = |fact: FactId, instance: InstanceId| {
                     avoided.contains(&Node::Instance(instance)) || avoided.contains(&Node::Fact(fact))
                 };
-                self.best.search(graph, sources, &[], |_| 0.0, gone);
+                self.best.search(graph, sources, until, |_| 0.0, gone);
                 let derivation = targets.iter().find_map(|target| self.best.derivation(graph, *target));
                 let Some(derivation) = derivation else { break };
+                if self.best.work() > end {
+                    return None;
+                }
                 missed = true;
                 let parts = derivation.facts().flat_map(|(fact, via)| [Node::Fact(fact), Node::Instance(via)]);
                 let set: Vec<Node> = parts.filter(|node| removable(*node).is_some()).collect();
@@ -295,9 +288,6 @@ impl Cutter {
                 }
                 hitting.add(members);
                 avoided.extend(set);
-                if self.best.work() > end {
-                    return None;
-                }
             }
             if !missed {
                 let nodes = chosen.into_iter().collect();
@@ -376,7 +366,7 @@ mod tests {
 
     fn check(graph: &Hypergraph, dice: &[u32], exact: bool) -> Result<(), TestCaseError> {
         let weights = weights(dice);
-        let found = Cutter::new().cut(graph, &[0], &[5], &weights, 1_000_000);
+        let found = Cutter::new(graph, &[0]).cut(&[5], &weights, 1_000_000);
         let least = lightest(graph, &weights);
         prop_assert_eq!(found.is_some(), least.is_some());
         if let (Some(found), Some(least)) = (found, least) {
@@ -416,21 +406,20 @@ mod tests {
     #[test]
     fn what_does_not_follow_needs_no_cut() {
         let plain = graph(&vec![(vec![1], 5, 1)]);
-        let cut = Cutter::new().cut(&plain, &[0], &[5], |_| Some(1), 100).unwrap();
+        let cut = Cutter::new(&plain, &[0]).cut(&[5], |_| Some(1), 100).unwrap();
         assert_eq!((cut.nodes.len(), cut.weight, cut.lower_bound, cut.verified), (0, 0, 0, true));
     }
 
     #[test]
     fn one_cutter_cuts_again_and_again() {
         let plain = graph(&vec![(vec![0], 1, 1), (vec![1], 5, 1), (vec![0], 5, 1), (vec![1], 2, 1)]);
-        let mut cutter = Cutter::new();
+        let mut cutter = Cutter::new(&plain, &[0]);
         for _ in 0..3 {
-            let cut =
-                cutter.cut(&plain, &[0], &[5], |node| matches!(node, Node::Instance(_)).then_some(1), 100).unwrap();
+            let cut = cutter.cut(&[5], |node| matches!(node, Node::Instance(_)).then_some(1), 100).unwrap();
             assert_eq!((cut.weight, cut.verified), (2, true));
-            let cut = cutter.cut(&plain, &[0], &[2], |_| Some(3), 100).unwrap();
+            let cut = cutter.cut(&[2], |_| Some(3), 100).unwrap();
             assert_eq!((cut.weight, cut.verified), (3, true));
-            assert_eq!(cutter.cut(&plain, &[0], &[0], |_| Some(3), 100), None);
+            assert_eq!(cutter.cut(&[0], |_| Some(3), 100), None);
         }
     }
 }

@@ -39,8 +39,18 @@ pub(super) struct Flows {
     carried: Carried,
     from: Side,
     to: Side,
+    cursors: Cursors,
+    /// Where the last searches met.
+    met: Vec<u32>,
     epoch: u32,
     pub(super) work: u64,
+}
+
+/// Which of the instances that yield a fact were tried.
+#[derive(Debug, Default)]
+struct Cursors {
+    tried: Vec<u32>,
+    touched: Vec<FactId>,
 }
 
 /// The flow by fact and by instance.
@@ -65,7 +75,7 @@ struct Side {
 
 /// How a search ended.
 enum Met {
-    At(u32),
+    At,
     NeverFromSources,
     NeverFromTargets,
     Unknown,
@@ -86,23 +96,37 @@ fn is_entry(state: u32) -> bool {
 impl Flows {
     /// The net must let sources and targets carry without end. Weights must be below 2³¹: flows are counted in 32 bits,
     /// and a greater value ends the run unfinished.
-    pub(super) fn run(&mut self, net: &impl Net, sources: &[FactId], targets: &[FactId], work: u64) -> Flow {
+    pub(super) fn run(
+        &mut self,
+        net: &impl Net,
+        sources: &[FactId],
+        targets: &[FactId],
+        ranks: &[u32],
+        work: u64,
+    ) -> Flow {
         // entries and exits are numbered in 32 bits
         if net.graph().facts() > u32::MAX / 2 || sources.iter().any(|source| targets.contains(source)) {
             return Flow::Endless;
         }
         self.carried.start(net.graph());
         let end = self.work.saturating_add(work);
-        let mut value = 0_u64;
+        let Some(mut value) = self.descend(net, sources, targets, ranks, end) else { return Flow::Endless };
         loop {
             if value > u64::from(u32::MAX / 2) {
                 return Flow::Unfinished { value };
             }
             match self.search(net, sources, targets, end) {
-                Met::At(state) => match self.augment(net, state) {
-                    ENDLESS => return Flow::Endless,
-                    more => value += u64::from(more),
-                },
+                Met::At => {
+                    // what the searches met first is free; further meetings are taken where the way is still open
+                    let met = std::mem::take(&mut self.met);
+                    for state in &met {
+                        match self.augment(net, *state) {
+                            ENDLESS => return Flow::Endless,
+                            more => value += u64::from(more),
+                        }
+                    }
+                    self.met = met;
+                }
                 Met::Unknown => return Flow::Unfinished { value },
                 Met::NeverFromSources => {
                     let (facts, instances) = self.behind_sources(net);
@@ -114,6 +138,61 @@ impl Flows {
                 }
             }
         }
+    }
+
+    /// A blocking flow from the targets back along falling ranks (those of chaining from the sources, which have rank
+    /// below all that follows), each arc looked at once: most of the flow at little cost. `None` if it is endless.
+    fn descend(
+        &mut self,
+        net: &impl Net,
+        sources: &[FactId],
+        targets: &[FactId],
+        ranks: &[u32],
+        end: u64,
+    ) -> Option<u64> {
+        let rank = |fact: FactId| ranks.get(at(fact)).copied().unwrap_or(NONE);
+        self.cursors.start(net.graph());
+        let mut value = 0_u64;
+        for target in targets {
+            // the way back so far: facts, and the instances between them
+            let mut way: Vec<(FactId, InstanceId)> = Vec::new();
+            let mut fact = *target;
+            while self.work <= end && value <= u64::from(u32::MAX / 2) {
+                if sources.contains(&fact) {
+                    let arcs = arcs(&way, net);
+                    let room = arcs.iter().map(|arc| self.carried.room(net, arc)).min().unwrap_or(ENDLESS);
+                    if room == ENDLESS {
+                        return None;
+                    }
+                    arcs.iter().for_each(|arc| self.carried.send(arc, room));
+                    value += u64::from(room);
+                    way.clear();
+                    fact = *target;
+                    continue;
+                }
+                let yielding = net.graph().yielding(fact);
+                let next = yielding.get(at(self.cursors.at(fact))).map(|instance| (*instance, net.premise(*instance)));
+                self.work += 1;
+                match next {
+                    Some((instance, Some(premise)))
+                        if rank(premise) < rank(fact)
+                            && self.carried.instance(instance) < net.instance(instance)
+                            && self.carried.fact(premise) < net.fact(premise) =>
+                    {
+                        way.push((fact, instance));
+                        fact = premise;
+                    }
+                    Some(_) => self.cursors.advance(fact),
+                    None => {
+                        // nothing more comes from here
+                        let Some((above, _)) = way.pop() else { break };
+                        self.cursors.advance(above);
+                        fact = above;
+                    }
+                }
+            }
+        }
+        Some(value)
     }
 
     /// Whether no target is reached from any source through what carries anything.
@@ -134,19 +213,20 @@ impl Flows {
         self.to.start(net.graph(), targets.iter().map(|target| entry(*target)), self.epoch);
         loop {
             let from_sources = self.from.open() <= self.to.open();
-            let met = if from_sources {
+            self.met.clear();
+            if from_sources {
                 if self.from.open() == 0 {
                     return Met::NeverFromSources;
                 }
-                self.from.step::<true>(&self.to, &self.carried, net, self.epoch, &mut self.work, end)
+                self.from.step::<true>(&self.to, &self.carried, net, self.epoch, &mut self.work, &mut self.met);
             } else {
                 if self.to.open() == 0 {
                     return Met::NeverFromTargets;
                 }
-                self.to.step::<false>(&self.from, &self.carried, net, self.epoch, &mut self.work, end)
-            };
-            if let Some(state) = met {
-                return Met::At(state);
+                self.to.step::<false>(&self.from, &self.carried, net, self.epoch, &mut self.work, &mut self.met);
+            }
+            if !self.met.is_empty() {
+                return Met::At;
             }
             if self.work > end {
                 return Met::Unknown;
@@ -154,7 +234,8 @@ impl Flows {
         }
     }
 
-    /// Sends what fits through the path that was found; [`ENDLESS`] if nothing on it can be removed.
+    /// Sends what fits through the way on which a state was met; 0 if an earlier one took it, or if it crosses itself;
+    /// [`ENDLESS`] if nothing on it can be removed.
     fn augment(&mut self, net: &impl Net, middle: u32) -> u32 {
         let mut arcs: Vec<Arc> = Vec::new();
         let mut state = middle;
@@ -168,7 +249,12 @@ impl Flows {
             arcs.push(arc);
         }
         let room = arcs.iter().map(|arc| self.carried.room(net, arc)).min().unwrap_or(ENDLESS);
-        if room != ENDLESS {
+        let mut ends: Vec<u32> = arcs.iter().map(|arc| arc.to).collect();
+        ends.sort_unstable();
+        if ends.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
+            return 0;
+        }
+        if room != ENDLESS && room > 0 {
             arcs.iter().for_each(|arc| self.carried.send(arc, room));
         }
         room
@@ -224,6 +310,41 @@ struct Arc {
     /// [`NONE`] inside a fact.
     instance: InstanceId,
     along: bool,
+}
+
+/// A way back from a target, as facts with the instances that yield them, as arcs.
+fn arcs(way: &[(FactId, InstanceId)], net: &impl Net) -> Vec<Arc> {
+    let mut arcs = Vec::with_capacity(way.len() * 2);
+    for (n, (fact, instance)) in way.iter().enumerate() {
+        if n > 0 {
+            arcs.push(Arc { from: entry(*fact), to: exit(*fact), instance: NONE, along: true });
+        }
+        let from = net.premise(*instance).map_or(NONE, exit);
+        arcs.push(Arc { from, to: entry(*fact), instance: *instance, along: true });
+    }
+    arcs
+}
+
+impl Cursors {
+    fn start(&mut self, graph: &Hypergraph) {
+        for fact in self.touched.drain(..) {
+            if let Some(tried) = self.tried.get_mut(at(fact)) {
+                *tried = 0;
+            }
+        }
+        self.tried.resize(at(graph.facts()), 0);
+    }
+
+    fn at(&self, fact: FactId) -> u32 {
+        self.tried.get(at(fact)).copied().unwrap_or(0)
+    }
+
+    fn advance(&mut self, fact: FactId) {
+        if let Some(tried) = self.tried.get_mut(at(fact)) {
+            *tried += 1;
+            self.touched.push(fact);
+        }
+    }
 }
 
 impl Carried {
@@ -305,8 +426,8 @@ impl Side {
         }
     }
 
-    /// Sees the neighbours of all that is open, until one is met that the other side has seen. From the sources arcs
-    /// are followed, from the targets they are followed back.
+    /// Sees the neighbours of all that is open, and notes those that the other side has seen. From the sources arcs are
+    /// followed, from the targets they are followed back.
     fn step<const FROM_SOURCES: bool>(
         &mut self,
         other: &Side,
@@ -314,28 +435,30 @@ impl Side {
         net: &impl Net,
         epoch: u32,
         work: &mut u64,
-        end: u64,
-    ) -> Option<u32> {
-        for place in self.open..self.order.len() {
-            let state = self.order.get(place).copied()?;
+        met: &mut Vec<u32>,
+    ) {
+        let end = self.order.len();
+        let mut reach = |side: &mut Self, state: u32, via: InstanceId| {
+            if side.reach(state, via, epoch) && other.saw(state, epoch) {
+                met.push(state);
+            }
+        };
+        for place in self.open..end {
+            let Some(state) = self.order.get(place).copied() else { break };
             let fact = state / 2;
             *work += 1;
             // across the fact, along it or against its flow
             let along = is_entry(state) == FROM_SOURCES;
-            let open = if along { carried.fact(fact) < net.fact(fact) } else { carried.fact(fact) > 0 };
-            let across = state ^ 1;
-            if open && self.reach(across, NONE, epoch) && other.saw(across, epoch) {
-                return Some(across);
+            if if along { carried.fact(fact) < net.fact(fact) } else { carried.fact(fact) > 0 } {
+                reach(self, state ^ 1, NONE);
             }
             if is_entry(state) {
                 for instance in net.graph().yielding(fact) {
                     *work += 1;
                     let flow = carried.instance(*instance);
                     let open = if FROM_SOURCES { flow > 0 } else { flow < net.instance(*instance) };
-                    let Some(premise) = net.premise(*instance).filter(|_| open) else { continue };
-                    let next = exit(premise);
-                    if self.reach(next, *instance, epoch) && other.saw(next, epoch) {
-                        return Some(next);
+                    if let Some(premise) = net.premise(*instance).filter(|_| open) {
+                        reach(self, exit(premise), *instance);
                     }
                 }
             } else {
@@ -343,21 +466,13 @@ impl Side {
                     *work += 1;
                     let flow = carried.instance(instance);
                     let open = if FROM_SOURCES { flow < net.instance(instance) } else { flow > 0 };
-                    if !open || net.premise(instance) != Some(fact) {
-                        continue;
-                    }
-                    let next = entry(net.graph().conclusion(instance));
-                    if self.reach(next, instance, epoch) && other.saw(next, epoch) {
-                        return Some(next);
+                    if open && net.premise(instance) == Some(fact) {
+                        reach(self, entry(net.graph().conclusion(instance)), instance);
                     }
                 }
             }
-            self.open = place + 1;
-            if *work > end {
-                return None;
-            }
         }
-        None
+        self.open = end;
     }
 
     /// How a search from the sources came to a state; `None` where it started.

@@ -9,6 +9,9 @@ use crate::path::graph::FactId;
 use crate::path::rules::{Builtin, May, On, Power, Rule};
 use crate::path::world::Ix;
 
+/// Between actions of which any suffices.
+pub(in crate::path) const OR: &str = " or ";
+
 /// Which scopes a rule's permissions have, per permission and action.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Capability {
@@ -152,12 +155,30 @@ impl<'w> Ground<'w, '_> {
             return self.apply_assume(id, rule, &capability);
         }
         let account = Some(capability.account.as_str()).filter(|account| !account.is_empty());
-        for binding in self.join(rule, ANY, account) {
+        let near = self.near(rule, &capability);
+        for binding in self.join_among(rule, ANY, account, near.as_ref().map(|(var, some)| (*var, some.as_slice()))) {
             self.spend();
             if let Some(conditions) = self.permitted(rule, &capability, &binding) {
                 self.gain(rule, vec![id], binding, conditions);
             }
         }
+    }
+
+    /// The only assets that a rule's first variable can stand for, where a permission on it holds in few containers.
+    fn near<'r>(&self, rule: &'r Rule, capability: &Capability) -> Option<(&'r str, Vec<Ix>)> {
+        let first = rule.given.first().filter(|given| given.to.is_none())?;
+        let mut own = rule.may.iter().filter(|may| may.by.is_none()).zip(&capability.scopes);
+        let about = |may: &May| matches!(may.on(), On::Var(var) | On::Beside(var) if var == first.var);
+        let (_, held) = own.find(|(may, _)| about(may))?;
+        let mut containers = Vec::new();
+        for (_, permission) in held {
+            let Permission::Elsewhere(grant) = permission else { return None };
+            containers.extend(self.grants.list.get(*grant)?.containers()?);
+        }
+        containers.sort_unstable();
+        containers.dedup();
+        let inside = containers.iter().flat_map(|container| self.world.inside(container)).copied();
+        Some((first.var.as_str(), inside.collect()))
     }
 
     /// Conditions under which a capability's permissions hold for a binding, or `None`.
@@ -341,10 +362,10 @@ impl<'w> Ground<'w, '_> {
             return vec![ASSUME.to_owned()];
         }
         let own = rule.may.iter().filter(|may| may.by.is_none()).zip(&capability.scopes);
-        let single = own.filter_map(|(may, scopes)| match scopes.as_slice() {
-            [(i, _)] => may.action.get(*i).cloned(),
-            _ => may.action.first().cloned().filter(|_| may.action.len() == 1),
+        let each = own.map(|(may, scopes)| {
+            let held: Vec<&str> = scopes.iter().filter_map(|(i, _)| may.action.get(*i)).map(String::as_str).collect();
+            held.join(OR)
         });
-        single.collect()
+        each.collect()
     }
 }

@@ -52,7 +52,7 @@ impl<'w> Ground<'w, '_> {
                 continue;
             }
             for (rule, var) in rules {
-                for binding in self.join_at(rule, ix, None, Some((var, *target))) {
+                for binding in self.join_among(rule, ix, None, Some((var, &[*target]))) {
                     self.spend();
                     if let Some(conditions) = self.permits_directly(rule, principal, &binding, cache) {
                         self.gain(rule, vec![id], binding, conditions);
@@ -142,7 +142,7 @@ impl<'w> Ground<'w, '_> {
                     decided.min_by_key(Vec::len)
                 });
                 let Some(conditions) = each.collect::<Option<Vec<_>>>() else { continue };
-                for binding in self.join_at(rule, internet, None, Some((var, *target))) {
+                for binding in self.join_among(rule, internet, None, Some((var, &[*target]))) {
                     self.gain(rule, vec![id], binding, conditions.concat());
                 }
             }

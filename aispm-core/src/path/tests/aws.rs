@@ -158,6 +158,23 @@ fn what_is_encrypted_with_a_customers_key_needs_the_key() {
 }
 
 #[test]
+fn a_role_is_put_into_a_profile_that_has_another() {
+    let launches = |actions: &[&str]| {
+        let profile = json!([{"InstanceProfileName": "p"}]);
+        let weak =
+            role("role/weak", json!({"Service": "ec2.amazonaws.com"}), vec![]).with("InstanceProfileList", profile);
+        let estate = inventory(vec![user("u", vec![allow(actions, "*")]), weak, admin_for("ec2.amazonaws.com")], &[]);
+        status(&estate, Target::Admin)
+    };
+    let all = ["iam:PassRole", "iam:RemoveRoleFromInstanceProfile", "iam:AddRoleToInstanceProfile", "ec2:RunInstances"];
+    assert_eq!(launches(&all), CONFIRMED);
+    for missing in 0..all.len() {
+        let rest: Vec<&str> = all.iter().enumerate().filter(|(i, _)| *i != missing).map(|(_, a)| *a).collect();
+        assert_eq!(launches(&rest), None, "without {}", all[missing]);
+    }
+}
+
+#[test]
 fn a_bucket_is_found_without_its_generated_suffix() {
     let asked = |other: &str| {
         let buckets = [format!("{BUCKET}-1a2b3c"), format!("{BUCKET}{other}")];

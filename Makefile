@@ -97,6 +97,12 @@ check-kill-switches: build
 bench:
 	cargo bench --locked -p aispm-core --features cli
 
+# The attack-graph engine beside petgraph, then beside networkx, rustworkx and igraph in an environment of their own.
+.PHONY: bench-path-peers
+bench-path-peers:
+	cargo bench --locked -p aispm-core --features cli --bench path
+	$(PYTHON) benches/peers/path.py $${CARGO_TARGET_DIR:-target}/bench-path
+
 fmt:
 	cargo fmt --all
 

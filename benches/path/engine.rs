@@ -106,12 +106,12 @@ fn common(layered: &Layered, graph: &Hypergraph, runs: usize) -> Times {
     live.give(0).expect("node 0 exists");
     let mut dice = Dice::new(1);
     let edit = || {
-        for _ in 0..100 {
+        for _ in 0..10_000 {
             let instance = dice.below(graph.instances());
             live.remove(instance).and_then(|()| live.restore(instance)).expect("the instance exists");
         }
     };
-    times.insert("100 instances removed and put back", median(runs.min(5), edit));
+    times.insert("10,000 instances removed and put back", median(runs.min(5), edit));
     times
 }
 

@@ -9,7 +9,7 @@ use super::hitting::Hitting;
 use super::hypergraph::{FactId, Hypergraph, InstanceId, NONE, at};
 
 /// Elements of a cut that are tried for being superfluous.
-const TRIED: usize = 256;
+const TRIED: usize = 64;
 /// Rounds of the hitting set, and branchings in each.
 const ROUNDS: usize = 64;
 const NODES: usize = 500;
@@ -77,6 +77,8 @@ pub struct Cutter<'g> {
     ranks: Vec<u32>,
     /// Of each instance with several premises the one that is reached last, of those that fire.
     last: Vec<Option<FactId>>,
+    /// Facts and instances that are taken away while trying.
+    gone: (Vec<bool>, Vec<bool>),
     flows: Flows,
     forward: Forward,
     best: Best,
@@ -137,7 +139,7 @@ impl<'g> Cutter<'g> {
         }
         let last = last.into_iter().map(|(_, last)| last).collect();
         let (flows, best) = (Flows::default(), Best::new());
-        Self { graph, sources: sources.to_vec(), ranks, last, flows, forward, best }
+        Self { graph, sources: sources.to_vec(), ranks, last, gone: Default::default(), flows, forward, best }
     }
 
     /// A light set that cuts all `targets` off the sources. `weights` says what each node weighs, `None` for what cannot
@@ -168,6 +170,7 @@ impl<'g> Cutter<'g> {
         self.forward.search(
             graph,
             sources,
+            targets,
             |fact| removable(Node::Fact(fact)).is_some(),
             |instance| removable(Node::Instance(instance)).is_some(),
         );
@@ -218,12 +221,18 @@ impl<'g> Cutter<'g> {
 
     /// Whether no target follows without the nodes.
     fn cuts(&mut self, targets: &[FactId], nodes: &BTreeSet<Node>) -> bool {
+        self.gone.0.resize(at(self.graph.facts()), false);
+        self.gone.1.resize(at(self.graph.instances()), false);
+        mark(&mut self.gone, nodes, true);
+        let (facts, instances) = &self.gone;
         self.forward.search(
             self.graph,
             &self.sources,
-            |fact| nodes.contains(&Node::Fact(fact)),
-            |instance| nodes.contains(&Node::Instance(instance)),
+            targets,
+            |fact| facts.get(at(fact)) == Some(&true),
+            |instance| instances.get(at(instance)) == Some(&true),
         );
+        mark(&mut self.gone, nodes, false);
         !targets.iter().any(|target| self.forward.holds(*target))
     }
 
@@ -295,6 +304,18 @@ impl<'g> Cutter<'g> {
             }
         }
         None
+    }
+}
+
+fn mark((facts, instances): &mut (Vec<bool>, Vec<bool>), nodes: &BTreeSet<Node>, to: bool) {
+    for node in nodes {
+        let (marks, id) = match node {
+            Node::Fact(fact) => (&mut *facts, *fact),
+            Node::Instance(instance) => (&mut *instances, *instance),
+        };
+        if let Some(mark) = marks.get_mut(at(id)) {
+            *mark = to;
+        }
     }
 }
 

@@ -92,7 +92,8 @@ impl Dominators {
                 for premise in graph.premises(*instance) {
                     let from = self.position.get(at(*premise)).copied().unwrap_or(NONE);
                     if from != NONE && (*instance < graph.plain() || kept.keeps(graph, *instance, *premise)) {
-                        least = least.min(forest.least(from, here));
+                        // what stands before has no semidominator yet and counts itself
+                        least = least.min(if from < here { from } else { forest.least(from, here) });
                     }
                 }
             }

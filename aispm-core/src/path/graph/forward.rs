@@ -38,18 +38,20 @@ impl Forward {
 
     /// Finds what follows from `sources` without the blocked instances. O(facts and premises that are reached).
     pub fn run(&mut self, graph: &Hypergraph, sources: &[FactId], blocked: impl Fn(InstanceId) -> bool) {
-        self.search(graph, sources, |_| false, blocked);
+        self.search(graph, sources, &[], |_| false, blocked);
     }
 
     /// The same with some facts made impossible.
     pub fn run_without(&mut self, graph: &Hypergraph, sources: &[FactId], impossible: impl Fn(FactId) -> bool) {
-        self.search(graph, sources, impossible, |_| false);
+        self.search(graph, sources, &[], impossible, |_| false);
     }
 
+    /// Until one of `enough` is reached, if any is.
     pub(super) fn search(
         &mut self,
         graph: &Hypergraph,
         sources: &[FactId],
+        enough: &[FactId],
         impossible: impl Fn(FactId) -> bool,
         blocked: impl Fn(InstanceId) -> bool,
     ) {
@@ -70,6 +72,9 @@ impl Forward {
         let mut next = 0;
         while let Some(fact) = order.get(next).copied() {
             next += 1;
+            if enough.contains(&fact) {
+                return;
+            }
             for (instance, conclusion, _) in graph.edges(fact) {
                 if !blocked(instance) {
                     reach(order, conclusion);

@@ -84,7 +84,7 @@ impl<'a> Network<'a> {
         let inner = of(interface.id.as_str());
         if outer.is_empty() && inner.is_empty() {
             let addresses = self.related(interface, RelationKind::Uses, Role::AzureAddress);
-            let skus: Vec<String> = addresses.filter_map(|a| sku(a)).collect();
+            let skus: Vec<String> = addresses.filter_map(sku).collect();
             return match skus.iter().any(|sku| sku.eq_ignore_ascii_case("basic")) {
                 true => address
                     .and(Verdict::yes("no security group stands before its basic address", evidence_of(interface))),

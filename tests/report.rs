@@ -103,7 +103,7 @@ fn mermaid_tells_the_worst_path_in_words() {
         "Step 1: Anyone on the<br/>internet can call chat",
         "<br/>chat.yaml:12",
         "Ends in data leak",
-        "Cut step 1:<br/>Close chat to the internet",
+        "Cut step 1:<br/>Close chat to the",
     ] {
         assert!(told.contains(words), "{words} in {told}");
     }

@@ -33,6 +33,10 @@ def take(document, pointer):
         if isinstance(value, str):
             return json.dumps(go(json.loads(value), way))
         key = (way[0] if way else last)
+        if isinstance(value, dict) and key not in value and "values" in value:
+            # Terraform keeps a resource's attributes one level down
+            value["values"] = go(value["values"], way)
+            return value
         key = int(key) if isinstance(value, list) else key
         if way:
             value[key] = go(value[key], way[1:])

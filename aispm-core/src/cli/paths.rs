@@ -26,7 +26,7 @@ pub(super) struct Args {
     #[arg(short, default_value_t = 1)]
     k: usize,
     /// What would be left without this: what a fix says after "without", "FROM RELATION TO", "exposure ID", "anonymous ID",
-    /// "asset ID" or PATH#POINTER; may be given several times. The input stays as it is
+    /// "setting ID PROPERTY", "asset ID" or PATH#POINTER; may be given several times. The input stays as it is
     #[arg(long, value_name = "PREMISE")]
     without: Vec<String>,
     /// Declared facts, instead of aispm.yaml at the root of what is read
@@ -131,7 +131,7 @@ fn target(text: &str) -> Target {
 
 fn change(text: &str) -> Result<Change> {
     Change::parse(text).ok_or_else(|| {
-        let forms = "PATH#POINTER, FROM RELATION TO, exposure ID, anonymous ID or asset ID";
+        let forms = "PATH#POINTER, FROM RELATION TO, exposure ID, anonymous ID, setting ID PROPERTY or asset ID";
         Error::new(ErrorKind::Usage, format!("{text:?} takes nothing away: write {forms}, as fixes print it"))
     })
 }

@@ -53,7 +53,7 @@ impl Consequence {
             Self::Poisoning => "poisoning: answers made by the attacker",
             Self::Misuse => "misuse: people and programs act on wrong answers",
             Self::Extraction => "extraction: the model is copied",
-            Self::DataLeak => "data leak: read by who must not",
+            Self::DataLeak => "data leak",
             Self::DenialOfWallet => "denial of wallet: AI services used at the owner's cost",
             Self::Takeover => "takeover",
         }

@@ -453,10 +453,16 @@ impl<'a> World<'a> {
     /// says so of whatever it judged, the rest takes what its relations say.
     pub(super) fn arrival(&self, rule: &Rule, binding: &[Ix]) -> Option<Vec<String>> {
         let mut conditions = Vec::new();
+        let said = |ix: Ix| self.node(ix)?.asset?.properties.get("reachability");
+        let shut = |said: &Value| said.get("internet").and_then(Value::as_str) == Some("no");
+        // who reaches what the internet does not is inside already
+        if binding.first().and_then(|p| said(*p)).is_some_and(shut) {
+            return Some(conditions);
+        }
         for given in rule.given.iter().filter(|given| given.by == Some(RelationKind::Exposes) && !given.back) {
-            let asset = rule.slot(&given.var).and_then(|slot| self.node(*binding.get(slot)?)?.asset);
-            let Some(said) = asset.and_then(|asset| asset.properties.get("reachability")) else { continue };
-            if said.get("internet").and_then(serde_json::Value::as_str) == Some("no") {
+            let asset = rule.slot(&given.var).and_then(|slot| binding.get(slot));
+            let Some(said) = asset.and_then(|ix| said(*ix)) else { continue };
+            if shut(said) {
                 return None;
             }
             let more = said.get("conditions").and_then(serde_json::Value::as_array).into_iter().flatten();

@@ -18,7 +18,7 @@ const CUTS: usize = 3;
 /// Assets of the worst path up to which it is told step by step.
 const TOLD: usize = 24;
 /// Characters of a line in a box or on an arrow, where words allow: what renderers do not break again.
-const LINE: usize = 27;
+const LINE: usize = 23;
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut chart = Chart { report, text: String::new(), nodes: BTreeSet::new(), edges: 0, left_out: 0 };

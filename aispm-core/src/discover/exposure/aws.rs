@@ -12,29 +12,46 @@ use serde_json::Value;
 use super::field::{self, deep, flag, list, strings, text};
 use super::firewall::{Passed, Rule, ordered};
 use super::net::{ALL_PORTS, Addresses, Ports, Protocol, Space};
-use super::table::{Role, role};
+use super::table::{Role, Roles, role};
 use super::verdict::Verdict;
 use super::{Verdicts, evidence_of, name_of};
 use crate::asset::{Asset, AssetId, AssetKind, Evidence, Inventory, RelationKind};
+
+/// What networks are made of.
+const NETWORK: &[Role] = &[
+    Role::SecurityGroup,
+    Role::SecurityGroupRule,
+    Role::PrefixList,
+    Role::Subnet,
+    Role::Acl,
+    Role::AclRule,
+    Role::AclAssociation,
+    Role::RouteTable,
+    Role::Route,
+    Role::RouteAssociation,
+    Role::MainRouteAssociation,
+    Role::InternetGateway,
+    Role::Address,
+];
 
 /// Ports that answers go to.
 const EPHEMERAL: Ports = (1024, u16::MAX);
 
 /// Says of everything in a VPC whether the internet reaches it. O(assets · rules that apply to each).
-pub(super) fn judge(inventory: &Inventory, verdicts: &mut Verdicts) {
-    let network = Network::of(inventory);
-    for asset in inventory.assets() {
-        let verdict = match role(asset) {
-            Some(Role::Machine) => network.at_own_address(asset, network.address(asset)),
-            Some(Role::Balancer) => network.balancer(asset),
-            Some(Role::Database) => network.database(asset),
+pub(super) fn judge(inventory: &Inventory, roles: &Roles<'_>, verdicts: &mut Verdicts) {
+    let network = Network::of(inventory, roles);
+    for (role, asset) in roles.each(&[Role::Machine, Role::Balancer, Role::Database]) {
+        let verdict = match role {
+            Role::Machine => network.at_own_address(asset, network.address(asset)),
+            Role::Balancer => network.balancer(asset),
+            Role::Database => network.database(asset),
             _ => None,
         };
         if let Some(verdict) = verdict {
             verdicts.say(&asset.id, verdict);
         }
     }
-    network.behind_balancers(verdicts);
+    network.behind_balancers(roles, verdicts);
 }
 
 /// Everything about networks, by what it is about.
@@ -53,8 +70,7 @@ struct Network<'a> {
 }
 
 impl<'a> Network<'a> {
-    fn of(inventory: &'a Inventory) -> Self {
-        let with_role = || inventory.assets().filter_map(|asset| Some((asset, role(asset)?)));
+    fn of(inventory: &'a Inventory, roles: &Roles<'a>) -> Self {
         let mut network = Self {
             inventory,
             described: HashMap::new(),
@@ -64,11 +80,11 @@ impl<'a> Network<'a> {
             main: HashMap::new(),
             addressed: HashMap::new(),
         };
-        for (asset, _) in with_role() {
+        for (_, asset) in roles.each(NETWORK) {
             let ids = [Some(key(asset.id.as_str())), asset.text("id")];
             ids.into_iter().flatten().for_each(|id| _ = network.described.entry(id).or_insert(asset));
         }
-        for (asset, role) in with_role() {
+        for (role, asset) in roles.each(NETWORK) {
             let applied = || related(inventory, asset, RelationKind::AppliesTo).map(|id| key(id.as_str()));
             match role {
                 Role::SecurityGroupRule | Role::AclRule | Role::Route => {
@@ -360,8 +376,8 @@ impl<'a> Network<'a> {
     }
 
     /// Behind a load balancer, something is reached if one of its groups lets the balancer in.
-    fn behind_balancers(&self, verdicts: &mut Verdicts) {
-        for balancer in self.inventory.assets().filter(|asset| role(asset) == Some(Role::Balancer)) {
+    fn behind_balancers(&self, roles: &Roles<'_>, verdicts: &mut Verdicts) {
+        for balancer in roles.all(Role::Balancer) {
             let own: HashSet<&AssetId> = related(self.inventory, balancer, RelationKind::Uses).collect();
             for target in related(self.inventory, balancer, RelationKind::Exposes) {
                 for relation in self.inventory.outgoing(target.as_str()).filter(|r| r.kind == RelationKind::Exposes) {
@@ -377,10 +393,12 @@ impl<'a> Network<'a> {
     fn lets_in(&self, member: &Asset, balancer: &Asset, balancers: &HashSet<&AssetId>) -> Option<Verdict> {
         let groups: Vec<&Asset> = self.used(member, Role::SecurityGroup).collect();
         let of_balancer = self.used(balancer, Role::SecurityGroup).next().is_some();
-        // a group that no file describes, or a balancer whose addresses nothing tells
-        let all = related(self.inventory, member, RelationKind::Uses)
-            .filter(|id| id.as_str().contains("security") || id.as_str().contains("sg"))
-            .count();
+        // a group that no file describes may let it in, and so may a balancer whose addresses nothing tells
+        let all = related(self.inventory, member, RelationKind::Uses).filter(|id| {
+            let known = self.described.get(key(id.as_str())).copied().and_then(role);
+            known == Some(Role::SecurityGroup) || known.is_none() && id.as_str().contains(":security-group/")
+        });
+        let all = all.count();
         if groups.is_empty() || !of_balancer || all > groups.len() {
             return None;
         }

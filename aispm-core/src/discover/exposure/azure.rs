@@ -11,15 +11,15 @@ use serde_json::Value;
 use super::field::{self, deep, items, strings, text};
 use super::firewall::{Rule, ordered};
 use super::net::{Addresses, Family, Protocol, Space, ports};
-use super::table::{Role, ServiceTag, role, service_tag};
+use super::table::{Role, Roles, ServiceTag, role, service_tag};
 use super::verdict::{Answer, Verdict};
 use super::{Verdicts, evidence_of, name_of};
 use crate::asset::{Asset, Inventory, RelationKind};
 
 /// Says of every machine whether the internet reaches it. O(machines · rules of their groups).
-pub(super) fn judge(inventory: &Inventory, verdicts: &mut Verdicts) {
-    let network = Network::of(inventory);
-    for machine in inventory.assets().filter(|asset| role(asset) == Some(Role::AzureMachine)) {
+pub(super) fn judge(inventory: &Inventory, roles: &Roles<'_>, verdicts: &mut Verdicts) {
+    let network = Network::of(inventory, roles);
+    for machine in roles.all(Role::AzureMachine) {
         let ways =
             network.related(machine, RelationKind::Uses, Role::AzureInterface).map(|i| network.interface(machine, i));
         if let Some(verdict) = ways.reduce(Verdict::or) {
@@ -37,19 +37,19 @@ struct Network<'a> {
 }
 
 impl<'a> Network<'a> {
-    fn of(inventory: &'a Inventory) -> Self {
+    fn of(inventory: &'a Inventory, roles: &Roles<'a>) -> Self {
         let mut network = Self { inventory, groups: HashMap::new(), rules: HashMap::new() };
-        for asset in inventory.assets() {
+        for (role, asset) in roles.each(&[Role::AzureGroup, Role::AzureGroupAssociation, Role::AzureRule]) {
             let applied = || inventory.outgoing(asset.id.as_str()).filter(|r| r.kind == RelationKind::AppliesTo);
-            match role(asset) {
-                Some(Role::AzureGroup) => {
+            match role {
+                Role::AzureGroup => {
                     applied().for_each(|r| network.groups.entry(r.to.as_str()).or_default().push(asset));
                 }
-                Some(Role::AzureGroupAssociation) => {
+                Role::AzureGroupAssociation => {
                     let group = network.related(asset, RelationKind::Uses, Role::AzureGroup).next();
                     applied().for_each(|r| network.groups.entry(r.to.as_str()).or_default().extend(group));
                 }
-                Some(Role::AzureRule) => {
+                Role::AzureRule => {
                     let above = asset.id.as_str().rsplit_once("/securityrules/").map(|(group, _)| group);
                     let named = applied().map(|r| r.to.as_str()).chain(above);
                     named.for_each(|group| network.rules.entry(group).or_default().push(asset));
@@ -84,7 +84,7 @@ impl<'a> Network<'a> {
         let inner = of(interface.id.as_str());
         if outer.is_empty() && inner.is_empty() {
             let addresses = self.related(interface, RelationKind::Uses, Role::AzureAddress);
-            let skus: Vec<String> = addresses.filter_map(|a| sku(a)).collect();
+            let skus: Vec<String> = addresses.filter_map(sku).collect();
             return match skus.iter().any(|sku| sku.eq_ignore_ascii_case("basic")) {
                 true => address
                     .and(Verdict::yes("no security group stands before its basic address", evidence_of(interface))),

@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use super::field::flag;
-use super::table::{Role, role};
+use super::table::{Role, Roles};
 use super::verdict::Verdict;
 use super::{Verdicts, evidence_of};
 use crate::asset::{Asset, AssetKind, Inventory, RelationKind};
 
 /// Says of every bucket of an account that blocks public access that it is not public. Linear in buckets and blocks.
-pub(super) fn judge(inventory: &Inventory, verdicts: &mut Verdicts) {
-    let blocks: Vec<&Asset> = inventory.assets().filter(|asset| role(asset) == Some(Role::AccountBlock)).collect();
+pub(super) fn judge(inventory: &Inventory, roles: &Roles<'_>, verdicts: &mut Verdicts) {
+    let blocks: Vec<&Asset> = roles.all(Role::AccountBlock).collect();
     if blocks.is_empty() {
         return;
     }

@@ -50,10 +50,10 @@ pub(super) fn ordered<'r>(rules: impl IntoIterator<Item = &'r Rule>, traffic: &S
         }
         left = left.without(&rule.about);
         // what a rule may keep out is let in by later ones only if it does not
-        if let Some((space, condition)) = rule.perhaps.as_ref().filter(|_| !rule.allow) {
-            if !left.and(space).is_empty() {
-                passed.doubts.push(condition.clone());
-            }
+        if let Some((space, condition)) = rule.perhaps.as_ref().filter(|_| !rule.allow)
+            && !left.and(space).is_empty()
+        {
+            passed.doubts.push(condition.clone());
         }
     }
     passed

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::field::{self, flag, items, list, strings, text};
 use super::firewall::{Rule, ordered};
 use super::net::{ALL_PORTS, Addresses, Family, Ports, Protocol, Space, ports};
-use super::table::{Role, role};
+use super::table::{Role, Roles, role};
 use super::verdict::Verdict;
 use super::{Verdicts, evidence_of};
 use crate::asset::{Asset, Inventory, RelationKind};
@@ -20,10 +20,10 @@ use crate::asset::{Asset, Inventory, RelationKind};
 const PRIORITY: u64 = 1000;
 
 /// Says of every machine whether the internet reaches it. O(machines · rules of their networks).
-pub(super) fn judge(inventory: &Inventory, verdicts: &mut Verdicts) {
-    armor(inventory, verdicts);
+pub(super) fn judge(inventory: &Inventory, roles: &Roles<'_>, verdicts: &mut Verdicts) {
+    armor(inventory, roles, verdicts);
     let mut firewalls: HashMap<String, Vec<&Asset>> = HashMap::new();
-    for asset in inventory.assets().filter(|asset| role(asset) == Some(Role::GcpFirewall)) {
+    for asset in roles.all(Role::GcpFirewall) {
         if let Some(network) = asset.properties.get("network").and_then(Value::as_str) {
             firewalls.entry(network_of(network, asset)).or_default().push(asset);
         }
@@ -31,7 +31,7 @@ pub(super) fn judge(inventory: &Inventory, verdicts: &mut Verdicts) {
     if firewalls.is_empty() {
         return;
     }
-    for machine in inventory.assets().filter(|asset| role(asset) == Some(Role::GcpMachine)) {
+    for machine in roles.all(Role::GcpMachine) {
         let interfaces = list(&machine.properties, &["networkinterfaces", "networkinterface"]);
         let ways = interfaces.iter().filter_map(|interface| {
             let network = text(interface, &["network"]).unwrap_or_else(|| "default".to_owned());
@@ -45,8 +45,8 @@ pub(super) fn judge(inventory: &Inventory, verdicts: &mut Verdicts) {
 }
 
 /// Lists of rules before the services behind a load balancer hold traffic back from these.
-fn armor(inventory: &Inventory, verdicts: &mut Verdicts) {
-    for backend in inventory.assets().filter(|asset| role(asset) == Some(Role::GcpBackend)) {
+fn armor(inventory: &Inventory, roles: &Roles<'_>, verdicts: &mut Verdicts) {
+    for backend in roles.all(Role::GcpBackend) {
         let uses = inventory.outgoing(backend.id.as_str()).filter(|r| r.kind == RelationKind::Uses);
         let lists =
             uses.filter_map(|r| inventory.get(r.to.as_str())).filter(|list| role(list) == Some(Role::GcpRuleList));

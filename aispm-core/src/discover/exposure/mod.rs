@@ -38,6 +38,7 @@ mod tests;
 
 pub(super) use kubernetes::selects;
 
+use table::Roles;
 use verdict::{Answer, Fact, Verdict};
 
 /// The property that holds the answer.
@@ -49,12 +50,13 @@ const FACTS: usize = 16;
 /// Decides from where everything is reached, and says so.
 pub(super) fn join(inventory: &mut Inventory) {
     let mut verdicts = Verdicts::default();
-    aws::judge(inventory, &mut verdicts);
-    gcp::judge(inventory, &mut verdicts);
-    azure::judge(inventory, &mut verdicts);
-    policy::judge(inventory, &mut verdicts);
+    let roles = Roles::of(inventory);
+    aws::judge(inventory, &roles, &mut verdicts);
+    gcp::judge(inventory, &roles, &mut verdicts);
+    azure::judge(inventory, &roles, &mut verdicts);
+    policy::judge(&roles, &mut verdicts);
     kubernetes::judge(inventory, &mut verdicts);
-    bucket::judge(inventory, &mut verdicts);
+    bucket::judge(inventory, &roles, &mut verdicts);
     settle(inventory, &verdicts);
     let ways = flow::carry(inventory, &verdicts);
     describe(inventory, ways);

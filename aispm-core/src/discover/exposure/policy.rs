@@ -6,17 +6,17 @@ use super::Verdicts;
 use super::evidence_of;
 use super::field::{deep, items, strings};
 use super::net::{ALL_PORTS, Addresses, Protocol, Reach, Space};
-use super::table::{Role, role};
+use super::table::{Role, Roles};
 use super::verdict::Verdict;
-use crate::asset::{Asset, Exposure, Inventory};
+use crate::asset::{Asset, Exposure};
 
 /// Narrows what is public to the networks that it lets in. Linear.
-pub(super) fn judge(inventory: &Inventory, verdicts: &mut Verdicts) {
-    for asset in inventory.assets().filter(|asset| asset.exposure == Some(Exposure::Public)) {
-        let verdict = match role(asset) {
-            Some(Role::PoliciedService) => asset.properties.get("policy").and_then(|policy| by_policy(asset, policy)),
-            Some(Role::ListedService) => by_list(asset),
-            _ => None,
+pub(super) fn judge(roles: &Roles<'_>, verdicts: &mut Verdicts) {
+    let services = roles.each(&[Role::PoliciedService, Role::ListedService]);
+    for (role, asset) in services.filter(|(_, asset)| asset.exposure == Some(Exposure::Public)) {
+        let verdict = match role {
+            Role::PoliciedService => asset.properties.get("policy").and_then(|policy| by_policy(asset, policy)),
+            _ => by_list(asset),
         };
         if let Some(verdict) = verdict {
             verdicts.say(&asset.id, verdict);

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use super::field::{deep, flag};
-use super::table::{Role, role, words};
+use super::table::{Role, Roles, role, words};
 use super::{REACHABILITY, is_reached};
 use crate::asset::{Asset, AssetId, AssetKind, Authentication, Inventory, RelationKind};
 
@@ -84,12 +84,8 @@ struct Limits {
 impl Limits {
     fn of(inventory: &Inventory) -> Self {
         let mut limits = Self { limited: HashSet::new(), staged: HashMap::new() };
-        for asset in inventory.assets() {
-            let Some(role) =
-                role(asset).filter(|role| matches!(role, Role::Limiter | Role::Stage | Role::RuleListAssociation))
-            else {
-                continue;
-            };
+        let roles = Roles::of(inventory);
+        for (role, asset) in roles.each(&[Role::Limiter, Role::Stage, Role::RuleListAssociation]) {
             let own = limits_calls(asset);
             let used = || linked(inventory, asset, RelationKind::Uses).any(limits_calls);
             let applies = reached(inventory, &asset.id);

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::asset::{Asset, Document};
+use crate::asset::{Asset, Document, Inventory};
 
 const TEXT: &str = include_str!("../../../data/discover/exposure.yaml");
 
@@ -84,6 +84,32 @@ pub(super) fn service_tag(word: &str) -> Option<ServiceTag> {
 /// A list of words of the table.
 pub(super) fn words(list: &str) -> impl Iterator<Item = &'static str> {
     table().words.get(list).into_iter().flatten().map(String::as_str)
+}
+
+/// The assets of an inventory by what they are to a network, so that the many that are nothing are looked at once.
+#[derive(Debug, Default)]
+pub(super) struct Roles<'a>(HashMap<Role, Vec<&'a Asset>>);
+
+impl<'a> Roles<'a> {
+    pub(super) fn of(inventory: &'a Inventory) -> Self {
+        let mut roles = Self::default();
+        for asset in inventory.assets() {
+            if let Some(role) = role(asset) {
+                roles.0.entry(role).or_default().push(asset);
+            }
+        }
+        roles
+    }
+
+    /// Those of a role, by id.
+    pub(super) fn all(&self, role: Role) -> impl Iterator<Item = &'a Asset> {
+        self.0.get(&role).into_iter().flatten().copied()
+    }
+
+    /// Those of each of these roles, by id.
+    pub(super) fn each<'r>(&'r self, roles: &'r [Role]) -> impl Iterator<Item = (Role, &'a Asset)> {
+        roles.iter().flat_map(move |role| self.all(*role).map(move |asset| (*role, asset)))
+    }
 }
 
 /// What an asset that some file describes is to a network; nothing for one that is only named.

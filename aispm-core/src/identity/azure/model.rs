@@ -149,7 +149,7 @@ impl Model {
             self.roles.push(built_in.next().unwrap_or_default());
             next(&self.roles) - 1
         });
-        let scope = match asset.text("scope").map(str::to_lowercase) {
+        let scope = match asset.text("scope").map(lower) {
             Some(scope) if scope == ROOT => ROOT.to_owned(),
             Some(scope) => self.known(scope.trim_end_matches('/')).to_owned(),
             // one at the root has nothing before its provider
@@ -195,7 +195,7 @@ impl Model {
 
     fn deny(&mut self, asset: &Asset) {
         let list = |key: &str| asset.properties.get(key).and_then(Value::as_array).into_iter().flatten();
-        let scope = asset.text("scope").map(str::to_lowercase);
+        let scope = asset.text("scope").map(lower);
         let Some(scope) = scope.map(|scope| self.known(scope.trim_end_matches('/')).to_owned()) else { return };
         let who = |key: &str| -> BTreeSet<String> {
             let ids = list(key).filter_map(|row| row.get("id")?.as_str());
@@ -398,6 +398,11 @@ impl Model {
             self.held.get(self.known(id)).into_iter().flatten().filter_map(|place| at(&self.assignments, *place));
         held.filter_map(|assignment| at(&self.roles, assignment.role)).any(|role| role.directory)
     }
+}
+
+/// Paths of resources are compared without case; names of files are not.
+fn lower(scope: &str) -> String {
+    if scope.starts_with('/') { scope.to_lowercase() } else { scope.to_owned() }
 }
 
 /// The last word of a definition's id, which is the same in every subscription.

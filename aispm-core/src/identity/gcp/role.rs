@@ -104,6 +104,10 @@ fn own(asset: &Asset) -> Option<Role> {
     let off = asset.text("stage") == Some("DISABLED") || asset.properties.get("deleted") == Some(&Value::Bool(true));
     let listed = ["includedPermissions", "included_permissions", "permissions"];
     let listed = listed.iter().find_map(|key| asset.properties.get(*key)?.as_array());
+    // a list of roles does not say what they hold
+    if listed.is_none() && !off {
+        return None;
+    }
     let allow = listed.into_iter().flatten().filter_map(Value::as_str).filter(|_| !off);
     // no permission of a custom role is a pattern
     let allow = allow.filter(|permission| !permission.contains('*')).map(str::to_owned).collect();
@@ -168,6 +172,9 @@ mod tests {
             Roles::new(&inventory).hold("projects/p/roles/r", "run.services.create")
         };
         assert!(role("GA"));
+        let mut listed = Inventory::new();
+        listed.add(Asset::new(id, AssetKind::Role, "r").with("stage", "GA"));
+        assert!(!Roles::new(&listed).knows("projects/p/roles/r"), "a list does not say what it holds");
         assert!(!role("DISABLED"));
     }
 

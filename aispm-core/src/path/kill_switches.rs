@@ -225,7 +225,7 @@ fn patched(inventory: &Inventory, patch: &Patch) -> Inventory {
             (Some(place), _) => places.push((Place::parse(place).unwrap(), String::new())),
             (None, Some('-')) => {}
             (None, _) if line.starts_with("+++ ") => {}
-            (None, _) => places.last_mut().unwrap().1.push_str(&line[1..]),
+            (None, _) => places.last_mut().unwrap().1.push_str(line.get(1..).unwrap()),
         }
     }
     places.sort_by(|(a, _), (b, _)| b.order().cmp(&a.order()));

@@ -92,7 +92,7 @@ struct Chooser<'g, 'w, 'a> {
     hitting: Hitting,
     named: Vec<Lever>,
     /// By instance, the levers that take it away.
-    by_instance: HashMap<InstanceId, Vec<u32>>,
+    by_instance: Vec<Vec<u32>>,
     pairs: BTreeMap<FactId, Pairs>,
     /// Pairs that no lever cuts.
     stuck: BTreeSet<(FactId, FactId)>,
@@ -109,29 +109,44 @@ impl<'g, 'w, 'a> Chooser<'g, 'w, 'a> {
         let mut named: Vec<Lever> = levers.index.keys().cloned().collect();
         named.sort_by_cached_key(|lever| (!primary.contains(lever), levers.effort(lever), lever.clone()));
         let mut hitting = Hitting::new(Vec::new());
-        let mut by_instance: HashMap<InstanceId, Vec<u32>> = HashMap::new();
+        let mut by_instance: Vec<Vec<u32>> = vec![Vec::new(); levers.ground.instances.len()];
         for lever in &named {
             let extra = 2 * u64::from(levers.effort(lever)) + u64::from(!primary.contains(lever));
             let number = hitting.element(CHANGE + extra);
             for instance in levers.instances(lever) {
-                by_instance.entry(*instance).or_default().push(number);
+                if let Some(levers) = by_instance.get_mut(index(*instance)) {
+                    levers.push(number);
+                }
             }
         }
         Self { levers, graph, hitting, named, by_instance, pairs, stuck: BTreeSet::new() }
     }
 
-    fn blocked(&self, chosen: &BTreeSet<u32>, instance: InstanceId) -> bool {
-        self.by_instance.get(&instance).is_some_and(|levers| levers.iter().any(|lever| chosen.contains(lever)))
+    /// Marks the instances that a lever takes away.
+    fn block(&self, blocked: &mut [bool], lever: u32) {
+        let taken = self.named.get(index(lever)).map_or(&[][..], |lever| self.levers.instances(lever));
+        for instance in taken {
+            if let Some(blocked) = blocked.get_mut(index(*instance)) {
+                *blocked = true;
+            }
+        }
+    }
+
+    fn levers_of(&self, instance: InstanceId) -> &[u32] {
+        self.by_instance.get(index(instance)).map_or(&[], Vec::as_slice)
     }
 
     /// The levers that cut a derivation.
     fn cutting(&self, steps: &[InstanceId]) -> BTreeSet<u32> {
-        steps.iter().filter_map(|step| self.by_instance.get(step)).flatten().copied().collect()
+        steps.iter().flat_map(|step| self.levers_of(*step)).copied().collect()
     }
 
     /// Solves again without what is chosen, and adds the ways that are left; `false` if there are none or the work ends.
     fn refine(&mut self, search: &mut Best, chosen: &BTreeSet<u32>, end: u64) -> bool {
         let mut more = false;
+        let mut blocked = vec![false; self.by_instance.len()];
+        chosen.iter().for_each(|lever| self.block(&mut blocked, *lever));
+        let is_blocked = |instance: InstanceId| blocked.get(index(instance)) == Some(&true);
         for source in self.pairs.keys().copied().collect::<Vec<_>>() {
             let Some(pairs) = self.pairs.get(&source) else { continue };
             if pairs.cut_by.as_ref().is_some_and(|by| by.is_subset(chosen)) {
@@ -144,12 +159,12 @@ impl<'g, 'w, 'a> Chooser<'g, 'w, 'a> {
             if pairs.near.is_empty() {
                 search.run(self.graph, &[source], &[], |_| false);
                 let uses = search.order().iter().flat_map(|fact| self.graph.uses(*fact));
-                let near = uses.filter_map(|instance| self.by_instance.get(&instance)).flatten().copied().collect();
+                let near = uses.flat_map(|instance| self.levers_of(instance)).copied().collect();
                 if let Some(pairs) = self.pairs.get_mut(&source) {
                     pairs.near = near;
                 }
             }
-            search.run(self.graph, &[source], &targets, |instance| self.blocked(chosen, instance));
+            search.run(self.graph, &[source], &targets, is_blocked);
             let mut cut = true;
             for target in targets {
                 let Some(derivation) = search.derivation(self.graph, target) else { continue };
@@ -175,7 +190,7 @@ impl<'g, 'w, 'a> Chooser<'g, 'w, 'a> {
     /// takes.
     fn apply(&self, search: &mut Best, chosen: &BTreeSet<u32>, end: u64) -> (Vec<Fix>, bool) {
         let mut complete = self.stuck.is_empty();
-        let mut applied: BTreeSet<u32> = BTreeSet::new();
+        let mut blocked = vec![false; self.by_instance.len()];
         // the uncut pairs with the levers on a derivation that still holds
         let mut open: BTreeMap<(FactId, FactId), BTreeSet<u32>> = BTreeMap::new();
         for (source, Pairs { targets, .. }) in &self.pairs {
@@ -194,7 +209,8 @@ impl<'g, 'w, 'a> Chooser<'g, 'w, 'a> {
             }
             let rank = |(lever, votes): &(u32, usize)| (chosen.contains(lever), *votes, std::cmp::Reverse(*lever));
             let Some((lever, _)) = votes.into_iter().max_by_key(rank) else { break };
-            applied.insert(lever);
+            self.block(&mut blocked, lever);
+            let is_blocked = |instance: InstanceId| blocked.get(index(instance)) == Some(&true);
             let before = open.len();
             let mut hit: BTreeMap<FactId, Vec<FactId>> = BTreeMap::new();
             for ((source, target), _) in open.iter().filter(|(_, levers)| levers.contains(&lever)) {
@@ -205,7 +221,7 @@ impl<'g, 'w, 'a> Chooser<'g, 'w, 'a> {
                     complete = false;
                     break;
                 }
-                search.run(self.graph, &[source], &targets, |instance| self.blocked(&applied, instance));
+                search.run(self.graph, &[source], &targets, is_blocked);
                 for target in targets {
                     match search.derivation(self.graph, target) {
                         Some(derivation) => open.insert((source, target), self.cutting(derivation.steps())),

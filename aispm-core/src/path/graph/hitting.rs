@@ -1,6 +1,8 @@
 //! The lightest set that hits every set.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+
+use foldhash::HashMap;
 
 use super::hypergraph::number;
 
@@ -97,7 +99,7 @@ impl Hitting {
             }
             here
         };
-        let mut first: HashMap<u32, usize> = HashMap::new();
+        let mut first: HashMap<u32, usize> = HashMap::default();
         for (n, set) in self.sets.iter().enumerate() {
             for element in set {
                 let other = *first.entry(*element).or_insert(n);
@@ -210,7 +212,7 @@ impl Hitting {
             open.push(free);
         }
         open.sort_by_key(Vec::len);
-        let mut remaining: HashMap<u32, u64> = HashMap::new();
+        let mut remaining: HashMap<u32, u64> = HashMap::default();
         let mut bound = 0;
         for set in &open {
             let rest = |element: &u32| remaining.get(element).copied().unwrap_or_else(|| self.weight(*element));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aispm_core::assess::Assessor;
+use aispm_core::identity::usage;
 use aispm_core::{asset, path};
 use napi::Env;
 use napi::bindgen_prelude::{AsyncTask, Either};
@@ -119,7 +120,12 @@ object! {
 
 object! {
     /// How often something was seen to happen, and when.
-    Activity(asset::Activity) { count: f64, first: Option<String>, last: Option<String> }
+    Activity(asset::Activity) {
+        count: f64,
+        first: Option<String>,
+        last: Option<String>,
+        actions: BTreeMap<String, f64>,
+    }
 }
 
 object! {
@@ -230,6 +236,33 @@ object! {
 }
 
 object! {
+    /// A time over which use was observed.
+    Window(usage::Window) { from: Option<String>, until: Option<String>, sources: Vec<String> }
+}
+
+object! {
+    /// An action that was used.
+    Used(usage::Used) { action: String, count: f64, on: Vec<String> }
+}
+
+object! {
+    /// A policy in place of one that an identity holds.
+    Narrowed(usage::Narrowed) { policy: String, evidence: Evidence, document: Value }
+}
+
+object! {
+    /// AI permissions of an identity against their use.
+    Usage(usage::Usage) {
+        identity: String,
+        observed: Window,
+        used: Vec<Used>,
+        unused: Vec<String>,
+        unknown: Vec<String>,
+        narrowed: Vec<Narrowed>,
+    }
+}
+
+object! {
     /// Counts of an assessment.
     Summary(aispm_core::assess::Summary) {
         assets: f64,
@@ -320,6 +353,8 @@ class! {
         skipped: Vec<Unread>,
         /// Input that should have been read but could not.
         incomplete: Vec<Unread>,
+        /// AI permissions that identities hold, against what logs show them to use, with narrowed policies.
+        unused_permissions: Vec<Usage>,
         /// Rules that could not judge, and what they need.
         unknown: Vec<Unknown>,
         /// What the caller should know.

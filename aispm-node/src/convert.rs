@@ -46,6 +46,7 @@ js! {
     Cow<'static, str> => String: |v| v.into_owned();
     AssetId => String: |v| v.to_string();
     Map<String, Value> => Map<String, Value>: |v| v;
+    Value => Value: |v| v;
     artifact::Format => String: |v| v.to_string();
     artifact::Rule => String: |v| v.to_string();
     artifact::Verdict => String: |v| v.to_string();

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use aispm_core::assess::Assessor;
+use aispm_core::identity::usage;
 use aispm_core::report::{Format, Report};
 use aispm_core::{asset, path};
 use pyo3::prelude::*;
@@ -71,7 +72,7 @@ view! {
 view! {
     /// How often something was seen to happen, and when.
     part Activity(asset::Activity) repr(count, first, last)
-    { count, first, last }
+    { count, first, last, actions }
 }
 
 view! {
@@ -219,6 +220,30 @@ view! {
 }
 
 view! {
+    /// A time over which use was observed.
+    part Window(usage::Window) repr(from_, until, sources)
+    { from_ = |w: &usage::Window| w.from.clone(), until, sources }
+}
+
+view! {
+    /// An action that was used.
+    part Used(usage::Used) repr(action, count)
+    { action, count, on }
+}
+
+view! {
+    /// A policy in place of one that an identity holds.
+    part Narrowed(usage::Narrowed) repr(policy)
+    { policy, evidence, document }
+}
+
+view! {
+    /// AI permissions of an identity against their use.
+    part Usage(usage::Usage) repr(identity, observed)
+    { identity, observed, used, unused, unknown, narrowed }
+}
+
+view! {
     /// A rule that could not judge, and what it needs.
     part Unknown(aispm_core::policy::Unknown) repr(rule, needs)
     { rule, needs }
@@ -234,8 +259,8 @@ view! {
     /// What is known and wrong of an estate.
     document Assessment(aispm_core::assess::Assessment) repr(summary)
     {
-        summary, findings, paths, choke_points, fixes, admins, inventory, files, skipped, incomplete, unknown,
-        warnings,
+        summary, findings, paths, choke_points, fixes, admins, inventory, files, skipped, incomplete,
+        unused_permissions, unknown, warnings,
     }
 
     /// Whether a finding is at or above this severity.

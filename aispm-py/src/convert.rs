@@ -134,6 +134,7 @@ native! {
     aispm_core::path::PathStatus: |v, py| PyString::intern(py, &name(v));
     aispm_core::path::PremiseKind: |v, py| PyString::intern(py, v.as_str());
     Map<String, Value>: |v, py| loads(py, &to_json(v, false)?)?;
+    Value: |v, py| loads(py, &v.to_string())?;
 }
 
 /// The JSON name of an enum's value.

@@ -15,8 +15,8 @@ mod _aispm {
     #[pymodule_export]
     use crate::assess::{
         Activity, Assessment, Asset, AttackPath, ChokePoint, Control, Discovery, Encryption, Evidence, ExternalFinding,
-        FileSeen, Finding, Fix, InheritedClass, Inventory, LineageAnswer, OwnerClaim, Patch, PathFix, Premise,
-        Provenance, Relation, Step, Summary, Unknown, Unread, assess, discover,
+        FileSeen, Finding, Fix, InheritedClass, Inventory, LineageAnswer, Narrowed, OwnerClaim, Patch, PathFix,
+        Premise, Provenance, Relation, Step, Summary, Unknown, Unread, Usage, Used, Window, assess, discover,
     };
     #[pymodule_export]
     use crate::convert::AispmError;

@@ -27,12 +27,6 @@ mod whatif;
 mod world;
 
 #[cfg(test)]
-mod clouds;
-#[cfg(test)]
-mod kill_switches;
-#[cfg(test)]
-mod kubernetes;
-#[cfg(test)]
 mod tests;
 
 pub use model::{

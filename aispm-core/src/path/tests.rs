@@ -1,7 +1,11 @@
 //! Whole paths through small estates.
 
 mod ai;
+mod asking;
 mod aws;
+mod clouds;
+mod kill_switches;
+mod kubernetes;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

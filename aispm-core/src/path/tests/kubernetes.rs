@@ -1,8 +1,9 @@
 //! Attacks through small clusters, from manifests to paths.
 
-use super::*;
+use super::asking::{ask, rules};
 use crate::asset::{Asset, Document, Evidence, Relation, RelationKind};
 use crate::discover::discover;
+use crate::path::*;
 
 /// The inventory of a manifest.
 fn cluster(manifest: &str) -> Inventory {
@@ -24,20 +25,6 @@ fn inventory(file: &str, text: &str) -> Inventory {
     let discovery = discover([folder.path()]);
     assert_eq!(discovery.incomplete, []);
     discovery.inventory
-}
-
-fn ask(inventory: &Inventory, from: &str, to: &str) -> Option<AttackPath> {
-    let target = if to == "admin" { Target::Admin } else { Target::Asset(to.into()) };
-    let query = Query { from: vec![from.into()], to: vec![target], k: 1, ..Query::default() };
-    let paths = solve(inventory, &query).paths;
-    for step in paths.iter().flat_map(|path| &path.steps) {
-        assert!(!step.evidence.is_empty() && !step.description.contains('{'), "{step:?}");
-    }
-    paths.into_iter().next()
-}
-
-fn rules(path: Option<AttackPath>) -> Vec<String> {
-    path.into_iter().flat_map(|path| path.steps).map(|step| step.rule).collect()
 }
 
 /// A pod, with fields of its spec and of its container.

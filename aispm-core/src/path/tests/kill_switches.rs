@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::*;
 use crate::asset::{Asset, Authentication, Evidence, Relation, RelationKind};
+use crate::path::*;
 
 const ACCOUNT: &str = "111111111111";
 const OTHER: &str = "222222222222";

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::*;
+use super::asking::{ask, rules};
 use crate::asset::RelationKind;
 use crate::discover::discover;
+use crate::path::*;
 
 /// The inventory of some documents.
 fn estate(documents: &[(&str, Value)]) -> Inventory {
@@ -23,20 +24,6 @@ fn declared(text: &str) -> Inventory {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("main.tf"), text).unwrap();
     discover([folder.path()]).inventory
-}
-
-fn ask(inventory: &Inventory, from: &str, to: &str) -> Option<AttackPath> {
-    let target = if to == "admin" { Target::Admin } else { Target::Asset(to.into()) };
-    let query = Query { from: vec![from.into()], to: vec![target], k: 1, ..Query::default() };
-    let paths = solve(inventory, &query).paths;
-    for step in paths.iter().flat_map(|path| &path.steps) {
-        assert!(!step.evidence.is_empty() && !step.description.contains('{'), "{step:?}");
-    }
-    paths.into_iter().next()
-}
-
-fn rules(path: Option<AttackPath>) -> Vec<String> {
-    path.into_iter().flat_map(|path| path.steps).map(|step| step.rule).collect()
 }
 
 /// Every premise that a path's fixes name makes it vanish.

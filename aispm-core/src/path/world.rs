@@ -2,14 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
-use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::rules::{Given, Rule, Test};
-use crate::asset::{Asset, AssetId, AssetKind, Document, Inventory, Relation, RelationKind};
-use crate::identity::aws::{Change, Estate, Principal, PrincipalKind, Shown, account_of, service_of};
+use super::rules::{Given, Rule};
+use crate::asset::{Asset, AssetId, AssetKind, Inventory, Relation, RelationKind};
+use crate::identity::aws::{Change, Estate, Principal, PrincipalKind, Shown, service_of};
 use crate::identity::{self, Authority, Decision, Platform};
+
+mod fits;
+mod name;
+
+pub(super) use fits::is_one_of;
+
+use name::{account_of_root, kind_of_arn, name_of_arn, platform_of, repository_of, resource_type, session_role};
 
 /// Assets are numbered from 0.
 pub(super) type Ix = u32;
@@ -404,40 +410,6 @@ impl<'a> World<'a> {
                 .any(|relation| relation.kind == kind && relation.to == *to_id && relation.activity.is_none())
     }
 
-    /// Whether an asset is what a test asks for.
-    pub(super) fn passes(&self, ix: Ix, test: &Test) -> bool {
-        let Some(node) = self.node(ix) else { return false };
-        let asset = node.asset;
-        let text = |key| asset.and_then(|a| a.text(key));
-        (test.kind.is_empty() || test.kind.contains(&node.kind))
-            && (test.r#type.is_empty() || node.r#type.as_ref().is_some_and(|t| test.r#type.contains(t)))
-            && (test.name.is_empty() || test.name.contains(&node.name))
-            && !test.other_than.contains(&node.name)
-            && test.set.iter().flatten().all(|(key, wanted)| asset.is_some_and(|asset| says(asset, key, wanted)))
-            && !test.unset.iter().flatten().any(|(key, wanted)| asset.is_some_and(|asset| says(asset, key, wanted)))
-            && (test.authentication.is_empty()
-                || asset.and_then(|a| a.authentication).is_some_and(|a| test.authentication.contains(&a)))
-            && (!test.authentication_unknown || asset.is_none_or(|a| a.authentication.is_none()))
-            && (test.public_access.is_empty()
-                || text("public_access").is_some_and(|access| test.public_access.iter().any(|known| known == access)))
-            && (!test.sensitive || asset.is_some_and(Asset::is_sensitive))
-            && (!test.instance_profile || self.principal(ix).is_some_and(|p| p.instance_profile))
-            && (!test.broader_version || asset.is_some_and(crate::identity::aws::has_broader_version))
-            && (!test.internet || node.id.as_str() == AssetId::INTERNET)
-            && (test.has.is_empty()
-                || asset.is_some_and(|a| test.has.iter().any(|key| a.properties.contains_key(key.as_str()))))
-            && (test.word.is_empty() || asset.is_some_and(|a| speaks(a, &test.word)))
-            && (node.kind != AssetKind::Policy
-                || account_of(node.id.as_str()).is_some()
-                || node.platform.is_some_and(|platform| platform != Platform::Aws))
-            && (!node.kind.is_data() || node.interesting)
-    }
-
-    /// Whether a rule may start from an asset.
-    pub(super) fn passes_start(&self, ix: Ix, rule: &Rule) -> bool {
-        self.passes(ix, &rule.start)
-    }
-
     /// What conditions may ask of an asset besides its ARN.
     pub(super) fn shown(&self, ix: Ix) -> Option<Shown<'_>> {
         let principal = self.principal(ix).map(Shown::Principal);
@@ -564,169 +536,10 @@ fn feeds(inventory: &Inventory, id: &AssetId) -> bool {
     made_from(id) || inventory.outgoing(id.as_str()).any(holds)
 }
 
-/// Whether a property, or an entry of it if it is a list, is one of these values. A key that begins with `/` is a
-/// pointer below the properties.
-fn says(asset: &Asset, key: &str, wanted: &[Value]) -> bool {
-    let (first, rest) = match key.strip_prefix('/') {
-        Some(pointer) => pointer.split_once('/').map_or((pointer, None), |(first, rest)| (first, Some(rest))),
-        None => (key, None),
-    };
-    let property = asset.properties.get(first);
-    let value = match rest {
-        Some(rest) => property.and_then(|value| value.pointer(&format!("/{rest}"))),
-        None => property,
-    };
-    let is = |value: &Value| is_one_of(value, wanted);
-    value.is_some_and(|value| value.as_array().map_or_else(|| is(value), |list| list.iter().any(is)))
-}
-
-/// Whether a value is one of these; of a text a `*` at the end stands for anything.
-pub(super) fn is_one_of(value: &Value, wanted: &[Value]) -> bool {
-    wanted.iter().any(|wanted| match (wanted.as_str(), value.as_str()) {
-        (Some("*"), _) => !value.is_null(),
-        (Some(wanted), Some(text)) => wanted.strip_suffix('*').map_or(wanted == text, |start| text.starts_with(start)),
-        _ => wanted == value,
-    })
-}
-
 /// Whether a secret holds a credential that attack rules lead on from.
 fn is_token(asset: &Asset) -> bool {
     asset.text("secret_type") == Some("kubernetes.io/service-account-token")
 }
 
-/// Whether an asset's name, type or capabilities hold one of these words as a whole.
-fn speaks(asset: &Asset, words: &[String]) -> bool {
-    let capabilities = asset.properties.get("capabilities").map(ToString::to_string).unwrap_or_default();
-    let described = [asset.name.as_str(), asset.text("terraform_type").unwrap_or_default(), &capabilities];
-    let text = spaced(&described.join(" "));
-    words.iter().any(|word| text.contains(&spaced(word)))
-}
-
-/// Lower case, with a space around each word: `runShell_cmd` is ` run shell cmd `.
-fn spaced(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 8);
-    out.push(' ');
-    let mut letters = text.chars().peekable();
-    let mut before = ' ';
-    while let Some(letter) = letters.next() {
-        let next_small = letters.peek().is_some_and(char::is_ascii_lowercase);
-        let starts =
-            letter.is_ascii_uppercase() && (before.is_ascii_lowercase() || (before.is_ascii_uppercase() && next_small));
-        if (starts || !letter.is_alphanumeric()) && !out.ends_with(' ') {
-            out.push(' ');
-        }
-        if letter.is_alphanumeric() {
-            out.push(letter.to_ascii_lowercase());
-        }
-        before = letter;
-    }
-    if !out.ends_with(' ') {
-        out.push(' ');
-    }
-    out
-}
-
-/// The ARN of the ECR repository in an image's name: `1.dkr.ecr.REGION.amazonaws.com/NAME:TAG`.
-fn repository_of(image: &str) -> Option<String> {
-    let (host, path) = image.split_once('/')?;
-    let (account, rest) = host.split_once(".dkr.ecr.")?;
-    let region = rest.split('.').next()?;
-    let name = path.split(['@', ':']).next()?;
-    Some(format!("arn:aws:ecr:{region}:{account}:repository/{name}"))
-}
-
 /// What rules call an encryption key.
 const KEY: &str = "aws_kms_key";
-
-fn account_of_root(prefix: &str) -> Option<&str> {
-    prefix.rsplit(':').next().filter(|account| !account.is_empty())
-}
-
-/// The role behind an assumed-role session's ARN.
-fn session_role(arn: &str) -> Option<String> {
-    let (_, rest) = arn.split_once(":assumed-role/")?;
-    Some(format!("arn:aws:iam::{}:role/{}", account_of(arn)?, rest.split('/').next()?))
-}
-
-/// The platform that an id belongs to, where its form tells.
-fn platform_of(id: &str) -> Option<Platform> {
-    let is = |prefix: &str| id.starts_with(prefix);
-    match id {
-        _ if is("arn:") => Some(Platform::Aws),
-        _ if is("k8s://") => Some(Platform::Kubernetes),
-        _ if is("/subscriptions/") || is("/providers/microsoft.") || is("/providers/Microsoft.") => {
-            Some(Platform::Azure)
-        }
-        _ if is("//") && id.contains(".googleapis.com/") => Some(Platform::Gcp),
-        _ => None,
-    }
-}
-
-fn kind_of_arn(arn: &str) -> AssetKind {
-    match service_of(arn) {
-        Some("s3") => AssetKind::Bucket,
-        Some("dynamodb" | "rds" | "redshift") => AssetKind::Database,
-        Some("secretsmanager" | "ssm") => AssetKind::Secret,
-        Some("lambda") => AssetKind::Function,
-        Some("iam") if arn.contains(":role/") => AssetKind::Role,
-        Some("iam") if arn.contains(":user/") => AssetKind::User,
-        _ => AssetKind::Resource,
-    }
-}
-
-fn name_of_arn(arn: &str) -> &str {
-    arn.rsplit([':', '/']).next().unwrap_or(arn)
-}
-
-/// The type of a resource as the rules name it, whether Terraform or its cloud described it.
-fn resource_type(asset: &Asset) -> Option<&str> {
-    static TYPES: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
-        // checked by a test; an empty table would only lose the resources that AWS described
-        let text = include_str!("../../data/path/resource_types.yaml");
-        Document::config("resource_types.yaml", text).unwrap_or_default()
-    });
-    let named = ["aws_type", "cloudformation_type", "gcp_type", "resource_type"];
-    let listed = || named.iter().find_map(|key| TYPES.get(asset.text(key)?)).map(String::as_str);
-    let known = asset.text("terraform_type").or_else(listed).or_else(|| asset.text("kubernetes_kind"));
-    known.or_else(|| kubernetes_kind(asset.id.as_str())).or_else(|| is_group(asset.id.as_str()).then_some(GROUP))
-}
-
-const GROUP: &str = "azurerm_resource_group";
-
-/// Whether an id is that of a resource group, which has no type.
-fn is_group(id: &str) -> bool {
-    let rest = id.strip_prefix("/subscriptions/").and_then(|rest| rest.split_once("/resourcegroups/"));
-    rest.is_some_and(|(_, group)| !group.is_empty() && !group.contains('/'))
-}
-
-/// What is only referred to tells its kind by its id.
-fn kubernetes_kind(id: &str) -> Option<&str> {
-    let mut parts = id.strip_prefix("k8s://")?.splitn(4, '/').skip(2);
-    parts.next().filter(|_| parts.next().is_some())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_whole() {
-        let speaks = |name: &str, word: &str| speaks(&Asset::new("t", AssetKind::Tool, name), &[word.to_owned()]);
-        for (name, word) in
-            [("PythonREPLTool", "python_repl"), ("run-shell", "shell"), ("runCommand", "run_command"), ("web", "web")]
-        {
-            assert!(speaks(name, word), "{name} {word}");
-        }
-        assert!(!speaks("webhook", "web") && !speaks("executive_summary", "exec"));
-    }
-
-    #[test]
-    fn images_name_their_repository() {
-        let arn = "arn:aws:ecr:eu-west-1:111111111111:repository/ml/llm";
-        for tag in [":v1", "@sha256:aa", ""] {
-            let image = format!("111111111111.dkr.ecr.eu-west-1.amazonaws.com/ml/llm{tag}");
-            assert_eq!(repository_of(&image).as_deref(), Some(arn));
-        }
-        assert_eq!(repository_of("docker.io/vllm/vllm-openai"), None);
-    }
-}

@@ -27,6 +27,8 @@ export declare class Assessment {
   get skipped(): Array<Unread>
   /** Input that should have been read but could not. */
   get incomplete(): Array<Unread>
+  /** AI permissions that identities hold, against what logs show them to use, with narrowed policies. */
+  get unusedPermissions(): Array<Usage>
   /** Rules that could not judge, and what they need. */
   get unknown(): Array<Unknown>
   /** What the caller should know. */
@@ -148,6 +150,7 @@ export interface Activity {
   count: number
   first?: string
   last?: string
+  actions: Record<string, number>
 }
 
 /** Assesses files and folders: what AI there is, what is wrong with it, how an attacker would move. */
@@ -345,6 +348,13 @@ export interface ModelFinding {
   detail?: string
 }
 
+/** A policy in place of one that an identity holds. */
+export interface Narrowed {
+  policy: string
+  evidence: Evidence
+  document: any
+}
+
 /** One claim of who owns an asset. */
 export interface OwnerClaim {
   source: string
@@ -440,5 +450,29 @@ export interface Unread {
   critical: boolean
 }
 
+/** AI permissions of an identity against their use. */
+export interface Usage {
+  identity: string
+  observed: Window
+  used: Array<Used>
+  unused: Array<string>
+  unknown: Array<string>
+  narrowed: Array<Narrowed>
+}
+
+/** An action that was used. */
+export interface Used {
+  action: string
+  count: number
+  on: Array<string>
+}
+
 /** The version of this package. */
 export declare function version(): string
+
+/** A time over which use was observed. */
+export interface Window {
+  from?: string
+  until?: string
+  sources: Array<string>
+}

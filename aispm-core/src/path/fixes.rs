@@ -1,6 +1,7 @@
 //! Which changes cut the paths: the smallest set found of facts that can be taken away, verified by solving again
 //! without them.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::graph::{Best, FactId, Hitting, Hypergraph, InstanceId};
@@ -79,9 +80,7 @@ pub(super) fn fixes(
 #[derive(Debug, Default)]
 struct Pairs {
     targets: Vec<FactId>,
-    /// The levers that touch what follows from the source; known once it was solved.
-    near: BTreeSet<u32>,
-    /// With which of those chosen all targets were cut.
+    /// Which of those chosen were in the way when all targets were cut.
     cut_by: Option<BTreeSet<u32>>,
 }
 
@@ -146,7 +145,6 @@ impl<'g, 'w, 'a> Chooser<'g, 'w, 'a> {
         let mut more = false;
         let mut blocked = vec![false; self.by_instance.len()];
         chosen.iter().for_each(|lever| self.block(&mut blocked, *lever));
-        let is_blocked = |instance: InstanceId| blocked.get(index(instance)) == Some(&true);
         for source in self.pairs.keys().copied().collect::<Vec<_>>() {
             let Some(pairs) = self.pairs.get(&source) else { continue };
             if pairs.cut_by.as_ref().is_some_and(|by| by.is_subset(chosen)) {
@@ -156,15 +154,14 @@ impl<'g, 'w, 'a> Chooser<'g, 'w, 'a> {
                 return false;
             }
             let targets = pairs.targets.clone();
-            if pairs.near.is_empty() {
-                search.run(self.graph, &[source], &[], |_| false);
-                let uses = search.order().iter().flat_map(|fact| self.graph.uses(*fact));
-                let near = uses.flat_map(|instance| self.levers_of(instance)).copied().collect();
-                if let Some(pairs) = self.pairs.get_mut(&source) {
-                    pairs.near = near;
+            let met = RefCell::new(Vec::new());
+            search.run(self.graph, &[source], &targets, |instance| {
+                let is_blocked = blocked.get(index(instance)) == Some(&true);
+                if is_blocked {
+                    met.borrow_mut().push(instance);
                 }
-            }
-            search.run(self.graph, &[source], &targets, is_blocked);
+                is_blocked
+            });
             let mut cut = true;
             for target in targets {
                 let Some(derivation) = search.derivation(self.graph, target) else { continue };
@@ -177,10 +174,13 @@ impl<'g, 'w, 'a> Chooser<'g, 'w, 'a> {
                 cut = false;
             }
             more |= !cut;
+            // nothing else that is chosen was in the way
+            let met = met.into_inner();
+            let cut_by = cut.then(|| self.cutting(&met).intersection(chosen).copied().collect());
             let stuck = &self.stuck;
             if let Some(pairs) = self.pairs.get_mut(&source) {
                 pairs.targets.retain(|target| !stuck.contains(&(source, *target)));
-                pairs.cut_by = cut.then(|| pairs.near.intersection(chosen).copied().collect());
+                pairs.cut_by = cut_by;
             }
         }
         more

@@ -344,7 +344,13 @@ impl<'w> Ground<'w, '_> {
             On::Var(var) => {
                 let target = bound(var)?;
                 let home = world.node(target)?.account.as_deref();
-                world.best(target, |arn| scope.on_shown(arn, home, world.shown(target)))
+                if action.starts_with("iam:") && action != PASS_ROLE && is_protected(world.id(target)?.as_str()) {
+                    return None;
+                }
+                // `iam:PermissionsBoundary` then speaks of the boundary that is set, not of the one that is there
+                let sets_boundary = action.starts_with("iam:Put") && action.ends_with("PermissionsBoundary");
+                let shown = if sets_boundary { Some(Shown::Unbounded) } else { world.shown(target) };
+                world.best(target, |arn| scope.on_shown(arn, home, shown))
             }
             On::Objects(var) => {
                 let target = bound(var)?;
@@ -368,4 +374,11 @@ impl<'w> Ground<'w, '_> {
         });
         each.collect()
     }
+}
+
+const PASS_ROLE: &str = "iam:PassRole";
+
+/// Whether AWS itself keeps others from changing a role: service-linked roles and those of IAM Identity Center.
+fn is_protected(arn: &str) -> bool {
+    arn.contains(":role/aws-service-role/") || arn.contains(":role/aws-reserved/")
 }

@@ -238,3 +238,37 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_boundary_that_may_only_be_set_to_itself_stays() {
+    let document = json!([{"IsDefaultVersion": true, "Document": {"Statement": allow(&["s3:*"], "*")}}]);
+    let boundary = Asset::new(arn("policy/b"), AssetKind::Policy, "b").with("PolicyVersionList", document);
+    let puts = |statements: Vec<Value>| {
+        let mut statements = statements;
+        statements.push(allow(&["iam:CreateAccessKey"], "*"));
+        let held = json!({"PermissionsBoundaryArn": arn("policy/b")});
+        let target = user("t", vec![allow(&["*"], "*")]).with("PermissionsBoundary", held);
+        status(&inventory(vec![user("u", statements), target, boundary.clone()], &[]), Target::Admin)
+    };
+    let put = "iam:PutUserPermissionsBoundary";
+    assert_eq!(puts(vec![allow(&[put], "*")]), CONFIRMED);
+    let same = json!({"StringEquals": {"iam:PermissionsBoundary": arn("policy/b")}});
+    assert_eq!(puts(vec![on_condition(&[put], "*", same)]), None);
+    let other = json!({"StringNotEquals": {"iam:PermissionsBoundary": arn("policy/b")}});
+    let mut deny = on_condition(&[put], "*", other);
+    deny["Effect"] = "Deny".into();
+    assert_eq!(puts(vec![allow(&[put], "*"), deny]), None);
+}
+
+#[test]
+fn roles_that_aws_protects_cannot_be_rewritten() {
+    let rewrites = |name: &str| {
+        let actions = ["iam:UpdateAssumeRolePolicy"];
+        let role = Asset::new(arn(name), AssetKind::Role, "r")
+            .with("RolePolicyList", json!([{"PolicyName": "p", "PolicyDocument": {"Statement": allow(&["*"], "*")}}]));
+        status(&inventory(vec![user("u", vec![allow(&actions, "*")]), role], &[]), Target::Admin)
+    };
+    assert_eq!(rewrites("role/r"), CONFIRMED);
+    assert_eq!(rewrites("role/aws-service-role/x.amazonaws.com/r"), None);
+    assert_eq!(rewrites("role/aws-reserved/sso.amazonaws.com/r"), None);
+}

@@ -246,21 +246,27 @@ fn cases() -> ProptestConfig {
     ProptestConfig { cases: usual.cases / 5, ..usual }
 }
 
+/// A path with who makes each move: the id is the same whoever of several does.
+fn moves(path: &AttackPath) -> String {
+    let steps: Vec<_> = path.steps.iter().map(|step| step.description.as_str()).collect();
+    format!("{} {}", path.id, steps.join("; "))
+}
+
 proptest! {
     #![proptest_config(cases())]
     #[test]
     fn taking_away_any_premise_makes_the_path_vanish(inventory in account()) {
         let query = Query { k: 2, ..Query::default() };
         let solution = solve(&inventory, &query);
-        let mut premises: BTreeMap<Vec<String>, BTreeSet<&str>> = BTreeMap::new();
-        let mut patches: BTreeMap<&str, (&Patch, BTreeSet<&str>)> = BTreeMap::new();
+        let mut premises: BTreeMap<Vec<String>, BTreeSet<String>> = BTreeMap::new();
+        let mut patches: BTreeMap<&str, (&Patch, BTreeSet<String>)> = BTreeMap::new();
         for path in &solution.paths {
             for fix in &path.fixes {
                 prop_assert!(!fix.premise.without.is_empty() && !fix.action.is_empty());
                 prop_assert!(fix.step >= 1 && fix.step <= path.steps.len());
-                premises.entry(fix.premise.without.clone()).or_default().insert(&path.id);
+                premises.entry(fix.premise.without.clone()).or_default().insert(moves(path));
                 if let Some(patch) = fix.patch.as_ref().filter(|patch| patch.format == PatchFormat::AwsPolicy) {
-                    patches.entry(&patch.text).or_insert((patch, BTreeSet::new())).1.insert(&path.id);
+                    patches.entry(&patch.text).or_insert((patch, BTreeSet::new())).1.insert(moves(path));
                 }
             }
         }
@@ -269,14 +275,14 @@ proptest! {
             let (left, unmet) = without(&inventory, &changes);
             prop_assert!(unmet.is_empty(), "{texts:?} is nowhere");
             let rest = solve(&left, &query);
-            for path in rest.paths.iter().filter(|path| cut.contains(path.id.as_str())) {
+            for path in rest.paths.iter().filter(|path| cut.contains(&moves(path))) {
                 let steps: Vec<_> = path.steps.iter().map(|step| &step.description).collect();
                 prop_assert!(false, "{texts:?} leaves {} {steps:#?}", path.title);
             }
         }
         for (text, (patch, cut)) in patches {
             let rest = solve(&patched(&inventory, patch), &query);
-            for path in rest.paths.iter().filter(|path| cut.contains(path.id.as_str())) {
+            for path in rest.paths.iter().filter(|path| cut.contains(&moves(path))) {
                 let steps: Vec<_> = path.steps.iter().map(|step| &step.description).collect();
                 prop_assert!(false, "this leaves {} {steps:#?}\n{text}", path.title);
             }

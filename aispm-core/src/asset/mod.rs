@@ -11,6 +11,7 @@ mod finding;
 mod graph;
 mod inventory;
 mod kind;
+mod nesting;
 mod record;
 
 pub use attribute::{Authentication, Encryption, Exposure, ModelType, Provenance, RiskClass};
@@ -26,4 +27,5 @@ pub use graph::{Lineage, LineageAnswer, LineageQuery};
 pub use inventory::Inventory;
 pub(crate) use kind::names;
 pub use kind::{AssetKind, RelationKind};
+pub(crate) use nesting::Nesting;
 pub use record::{Asset, AssetId, Relation};

@@ -10,6 +10,7 @@ use cel::{Context, Env, ExecutionError, IdedExpr, Value};
 
 use super::check::{Fault, Shape};
 use super::view::{View, World, text};
+use crate::asset::Nesting;
 use crate::discover::declared::like;
 
 /// Deepest brackets and most operators and selections read: what the parsers build from them fits any thread's stack.
@@ -123,20 +124,10 @@ impl Expression {
     }
 }
 
-/// Whether an expression could nest too deeply, told before any parser recurses into it. `&&` and `||` do not count, as
-/// their chains become balanced trees.
+/// Whether an expression could nest too deeply.
 fn too_complex(source: &str) -> Option<String> {
-    let (mut depth, mut deepest, mut links) = (0_usize, 0, 0_usize);
-    for c in source.chars() {
-        match c {
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth = depth.saturating_sub(1),
-            '+' | '-' | '*' | '/' | '%' | '<' | '>' | '=' | '!' | '?' | '.' => links += 1,
-            _ => {}
-        }
-        deepest = depth.max(deepest);
-    }
-    let over = deepest > BRACKET_LIMIT || links > LINK_LIMIT;
+    let Nesting { brackets, links } = Nesting::of(source);
+    let over = brackets > BRACKET_LIMIT || links > LINK_LIMIT;
     over.then(|| format!("too complex: more than {BRACKET_LIMIT} nested brackets or {LINK_LIMIT} operators"))
 }
 

@@ -4,6 +4,8 @@ use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, operators};
 use cel::parser::PrattParser;
 
+use crate::asset::Nesting;
+
 /// Longest expression read; Google allows 4096 characters.
 const LENGTH: usize = 8192;
 /// Deepest brackets, and the most selections and comparisons: what the parser builds of them fits any stack.
@@ -79,18 +81,9 @@ impl Condition {
 }
 
 fn fits(text: &str) -> bool {
-    let (mut depth, mut deepest, mut links) = (0_usize, 0, 0_usize);
-    for c in text.chars() {
-        match c {
-            '(' | '[' | '{' => depth += 1,
-            ')' | ']' | '}' => depth = depth.saturating_sub(1),
-            '+' | '-' | '*' | '/' | '%' | '<' | '>' | '=' | '!' | '?' | '.' => links += 1,
-            _ => {}
-        }
-        deepest = depth.max(deepest);
-    }
+    let Nesting { brackets, links } = Nesting::of(text);
     // slashes and hyphens stand mostly in quoted names
-    text.len() <= LENGTH && deepest <= BRACKETS && links <= LINKS
+    text.len() <= LENGTH && brackets <= BRACKETS && links <= LINKS
 }
 
 fn truth(value: &Value) -> Option<bool> {

@@ -11,6 +11,7 @@ use crate::discover::declared::Facts;
 use crate::discover::{Discoverer, Discovery, FileSeen, Unread};
 use crate::identity::usage::{self, Usage};
 use crate::path::{self, AttackPath, ChokePoint, Fix, Query, Solution};
+use crate::policy::controls::{self, Coverage};
 use crate::policy::{PolicySet, Unknown};
 
 mod descriptions;
@@ -48,6 +49,9 @@ pub struct Assessment {
     /// AI permissions that identities hold, against what logs show them to use, with narrowed policies. Empty without logs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unused_permissions: Vec<Usage>,
+    /// How the controls of each framework came out, judged by all findings, also those of a baseline.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coverage: Vec<Coverage>,
     /// Rules that could not judge, and what they need.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<Unknown>,
@@ -148,6 +152,7 @@ impl Assessor {
         let solution = path::solve(&discovery.inventory, &Query::posture());
         let mut findings = policies.evaluate(&discovery.inventory, &solution);
         let unknown = policies.unknown(&discovery.inventory);
+        let coverage = controls::coverage(&policies, &discovery.inventory, &findings);
         if let Some(known) = known {
             findings.retain(|finding| !known.contains(&finding.fingerprint));
         }
@@ -155,6 +160,7 @@ impl Assessor {
         assessment.summary = Summary::new(&assessment.inventory, &findings, assessment.paths.len());
         assessment.findings = findings;
         assessment.unknown = unknown;
+        assessment.coverage = coverage;
         assessment.unused_permissions = used;
         Ok(assessment)
     }

@@ -54,6 +54,9 @@ pub struct Finding {
     pub severity: Severity,
     /// The asset it is about.
     pub asset: AssetId,
+    /// Who answers for the asset, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// What is wrong, here.
     pub message: String,
     /// What to do.
@@ -88,6 +91,7 @@ impl Finding {
             title: title.into(),
             severity,
             asset,
+            owner: None,
             message: message.into(),
             fix: String::new(),
             related: Vec::new(),

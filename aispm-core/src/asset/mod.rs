@@ -29,3 +29,8 @@ pub(crate) use kind::names;
 pub use kind::{AssetKind, RelationKind};
 pub(crate) use nesting::Nesting;
 pub use record::{Asset, AssetId, Relation};
+
+/// `1 path`, `2 paths`.
+pub(crate) fn count(n: usize, one: &str) -> String {
+    format!("{n} {one}{}", if n == 1 { "" } else { "s" })
+}

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Exit, print_json, written};
 use crate::asset::{Error, ErrorKind, Result};
-use crate::policy::{PolicySet, RuleInfo, TestReport, controls};
+use crate::policy::{MutationReport, PolicySet, RuleInfo, TestReport, controls};
 
 /// List posture rules, show one, or run the tests they carry
 #[derive(Debug, clap::Args)]
@@ -31,6 +31,10 @@ enum Action {
     Test {
         /// Rule files
         packs: Vec<PathBuf>,
+        /// Also spoil each condition in every way (negated, an operand left out, a comparison turned, a constant
+        /// changed) and list the spoilt ones that no test notices
+        #[arg(long)]
+        mutations: bool,
     },
 }
 
@@ -49,11 +53,16 @@ struct Rules {
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
         let mut out = super::output(None)?;
-        if let Some(Action::Test { packs }) = &self.action {
+        if let Some(Action::Test { packs, mutations }) = &self.action {
             let set = read(packs, packs.is_empty())?;
             let report = set.test();
             test_report(&mut *out, &report).map_err(written)?;
-            return Ok(if report.failures.is_empty() { Exit::Clean } else { Exit::Findings });
+            let spoilt = if *mutations { set.mutate() } else { MutationReport::default() };
+            if *mutations {
+                mutation_report(&mut *out, &spoilt).map_err(written)?;
+            }
+            let clean = report.failures.is_empty() && spoilt.survivors.is_empty();
+            return Ok(if clean { Exit::Clean } else { Exit::Findings });
         }
         let mut rules = read(&self.policy, true)?.rules();
         if let Some(id) = &self.id {
@@ -115,5 +124,13 @@ fn test_report(out: &mut dyn Write, report: &TestReport) -> std::io::Result<()> 
     }
     let passed = report.tests.saturating_sub(report.failures.len());
     writeln!(out, "{} rules, {} tests, {passed} passed, {} failed", report.rules, report.tests, report.failures.len())?;
+    out.flush()
+}
+
+fn mutation_report(out: &mut dyn Write, report: &MutationReport) -> std::io::Result<()> {
+    for survivor in &report.survivors {
+        writeln!(out, "SURVIVED  {}  {}", survivor.rule, survivor.mutation)?;
+    }
+    writeln!(out, "{} mutations of conditions, {} survived", report.mutants, report.survivors.len())?;
     out.flush()
 }

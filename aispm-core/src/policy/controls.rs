@@ -45,42 +45,117 @@ pub fn frameworks() -> Result<Vec<Framework>> {
     CATALOGUES.iter().map(read).collect()
 }
 
-/// How the controls of a framework that rules bear on came out. A rule without a finding shows that nothing of what it
-/// looks for was seen, not that a control works.
+crate::asset::names! {
+    /// How a control came out.
+    ControlStatus, "snake_case" {
+        /// A rule judged it and nothing of what it looks for was seen; that is not proof that the control works.
+        Passed = "passed",
+        /// A finding bears on it.
+        Failed = "failed",
+        /// Nothing in the estate is of a kind that its rules speak of.
+        NotApplicable = "not_applicable",
+        /// Its rules had nothing to judge by.
+        NoEvidence = "no_evidence",
+    }
+}
+
+/// How the controls of a framework came out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Coverage {
     /// The framework's key.
     pub framework: String,
-    /// Controls that a rule judged and no finding bears on.
-    pub passed: BTreeSet<String>,
-    /// Controls that a finding bears on.
-    pub failed: BTreeSet<String>,
-    /// Controls whose rules had nothing to judge.
-    pub no_evidence: BTreeSet<String>,
+    /// Its controls that rules bear on, by id.
+    pub controls: Vec<ControlResult>,
+}
+
+/// How one control came out, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct ControlResult {
+    /// Its id in the framework.
+    pub id: String,
+    /// How it came out.
+    pub status: ControlStatus,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// Rules that bear on it, by id.
+    pub rules: Vec<String>,
+    /// Fingerprints of the findings that bear on it, worst first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<String>,
+}
+
+impl Coverage {
+    /// The controls that came out so.
+    pub fn with(&self, status: ControlStatus) -> impl Iterator<Item = &ControlResult> {
+        self.controls.iter().filter(move |control| control.status == status)
+    }
+}
+
+/// What is known of a control while rules are gone through.
+#[derive(Default)]
+struct Tally<'a> {
+    rules: Vec<&'a str>,
+    judged: bool,
+    needs: Vec<String>,
+    findings: Vec<&'a Finding>,
 }
 
 /// The coverage of each framework that the rules cite, by key. A rule judged if the inventory has an asset of its kinds
-/// and all that the rule needs. O(rules · (assets + controls)).
+/// and all that the rule needs. O(rules · (assets + controls) + findings · controls).
 #[must_use]
 pub fn coverage(policies: &PolicySet, inventory: &Inventory, findings: &[Finding]) -> Vec<Coverage> {
     let kinds = inventory.assets().map(|asset| asset.kind).collect::<BTreeSet<_>>();
-    let mut by_framework = BTreeMap::<&str, Coverage>::new();
+    let mut by_framework = BTreeMap::<&str, BTreeMap<&str, Tally<'_>>>::new();
     for rule in &policies.rules {
-        let judged = rule.kinds.iter().any(|kind| kinds.contains(kind)) && policies.unmet(rule, inventory).is_none();
+        let unmet = policies.unmet(rule, inventory);
+        let applies = rule.kinds.iter().any(|kind| kinds.contains(kind));
         for control in &rule.info.controls {
-            let coverage = by_framework.entry(&control.framework).or_default();
-            let outcome = if judged { &mut coverage.passed } else { &mut coverage.no_evidence };
-            outcome.insert(control.id.clone());
+            let tally = by_framework.entry(&control.framework).or_default().entry(&control.id).or_default();
+            tally.rules.push(&rule.info.id);
+            tally.judged |= applies && unmet.is_none();
+            tally
+                .needs
+                .extend(unmet.as_ref().filter(|_| applies).map(|needs| format!("{} needs {needs}", rule.info.id)));
         }
     }
-    for control in findings.iter().flat_map(|finding| &finding.controls) {
-        by_framework.entry(&control.framework).or_default().failed.insert(control.id.clone());
+    for finding in findings {
+        for control in &finding.controls {
+            by_framework.entry(&control.framework).or_default().entry(&control.id).or_default().findings.push(finding);
+        }
     }
-    let settle = |(key, mut coverage): (&str, Coverage)| {
-        coverage.passed.retain(|id| !coverage.failed.contains(id));
-        coverage.no_evidence.retain(|id| !coverage.failed.contains(id) && !coverage.passed.contains(id));
-        Coverage { framework: key.to_owned(), ..coverage }
+    let coverage = |(key, controls): (&str, BTreeMap<&str, Tally<'_>>)| Coverage {
+        framework: key.to_owned(),
+        controls: controls.into_iter().map(|(id, tally)| tally.result(id)).collect(),
     };
-    by_framework.into_iter().map(settle).collect()
+    by_framework.into_iter().map(coverage).collect()
+}
+
+impl Tally<'_> {
+    fn result(self, id: &str) -> ControlResult {
+        let status = match &self {
+            Self { findings, .. } if !findings.is_empty() => ControlStatus::Failed,
+            Self { judged: true, .. } => ControlStatus::Passed,
+            Self { needs, .. } if !needs.is_empty() => ControlStatus::NoEvidence,
+            _ => ControlStatus::NotApplicable,
+        };
+        let reason = match status {
+            ControlStatus::Failed => {
+                let rules = self.findings.iter().map(|finding| finding.rule.as_str()).collect::<BTreeSet<_>>();
+                let rules = rules.into_iter().collect::<Vec<_>>().join(", ");
+                format!("{} by {rules}", crate::asset::count(self.findings.len(), "finding"))
+            }
+            ControlStatus::Passed => format!("nothing found by {}", self.rules.join(", ")),
+            ControlStatus::NoEvidence => self.needs.join("; "),
+            ControlStatus::NotApplicable => "the estate has nothing that its rules speak of".to_owned(),
+        };
+        ControlResult {
+            id: id.to_owned(),
+            status,
+            reason,
+            rules: self.rules.iter().map(|&rule| rule.to_owned()).collect(),
+            findings: self.findings.iter().map(|finding| finding.fingerprint.clone()).collect(),
+        }
+    }
 }

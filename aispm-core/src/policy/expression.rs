@@ -18,7 +18,7 @@ const BRACKET_LIMIT: usize = 48;
 const LINK_LIMIT: usize = 400;
 
 /// A compiled expression.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Expression {
     ast: IdedExpr,
 }
@@ -87,8 +87,12 @@ impl Expression {
         })?;
         match check(&mut ast, purpose) {
             Ok(()) => Ok(Self { ast }),
-            Err(fault) => Err(flaw_at(source, offset(source, fault.node).unwrap_or(0), fault.message)),
+            Err(fault) => Err(at_node(source, fault.node, fault.message)),
         }
+    }
+
+    pub(super) fn ast_mut(&mut self) -> &mut IdedExpr {
+        &mut self.ast
     }
 
     /// Whether the condition holds. A condition that fails on an absent field does not hold; any other failure is an
@@ -147,6 +151,11 @@ fn offset(source: &str, node: u64) -> Option<usize> {
     let errors = PrattParser::new().parse(&format!("{source}\n)")).err()?.errors;
     let places = errors.into_iter().find_map(|error| error.source_info)?;
     places.offset_for(node).map(|(start, _)| start as usize)
+}
+
+/// What is to be said of a node, at its place.
+pub(super) fn at_node(source: &str, node: u64, message: String) -> Flaw {
+    flaw_at(source, offset(source, node).unwrap_or(0), message)
 }
 
 /// A flaw at a byte of an expression.

@@ -32,10 +32,12 @@ use crate::path::Solution;
 mod check;
 pub mod controls;
 mod expression;
+mod mutation;
 mod rule;
 mod selftest;
 mod view;
 
+pub use mutation::{MutationReport, Survivor};
 pub use selftest::{TestFailure, TestReport};
 
 use expression::{Part, Scope};
@@ -255,6 +257,7 @@ fn judge(rule: &Rule, asset: &Asset, scope: &Scope<'_>, inventory: &Inventory) -
             let id = asset.id.clone();
             let mut finding = Finding::new("POLICY-ERROR", info.severity, id, &info.id, title, message);
             finding.fix = format!("Correct the expression of {}.", info.id);
+            finding.owner.clone_from(&asset.owner);
             finding.evidence.clone_from(&asset.evidence);
             return Some(finding);
         }
@@ -272,6 +275,7 @@ fn judge(rule: &Rule, asset: &Asset, scope: &Scope<'_>, inventory: &Inventory) -
     evidence.retain(|evidence| seen.insert(evidence.clone()));
     evidence.truncate(EVIDENCE_LIMIT);
     finding.fix.clone_from(&info.fix);
+    finding.owner.clone_from(&asset.owner);
     finding.controls.clone_from(&info.controls);
     finding.related = related;
     finding.evidence = evidence;

@@ -30,7 +30,7 @@ use serde_json::{Map, Value};
 
 use super::RuleInfo;
 use super::check::check_path;
-use super::expression::{Expression, Flaw, Part, Purpose, Scope};
+use super::expression::{Expression, Flaw, Part, Purpose, Scope, at_node};
 use crate::asset::{Asset, AssetKind, Control, Document, Error, ErrorKind, Evidence, Result, Severity};
 
 /// A file of rules.
@@ -215,14 +215,29 @@ impl Rule {
 
     /// Whether the rule fires on an asset, and what took part then. An error says that it could not be told.
     pub(super) fn judge(&self, scope: &Scope<'_>) -> Result<Option<Vec<Part>>, String> {
-        let compiled = self.compiled().map_err(|flawed| flawed.flaw.message.clone())?;
-        if !compiled.when.holds(scope)? {
+        self.judge_by(self.condition()?, scope)
+    }
+
+    /// Its condition, compiled.
+    pub(super) fn condition(&self) -> Result<&Expression, String> {
+        self.compiled().map(|compiled| &compiled.when).map_err(|flawed| flawed.flaw.message.clone())
+    }
+
+    /// As [`judge`](Self::judge), with another condition.
+    pub(super) fn judge_by(&self, condition: &Expression, scope: &Scope<'_>) -> Result<Option<Vec<Part>>, String> {
+        if !condition.holds(scope)? {
             return Ok(None);
         }
-        match &compiled.because {
+        match self.compiled().ok().and_then(|compiled| compiled.because.as_ref()) {
             None => Ok(Some(Vec::new())),
             Some(because) => because.parts(scope).map(|parts| Some(parts).filter(|parts| !parts.is_empty())),
         }
+    }
+
+    /// `LINE:COLUMN: what` at a node of the condition.
+    pub(super) fn place_in_condition(&self, node: u64, what: &str) -> String {
+        let Flaw { line, column, message } = at_node(&self.when, node, what.to_owned());
+        format!("{line}:{column}: {message}")
     }
 
     /// The evidence that the properties named by `evidence` hold.

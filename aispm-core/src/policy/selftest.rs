@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::PolicySet;
-use super::expression::Scope;
+use super::expression::{Expression, Scope};
 use super::rule::Rule;
 use super::view::World;
 use crate::asset::{Asset, AssetId, AssetKind, Evidence, Inventory, Relation, RelationKind};
@@ -43,7 +43,7 @@ pub struct TestFailure {
 /// The tests of a rule.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Tests {
+pub(super) struct Tests {
     fire: Vec<Case>,
     pass: Vec<Case>,
 }
@@ -77,35 +77,67 @@ impl PolicySet {
         let mut report = TestReport { rules: self.rules.len(), ..TestReport::default() };
         for rule in &self.rules {
             let failure = |test: String, message: String| TestFailure { rule: rule.info.id.clone(), test, message };
-            let tests = if rule.tests.is_null() { Value::Object(Map::new()) } else { rule.tests.clone() };
-            let tests = match serde_json::from_value::<Tests>(tests) {
+            let tests = match Tests::of(rule) {
                 Ok(tests) => tests,
                 Err(error) => {
-                    report.failures.push(failure("all".to_owned(), error.to_string()));
+                    report.failures.push(failure("all".to_owned(), error));
                     continue;
                 }
             };
             if tests.fire.len() < 2 || tests.pass.len() < 2 {
                 report.thin.push(rule.info.id.clone());
             }
-            for (sort, wanted, cases) in [("fire", true, tests.fire), ("pass", false, tests.pass)] {
-                for (i, case) in cases.into_iter().enumerate() {
-                    report.tests += 1;
-                    let message = match self.run(rule, case) {
-                        Ok(fired) if fired == wanted => continue,
-                        Ok(true) => "it fires".to_owned(),
-                        Ok(false) => "it does not fire".to_owned(),
-                        Err(error) => error,
-                    };
-                    report.failures.push(failure(format!("{sort} {}", i + 1), message));
+            for (name, fires, case) in tests.cases() {
+                report.tests += 1;
+                let fired = Test::new(self, rule, fires, case)
+                    .and_then(|test| test.fires(rule, rule.condition()?))
+                    .map(|fired| (fired != fires).then_some(if fired { "it fires" } else { "it does not fire" }));
+                match fired {
+                    Ok(None) => {}
+                    Ok(Some(wrong)) => report.failures.push(failure(name, wrong.to_owned())),
+                    Err(error) => report.failures.push(failure(name, error)),
                 }
             }
         }
         report
     }
+}
 
-    /// Whether a rule fires on the asset of a case.
-    fn run(&self, rule: &Rule, case: Case) -> Result<bool, String> {
+impl Tests {
+    pub(super) fn of(rule: &Rule) -> Result<Self, String> {
+        let tests = if rule.tests.is_null() { Value::Object(Map::new()) } else { rule.tests.clone() };
+        serde_json::from_value(tests).map_err(|error| error.to_string())
+    }
+
+    /// Each case with its name, e.g. `fire 2`, and whether the rule is to fire on it.
+    fn cases(self) -> impl Iterator<Item = (String, bool, Case)> {
+        let named = |(sort, fires, cases): (&'static str, bool, Vec<Case>)| {
+            cases.into_iter().enumerate().map(move |(i, case)| (format!("{sort} {}", i + 1), fires, case))
+        };
+        [("fire", true, self.fire), ("pass", false, self.pass)].into_iter().flat_map(named)
+    }
+
+    /// The estates of all cases.
+    pub(super) fn prepare(self, set: &PolicySet, rule: &Rule) -> Result<Vec<Test>, String> {
+        self.cases().map(|(_, fires, case)| Test::new(set, rule, fires, case)).collect()
+    }
+}
+
+/// A case with its estate laid out.
+#[derive(Debug)]
+pub(super) struct Test {
+    fires: bool,
+    of_kind: bool,
+    id: AssetId,
+    inventory: Inventory,
+    solution: Solution,
+    params: Map<String, Value>,
+    facts: Map<String, Value>,
+    today: Option<String>,
+}
+
+impl Test {
+    fn new(set: &PolicySet, rule: &Rule, fires: bool, case: Case) -> Result<Self, String> {
         let mut inventory = Inventory::new();
         let subject = asset("it", case.asset)?;
         let id = subject.id.clone();
@@ -123,15 +155,26 @@ impl PolicySet {
         let mut solution = Solution { admins: case.admins, ..Solution::default() };
         solution.paths = case.paths.into_iter().map(path).collect::<Result<_, _>>()?;
         case.facts.apply(&mut inventory);
-        let mut params = self.params.clone();
+        let mut params = set.params.clone();
         params.extend(case.facts.params.clone());
         params.extend(case.params);
         let facts = match serde_json::to_value(&case.facts) {
             Ok(Value::Object(facts)) => facts,
             _ => Map::new(),
         };
-        let world = World::new(&inventory, &solution, &params, &facts, case.today.as_deref());
-        Ok(of_kind && rule.judge(&Scope::new(&world, id.as_str()))?.is_some())
+        Ok(Self { fires, of_kind, id, inventory, solution, params, facts, today: case.today })
+    }
+
+    /// Whether a rule fires here if this is its condition.
+    fn fires(&self, rule: &Rule, condition: &Expression) -> Result<bool, String> {
+        let world = World::new(&self.inventory, &self.solution, &self.params, &self.facts, self.today.as_deref());
+        let scope = Scope::new(&world, self.id.as_str());
+        Ok(self.of_kind && rule.judge_by(condition, &scope)?.is_some())
+    }
+
+    /// Whether a rule does here what the test says, if this is its condition.
+    pub(super) fn ends_as_it_says(&self, rule: &Rule, condition: &Expression) -> bool {
+        self.fires(rule, condition) == Ok(self.fires)
     }
 }
 

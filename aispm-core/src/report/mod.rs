@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use crate::assess::Assessment;
+pub(crate) use crate::asset::count;
 use crate::asset::{Asset, AssetId, AssetKind, Evidence, Finding, Severity};
 use crate::path::{AttackPath, ChokePoint, From, Goal, PathStatus, Step};
 use crate::policy::RuleInfo;
@@ -283,9 +284,4 @@ fn certainty(status: PathStatus) -> &'static str {
         PathStatus::Confirmed => "confirmed",
         PathStatus::Conditional => "conditional",
     }
-}
-
-/// `1 path`, `2 paths`.
-pub(crate) fn count(n: usize, one: &str) -> String {
-    format!("{n} {one}{}", if n == 1 { "" } else { "s" })
 }

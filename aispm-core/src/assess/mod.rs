@@ -15,8 +15,15 @@ use crate::policy::controls::{self, Coverage};
 use crate::policy::{PolicySet, Unknown};
 
 mod descriptions;
+mod risk;
 mod runtime;
 mod stale;
+#[cfg(feature = "store")]
+mod trend;
+
+pub use risk::{Factor, Risk, RiskMember, RiskSubject, RiskTerm};
+#[cfg(feature = "store")]
+pub use trend::{Trend, TrendPoint, TrendScore};
 
 /// How many relations away a run-time hit still bears on an attack path.
 const NEIGHBOURHOOD: usize = 2;
@@ -49,6 +56,9 @@ pub struct Assessment {
     /// AI permissions that identities hold, against what logs show them to use, with narrowed policies. Empty without logs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unused_permissions: Vec<Usage>,
+    /// How much what is wrong matters: the estate, systems, owners, then assets, each worst first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub risks: Vec<Risk>,
     /// How the controls of each framework came out, judged by all findings, also those of a baseline.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coverage: Vec<Coverage>,
@@ -143,16 +153,28 @@ impl Assessor {
     /// is listed in [`Assessment::incomplete`].
     pub fn run<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<Assessment> {
         let Read { mut discovery, facts } = self.read(paths)?;
-        let policies = self.policies(&facts)?;
+        runtime::record(runtime::hits(&discovery.events, &discovery.inventory), &mut discovery.inventory);
+        self.judge_by(&facts, discovery)
+    }
+
+    /// Judges an inventory as it is, such as one of a history: with the rules, the parameters of the facts file that was
+    /// given, and the baseline.
+    pub fn judge(&self, inventory: Inventory) -> Result<Assessment> {
+        let (_, facts) = self.declared(&[])?;
+        self.judge_by(&facts, Discovery { inventory, ..Discovery::default() })
+    }
+
+    fn judge_by(&self, facts: &Facts, mut discovery: Discovery) -> Result<Assessment> {
+        let policies = self.policies(facts)?;
         let known = self.baseline.as_deref().map(fingerprints).transpose()?;
         descriptions::judge(&mut discovery.inventory);
-        runtime::record(runtime::hits(&discovery.events, &discovery.inventory), &mut discovery.inventory);
         let used = usage::of(&discovery.inventory);
         stale::mark(&used, &mut discovery.inventory);
         let solution = path::solve(&discovery.inventory, &Query::posture());
         let mut findings = policies.evaluate(&discovery.inventory, &solution);
         let unknown = policies.unknown(&discovery.inventory);
         let coverage = controls::coverage(&policies, &discovery.inventory, &findings);
+        let risks = risk::of(&discovery.inventory, &findings, &solution.paths);
         if let Some(known) = known {
             findings.retain(|finding| !known.contains(&finding.fingerprint));
         }
@@ -161,6 +183,7 @@ impl Assessor {
         assessment.findings = findings;
         assessment.unknown = unknown;
         assessment.coverage = coverage;
+        assessment.risks = risks;
         assessment.unused_permissions = used;
         Ok(assessment)
     }
@@ -286,9 +309,9 @@ impl Assessment {
         self.findings.iter().any(|finding| finding.severity >= bar)
     }
 
-    /// Takes in one run-time event: counts its hits on the asset's `runtime` property, and raises the risk of the attack
-    /// paths near the asset, each by half of what is missing to 100. A message without a match changes nothing.
-    /// O(text + paths · steps + relations near the asset).
+    /// Takes in one run-time event: counts its hits on the asset's `runtime` property, raises the risk of the attack
+    /// paths near the asset, each by half of what is missing to 100, and with it the [`risks`](Self::risks). A message
+    /// without a match changes nothing. O(text + paths · steps + relations near the asset + findings).
     pub fn observe(&mut self, event: &Event) -> Observation {
         let hits = runtime::hits(std::slice::from_ref(event), &self.inventory);
         let mut seen = Observation::default();
@@ -303,8 +326,31 @@ impl Assessment {
                 path.risk += (100.0 - path.risk) / 2.0;
                 seen.paths.push(path.id.clone());
             }
+            self.risks = risk::of(&self.inventory, &self.findings, &self.paths);
         }
         seen
+    }
+
+    /// Only what one owner answers for: findings of his assets, attack paths through them, and his own scores. The
+    /// inventory and the coverage stay those of the estate.
+    #[must_use]
+    pub fn of_owner(mut self, owner: &str) -> Self {
+        let owns = |id: &AssetId| self.inventory.get(id.as_str()).is_some_and(|a| a.owner.as_deref() == Some(owner));
+        self.findings.retain(|finding| owns(&finding.asset));
+        self.paths.retain(|path| path.assets().any(owns));
+        self.risks.retain(|risk| match risk.subject {
+            RiskSubject::Owner => risk.id == owner,
+            RiskSubject::System | RiskSubject::Asset => owns(&AssetId::from(risk.id.as_str())),
+            RiskSubject::Estate => false,
+        });
+        self.summary = Summary::new(&self.inventory, &self.findings, self.paths.len());
+        self
+    }
+
+    /// The ids of a system and of all that it contains, over any number of containers. O(relations met · log n).
+    #[must_use]
+    pub fn members(&self, system: &str) -> Vec<&str> {
+        self.inventory.get(system).map_or_else(Vec::new, |system| risk::contained(&self.inventory, system))
     }
 
     /// Unreadable input that a gate must not pass without.

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::asset::{AssetId, AssetKind, Event, Evidence, Inventory, RelationKind, TextRole};
+use crate::asset::{Asset, AssetId, AssetKind, Event, Evidence, Inventory, RelationKind, TextRole};
 use crate::text::sensitive::data_class;
 use crate::text::{Detector, Detectors};
 
@@ -95,6 +95,14 @@ pub(super) fn record(hits: HitMap, inventory: &mut Inventory) {
             *slot = hits;
         }
     }
+}
+
+/// In how many messages of an asset something was found: by role, the most that one detector found.
+pub(super) fn attacks(asset: &Asset) -> usize {
+    let Some(roles) = asset.properties.get("runtime").and_then(Value::as_object) else { return 0 };
+    let messages = |hits: &Value| hits.get("messages").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+    let most = |role: &Value| role.as_object().and_then(|role| role.values().filter_map(messages).max());
+    roles.values().filter_map(most).fold(0, usize::saturating_add)
 }
 
 /// The asset and everything a hit on it bears on: what contains it or it contains, serves, exposes, uses or runs as,

@@ -24,6 +24,9 @@ pub(super) struct Args {
     /// Also judge by the rules of this file; may be given several times
     #[arg(long = "policy", value_name = "FILE")]
     policies: Vec<PathBuf>,
+    /// Report only what this owner answers for
+    #[arg(long, value_name = "OWNER")]
+    owner: Option<String>,
     /// Report only findings that this earlier assessment (JSON) did not have
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -68,6 +71,7 @@ impl From<Format> for report::Format {
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
         let assessment = self.assessor()?.run(&self.paths)?;
+        let assessment = self.owner.iter().fold(assessment, |assessment, owner| assessment.of_owner(owner));
         self.print(&assessment)?;
         Ok(self.verdict(&assessment))
     }

@@ -20,6 +20,7 @@ mod completions;
 mod detect;
 mod diff;
 mod discover;
+mod explain;
 mod history;
 mod init;
 mod lineage;
@@ -44,6 +45,7 @@ enum Command {
     Discover(discover::Args),
     Lineage(lineage::Args),
     Paths(paths::Args),
+    Explain(explain::Args),
     Simulate(simulate::Args),
     Detect(detect::Args),
     Scan(scan::Args),
@@ -82,6 +84,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Discover(args) => args.run(),
         Command::Lineage(args) => args.run(),
         Command::Paths(args) => args.run(),
+        Command::Explain(args) => args.run(),
         Command::Simulate(args) => args.run(),
         Command::Detect(args) => args.run(),
         Command::Scan(args) => args.run(),

@@ -26,6 +26,7 @@ const SCHEMAS: &[Row] = &[
     ("detection", part::<crate::text::Detection>),
     ("diff", document::<crate::report::Diff>),
     ("discovery", document::<crate::discover::Discovery>),
+    ("explanation", document::<crate::report::Explanation>),
     ("facts", config::<crate::discover::declared::Facts>),
     ("finding", part::<crate::asset::Finding>),
     ("guard", config::<crate::guard::Policy>),
@@ -37,6 +38,7 @@ const SCHEMAS: &[Row] = &[
     ("simulation", part::<crate::identity::aws::Simulation>),
     ("simulation-request", config::<crate::identity::aws::Request>),
     ("solution", document::<crate::path::Solution>),
+    ("trend", document::<crate::assess::Trend>),
 ];
 
 impl Args {

@@ -27,6 +27,7 @@ mod cytoscape;
 mod diff;
 mod drawing;
 mod escape;
+mod explain;
 mod graph;
 mod html;
 mod json;
@@ -37,6 +38,7 @@ mod text;
 pub use cyclonedx::{CycloneDx, SpecVersion};
 pub use diff::{Diff, FindingChanges, PathChanges, Snapshot};
 pub use escape::plain;
+pub use explain::{Explained, Explanation};
 pub use json::write as write_json;
 
 /// The columns that the text report fills at most, where words allow.

@@ -17,8 +17,8 @@ const CUTS: usize = 3;
 /// Places of one step, fix or finding that are listed.
 const PLACES: usize = 3;
 
-const HEADING: Style = Style::new().bold();
-const FAINT: Style = Style::new().dimmed();
+pub(super) const HEADING: Style = Style::new().bold();
+pub(super) const FAINT: Style = Style::new().dimmed();
 const ALARM: Style = AnsiColor::Red.on_default().bold();
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -70,7 +70,7 @@ fn attack_paths(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
     }
 }
 
-fn attack_path(report: &Report<'_>, page: &mut Page<'_>, n: usize, path: &AttackPath) -> io::Result<()> {
+pub(super) fn attack_path(report: &Report<'_>, page: &mut Page<'_>, n: usize, path: &AttackPath) -> io::Result<()> {
     let risk = format!("risk rank {:.0}", path.risk);
     let end = path.consequence.words();
     let head = [page.severity(path.severity), risk, certainty(path.status).to_owned(), format!("ends in {end}")];
@@ -181,37 +181,37 @@ fn style(severity: Severity) -> Style {
 }
 
 /// Where text goes, and how wide and how colourful it may be.
-struct Page<'a> {
-    out: &'a mut dyn Write,
-    color: bool,
-    width: usize,
+pub(super) struct Page<'a> {
+    pub(super) out: &'a mut dyn Write,
+    pub(super) color: bool,
+    pub(super) width: usize,
 }
 
 impl Page<'_> {
     /// The text made safe, and styled if wanted.
-    fn paint(&self, style: Style, text: &str) -> String {
+    pub(super) fn paint(&self, style: Style, text: &str) -> String {
         let text = escape::plain(text);
         if self.color && style != Style::new() { format!("{style}{text}{style:#}") } else { text.into_owned() }
     }
 
-    fn severity(&self, severity: Severity) -> String {
+    pub(super) fn severity(&self, severity: Severity) -> String {
         self.paint(style(severity), severity.as_str())
     }
 
-    fn heading(&mut self, text: &str) -> io::Result<()> {
+    pub(super) fn heading(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out, "\n{}", self.paint(HEADING, text))
     }
 
     /// A paragraph behind a short lead, later lines under its first word.
-    fn item(&mut self, indent: usize, lead: &str, text: &str) -> io::Result<()> {
+    pub(super) fn item(&mut self, indent: usize, lead: &str, text: &str) -> io::Result<()> {
         self.wrap(indent, indent + lead.len(), Style::new(), &format!("{lead}{text}"))
     }
 
-    fn fix(&mut self, indent: usize, fix: &str) -> io::Result<()> {
+    pub(super) fn fix(&mut self, indent: usize, fix: &str) -> io::Result<()> {
         if fix.is_empty() { Ok(()) } else { self.item(indent, "fix: ", fix) }
     }
 
-    fn places(&mut self, indent: usize, evidence: &[Evidence]) -> io::Result<()> {
+    pub(super) fn places(&mut self, indent: usize, evidence: &[Evidence]) -> io::Result<()> {
         for evidence in evidence.iter().take(PLACES) {
             writeln!(self.out, "{:indent$}{}", "", self.paint(FAINT, &evidence.location()))?;
         }
@@ -222,7 +222,7 @@ impl Page<'_> {
     }
 
     /// Breaks at spaces; a word longer than a line, such as a path or an id, stays whole so that it can be copied.
-    fn wrap(&mut self, first: usize, rest: usize, style: Style, text: &str) -> io::Result<()> {
+    pub(super) fn wrap(&mut self, first: usize, rest: usize, style: Style, text: &str) -> io::Result<()> {
         let text = escape::plain(text);
         let mut line = String::new();
         let (mut indent, mut used) = (first, first);

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::asset::{AssetId, Error, ErrorKind, Event, Finding, Inventory, Result, Severity};
+use crate::asset::{AssetId, Error, ErrorKind, Event, Finding, Inventory, Result, Severity, Waived};
 use crate::discover::declared::Facts;
 use crate::discover::{Discoverer, Discovery, FileSeen, Unread};
 use crate::identity::usage::{self, Usage};
 use crate::path::{self, AttackPath, ChokePoint, Fix, Query, Solution};
 use crate::policy::controls::{self, Coverage};
-use crate::policy::{PolicySet, Unknown};
+use crate::policy::{PolicySet, Unknown, Verdict};
 
 mod descriptions;
 mod risk;
@@ -34,8 +34,11 @@ const NEIGHBOURHOOD: usize = 2;
 pub struct Assessment {
     /// Counts.
     pub summary: Summary,
-    /// What is wrong, worst first.
+    /// What is wrong and nobody has accepted, worst first.
     pub findings: Vec<Finding>,
+    /// What is wrong and somebody accepts for a while, worst first; gates do not count it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waived: Vec<Waived>,
     /// How attackers would move, worst first.
     pub paths: Vec<AttackPath>,
     /// Where most paths meet.
@@ -128,7 +131,7 @@ impl Assessor {
         self
     }
 
-    /// Also the rules of this file.
+    /// Also the rules of this file, and of the files that it extends.
     #[must_use]
     pub fn policy(mut self, file: impl Into<PathBuf>) -> Self {
         self.policies.push(file.into());
@@ -142,7 +145,7 @@ impl Assessor {
         self
     }
 
-    /// The day on which approvals are judged, RFC 3339; without it none has ended.
+    /// The day on which approvals and waivers are judged, RFC 3339; without it no approval has ended and no waiver holds.
     #[must_use]
     pub fn today(mut self, day: impl Into<String>) -> Self {
         self.today = Some(day.into());
@@ -171,9 +174,11 @@ impl Assessor {
         let used = usage::of(&discovery.inventory);
         stale::mark(&used, &mut discovery.inventory);
         let solution = path::solve(&discovery.inventory, &Query::posture());
-        let mut findings = policies.evaluate(&discovery.inventory, &solution);
+        let Verdict { mut findings, waived, warnings } =
+            policies.waive(policies.evaluate(&discovery.inventory, &solution));
+        discovery.warnings.extend(warnings);
         let unknown = policies.unknown(&discovery.inventory);
-        let coverage = controls::coverage(&policies, &discovery.inventory, &findings);
+        let coverage = controls::coverage(&policies, &discovery.inventory, &findings, &waived);
         let risks = risk::of(&discovery.inventory, &findings, &solution.paths);
         if let Some(known) = known {
             findings.retain(|finding| !known.contains(&finding.fingerprint));
@@ -181,6 +186,7 @@ impl Assessor {
         let mut assessment = Assessment::of_paths(discovery, solution);
         assessment.summary = Summary::new(&assessment.inventory, &findings, assessment.paths.len());
         assessment.findings = findings;
+        assessment.waived = waived;
         assessment.unknown = unknown;
         assessment.coverage = coverage;
         assessment.risks = risks;
@@ -242,7 +248,7 @@ impl Assessor {
     fn policies(&self, facts: &Facts) -> Result<PolicySet> {
         let mut builder = PolicySet::builder().facts(facts).today(self.today.as_deref());
         for file in &self.policies {
-            builder = builder.pack(file.display().to_string(), load(file)?);
+            builder = builder.file(file)?;
         }
         builder.build()
     }

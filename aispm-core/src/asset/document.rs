@@ -19,11 +19,17 @@ const NODE_LIMIT: usize = 1_000_000;
 pub struct Document {
     /// The content.
     pub value: Value,
-    /// Lines from 1 by JSON pointer of the file; empty for JSON, where the pointer itself is the place.
-    lines: Arc<HashMap<String, u64>>,
+    /// Lines and columns by JSON pointer of the file; empty for JSON, where the pointer itself is the place.
+    lines: Arc<Lines>,
     path: Arc<str>,
     place: Place,
 }
+
+/// A line and a column, both from 1, the column in code points.
+type Spot = (u32, u32);
+
+/// Where the value of each JSON pointer begins; that of a field begins with its name.
+type Lines = HashMap<String, Spot>;
 
 /// Where a document stands in its file.
 #[derive(Debug, Clone, Default)]
@@ -106,27 +112,41 @@ impl Document {
         (documents, error)
     }
 
-    /// Parses a configuration of ours, YAML or JSON (which is YAML), into a type; errors name file and line.
+    /// Parses a configuration of ours, YAML or JSON (which is YAML), into a type; errors name file, line and column.
     pub fn config<T: DeserializeOwned>(path: impl Into<String>, text: &str) -> Result<T> {
+        Self::one(path, text)?.read()
+    }
+
+    /// Parses a YAML stream that must be one document.
+    pub fn one(path: impl Into<String>, text: &str) -> Result<Self> {
         let path = path.into();
         let (documents, error) = Self::yaml(path.as_str(), text);
-        if let Some(error) = error {
-            return Err(error);
-        }
-        let document = match <[Self; 1]>::try_from(documents) {
-            Ok([document]) => document,
-            Err(found) => {
+        match (error, <[Self; 1]>::try_from(documents)) {
+            (Some(error), _) => Err(error),
+            (None, Ok([document])) => Ok(document),
+            (None, Err(found)) => {
                 let message = format!("expected one YAML document, found {}", found.len());
-                return Err(Error::new(ErrorKind::Invalid, message).at(&path));
+                Err(Error::new(ErrorKind::Invalid, message).at(path))
             }
-        };
-        // serde's message names the field; the line is that of the deepest pointer serde got to
-        let Self { value, lines, .. } = document;
-        serde_path(value).map_err(|(pointer, message)| {
-            let mut error = Error::new(ErrorKind::Invalid, message).at(&path);
-            error.line = nearest_line(&lines, &pointer).and_then(|line| usize::try_from(line).ok());
-            error
+        }
+    }
+
+    /// The content as a type; an error names file, line and column.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
+        T::deserialize(&self.value).or_else(|_| {
+            // again, and slower, to know where it stops
+            serde_path_to_error::deserialize(&self.value).map_err(|error| {
+                let pointer = pointer_of(error.path());
+                self.error(&pointer, error.into_inner().to_string())
+            })
         })
+    }
+
+    /// That something is wrong at a JSON pointer of this document, with its line and column where known.
+    #[must_use]
+    pub fn error(&self, pointer: &str, message: impl Into<String>) -> Error {
+        let error = placed(Error::new(ErrorKind::Invalid, message), nearest(&self.lines, pointer));
+        if self.path.is_empty() { error } else { error.at(&*self.path) }
     }
 
     /// The file this was read from.
@@ -146,7 +166,7 @@ impl Document {
             Place::Rows(list, first) => shifted(pointer, list, *first),
             Place::Line(line) => return evidence.line(*line),
         };
-        evidence.line = nearest_line(&self.lines, &pointer);
+        evidence.line = nearest(&self.lines, &pointer).map(|(line, _)| line.into());
         if !pointer.is_empty() {
             evidence.pointer = Some(pointer);
         }
@@ -171,44 +191,43 @@ pub fn pointer_key(key: &str) -> std::borrow::Cow<'_, str> {
     if key.contains(['~', '/']) { key.replace('~', "~0").replace('/', "~1").into() } else { key.into() }
 }
 
-/// The line of a pointer or of its closest ancestor.
-fn nearest_line(lines: &HashMap<String, u64>, pointer: &str) -> Option<u64> {
+/// The place of a pointer or of its closest ancestor.
+fn nearest(lines: &Lines, pointer: &str) -> Option<Spot> {
     let mut pointer = pointer;
     loop {
-        if let Some(line) = lines.get(pointer) {
-            return Some(*line);
+        if let Some(spot) = lines.get(pointer) {
+            return Some(*spot);
         }
         pointer = pointer.rsplit_once('/')?.0;
     }
 }
 
-/// Deserialises and, on failure, tells the pointer of the value that did not fit, found by trying children one by one
-/// only when the whole failed.
-fn serde_path<T: DeserializeOwned>(value: Value) -> Result<T, (String, String)> {
-    serde_json::from_value::<T>(value.clone()).map_err(|error| {
-        let message = error.to_string();
-        // the pointer whose key the message names, first in document order
-        let named = message.split('`').nth(1).unwrap_or_default();
-        (find_key(&value, named, String::new()).unwrap_or_default(), message)
-    })
+fn spot(span: Span) -> Spot {
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    (number(span.start.line()), number(span.start.col() + 1))
 }
 
-/// Depth-first search for a key or string value; documents are at most 128 deep.
-fn find_key(value: &Value, named: &str, pointer: String) -> Option<String> {
-    match value {
-        Value::Object(map) => map.iter().find_map(|(key, child)| {
-            let below = format!("{pointer}/{}", pointer_key(key));
-            if key == named { Some(below) } else { find_key(child, named, below) }
-        }),
-        Value::Array(items) => {
-            items.iter().enumerate().find_map(|(i, child)| find_key(child, named, format!("{pointer}/{i}")))
-        }
-        Value::String(text) if !named.is_empty() && text == named => Some(pointer),
-        _ => None,
+/// An error at a place, if that is known.
+fn placed(error: Error, spot: Option<Spot>) -> Error {
+    match spot {
+        Some((line, column)) => error.at_line(line as usize, column as usize),
+        None => error,
     }
 }
 
-type Lines = HashMap<String, u64>;
+/// Where deserialising stopped, as a JSON pointer.
+fn pointer_of(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", pointer_key(key))),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
 
 /// Builds values from YAML events.
 struct Loader<'a, T: saphyr_parser::Input> {
@@ -272,7 +291,7 @@ impl<'a, T: saphyr_parser::Input> Loader<'a, T> {
             return Err(Error::new(ErrorKind::Budget, message).at_line(span.start.line(), span.start.col() + 1));
         }
         self.spend(1, span)?;
-        lines.entry(pointer.clone()).or_insert(span.start.line() as u64);
+        lines.entry(pointer.clone()).or_insert(spot(span));
         let length = pointer.len();
         let (anchor, value, size) = match event {
             Yaml::Alias(id) => {
@@ -323,7 +342,7 @@ impl<'a, T: saphyr_parser::Input> Loader<'a, T> {
                     let Some((event, span)) = self.next()? else { break };
                     pointer.push('/');
                     pointer.push_str(&pointer_key(&key));
-                    lines.insert(pointer.clone(), key_span.start.line() as u64);
+                    lines.insert(pointer.clone(), spot(key_span));
                     let (item, nodes) = self.node(event, span, pointer, depth + 1, lines)?;
                     pointer.truncate(length);
                     size += nodes;
@@ -460,6 +479,6 @@ mod tests {
             _name: String,
         }
         let error = Document::config::<Config>("c.yaml", "name: x\n\nnmae: y\n").unwrap_err();
-        assert!(error.to_string().starts_with("c.yaml:3:"), "{error}");
+        assert_eq!(error.to_string(), "c.yaml:3:1: unknown field `nmae`, expected `name`");
     }
 }

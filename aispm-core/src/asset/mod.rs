@@ -2,6 +2,7 @@
 
 mod attribute;
 mod claim;
+mod day;
 mod diff;
 mod document;
 mod error;
@@ -13,9 +14,11 @@ mod inventory;
 mod kind;
 mod nesting;
 mod record;
+mod waiver;
 
 pub use attribute::{Authentication, Encryption, Exposure, ModelType, Provenance, RiskClass};
 pub use claim::{Activity, ExternalFinding, InheritedClass, OwnerClaim, OwnerSource};
+pub(crate) use day::day;
 pub use diff::{Change, FieldChange, InventoryDiff};
 pub use document::{Document, pointer_key};
 pub use error::{Error, ErrorKind, Result};
@@ -29,6 +32,7 @@ pub(crate) use kind::names;
 pub use kind::{AssetKind, RelationKind};
 pub(crate) use nesting::Nesting;
 pub use record::{Asset, AssetId, Relation};
+pub use waiver::{Waived, Waiver};
 
 /// `1 path`, `2 paths`.
 pub(crate) fn count(n: usize, one: &str) -> String {

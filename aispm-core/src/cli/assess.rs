@@ -30,6 +30,9 @@ pub(super) struct Args {
     /// Report only findings that this earlier assessment (JSON) did not have
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+    /// Judge approvals and waivers as on this day, YYYY-MM-DD, instead of today
+    #[arg(long, value_name = "DAY", value_parser = super::day)]
+    today: Option<String>,
     /// Exit with 1 if a finding is at or above this severity: info, low, medium, high, critical
     #[arg(long, value_name = "SEVERITY")]
     fail_on: Option<Severity>,
@@ -84,7 +87,8 @@ impl Args {
         if let Some(baseline) = &self.baseline {
             assessor = assessor.baseline(baseline);
         }
-        Ok(self.policies.iter().fold(assessor, Assessor::policy))
+        let assessor = self.policies.iter().fold(assessor, Assessor::policy);
+        Ok(assessor.today(self.today.clone().unwrap_or_else(super::today)))
     }
 
     fn print(&self, assessment: &Assessment) -> Result<()> {

@@ -130,6 +130,17 @@ fn assessor(catalogs: &[PathBuf]) -> Result<Assessor> {
     Ok(Assessor::new().discoverer(discoverer.on_progress(tell)))
 }
 
+/// The system's day.
+fn today() -> String {
+    crate::monitor::now().chars().take(10).collect()
+}
+
+/// A day as an argument.
+fn day(text: &str) -> Result<String, String> {
+    let known = text.len() == 10 && crate::asset::day(text).is_some();
+    if known { Ok(text.to_owned()) } else { Err("write YYYY-MM-DD".to_owned()) }
+}
+
 /// A line on standard error. Messages quote file names and input, so they are made safe for a terminal.
 fn warn(message: &str) {
     let message = crate::report::plain(message);

@@ -84,7 +84,10 @@ impl Args {
 fn read(packs: &[PathBuf], builtin: bool) -> Result<PolicySet> {
     let mut builder = PolicySet::builder().builtin(builtin);
     for path in packs {
-        builder = builder.pack(path.display().to_string(), super::input(path)?);
+        builder = match path.as_os_str() == "-" {
+            true => builder.pack("-", super::input(path)?),
+            false => builder.file(path)?,
+        };
     }
     builder.build()
 }

@@ -1,5 +1,5 @@
 //! `aispm.yaml`: what no export shows. Systems and their owners, purposes, data classes, approvals, lineage, the
-//! organisation's parameters, and evidence that expires.
+//! organisation's parameters, waivers, and evidence that expires.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::asset::{
-    Asset, AssetId, AssetKind, Document, Error, ErrorKind, Evidence, Exposure, Inventory, OwnerClaim, OwnerSource,
-    Relation, RelationKind, Result, RiskClass,
+    Asset, AssetId, AssetKind, Document, Error, Evidence, Exposure, Inventory, OwnerClaim, OwnerSource, Relation,
+    RelationKind, Result, RiskClass, Waiver, day,
 };
 
 /// What people declare of their estate. Ids may hold `*`, which stands for any text.
@@ -39,6 +39,9 @@ pub struct Facts {
     /// Assessments, contracts and tests that somebody has done.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<DeclaredEvidence>,
+    /// Findings that somebody accepts for a while.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<Waiver>,
     #[serde(skip)]
     lines: Lines,
 }
@@ -165,18 +168,24 @@ impl Facts {
         if text.lines().all(|line| line.trim_start().is_empty() || line.trim_start().starts_with('#')) {
             return Ok(Self::default());
         }
-        let mut facts: Self = Document::config(path, text)?;
-        facts.lines = Lines(Document::yaml(path, text).0.into_iter().next().unwrap_or_default());
-        for (pointer, date) in facts.dates() {
-            if !is_date(date) {
-                let line = facts.lines.0.evidence(&pointer).line.and_then(|line| usize::try_from(line).ok());
-                let mut error =
-                    Error::new(ErrorKind::Invalid, format!("{date:?} is no date; write YYYY-MM-DD")).at(path);
-                error.line = line;
-                return Err(error);
-            }
+        let document = Document::one(path, text)?;
+        let mut facts: Self = document.read()?;
+        facts.lines = Lines(document);
+        if let Some((pointer, date)) = facts.dates().into_iter().find(|(_, date)| day(date).is_none()) {
+            return Err(facts.error(&pointer, format!("{date:?} is no date; write YYYY-MM-DD")));
         }
+        facts.waivers.iter().enumerate().try_for_each(|(i, waiver)| waiver.check(&facts.lines.0, i))?;
         Ok(facts)
+    }
+
+    /// That something is wrong at a JSON pointer of the file, with its place.
+    pub(crate) fn error(&self, pointer: &str, message: impl Into<String>) -> Error {
+        self.lines.0.error(pointer, message)
+    }
+
+    /// The document they were read from; empty if they were not read.
+    pub(crate) fn document(&self) -> &Document {
+        &self.lines.0
     }
 
     /// Adds what is declared to an inventory: systems as assets that `contain` their members, and to each asset what is
@@ -366,16 +375,6 @@ fn replace<T: Clone>(known: &mut Option<T>, declared: &Option<T>) {
     }
 }
 
-/// Whether text begins like an RFC 3339 date.
-fn is_date(text: &str) -> bool {
-    let mut parts = text.get(..10).unwrap_or_default().split('-');
-    let mut number = |digits: usize, most: u32| {
-        let part = parts.next().unwrap_or_default();
-        part.len() == digits && part.parse::<u32>().is_ok_and(|number| (1..=most).contains(&number))
-    };
-    number(4, 9999) && number(2, 12) && number(2, 31)
-}
-
 /// Whether a pattern, in which `*` stands for any text, matches the whole of a text. O(pattern · text) at worst.
 pub(crate) fn like(pattern: &str, text: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
@@ -454,9 +453,9 @@ evidence:
     #[test]
     fn mistakes_are_errors_with_their_line() {
         let error = |text: &str| Facts::from_yaml("f.yaml", text).unwrap_err().to_string();
-        assert!(error("systems:\n  - id: s\n    ownr: me\n").starts_with("f.yaml:3: unknown field `ownr`"));
+        assert!(error("systems:\n  - id: s\n    ownr: me\n").starts_with("f.yaml:3:5: unknown field `ownr`"));
         assert!(
-            error("approvals:\n  - { asset: a, by: b, until: soon }\n").starts_with("f.yaml:2: \"soon\" is no date")
+            error("approvals:\n  - { asset: a, by: b, until: soon }\n").starts_with("f.yaml:2:27: \"soon\" is no date")
         );
         assert!(error("relations:\n  - { from: a, kind: loves, to: b }\n").contains("loves"));
         assert_eq!(Facts::from_yaml("f", "# nothing yet\n").unwrap(), Facts::default());

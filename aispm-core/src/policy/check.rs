@@ -6,6 +6,7 @@ use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValu
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::param::Params;
 use crate::asset::{AssetKind, Authentication, Exposure, ModelType, RelationKind, RiskClass, Severity};
 use crate::path::{Consequence, Goal, PathStatus};
 
@@ -23,6 +24,8 @@ pub(super) enum Shape {
     Path,
     Encryption,
     Provenance,
+    /// The parameters, each with the type that its pack declares.
+    Params,
     /// One of a set of names; the function says what is wrong with another.
     Name(fn(&str) -> Result<(), String>),
     List(Box<Shape>),
@@ -72,9 +75,10 @@ fn list(of: Shape) -> Shape {
 
 impl Shape {
     /// The shape of a field; `None` if there is no such field.
-    pub(super) fn field(&self, name: &str) -> Option<Self> {
+    pub(super) fn field(&self, name: &str, params: &Params) -> Option<Self> {
         Some(match (self, name) {
             (Self::Any, _) => Self::Any,
+            (Self::Params, _) => return params.shape(name),
             (Self::Asset, "id" | "name" | "owner" | "purpose" | "environment") => Self::Text,
             (Self::Asset, "ai" | "admin" | "sensitive" | "approved" | "registered" | "runs_ai") => Self::Bool,
             (Self::Asset, "kind") => Self::Name(known::<AssetKind>),
@@ -109,9 +113,10 @@ impl Shape {
     fn variable(name: &str) -> Option<Self> {
         match name {
             "asset" => Some(Self::Asset),
-            "params" | "facts" => Some(Self::Any),
+            "params" => Some(Self::Params),
+            "facts" => Some(Self::Any),
             "today" => Some(Self::Text),
-            "outgoing" | "incoming" | "lineage" | "used_by" | "paths" => Self::Asset.field(name),
+            "outgoing" | "incoming" | "lineage" | "used_by" | "paths" => Self::Asset.field(name, &Params::default()),
             _ => None,
         }
     }
@@ -127,6 +132,7 @@ impl Shape {
             Self::Relation => "a relation",
             Self::Path => "a path",
             Self::Encryption | Self::Provenance => "a group of fields",
+            Self::Params => "the organisation",
             Self::List(_) => "a list",
         }
     }
@@ -151,24 +157,25 @@ impl Shape {
 
 /// Checks an expression, rewrites `has(a.b)` to `a.b != null` (absent fields are `null`, not missing), and tells the
 /// shape of its result. O(nodes); nesting is bounded.
-pub(super) fn check(expr: &mut IdedExpr) -> Result<Shape, Fault> {
-    Checker { locals: Vec::new(), depth: 0 }.shape(expr)
+pub(super) fn check(expr: &mut IdedExpr, params: &Params) -> Result<Shape, Fault> {
+    Checker { params, locals: Vec::new(), depth: 0 }.shape(expr)
 }
 
 /// Checks a dotted path of a message, e.g. `asset.provenance.source`.
-pub(super) fn check_path(path: &str) -> Result<(), String> {
+pub(super) fn check_path(path: &str, params: &Params) -> Result<(), String> {
     let mut names = path.split('.');
     let first = names.next().unwrap_or_default();
     let start = Shape::variable(first).ok_or_else(|| format!("unknown name `{first}`"))?;
-    names.try_fold(start, |shape, name| shape.field(name).ok_or_else(|| format!("no field `{name}`"))).map(drop)
+    names.try_fold(start, |shape, name| shape.field(name, params).ok_or_else(|| format!("no field `{name}`"))).map(drop)
 }
 
-struct Checker {
+struct Checker<'a> {
+    params: &'a Params,
     locals: Vec<(String, Shape)>,
     depth: usize,
 }
 
-impl Checker {
+impl Checker<'_> {
     fn shape(&mut self, expr: &mut IdedExpr) -> Result<Shape, Fault> {
         if self.depth == DEPTH_LIMIT {
             return Err(Fault { node: expr.id, message: format!("nested deeper than {DEPTH_LIMIT} levels") });
@@ -224,7 +231,7 @@ impl Checker {
     fn select(&mut self, node: u64, select: &mut SelectExpr) -> Result<Shape, Fault> {
         let operand = self.shape(&mut select.operand)?;
         operand
-            .field(&select.field)
+            .field(&select.field, self.params)
             .ok_or_else(|| Fault { node, message: format!("{} has no field `{}`", operand.describe(), select.field) })
     }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::PolicySet;
-use crate::asset::{Document, Finding, Inventory, Result};
+use crate::asset::{Document, Finding, Inventory, Result, Waived};
 
 /// The catalogues, by framework key.
 const CATALOGUES: &[(&str, &str)] = &[
@@ -100,12 +100,14 @@ struct Tally<'a> {
     judged: bool,
     needs: Vec<String>,
     findings: Vec<&'a Finding>,
+    /// How many of the findings somebody accepts.
+    waived: usize,
 }
 
 /// The coverage of each framework that the rules cite, by key. A rule judged if the inventory has an asset of its kinds
-/// and all that the rule needs. O(rules · (assets + controls) + findings · controls).
+/// and all that the rule needs. A waived finding fails its controls all the same. O(rules · (assets + controls) + findings · controls).
 #[must_use]
-pub fn coverage(policies: &PolicySet, inventory: &Inventory, findings: &[Finding]) -> Vec<Coverage> {
+pub fn coverage(policies: &PolicySet, inventory: &Inventory, findings: &[Finding], waived: &[Waived]) -> Vec<Coverage> {
     let kinds = inventory.assets().map(|asset| asset.kind).collect::<BTreeSet<_>>();
     let mut by_framework = BTreeMap::<&str, BTreeMap<&str, Tally<'_>>>::new();
     for rule in &policies.rules {
@@ -120,9 +122,12 @@ pub fn coverage(policies: &PolicySet, inventory: &Inventory, findings: &[Finding
                 .extend(unmet.as_ref().filter(|_| applies).map(|needs| format!("{} needs {needs}", rule.info.id)));
         }
     }
-    for finding in findings {
+    let accepted = waived.iter().map(|waived| (&waived.finding, 1));
+    for (finding, waived) in findings.iter().map(|finding| (finding, 0)).chain(accepted) {
         for control in &finding.controls {
-            by_framework.entry(&control.framework).or_default().entry(&control.id).or_default().findings.push(finding);
+            let tally = by_framework.entry(&control.framework).or_default().entry(&control.id).or_default();
+            tally.findings.push(finding);
+            tally.waived += waived;
         }
     }
     let coverage = |(key, controls): (&str, BTreeMap<&str, Tally<'_>>)| Coverage {
@@ -144,7 +149,8 @@ impl Tally<'_> {
             ControlStatus::Failed => {
                 let rules = self.findings.iter().map(|finding| finding.rule.as_str()).collect::<BTreeSet<_>>();
                 let rules = rules.into_iter().collect::<Vec<_>>().join(", ");
-                format!("{} by {rules}", crate::asset::count(self.findings.len(), "finding"))
+                let waived = if self.waived > 0 { format!(", {} waived", self.waived) } else { String::new() };
+                format!("{} by {rules}{waived}", crate::asset::count(self.findings.len(), "finding"))
             }
             ControlStatus::Passed => format!("nothing found by {}", self.rules.join(", ")),
             ControlStatus::NoEvidence => self.needs.join("; "),

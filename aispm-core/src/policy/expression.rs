@@ -9,6 +9,7 @@ use cel::parser::PrattParser;
 use cel::{Context, Env, ExecutionError, IdedExpr, Value};
 
 use super::check::{Fault, Shape};
+use super::param::Params;
 use super::view::{View, World, text};
 use crate::asset::Nesting;
 use crate::discover::declared::like;
@@ -74,7 +75,7 @@ fn cel_like<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, Executi
 }
 
 impl Expression {
-    pub(super) fn compile(source: &str, purpose: Purpose) -> Result<Self, Flaw> {
+    pub(super) fn compile(source: &str, purpose: Purpose, params: &Params) -> Result<Self, Flaw> {
         if let Some(message) = too_complex(source) {
             return Err(Flaw { line: 1, column: 1, message });
         }
@@ -85,7 +86,7 @@ impl Expression {
             let message = first.map_or_else(|| "not an expression".to_owned(), |error| error.msg);
             Flaw { line: usize::try_from(line).unwrap_or(1), column: usize::try_from(column).unwrap_or(1), message }
         })?;
-        match check(&mut ast, purpose) {
+        match check(&mut ast, purpose, params) {
             Ok(()) => Ok(Self { ast }),
             Err(fault) => Err(at_node(source, fault.node, fault.message)),
         }
@@ -136,8 +137,8 @@ fn too_complex(source: &str) -> Option<String> {
 }
 
 /// Checks an expression and that its result is what it is for.
-fn check(ast: &mut IdedExpr, purpose: Purpose) -> Result<(), Fault> {
-    let wanted = match (purpose, super::check::check(ast)?) {
+fn check(ast: &mut IdedExpr, purpose: Purpose, params: &Params) -> Result<(), Fault> {
+    let wanted = match (purpose, super::check::check(ast, params)?) {
         (Purpose::Condition, Shape::Bool | Shape::Any) | (Purpose::Because, Shape::List(_)) => return Ok(()),
         (Purpose::Condition, _) => "true or false",
         (Purpose::Because, _) => "a list of relations, assets or paths",

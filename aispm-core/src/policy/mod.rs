@@ -17,32 +17,42 @@
 //! | `text.like("a*b")` | a pattern over the whole text, letter case aside; `false` on `null` |
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::asset::{
-    Asset, AssetId, AssetKind, Control, Error, ErrorKind, Evidence, Finding, Inventory, RelationKind, Result, Severity,
-};
-use crate::discover::declared::Facts;
+use crate::asset::{Asset, AssetId, AssetKind, Control, Evidence, Finding, Inventory, RelationKind, Result, Severity};
 use crate::path::Solution;
 
+mod build;
 mod check;
 pub mod controls;
 mod expression;
 mod mutation;
+mod pack;
+mod param;
 mod rule;
 mod selftest;
 mod view;
+mod waiver;
 
+pub use build::PolicySetBuilder;
 pub use mutation::{MutationReport, Survivor};
+pub use param::{Param, ParamType};
 pub use selftest::{TestFailure, TestReport};
+pub use waiver::{EXPIRED_WAIVER, Verdict};
 
 use expression::{Part, Scope};
-use rule::{Pack, Rule};
+use param::Params;
+use rule::Rule;
 use view::World;
+use waiver::Placed;
+
+/// The parameters that rules of several packs ask for.
+const PARAMS: (&str, &str) = ("params.yaml", include_str!("../../data/policy/params.yaml"));
 
 /// The built-in packs, by category.
 const BUILTIN: &[(&str, &str)] = &[
@@ -91,91 +101,12 @@ pub struct Unknown {
 pub struct PolicySet {
     /// By id.
     rules: Vec<Rule>,
-    params: Map<String, Value>,
+    params: Arc<Params>,
+    /// The values of the parameters.
+    values: Map<String, Value>,
     facts: Map<String, Value>,
+    waivers: Vec<Placed>,
     today: Option<String>,
-}
-
-/// Configures a [`PolicySet`].
-#[derive(Debug, Default)]
-#[must_use]
-pub struct PolicySetBuilder {
-    without_builtin: bool,
-    packs: Vec<(String, String)>,
-    facts: Option<Facts>,
-    today: Option<String>,
-}
-
-impl PolicySetBuilder {
-    /// Whether the built-in rules are part of the set; they are unless told otherwise.
-    pub fn builtin(mut self, included: bool) -> Self {
-        self.without_builtin = !included;
-        self
-    }
-
-    /// Also the rules of this YAML text; `path` names it in errors. Later packs may override earlier ones.
-    pub fn pack(mut self, path: impl Into<String>, text: impl Into<String>) -> Self {
-        self.packs.push((path.into(), text.into()));
-        self
-    }
-
-    /// Declared facts: parameters for the rules, and the variable `facts`.
-    pub fn facts(mut self, facts: &Facts) -> Self {
-        self.facts = Some(facts.clone());
-        self
-    }
-
-    /// The day (RFC 3339) on which approvals are judged; without it no approval has ended.
-    pub fn today(mut self, day: Option<&str>) -> Self {
-        self.today = day.map(|day| day.get(..10).unwrap_or(day).to_owned());
-        self
-    }
-
-    /// Reads the packs. What is wrong in one of them, expressions included, is an error with file, line and column.
-    pub fn build(self) -> Result<PolicySet> {
-        let builtin: &[_] = if self.without_builtin { &[] } else { BUILTIN };
-        let mut packs = builtin.par_iter().map(|(path, text)| Pack::read(path, text)).collect::<Result<Vec<_>>>()?;
-        for (path, text) in &self.packs {
-            let pack = Pack::read(path, text)?;
-            pack.compile(text)?;
-            packs.push(pack);
-        }
-        let mut rules = BTreeMap::<String, Rule>::new();
-        let mut params = Map::new();
-        for pack in packs {
-            params.extend(pack.params);
-            for rule in pack.rules {
-                let id = rule.info.id.clone();
-                if rules.insert(id.clone(), rule).is_some() {
-                    let message = format!("two rules have the id {id}; to change one, use `overrides`");
-                    return Err(Error::new(ErrorKind::Invalid, message));
-                }
-            }
-            for (id, change) in pack.overrides {
-                let rule = rules.get_mut(&id).ok_or_else(|| {
-                    Error::new(ErrorKind::Invalid, format!("`overrides` names {id}, which is no rule"))
-                })?;
-                rule.info.severity = change.severity.unwrap_or(rule.info.severity);
-                if change.disabled {
-                    rules.remove(&id);
-                }
-            }
-        }
-        let facts = self.facts.unwrap_or_default();
-        for (name, value) in &facts.params {
-            let Some(param) = params.get_mut(name) else {
-                let known = params.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-                let message = format!("`params` has {name:?}, which no rule asks for; known: {known}");
-                return Err(Error::new(ErrorKind::Invalid, message));
-            };
-            *param = value.clone();
-        }
-        let facts = match serde_json::to_value(&facts) {
-            Ok(Value::Object(facts)) => facts,
-            _ => Map::new(),
-        };
-        Ok(PolicySet { rules: rules.into_values().collect(), params, facts, today: self.today })
-    }
 }
 
 impl PolicySet {
@@ -195,12 +126,24 @@ impl PolicySet {
         self.rules.iter().map(|rule| rule.info.clone()).collect()
     }
 
+    /// The parameters that rules ask for, by name, with their values.
+    #[must_use]
+    pub fn params(&self) -> &BTreeMap<String, Param> {
+        &self.params.0
+    }
+
+    /// The rule of this id.
+    fn rule(&self, id: &str) -> Option<&Rule> {
+        let at = self.rules.binary_search_by(|rule| rule.info.id.as_str().cmp(id)).ok()?;
+        self.rules.get(at)
+    }
+
     /// Judges an inventory and its attack paths: findings worst first, then by rule and asset. A rule that fails on an
     /// asset for another reason than an absent field gives a finding `POLICY-ERROR` of its own severity, so that it
     /// never passes by failing. O(assets · rules of their kind), in parallel.
     #[must_use]
     pub fn evaluate(&self, inventory: &Inventory, solution: &Solution) -> Vec<Finding> {
-        let world = World::new(inventory, solution, &self.params, &self.facts, self.today.as_deref());
+        let world = World::new(inventory, solution, &self.values, &self.facts, self.today.as_deref());
         let mut by_kind = HashMap::<AssetKind, Vec<&Rule>>::new();
         for rule in self.rules.iter().filter(|rule| self.unmet(rule, inventory).is_none()) {
             rule.kinds.iter().for_each(|kind| by_kind.entry(*kind).or_default().push(rule));
@@ -214,9 +157,7 @@ impl PolicySet {
                 rules.iter().filter_map(|rule| judge(rule, asset, &scope, inventory)).collect::<Vec<_>>()
             })
             .collect();
-        findings.sort_by(|a, b| {
-            b.severity.cmp(&a.severity).then_with(|| a.rule.cmp(&b.rule)).then_with(|| a.asset.cmp(&b.asset))
-        });
+        sort(&mut findings);
         findings
     }
 
@@ -232,7 +173,7 @@ impl PolicySet {
 
     /// What a rule needs and does not have.
     fn unmet(&self, rule: &Rule, inventory: &Inventory) -> Option<String> {
-        let param = rule.needs.params.iter().find(|name| self.params.get(*name).is_none_or(Value::is_null));
+        let param = rule.needs.params.iter().find(|name| self.values.get(*name).is_none_or(Value::is_null));
         if let Some(name) = param {
             return Some(format!("`params.{name}` in aispm.yaml"));
         }
@@ -244,6 +185,13 @@ impl PolicySet {
         let input = || rule.needs.input.clone().unwrap_or_else(|| format!("input that shows `{property}`"));
         (!shown).then(input)
     }
+}
+
+/// Worst first, then by rule and asset.
+fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| {
+        b.severity.cmp(&a.severity).then_with(|| a.rule.cmp(&b.rule)).then_with(|| a.asset.cmp(&b.asset))
+    });
 }
 
 /// The finding of a rule on an asset, if it fires.

@@ -1,58 +1,21 @@
-//! Rule packs: YAML files of rules with their tests, parameters and changes to other packs' rules.
-//!
-//! ```yaml
-//! params: { approved_providers: [] }          # names with defaults; aispm.yaml overrides the values
-//! overrides:
-//!   EXP-003: { severity: medium }              # or `disabled: true`
-//! rules:
-//!   - id: ORG-001
-//!     title: Chatbots run in our own regions only
-//!     description: Contracts promise it.
-//!     severity: high
-//!     kinds: [endpoint]
-//!     when: asset.ai && !(asset.properties.region in params.regions)
-//!     because: outgoing.filter(r, r.kind == "serves")   # what took part; if given, must not be empty
-//!     evidence: [runtime.output.pii.evidence]  # properties that list evidence, shown before the asset's own
-//!     message: "{asset.name} runs in {asset.properties.region}"   # also {because}, or {because.model|bucket} by kind
-//!     fix: Move it.
-//!     controls: { gdpr: [Art.44] }
-//!     needs: { params: [regions] }             # else the rule is reported as unknown, not as passed
-//!     tests:
-//!       fire: [{ asset: { kind: endpoint, ai: true, properties: { region: x } }, params: { regions: [y] } }]
-//!       pass: [{ asset: { kind: endpoint, ai: true, properties: { region: y } }, params: { regions: [y] } }]
-//! ```
+//! One rule: what it says of itself, what it needs, and its expressions, compiled when they are first needed.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::RuleInfo;
 use super::check::check_path;
 use super::expression::{Expression, Flaw, Part, Purpose, Scope, at_node};
-use crate::asset::{Asset, AssetKind, Control, Document, Error, ErrorKind, Evidence, Result, Severity};
+use super::param::Params;
+use crate::asset::{Asset, AssetKind, Control, Error, ErrorKind, Evidence, Result, Severity};
 
-/// A file of rules.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct PackSource {
-    params: Map<String, Value>,
-    overrides: BTreeMap<String, Override>,
-    rules: Vec<RuleSource>,
-}
-
-/// What a pack changes of a rule that an earlier pack brought.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Override {
-    pub(super) severity: Option<Severity>,
-    pub(super) disabled: bool,
-}
-
+/// A rule as a pack writes it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RuleSource {
+pub(super) struct RuleSource {
     id: String,
     title: String,
     description: String,
@@ -86,14 +49,6 @@ pub(super) struct Needs {
     pub(super) input: Option<String>,
 }
 
-/// A file of rules, read.
-#[derive(Debug, Default)]
-pub(super) struct Pack {
-    pub(super) params: Map<String, Value>,
-    pub(super) overrides: BTreeMap<String, Override>,
-    pub(super) rules: Vec<Rule>,
-}
-
 /// A rule, compiled when it is first needed.
 #[derive(Debug)]
 pub(super) struct Rule {
@@ -106,12 +61,14 @@ pub(super) struct Rule {
     message: String,
     when: String,
     because: Option<String>,
+    /// What its expressions may ask of `params`.
+    pub(super) params: Arc<Params>,
     compiled: OnceLock<Result<Compiled, Flawed>>,
     place: Place,
 }
 
 #[derive(Debug)]
-struct Compiled {
+pub(super) struct Compiled {
     when: Expression,
     because: Option<Expression>,
     message: Vec<Word>,
@@ -136,45 +93,17 @@ pub(super) struct Flawed {
 
 /// Where a rule stands.
 #[derive(Debug, Default)]
-struct Place {
-    path: String,
+pub(super) struct Place {
+    pub(super) path: String,
     /// Lines of `when`, `because` and `message`.
-    lines: [Option<u64>; 3],
+    pub(super) lines: [Option<u64>; 3],
 }
 
-const FIELDS: [&str; 3] = ["when", "because", "message"];
-
-impl Pack {
-    /// Reads a pack without compiling its expressions.
-    pub(super) fn read(path: &str, text: &str) -> Result<Self> {
-        let (documents, error) = Document::yaml(path, text);
-        if let Some(error) = error {
-            return Err(error);
-        }
-        let Ok([document]) = <[Document; 1]>::try_from(documents) else {
-            return Err(Error::new(ErrorKind::Invalid, "expected one YAML document").at(path));
-        };
-        let lines = |i: usize| FIELDS.map(|field| document.evidence(&format!("/rules/{i}/{field}")).line);
-        let places = (0..document.value.get("rules").and_then(Value::as_array).map_or(0, Vec::len)).map(lines);
-        let places = places.collect::<Vec<_>>();
-        let source: PackSource = match serde_json::from_value(document.value) {
-            Ok(source) => source,
-            // the slow way finds the line
-            Err(_) => Document::config(path, text)?,
-        };
-        let rules = source.rules.into_iter().zip(places);
-        let rules = rules.map(|(rule, lines)| Rule::new(rule, Place { path: path.to_owned(), lines })).collect();
-        Ok(Self { params: source.params, overrides: source.overrides, rules })
-    }
-
-    /// Compiles everything, so that what is wrong is known now.
-    pub(super) fn compile(&self, text: &str) -> Result<()> {
-        self.rules.iter().try_for_each(|rule| rule.compiled().map(drop).map_err(|flawed| rule.error(flawed, text)))
-    }
-}
+/// The fields that hold expressions.
+pub(super) const FIELDS: [&str; 3] = ["when", "because", "message"];
 
 impl Rule {
-    fn new(source: RuleSource, place: Place) -> Self {
+    pub(super) fn new(source: RuleSource, place: Place) -> Self {
         let controls = source.controls.into_iter();
         let controls =
             controls.flat_map(|(framework, ids)| ids.into_iter().map(move |id| Control::new(&framework, id)));
@@ -194,21 +123,24 @@ impl Rule {
             message: source.message,
             when: source.when,
             because: source.because,
+            params: Arc::default(),
             compiled: OnceLock::new(),
             place,
         }
     }
 
-    fn compiled(&self) -> Result<&Compiled, &Flawed> {
+    /// Its expressions, or what is wrong with them.
+    pub(super) fn compiled(&self) -> Result<&Compiled, &Flawed> {
         self.compiled.get_or_init(|| self.compile()).as_ref()
     }
 
     fn compile(&self) -> Result<Compiled, Flawed> {
-        let expression =
-            |field, source: &str, purpose| Expression::compile(source, purpose).map_err(|flaw| Flawed { field, flaw });
+        let expression = |field, source: &str, purpose| {
+            Expression::compile(source, purpose, &self.params).map_err(|flaw| Flawed { field, flaw })
+        };
         let when = expression("when", &self.when, Purpose::Condition)?;
         let because = self.because.as_deref().map(|source| expression("because", source, Purpose::Because));
-        let message = template(&self.message)
+        let message = template(&self.message, &self.params)
             .map_err(|message| Flawed { field: "message", flaw: Flaw { line: 1, column: 1, message } })?;
         Ok(Compiled { when, because: because.transpose()?, message })
     }
@@ -267,7 +199,7 @@ impl Rule {
     }
 
     /// A flaw as an error with its place in the pack's text.
-    fn error(&self, flawed: &Flawed, text: &str) -> Error {
+    pub(super) fn error(&self, flawed: &Flawed, text: &str) -> Error {
         let Flawed { field, flaw } = flawed;
         let source = match *field {
             "when" => self.when.as_str(),
@@ -298,7 +230,7 @@ fn find(text: &str, from: usize, piece: &str) -> Option<(usize, usize)> {
 }
 
 /// Parses `text {path} text`; `{because.model|dataset}` are those of these kinds that took part.
-fn template(source: &str) -> Result<Vec<Word>, String> {
+fn template(source: &str, params: &Params) -> Result<Vec<Word>, String> {
     let mut words = Vec::new();
     let mut rest = source;
     while let Some((before, after)) = rest.split_once('{') {
@@ -310,7 +242,7 @@ fn template(source: &str) -> Result<Vec<Word>, String> {
             let kinds = kinds.split('|').map(|kind| kind.parse().map_err(|error: Error| error.message));
             Word::Because(kinds.collect::<Result<_, _>>()?)
         } else {
-            check_path(path).map_err(|message| format!("`{{{path}}}`: {message}"))?;
+            check_path(path, params).map_err(|message| format!("`{{{path}}}`: {message}"))?;
             Word::Path(path.to_owned())
         });
         rest = after;

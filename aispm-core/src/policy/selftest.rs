@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::PolicySet;
+use super::build::sections;
 use super::expression::{Expression, Scope};
 use super::rule::Rule;
 use super::view::World;
@@ -155,13 +156,10 @@ impl Test {
         let mut solution = Solution { admins: case.admins, ..Solution::default() };
         solution.paths = case.paths.into_iter().map(path).collect::<Result<_, _>>()?;
         case.facts.apply(&mut inventory);
-        let mut params = set.params.clone();
-        params.extend(case.facts.params.clone());
-        params.extend(case.params);
-        let facts = match serde_json::to_value(&case.facts) {
-            Ok(Value::Object(facts)) => facts,
-            _ => Map::new(),
-        };
+        let mut params = (*set.params).clone();
+        let given = case.facts.params.clone().into_iter().chain(case.params);
+        given.into_iter().try_for_each(|(name, value)| params.set(&name, value))?;
+        let (params, facts) = (params.values(), sections(&case.facts));
         Ok(Self { fires, of_kind, id, inventory, solution, params, facts, today: case.today })
     }
 

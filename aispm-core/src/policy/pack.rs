@@ -1,0 +1,145 @@
+//! Rule packs: YAML files of rules with their tests, parameters and changes to other packs' rules.
+//!
+//! ```yaml
+//! name: acme                                  # optional; other packs may extend it by name
+//! version: "3"                                # optional
+//! extends: [base.yaml]                        # packs that come first: a file beside this one, or a pack's name
+//! params:                                     # names with defaults; later packs and aispm.yaml set the values
+//!   approved_providers: []                    # the short form: the type is that of the default
+//!   regions: { type: list, description: where our data may be }   # text, number, flag, list, map or any
+//! overrides:
+//!   EXP-003: { severity: medium }              # or `disabled: true`
+//! waivers:                                     # findings accepted for a while; also in aispm.yaml
+//!   - { rule: EXP-001, asset: "arn:aws:*:demo", owner: web, reason: demo without data, expires: 2026-12-31 }
+//! rules:
+//!   - id: ORG-001
+//!     title: Chatbots run in our own regions only
+//!     description: Contracts promise it.
+//!     severity: high
+//!     kinds: [endpoint]
+//!     when: asset.ai && !(asset.properties.region in params.regions)
+//!     because: outgoing.filter(r, r.kind == "serves")   # what took part; if given, must not be empty
+//!     evidence: [runtime.output.pii.evidence]  # properties that list evidence, shown before the asset's own
+//!     message: "{asset.name} runs in {asset.properties.region}"   # also {because}, or {because.model|bucket} by kind
+//!     fix: Move it.
+//!     controls: { gdpr: [Art.44] }
+//!     needs: { params: [regions] }             # else the rule is reported as unknown, not as passed
+//!     tests:
+//!       fire: [{ asset: { kind: endpoint, ai: true, properties: { region: x } }, params: { regions: [y] } }]
+//!       pass: [{ asset: { kind: endpoint, ai: true, properties: { region: y } }, params: { regions: [y] } }]
+//! ```
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::controls::{self, Framework};
+use super::param::Params;
+use super::rule::{FIELDS, Place, Rule, RuleSource};
+use crate::asset::{Document, Error, Result, Severity, Waiver, pointer_key};
+use crate::discover::declared::Facts;
+
+/// A file of rules.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct PackSource {
+    name: Option<String>,
+    #[serde(rename = "version")]
+    _version: Option<String>,
+    extends: Vec<String>,
+    params: Map<String, Value>,
+    overrides: BTreeMap<String, Override>,
+    waivers: Vec<Waiver>,
+    rules: Vec<RuleSource>,
+}
+
+/// What a pack changes of a rule that an earlier pack brought.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Override {
+    pub(super) severity: Option<Severity>,
+    pub(super) disabled: bool,
+}
+
+/// A file of rules, read.
+#[derive(Debug, Default)]
+pub(super) struct Pack {
+    pub(super) name: Option<String>,
+    pub(super) extends: Vec<String>,
+    pub(super) params: Map<String, Value>,
+    pub(super) overrides: BTreeMap<String, Override>,
+    pub(super) waivers: Vec<Waiver>,
+    pub(super) rules: Vec<Rule>,
+    pub(super) document: Document,
+    text: String,
+}
+
+impl Pack {
+    /// Reads a pack without compiling its expressions.
+    pub(super) fn read(path: &str, text: &str) -> Result<Self> {
+        let document = Document::one(path, text)?;
+        let source: PackSource = document.read()?;
+        let lines = |i: usize| FIELDS.map(|field| document.evidence(&format!("/rules/{i}/{field}")).line);
+        let rules = source.rules.into_iter().enumerate();
+        let rules = rules.map(|(i, rule)| Rule::new(rule, Place { path: path.to_owned(), lines: lines(i) }));
+        Ok(Self {
+            rules: rules.collect(),
+            name: source.name,
+            extends: source.extends,
+            params: source.params,
+            overrides: source.overrides,
+            waivers: source.waivers,
+            text: text.to_owned(),
+            document,
+        })
+    }
+
+    /// That something is wrong with its `i`-th rule.
+    pub(super) fn rule_error(&self, i: usize, field: &str, message: String) -> Error {
+        self.document.error(&format!("/rules/{i}{field}"), message)
+    }
+
+    /// Compiles everything and looks up all names, so that what is wrong is known now.
+    pub(super) fn check(&self, params: &Params) -> Result<()> {
+        let mut frameworks = None;
+        for (i, rule) in self.rules.iter().enumerate() {
+            rule.compiled().map_err(|flawed| rule.error(flawed, &self.text))?;
+            let wrong =
+                |field: &str, what: String| Err(self.rule_error(i, field, format!("rule {}: {what}", rule.info.id)));
+            if rule.kinds.is_empty() {
+                return wrong("/kinds", "it has no kinds of asset to look at".to_owned());
+            }
+            if let Some(name) = rule.needs.params.iter().find(|name| params.shape(name).is_none()) {
+                return wrong("/needs/params", format!("`needs` names {name:?}, which is no parameter"));
+            }
+            if let Some(name) = rule.needs.facts.iter().find(|name| !is_section(name)) {
+                return wrong("/needs/facts", format!("`needs` names {name:?}, which is no section of aispm.yaml"));
+            }
+            for control in &rule.info.controls {
+                let known: &Vec<Framework> = match &mut frameworks {
+                    Some(known) => known,
+                    none => none.insert(controls::frameworks()?),
+                };
+                let field = format!("/controls/{}", pointer_key(&control.framework));
+                match known.iter().find(|framework| framework.key == control.framework) {
+                    None => {
+                        let known = known.iter().map(|framework| framework.key.as_str()).collect::<Vec<_>>().join(", ");
+                        return wrong(&field, format!("{:?} is no framework; known: {known}", control.framework));
+                    }
+                    Some(framework) if !framework.controls.contains_key(&control.id) => {
+                        return wrong(&field, format!("{} has no control {:?}", framework.name, control.id));
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether aispm.yaml has a section of this name.
+fn is_section(name: &str) -> bool {
+    let schema = schemars::schema_for!(Facts);
+    schema.get("properties").is_some_and(|sections| sections.get(name).is_some())
+}

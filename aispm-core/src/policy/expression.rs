@@ -41,10 +41,11 @@ pub(super) struct Flaw {
     pub(super) message: String,
 }
 
-/// Something that took part: its end for a relation, itself for an asset, its ends for a path.
+/// Something that took part: its ends for a relation, a permission or a path, itself for an asset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Part {
     Relation { from: String, kind: String, to: String },
+    Right { from: String, power: String, to: String },
     Asset(String),
     Path { source: String, target: String },
 }
@@ -176,6 +177,9 @@ fn part(item: &dyn Val) -> Option<Part> {
     if let (Some(from), Some(kind), Some(to)) = (field("from"), field("kind"), field("to")) {
         return Some(Part::Relation { from, kind, to });
     }
+    if let (Some(from), Some(power), Some(to)) = (field("from"), field("power"), field("to")) {
+        return Some(Part::Right { from, power, to });
+    }
     if let (Some(source), Some(target)) = (field("source"), field("target")) {
         return Some(Part::Path { source, target });
     }
@@ -204,6 +208,11 @@ pub(super) struct Scope<'a> {
 impl<'a> Scope<'a> {
     pub(super) fn new(world: &'a World<'a>, id: &'a str) -> Self {
         Self { world, asset: world.asset(id) }
+    }
+
+    /// What there is.
+    pub(super) fn world(&self) -> &'a World<'a> {
+        self.world
     }
 
     fn context<'s>(&'s self) -> Context<'s, 's> {

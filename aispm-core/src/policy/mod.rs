@@ -11,7 +11,9 @@
 //! | `outgoing`, `incoming` | relations: `kind`, `from`, `to`, and `asset`, the other end, an asset like any other |
 //! | `lineage` | what it is made from or answers with, nearest first |
 //! | `used_by` | what acts as this identity, directly or through identities that may become it |
-//! | `paths` | attack paths through it: `source`, `target`, `goal`, `severity`, `status`, `risk` |
+//! | `paths` | attack paths through it: `source`, `target`, `goal`, `severity`, `status`, `risk`, `rules`, `techniques`, `assets` |
+//! | `asset.access`, `asset.accessed_by` | what it may do itself to AI assets, what they are made from and sensitive data, after denies, boundaries and resource policies, and who may to it: `power` (`reads`, `writes`, `poisons`, `influences`, `controls`), `rule` (the attack rule), `conditional`, and `asset`, the other end |
+//! | `asset.full_access` | services in which an identity, or the holder of a policy, may do everything: `bedrock`, `sagemaker`, `aiplatform`, `s3`, `iam`, … |
 //! | `asset.statements` | allowing policy statements found in its properties: `actions`, `resources` |
 //! | `params`, `facts`, `today` | the organisation's parameters, aispm.yaml, the day given |
 //! | `text.like("a*b")` | a pattern over the whole text, letter case aside; `false` on `null` |
@@ -25,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::asset::{Asset, AssetId, AssetKind, Control, Evidence, Finding, Inventory, RelationKind, Result, Severity};
-use crate::path::Solution;
+use crate::path::{Access, Solution, has_principals};
 
 mod build;
 mod check;
@@ -61,6 +63,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("identity.yaml", include_str!("../../data/policy/rules/identity.yaml")),
     ("supply_chain.yaml", include_str!("../../data/policy/rules/supply_chain.yaml")),
     ("data.yaml", include_str!("../../data/policy/rules/data.yaml")),
+    ("paths.yaml", include_str!("../../data/policy/rules/paths.yaml")),
     ("agents.yaml", include_str!("../../data/policy/rules/agents.yaml")),
     ("runtime.yaml", include_str!("../../data/policy/rules/runtime.yaml")),
 ];
@@ -143,7 +146,9 @@ impl PolicySet {
     /// never passes by failing. O(assets · rules of their kind), in parallel.
     #[must_use]
     pub fn evaluate(&self, inventory: &Inventory, solution: &Solution) -> Vec<Finding> {
+        let access = self.asked_access(inventory);
         let world = World::new(inventory, solution, &self.values, &self.facts, self.today.as_deref());
+        let world = world.with_access(access.as_ref());
         let mut by_kind = HashMap::<AssetKind, Vec<&Rule>>::new();
         for rule in self.rules.iter().filter(|rule| self.unmet(rule, inventory).is_none()) {
             rule.kinds.iter().for_each(|kind| by_kind.entry(*kind).or_default().push(rule));
@@ -159,6 +164,14 @@ impl PolicySet {
             .collect();
         sort(&mut findings);
         findings
+    }
+
+    /// What every principal may do, if there is one and a rule that asks has something to judge.
+    fn asked_access<'a>(&self, inventory: &'a Inventory) -> Option<Access<'a>> {
+        let asking = self.rules.iter().filter(|rule| rule.asks_access() && self.unmet(rule, inventory).is_none());
+        let kinds: HashSet<AssetKind> = asking.flat_map(|rule| rule.kinds.iter().copied()).collect();
+        let asked = inventory.assets().any(|asset| kinds.contains(&asset.kind));
+        (asked && has_principals(inventory)).then(|| Access::new(inventory))
     }
 
     /// Rules that cannot judge this inventory, and what they need, by id.
@@ -211,7 +224,7 @@ fn judge(rule: &Rule, asset: &Asset, scope: &Scope<'_>, inventory: &Inventory) -
         }
     };
     let mut evidence = rule.shown(asset);
-    let (related, others) = took_part(&parts, asset, inventory);
+    let (related, others) = took_part(&parts, asset, scope);
     evidence.extend(others);
     let names = related.iter().map(|id| match inventory.get(id.as_str()) {
         Some(asset) => (asset.name.as_str(), Some(asset.kind)),
@@ -231,7 +244,8 @@ fn judge(rule: &Rule, asset: &Asset, scope: &Scope<'_>, inventory: &Inventory) -
 }
 
 /// Other assets that took part, each once, and the evidence of the asset, then of the relations, then of the others.
-fn took_part(parts: &[Part], asset: &Asset, inventory: &Inventory) -> (Vec<AssetId>, Vec<Evidence>) {
+fn took_part(parts: &[Part], asset: &Asset, scope: &Scope<'_>) -> (Vec<AssetId>, Vec<Evidence>) {
+    let inventory = scope.world().inventory;
     let mut related = Vec::<AssetId>::new();
     let mut evidence = asset.evidence.iter().take(EVIDENCE_LIMIT / 2).cloned().collect::<Vec<_>>();
     for part in parts {
@@ -240,6 +254,10 @@ fn took_part(parts: &[Part], asset: &Asset, inventory: &Inventory) -> (Vec<Asset
                 let kind = kind.parse::<RelationKind>().ok();
                 let same = inventory.outgoing(from).find(|r| Some(r.kind) == kind && r.to.as_str() == to.as_str());
                 evidence.extend(same.into_iter().flat_map(|relation| relation.evidence.first().cloned()));
+                [from, to]
+            }
+            Part::Right { from, power, to } => {
+                evidence.extend(scope.world().proof(from, power, to));
                 [from, to]
             }
             Part::Asset(id) => [id, id],

@@ -10,6 +10,7 @@ use super::RuleInfo;
 use super::check::check_path;
 use super::expression::{Expression, Flaw, Part, Purpose, Scope, at_node};
 use super::param::Params;
+use super::view::ACCESS_FIELDS;
 use crate::asset::{Asset, AssetKind, Control, Error, ErrorKind, Evidence, Result, Severity};
 
 /// A rule as a pack writes it.
@@ -148,6 +149,15 @@ impl Rule {
     /// Whether the rule fires on an asset, and what took part then. An error says that it could not be told.
     pub(super) fn judge(&self, scope: &Scope<'_>) -> Result<Option<Vec<Part>>, String> {
         self.judge_by(self.condition()?, scope)
+    }
+
+    /// Whether it asks who may do what; a word of the same name may be taken for it.
+    pub(super) fn asks_access(&self) -> bool {
+        let sources = [Some(self.when.as_str()), self.because.as_deref()];
+        sources
+            .into_iter()
+            .flatten()
+            .any(|source| ACCESS_FIELDS.iter().any(|field| source.contains(&format!(".{field}"))))
     }
 
     /// Its condition, compiled.

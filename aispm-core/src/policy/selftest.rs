@@ -13,7 +13,7 @@ use super::rule::Rule;
 use super::view::World;
 use crate::asset::{Asset, AssetId, AssetKind, Evidence, Inventory, Relation, RelationKind};
 use crate::discover::declared::Facts;
-use crate::path::{AttackPath, Solution};
+use crate::path::{Access, AttackPath, Solution};
 
 /// What came of the tests that rules carry.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -165,7 +165,9 @@ impl Test {
 
     /// Whether a rule fires here if this is its condition.
     fn fires(&self, rule: &Rule, condition: &Expression) -> Result<bool, String> {
+        let access = rule.asks_access().then(|| Access::new(&self.inventory));
         let world = World::new(&self.inventory, &self.solution, &self.params, &self.facts, self.today.as_deref());
+        let world = world.with_access(access.as_ref());
         let scope = Scope::new(&world, self.id.as_str());
         Ok(self.of_kind && rule.judge_by(condition, &scope)?.is_some())
     }

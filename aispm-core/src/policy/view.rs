@@ -13,8 +13,8 @@ use cel::common::types::{
 use cel::common::value::{CowVal, Val};
 use serde_json::{Map, Value};
 
-use crate::asset::{Asset, AssetId, AssetKind, Encryption, Inventory, Provenance, Relation, RelationKind};
-use crate::path::{AttackPath, From as StepFrom, Solution};
+use crate::asset::{Asset, AssetId, AssetKind, Encryption, Evidence, Inventory, Provenance, Relation, RelationKind};
+use crate::path::{Access, AttackPath, From as StepFrom, Right, Solution};
 
 /// Most ancestors that `lineage` lists.
 const LINEAGE_LIMIT: usize = 10_000;
@@ -25,6 +25,9 @@ const IDENTITY_LIMIT: usize = 256;
 /// Deepest property that `statements` looks into.
 const STATEMENT_DEPTH: usize = 12;
 
+/// Fields of an asset that need all permissions worked out.
+pub(super) const ACCESS_FIELDS: [&str; 3] = ["access", "accessed_by", "full_access"];
+
 /// What rules can ask about, indexed once per evaluation.
 #[derive(Debug)]
 pub(super) struct World<'a> {
@@ -34,6 +37,8 @@ pub(super) struct World<'a> {
     pub(super) today: Option<&'a str>,
     admins: HashSet<&'a str>,
     paths: HashMap<&'a str, Vec<&'a AttackPath>>,
+    /// Only there if a rule asks.
+    access: Option<&'a Access<'a>>,
 }
 
 impl<'a> World<'a> {
@@ -51,7 +56,19 @@ impl<'a> World<'a> {
             }
         }
         let admins = solution.admins.iter().map(AssetId::as_str).collect();
-        Self { inventory, params, facts, today, admins, paths }
+        Self { inventory, params, facts, today, admins, paths, access: None }
+    }
+
+    /// The same with what every principal may do.
+    pub(super) fn with_access(self, access: Option<&'a Access<'a>>) -> Self {
+        Self { access, ..self }
+    }
+
+    /// What shows that a principal has a power over an asset.
+    pub(super) fn proof(&self, principal: &str, power: &str, asset: &str) -> Vec<Evidence> {
+        let Some(access) = self.access else { return Vec::new() };
+        let right = access.of(principal).into_iter().find(|r| r.power == power && r.asset.as_str() == asset);
+        right.map_or_else(Vec::new, |right| access.evidence(&right))
     }
 
     pub(super) fn asset(&'a self, id: &'a str) -> View<'a> {
@@ -79,7 +96,9 @@ pub(super) enum View<'a> {
     Asset(&'a World<'a>, &'a str, Option<&'a Asset>),
     /// A relation and the asset at its other end.
     Relation(&'a World<'a>, &'a Relation, &'a AssetId),
-    Path(&'a AttackPath),
+    Path(&'a World<'a>, &'a AttackPath),
+    /// What a principal may do to an asset, and the one of the two at the other end.
+    Right(&'a World<'a>, Right<'a>, &'a AssetId),
     Encryption(&'a Encryption),
     Provenance(&'a Provenance),
     /// A JSON object of the source's own: fields, `in` and `size()`, but no iteration over keys.
@@ -98,12 +117,24 @@ impl<'a> View<'a> {
                 "asset" => Box::new(world.asset(other.as_str())),
                 _ => return None,
             },
-            Self::Path(path) => match name {
+            Self::Right(world, right, other) => match name {
+                "from" => text(right.principal.as_str()),
+                "to" => text(right.asset.as_str()),
+                "power" => text(right.power),
+                "rule" => text(right.rule),
+                "conditional" => flag(Some(right.conditional)),
+                "asset" => Box::new(world.asset(other.as_str())),
+                _ => return None,
+            },
+            Self::Path(world, path) => match name {
                 "id" => text(&path.id),
                 "title" => text(&path.title),
                 "consequence" => name_of(&path.consequence),
                 "source" => text(path.source.as_str()),
                 "target" => text(path.target.as_str()),
+                "rules" => list(path.steps.iter().map(|step| text(&step.rule))),
+                "assets" => views(assets_on(path).into_iter().map(|id| world.asset(id))),
+                "techniques" => list(path.steps.iter().map(|step| text(&step.technique))),
                 "goal" => name_of(&path.goal),
                 "status" => name_of(&path.status),
                 "severity" => text(path.severity.as_str()),
@@ -142,7 +173,10 @@ fn asset_field<'a>(
         "outgoing" => relations(world, world.inventory.outgoing(id), |relation| &relation.to),
         "incoming" => relations(world, world.inventory.incoming(id), |relation| &relation.from),
         "lineage" => views(lineage(world, id).into_iter().map(|id| world.asset(id))),
-        "paths" => views(world.paths.get(id).into_iter().flatten().map(|path| View::Path(path))),
+        "paths" => views(world.paths.get(id).into_iter().flatten().map(|path| View::Path(world, path))),
+        "access" => rights(world, world.access.map(|access| access.of(id)), |right| right.asset),
+        "accessed_by" => rights(world, world.access.map(|access| access.over(id)), |right| right.principal),
+        "full_access" => list(world.access.map(|access| access.full(id)).into_iter().flatten().map(text)),
         "used_by" => views(used_by(world, id).into_iter().map(|id| world.asset(id))),
         "admin" => flag(Some(world.admins.contains(id))),
         "registered" => flag(Some(registered(world, id))),
@@ -335,6 +369,14 @@ fn relations<'a>(
     views(relations.map(|relation| View::Relation(world, relation, other(relation))))
 }
 
+fn rights<'a>(
+    world: &'a World<'a>,
+    rights: Option<Vec<Right<'a>>>,
+    other: for<'r> fn(&Right<'r>) -> &'r AssetId,
+) -> Box<dyn Val + 'a> {
+    views(rights.into_iter().flatten().map(|right| View::Right(world, right, other(&right))))
+}
+
 /// JSON as CEL sees it; integers that do not fit become doubles.
 pub(super) fn json(value: &Value) -> Box<dyn Val + '_> {
     match value {
@@ -390,21 +432,32 @@ impl<'a> Val for View<'a> {
     }
 }
 
+impl<'a> View<'a> {
+    /// The field of this name, unless it cannot be told.
+    fn look_up(&self, name: &str) -> Result<Box<dyn Val + 'a>, ExecutionError> {
+        if let Self::Asset(World { access: Some(access), .. }, ..) = self
+            && ACCESS_FIELDS.contains(&name)
+            && !access.is_complete()
+        {
+            return Err(ExecutionError::function_error(name, "the work budget for permissions ended"));
+        }
+        self.field(name).ok_or_else(|| ExecutionError::no_such_key(name))
+    }
+}
+
 impl<'a> Indexer for View<'a> {
     fn get<'b, 'v>(&'b self, index: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
     where
         Self: 'v,
     {
-        let name = key(index)?;
-        self.field(name).map(CowVal::Owned).ok_or_else(|| ExecutionError::no_such_key(name))
+        self.look_up(key(index)?).map(|value| CowVal::Owned(value))
     }
 
     fn steal<'v>(self: Box<Self>, index: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
     where
         Self: 'v,
     {
-        let name = key(index)?;
-        self.field(name).map(|value| -> Box<dyn Val + 'v> { value }).ok_or_else(|| ExecutionError::no_such_key(name))
+        self.look_up(key(index)?).map(|value| -> Box<dyn Val + 'v> { value })
     }
 }
 

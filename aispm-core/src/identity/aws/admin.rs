@@ -1,16 +1,16 @@
 //! Who holds `*` on `*`, and who would if his policies could be rewritten.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::condition::Truth;
-use super::estate::Estate;
+use super::estate::{Estate, policy_document};
 use super::pattern::Pattern;
-use super::policy::Policy;
+use super::policy::{Policy, Purpose};
 use super::principal::{Boundary, Held, Principal, PrincipalKind};
 use super::request::Request;
 use super::scope::Scope;
 use super::statement::{Resources, Statement};
-use crate::asset::{AssetId, Document};
+use crate::asset::{Asset, AssetId, Document, Evidence};
 use crate::identity::Decision;
 
 /// What an attacker can change of a principal before he uses it.
@@ -82,6 +82,24 @@ impl Estate {
     pub fn admins(&self) -> Vec<AssetId> {
         let identities = self.principals().iter().filter(|p| p.kind != PrincipalKind::Group);
         identities.filter(|p| self.is_admin(p, Change::default())).map(|p| p.id.clone()).collect()
+    }
+
+    /// Whether a principal may do everything of a service to every resource of it in his account: an action that only a
+    /// pattern can name, on a resource that only a pattern can name.
+    pub(crate) fn commands(&self, principal: &Principal, service: &str) -> bool {
+        let action = format!("{service}:anyaction");
+        let resource = format!("arn:aws:{service}:any-region-1:{}:any/resource", principal.account);
+        let scope = self.scope(principal, &action, None);
+        scope.is_some_and(|scope| scope.on(&resource, Some(&principal.account)) == Decision::Allowed)
+    }
+
+    /// Whether a managed policy would let whoever holds nothing else do so.
+    pub(crate) fn would_command(&self, policy: &Asset, service: &str) -> bool {
+        let Some(document) = policy_document(policy) else { return false };
+        let Some(parsed) = Policy::parse(document, Purpose::Identity) else { return false };
+        let mut holder = Principal::named("", PrincipalKind::Role);
+        holder.policies.push(Held { policy: Arc::new(parsed), evidence: Evidence::default() });
+        self.commands(&holder, service)
     }
 
     /// Whether a principal is administrator after a change. With his policies in the attacker's hand, denies and a

@@ -143,6 +143,16 @@ impl ManagedPolicies {
     }
 }
 
+/// The document of a managed policy: its default version, or the only one that a source keeps.
+pub(crate) fn policy_document(policy: &Asset) -> Option<&Value> {
+    let versions = policy.properties.get("PolicyVersionList").and_then(Value::as_array);
+    let default = versions.and_then(|versions| {
+        let is = |version: &&Value| version.get("IsDefaultVersion").and_then(Value::as_bool) == Some(true);
+        versions.iter().find(is)?.get("Document")
+    });
+    default.or_else(|| ["PolicyDocument", "policy", "Document"].iter().find_map(|key| policy.properties.get(*key)))
+}
+
 /// The default version of a managed policy.
 fn default_version(asset: &Asset, warnings: &mut Vec<String>) -> Option<Held> {
     let versions = asset.properties.get("PolicyVersionList")?.as_array()?;

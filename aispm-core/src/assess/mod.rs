@@ -14,13 +14,18 @@ use crate::path::{self, AttackPath, ChokePoint, Fix, Query, Solution};
 use crate::policy::controls::{self, Coverage};
 use crate::policy::{PolicySet, Unknown, Verdict};
 
+mod baseline;
 mod descriptions;
+mod gate;
 mod risk;
 mod runtime;
 mod stale;
 #[cfg(feature = "store")]
 mod trend;
 
+use baseline::Baseline;
+pub use baseline::Comparison;
+pub use gate::{Gate, Outcome};
 pub use risk::{Factor, Risk, RiskMember, RiskSubject, RiskTerm};
 #[cfg(feature = "store")]
 pub use trend::{Trend, TrendPoint, TrendScore};
@@ -34,7 +39,7 @@ const NEIGHBOURHOOD: usize = 2;
 pub struct Assessment {
     /// Counts.
     pub summary: Summary,
-    /// What is wrong and nobody has accepted, worst first.
+    /// What is wrong and nobody has accepted, worst first; with a baseline, what is new of it.
     pub findings: Vec<Finding>,
     /// What is wrong and somebody accepts for a while, worst first; gates do not count it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -65,6 +70,9 @@ pub struct Assessment {
     /// How the controls of each framework came out, judged by all findings, also those of a baseline.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coverage: Vec<Coverage>,
+    /// How it compares with the baseline, if one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Comparison>,
     /// Rules that could not judge, and what they need.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<Unknown>,
@@ -138,7 +146,7 @@ impl Assessor {
         self
     }
 
-    /// Only findings that this earlier assessment (JSON) did not have.
+    /// Tells findings that this earlier assessment (JSON) did not have from those that it had; see [`Comparison`].
     #[must_use]
     pub fn baseline(mut self, file: impl Into<PathBuf>) -> Self {
         self.baseline = Some(file.into());
@@ -169,24 +177,23 @@ impl Assessor {
 
     fn judge_by(&self, facts: &Facts, mut discovery: Discovery) -> Result<Assessment> {
         let policies = self.policies(facts)?;
-        let known = self.baseline.as_deref().map(fingerprints).transpose()?;
+        let baseline = self.baseline.as_deref().map(Baseline::read).transpose()?;
         descriptions::judge(&mut discovery.inventory);
         let used = usage::of(&discovery.inventory);
         stale::mark(&used, &mut discovery.inventory);
         let solution = path::solve(&discovery.inventory, &Query::posture());
-        let Verdict { mut findings, waived, warnings } =
-            policies.waive(policies.evaluate(&discovery.inventory, &solution));
+        let Verdict { findings, waived, warnings } = policies.waive(policies.evaluate(&discovery.inventory, &solution));
         discovery.warnings.extend(warnings);
         let unknown = policies.unknown(&discovery.inventory);
         let coverage = controls::coverage(&policies, &discovery.inventory, &findings, &waived);
         let risks = risk::of(&discovery.inventory, &findings, &solution.paths);
-        if let Some(known) = known {
-            findings.retain(|finding| !known.contains(&finding.fingerprint));
-        }
         let mut assessment = Assessment::of_paths(discovery, solution);
-        assessment.summary = Summary::new(&assessment.inventory, &findings, assessment.paths.len());
         assessment.findings = findings;
         assessment.waived = waived;
+        if let Some(baseline) = baseline {
+            baseline.apply(&mut assessment);
+        }
+        assessment.summary = Summary::new(&assessment.inventory, &assessment.findings, assessment.paths.len());
         assessment.unknown = unknown;
         assessment.coverage = coverage;
         assessment.risks = risks;
@@ -264,20 +271,6 @@ const FACTS_FILE: &str = "aispm.yaml";
 
 fn load(file: &Path) -> Result<String> {
     std::fs::read_to_string(file).map_err(|error| Error::unreadable(file, error))
-}
-
-/// The fingerprints of an earlier assessment's findings.
-fn fingerprints(file: &Path) -> Result<HashSet<String>> {
-    #[derive(Deserialize)]
-    struct Baseline {
-        findings: Vec<Known>,
-    }
-    #[derive(Deserialize)]
-    struct Known {
-        fingerprint: String,
-    }
-    let baseline: Baseline = serde_json::from_str(&load(file)?).map_err(|error| Error::from(error).at(file))?;
-    Ok(baseline.findings.into_iter().map(|finding| finding.fingerprint).collect())
 }
 
 impl Summary {

@@ -7,12 +7,14 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Parser, Subcommand};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
 use crate::assess::Assessor;
 use crate::asset::{Error, ErrorKind, Result};
 use crate::discover::{Discoverer, Progress};
+use crate::report::Format;
 
 mod assess;
 mod collect;
@@ -151,6 +153,12 @@ fn warn(message: &str) {
 /// A line of a text result, made safe for a terminal like the lines of [`warn`].
 fn line(out: &mut dyn Write, text: std::fmt::Arguments<'_>) -> io::Result<()> {
     writeln!(out, "{}", crate::report::plain(&text.to_string()))
+}
+
+/// The formats of reports, for `--format`.
+fn format() -> impl clap::builder::TypedValueParser<Value = Format> {
+    let names = PossibleValuesParser::new(Format::ALL.iter().map(|format| format.as_str()));
+    names.map(|name| name.parse().unwrap_or(Format::Text))
 }
 
 /// Where a command's result goes: a file, or standard output.

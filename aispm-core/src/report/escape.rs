@@ -23,10 +23,10 @@ pub fn plain(text: &str) -> Cow<'_, str> {
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-        || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// For HTML and SVG, as content and inside quoted attributes.
+/// For HTML, SVG and other XML, as content and inside quoted attributes.
 pub(super) fn html(text: &str) -> String {
     plain(text).chars().fold(String::with_capacity(text.len()), |mut safe, c| {
         match c {
@@ -77,6 +77,57 @@ pub(super) fn uri(path: &str) -> String {
 pub(super) fn sarif(text: &str) -> String {
     let text = plain(text);
     if text.contains("](") { text.replace('[', "\\[").replace(']', "\\]") } else { text.into_owned() }
+}
+
+/// Words in Markdown as GitHub and GitLab read it, on one line, also in a table or `<summary>`: nothing is formatted,
+/// linked, drawn or mentioned. Signs of markup become character references. Mentions, emoji and addresses are looked for
+/// after references are resolved, so a word joiner stands behind what starts one.
+pub(super) fn markdown(text: &str) -> String {
+    let text = plain(text);
+    let mut safe = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '@' | '#' | ':' if rest.peek().is_some_and(|next| *next != ' ') => {
+                // writing to a String cannot fail
+                let _ = write!(safe, "&#{};&#8288;", u32::from(c));
+            }
+            '.' if safe.get(safe.len().saturating_sub(3)..).is_some_and(|end| end.eq_ignore_ascii_case("www")) => {
+                safe.push_str("&#8288;.");
+            }
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '|' | '~' | '$' => {
+                let _ = write!(safe, "&#{};", u32::from(c));
+            }
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// A path or id in Markdown as code, also in a table: nothing in it is read as markup. A backtick becomes an apostrophe
+/// and a bar a broken bar, which code in a table cannot hold.
+pub(super) fn markdown_code(text: &str) -> String {
+    let text = plain(text).replace('`', "'").replace('|', "¦");
+    if text.is_empty() { text } else { format!("`{text}`") }
+}
+
+/// For a cell of CSV (RFC 4180). What a spreadsheet would run as a formula gets an apostrophe before it.
+pub(super) fn csv(text: &str) -> String {
+    let text = plain(text);
+    let formula = text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
+    let text = if formula { format!("'{text}") } else { text.into_owned() };
+    let quoted = text.contains(['"', ',']) || text.starts_with(' ') || text.ends_with(' ');
+    if quoted { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+/// For a field of the header of CEF.
+pub(super) fn cef_header(text: &str) -> String {
+    plain(text).replace('\\', "\\\\").replace('|', "\\|")
+}
+
+/// For a value in the extension of CEF.
+pub(super) fn cef(text: &str) -> String {
+    plain(text).replace('\\', "\\\\").replace('=', "\\=")
 }
 
 #[cfg(test)]

@@ -325,7 +325,8 @@ impl Assessment {
                 path.risk += (100.0 - path.risk) / 2.0;
                 seen.paths.push(path.id.clone());
             }
-            self.risks = risk::of(&self.inventory, &self.findings, &self.paths);
+            let known = self.baseline.iter().flat_map(|baseline| &baseline.known);
+            self.risks = risk::of(&self.inventory, self.findings.iter().chain(known), &self.paths);
         }
         seen
     }

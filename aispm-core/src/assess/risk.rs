@@ -117,7 +117,11 @@ impl Factor {
 
 /// Every score above nothing: the estate, then systems, owners and assets, worst first.
 /// O(findings + path steps + relations near assets with findings + members of systems).
-pub(super) fn of(inventory: &Inventory, findings: &[Finding], paths: &[AttackPath]) -> Vec<Risk> {
+pub(super) fn of<'a>(
+    inventory: &Inventory,
+    findings: impl IntoIterator<Item = &'a Finding>,
+    paths: &[AttackPath],
+) -> Vec<Risk> {
     let mut by_asset = BTreeMap::<&str, Vec<&Finding>>::new();
     for finding in findings {
         by_asset.entry(finding.asset.as_str()).or_default().push(finding);

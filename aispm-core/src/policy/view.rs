@@ -450,7 +450,7 @@ impl<'a> Indexer for View<'a> {
     where
         Self: 'v,
     {
-        self.look_up(key(index)?).map(|value| CowVal::Owned(value))
+        self.look_up(key(index)?).map(CowVal::Owned)
     }
 
     fn steal<'v>(self: Box<Self>, index: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>

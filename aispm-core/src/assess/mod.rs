@@ -146,6 +146,7 @@ impl Assessor {
         let policies = self.policies(&facts)?;
         let known = self.baseline.as_deref().map(fingerprints).transpose()?;
         descriptions::judge(&mut discovery.inventory);
+        descriptions::judge_prompts(&mut discovery.inventory);
         runtime::record(runtime::hits(&discovery.events, &discovery.inventory), &mut discovery.inventory);
         let used = usage::of(&discovery.inventory);
         stale::mark(&used, &mut discovery.inventory);

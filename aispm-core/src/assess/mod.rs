@@ -179,6 +179,7 @@ impl Assessor {
         let policies = self.policies(facts)?;
         let baseline = self.baseline.as_deref().map(Baseline::read).transpose()?;
         descriptions::judge(&mut discovery.inventory);
+        descriptions::judge_prompts(&mut discovery.inventory);
         let used = usage::of(&discovery.inventory);
         stale::mark(&used, &mut discovery.inventory);
         let solution = path::solve(&discovery.inventory, &Query::posture());

@@ -12,6 +12,7 @@ use super::proof::Proof;
 use super::rules::{self, Builtin, Power, Rule};
 use super::world::{Ix, World};
 use crate::asset::{AssetId, AssetKind, Evidence, Inventory};
+use crate::identity::{Decision, Platform};
 
 /// Rule applications and evaluations for all principals together.
 const BUDGET: u64 = 20_000_000;
@@ -30,8 +31,13 @@ const AI_ACTIONS: &[&str] = &[
 /// Services of AWS that are asked for wholesale rights; the others' by their prefix of actions.
 const AWS: &[&str] =
     &["bedrock", "bedrock-agentcore", "sagemaker", "s3", "dynamodb", "iam", "lambda", "ec2", "secretsmanager", "kms"];
-const ELSEWHERE: &[&str] =
-    &["aiplatform", "Microsoft.CognitiveServices", "Microsoft.MachineLearningServices", "storage", "Microsoft.Storage"];
+const ELSEWHERE: &[(Platform, &str)] = &[
+    (Platform::Gcp, "aiplatform"),
+    (Platform::Gcp, "storage"),
+    (Platform::Azure, "Microsoft.CognitiveServices"),
+    (Platform::Azure, "Microsoft.MachineLearningServices"),
+    (Platform::Azure, "Microsoft.Storage"),
+];
 
 /// What every principal may do itself to what is of value: AI assets, sensitive data, what models are made from.
 #[derive(Debug)]
@@ -66,13 +72,16 @@ impl<'a> Access<'a> {
     /// Asks for every principal at once, so that those who hold the same share the answer: O(principals · rules + kinds of
     /// permission · assets of value), within a budget.
     pub(crate) fn new(inventory: &'a Inventory) -> Self {
-        let world = World::new(inventory, &[]);
+        let data = inventory.assets().filter(|asset| asset.ai && asset.kind.is_data()).map(|asset| asset.id.clone());
+        let world = World::new(inventory, &data.collect::<Vec<_>>());
         let mut ground = Ground::of_value(&world, direct(), BUDGET);
         let own = world.estate.principals().iter().filter_map(|p| world.ix(p.id.as_str()));
         let elsewhere = world.authorities().flat_map(|authority| authority.principals());
         let sources = own.chain(elsewhere.filter_map(|id| world.ix(id.as_str())));
         let related = world.all().filter(|(_, node)| node.kind.is_identity()).map(|(ix, _)| ix);
-        let sources: Vec<Ix> = sources.chain(related).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+        let anyone = world.ix(AssetId::INTERNET);
+        let sources: Vec<Ix> =
+            sources.chain(related).chain(anyone).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
         ground.expand(&sources);
         let complete = !ground.is_cut();
         let (facts, instances) = (std::mem::take(&mut ground.facts), std::mem::take(&mut ground.instances));
@@ -127,7 +136,10 @@ impl<'a> Access<'a> {
             let mut seen = HashSet::new();
             let mut todo: Vec<FactId> =
                 self.instances.get(i).and_then(|i| i.premises.first()).copied().into_iter().collect();
-            while let Some(fact) = todo.pop().filter(|fact| seen.insert(*fact)) {
+            while let Some(fact) = todo.pop() {
+                if !seen.insert(fact) {
+                    continue;
+                }
                 if let Some(Fact::Has(Power::Controls, ix)) = self.facts.get(index(fact)) {
                     let right = self.world.id(*ix).and_then(|principal| self.right(principal, i));
                     right.into_iter().for_each(|right| keep(&mut best, (right.principal, right.power), right));
@@ -161,30 +173,38 @@ impl<'a> Access<'a> {
         Proof::new(&self.world).of(rule, &binding, right.asset)
     }
 
-    /// Services in which an identity may do everything to everything, or in which a policy would let its holder:
-    /// those of AI, and those that hold data, code or rights. O(services · statements).
+    /// Services in which an identity may do everything to everything: those of AI, and those that hold data, code or
+    /// rights. `iam` stands for rights over rights, whatever they are called. O(services · statements).
     pub(crate) fn full(&self, id: &str) -> Vec<&'static str> {
-        let node = self.world.ix(id).and_then(|ix| self.world.node(ix));
-        let policy = node.filter(|node| node.kind == AssetKind::Policy).and_then(|node| node.asset);
         let estate = &self.world.estate;
-        let aws = AWS.iter().filter(|service| match (estate.principal_of(id), policy) {
-            (Some(principal), _) => estate.commands(principal, service),
-            (None, Some(policy)) => estate.would_command(policy, service),
-            (None, None) => false,
-        });
-        aws.chain(ELSEWHERE.iter().filter(|service| self.commands_elsewhere(id, service))).copied().collect()
+        let principal = estate.principal_of(id);
+        let aws = AWS.iter().filter(|service| principal.is_some_and(|p| estate.commands(p, service)));
+        let elsewhere = ELSEWHERE.iter().filter(|(platform, service)| self.commands_elsewhere(id, *platform, service));
+        let owner = principal.is_none() && self.world.ix(id).is_some_and(|ix| self.world.is_admin(ix));
+        aws.copied().chain(elsewhere.map(|(_, service)| *service)).chain(owner.then_some("iam")).collect()
+    }
+
+    /// Who of other accounts may use a resource by its own policy, whatever for; `*` is anyone.
+    pub(crate) fn strangers(&self, resource: &str) -> Vec<&str> {
+        let asset = self.world.inventory.get(resource);
+        let anyone = asset.filter(|asset| asset.properties.contains_key("public_roles")).map(|_| "*");
+        let mut named = self.world.estate.strangers(resource);
+        named.extend(anyone);
+        named.into_iter().collect()
     }
 
     /// The same on the other platforms: an action that only a pattern names, on a whole account.
-    fn commands_elsewhere(&self, id: &str, service: &str) -> bool {
+    fn commands_elsewhere(&self, id: &str, platform: Platform, service: &str) -> bool {
         let Some(ix) = self.world.ix(id) else { return false };
-        let separator = if service.starts_with("Microsoft.") { '/' } else { '.' };
-        let action = format!("{service}{separator}any{separator}action");
-        let accounts = || self.world.all().filter(|(_, node)| node.kind == AssetKind::Account);
-        self.world.authorities_of(ix).any(|authority| {
-            authority.grant(id, &action).is_some_and(|grant| {
-                accounts().any(|(_, account)| grant.on(account.id.as_str()) == crate::identity::Decision::Allowed)
-            })
+        let action = match platform {
+            Platform::Azure => format!("{service}/any/action"),
+            _ => format!("{service}.any.action"),
+        };
+        let mut authorities = self.world.authorities_of(ix).filter(|authority| authority.platform() == platform);
+        authorities.any(|authority| {
+            let accounts = self.world.all().filter(|(_, node)| node.kind == AssetKind::Account);
+            let grant = authority.grant(id, &action);
+            grant.is_some_and(|grant| accounts.map(|(_, a)| grant.on(a.id.as_str())).any(|d| d == Decision::Allowed))
         })
     }
 }
@@ -224,7 +244,8 @@ fn is_direct(rule: &Rule) -> bool {
     gains && rule.when == Power::Controls && rule.of != "p" && rule.with.is_empty() && !outside
 }
 
-/// Whether somebody is there whose permissions could be asked for.
+/// Whether somebody is there whose permissions could be asked for, or something that lets somebody in.
 pub(crate) fn has_principals(inventory: &Inventory) -> bool {
-    inventory.assets().any(|asset| asset.kind.is_identity())
+    let policies = ["policy", "Policy", "resource_policy", "public_roles"];
+    inventory.assets().any(|a| a.kind.is_identity() || policies.iter().any(|key| a.properties.contains_key(*key)))
 }

@@ -47,7 +47,7 @@ pub(super) enum Part {
     Relation { from: String, kind: String, to: String },
     Right { from: String, power: String, to: String },
     Asset(String),
-    Path { source: String, target: String },
+    Path { id: String, source: String, target: String },
 }
 
 fn environment() -> &'static Arc<Env> {
@@ -180,8 +180,8 @@ fn part(item: &dyn Val) -> Option<Part> {
     if let (Some(from), Some(power), Some(to)) = (field("from"), field("power"), field("to")) {
         return Some(Part::Right { from, power, to });
     }
-    if let (Some(source), Some(target)) = (field("source"), field("target")) {
-        return Some(Part::Path { source, target });
+    if let (Some(id), Some(source), Some(target)) = (field("id"), field("source"), field("target")) {
+        return Some(Part::Path { id, source, target });
     }
     field("id").map(Part::Asset)
 }
@@ -233,6 +233,7 @@ impl<'a> Scope<'a> {
         match value {
             Value::Null => None,
             Value::String(text) => Some(text.to_string()),
+            Value::List(items) if items.is_empty() => Some("none".to_owned()),
             Value::List(items) => Some(
                 items
                     .iter()

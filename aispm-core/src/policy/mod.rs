@@ -11,8 +11,11 @@
 //! | `outgoing`, `incoming` | relations: `kind`, `from`, `to`, and `asset`, the other end, an asset like any other |
 //! | `lineage` | what it is made from or answers with, nearest first |
 //! | `used_by` | what acts as this identity, directly or through identities that may become it |
-//! | `paths` | attack paths through it: `source`, `target`, `goal`, `severity`, `status`, `risk`, `rules`, `techniques`, `assets` |
+//! | `paths` | attack paths through it: `source`, `target`, `goal`, `severity`, `status`, `risk`, `rules`, `techniques`, `assets`, and `entry`, what its first step reaches |
 //! | `asset.access`, `asset.accessed_by` | what it may do itself to AI assets, what they are made from and sensitive data, after denies, boundaries and resource policies, and who may to it: `power` (`reads`, `writes`, `poisons`, `influences`, `controls`), `rule` (the attack rule), `conditional`, and `asset`, the other end |
+//! | `asset.strangers` | principals of other accounts, or `*`, that its own policy lets in without a condition |
+//! | `asset.acts_as` | the identities that it acts as, directly or by becoming them |
+//! | `asset.age_days` | days since it was made, where the source says when and the day is given |
 //! | `asset.full_access` | services in which an identity, or the holder of a policy, may do everything: `bedrock`, `sagemaker`, `aiplatform`, `s3`, `iam`, … |
 //! | `asset.statements` | allowing policy statements found in its properties: `actions`, `resources` |
 //! | `params`, `facts`, `today` | the organisation's parameters, aispm.yaml, the day given |
@@ -186,17 +189,24 @@ impl PolicySet {
 
     /// What a rule needs and does not have.
     fn unmet(&self, rule: &Rule, inventory: &Inventory) -> Option<String> {
-        let param = rule.needs.params.iter().find(|name| self.values.get(*name).is_none_or(Value::is_null));
-        if let Some(name) = param {
-            return Some(format!("`params.{name}` in aispm.yaml"));
+        let needs = &rule.needs;
+        let unset = |name: &String| self.values.get(name).is_none_or(Value::is_null);
+        let params = needs.params.iter().map(|name| unset(name).then(|| format!("`params.{name}` in aispm.yaml")));
+        let undeclared = |section: &String| !self.facts.contains_key(section);
+        let facts = needs.facts.iter().map(|name| undeclared(name).then(|| format!("`{name}` in aispm.yaml")));
+        let property = needs.property.as_deref().map(|property| {
+            let has = |a: &Asset| property.split('|').any(|property| a.properties.contains_key(property));
+            let shown = inventory.assets().any(|a| rule.kinds.contains(&a.kind) && has(a));
+            let input = || needs.input.clone().unwrap_or_else(|| format!("input that shows `{property}`"));
+            (!shown).then(input)
+        });
+        let all = params.chain(facts).chain(property);
+        if !needs.either {
+            return all.flatten().next();
         }
-        if let Some(section) = rule.needs.facts.iter().find(|section| !self.facts.contains_key(*section)) {
-            return Some(format!("`{section}` in aispm.yaml"));
-        }
-        let property = rule.needs.property.as_deref()?;
-        let shown = inventory.assets().any(|a| rule.kinds.contains(&a.kind) && a.properties.contains_key(property));
-        let input = || rule.needs.input.clone().unwrap_or_else(|| format!("input that shows `{property}`"));
-        (!shown).then(input)
+        // one that is met is enough
+        let missing = all.collect::<Option<Vec<_>>>()?;
+        (!missing.is_empty()).then(|| missing.join(", or "))
     }
 }
 
@@ -261,7 +271,10 @@ fn took_part(parts: &[Part], asset: &Asset, scope: &Scope<'_>) -> (Vec<AssetId>,
                 [from, to]
             }
             Part::Asset(id) => [id, id],
-            Part::Path { source, target } => [source, target],
+            Part::Path { id, source, target } => {
+                evidence.extend(scope.world().steps(source, id).cloned());
+                [source, target]
+            }
         };
         for id in ends.into_iter().filter(|id| id.as_str() != asset.id.as_str()) {
             if !related.iter().any(|known| known.as_str() == id.as_str()) {

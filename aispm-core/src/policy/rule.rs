@@ -44,8 +44,10 @@ pub(super) struct Needs {
     pub(super) params: Vec<String>,
     /// Sections of aispm.yaml that must not be empty.
     pub(super) facts: Vec<String>,
-    /// A property that an asset of the rule's kinds must carry…
+    /// A property, or one of several with `|` between them, that an asset of the rule's kinds must carry…
     pub(super) property: Option<String>,
+    /// Whether one of these is enough.
+    pub(super) either: bool,
     /// …and what kind of input would bring it, in words.
     pub(super) input: Option<String>,
 }

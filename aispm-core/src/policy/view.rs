@@ -14,6 +14,7 @@ use cel::common::value::{CowVal, Val};
 use serde_json::{Map, Value};
 
 use crate::asset::{Asset, AssetId, AssetKind, Encryption, Evidence, Inventory, Provenance, Relation, RelationKind};
+use crate::identity::aws::days_between;
 use crate::path::{Access, AttackPath, From as StepFrom, Right, Solution};
 
 /// Most ancestors that `lineage` lists.
@@ -25,8 +26,11 @@ const IDENTITY_LIMIT: usize = 256;
 /// Deepest property that `statements` looks into.
 const STATEMENT_DEPTH: usize = 12;
 
+/// How sources call the moment at which something was made.
+const MADE: [&str; 7] =
+    ["created", "CreateDate", "create_date", "created_at", "createdAt", "createTime", "validAfterTime"];
 /// Fields of an asset that need all permissions worked out.
-pub(super) const ACCESS_FIELDS: [&str; 3] = ["access", "accessed_by", "full_access"];
+pub(super) const ACCESS_FIELDS: [&str; 4] = ["access", "accessed_by", "full_access", "strangers"];
 
 /// What rules can ask about, indexed once per evaluation.
 #[derive(Debug)]
@@ -62,6 +66,13 @@ impl<'a> World<'a> {
     /// The same with what every principal may do.
     pub(super) fn with_access(self, access: Option<&'a Access<'a>>) -> Self {
         Self { access, ..self }
+    }
+
+    /// What shows the steps of a path.
+    pub(super) fn steps(&self, source: &str, id: &str) -> impl Iterator<Item = &'a Evidence> {
+        let through = self.paths.get(source).into_iter().flatten();
+        let path = through.copied().find(|path| path.id == id);
+        path.into_iter().flat_map(|path| path.steps.iter().filter_map(|step| step.evidence.first()))
     }
 
     /// What shows that a principal has a power over an asset.
@@ -133,6 +144,7 @@ impl<'a> View<'a> {
                 "source" => text(path.source.as_str()),
                 "target" => text(path.target.as_str()),
                 "rules" => list(path.steps.iter().map(|step| text(&step.rule))),
+                "entry" => optional(path.steps.first().map(|step| step.to.as_str())),
                 "assets" => views(assets_on(path).into_iter().map(|id| world.asset(id))),
                 "techniques" => list(path.steps.iter().map(|step| text(&step.technique))),
                 "goal" => name_of(&path.goal),
@@ -177,6 +189,9 @@ fn asset_field<'a>(
         "access" => rights(world, world.access.map(|access| access.of(id)), |right| right.asset),
         "accessed_by" => rights(world, world.access.map(|access| access.over(id)), |right| right.principal),
         "full_access" => list(world.access.map(|access| access.full(id)).into_iter().flatten().map(text)),
+        "strangers" => list(world.access.map(|access| access.strangers(id)).into_iter().flatten().map(text)),
+        "acts_as" => views(acts_as(world, id).into_iter().map(|id| world.asset(id))),
+        "age_days" => age(asset, world.today).map_or_else(null, |days| Box::new(CelInt::from(days))),
         "used_by" => views(used_by(world, id).into_iter().map(|id| world.asset(id))),
         "admin" => flag(Some(world.admins.contains(id))),
         "registered" => flag(Some(registered(world, id))),
@@ -276,6 +291,32 @@ fn used_by<'a>(world: &World<'a>, id: &'a str) -> Vec<&'a str> {
         next += 1;
     }
     users.into_iter().collect()
+}
+
+/// The identities that something acts as, nearest first: directly, or that those may become. O(reached · log n), at most
+/// [`IDENTITY_LIMIT`].
+fn acts_as<'a>(world: &World<'a>, id: &'a str) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    let mut next = 0;
+    let (mut current, mut by) = (Some(id), RelationKind::RunsAs);
+    while let Some(from) = current {
+        for relation in world.inventory.outgoing(from).filter(|relation| relation.kind == by) {
+            let to = relation.to.as_str();
+            if found.len() < IDENTITY_LIMIT && !found.contains(&to) {
+                found.push(to);
+            }
+        }
+        (current, by) = (found.get(next).copied(), RelationKind::CanAssume);
+        next += 1;
+    }
+    found
+}
+
+/// How long ago something was made, if its source says when and the day is given.
+fn age(asset: Option<&Asset>, today: Option<&str>) -> Option<i64> {
+    let made = MADE.iter().find_map(|key| asset?.properties.get(*key))?;
+    let number = made.as_number().map(ToString::to_string);
+    days_between(number.as_deref().or(made.as_str())?, today?)
 }
 
 /// Whether an asset is AI, serves a model, or stands before one that does.

@@ -1,16 +1,16 @@
 //! Who holds `*` on `*`, and who would if his policies could be rewritten.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use super::condition::Truth;
-use super::estate::{Estate, policy_document};
+use super::estate::Estate;
 use super::pattern::Pattern;
-use super::policy::{Policy, Purpose};
+use super::policy::Policy;
 use super::principal::{Boundary, Held, Principal, PrincipalKind};
 use super::request::Request;
 use super::scope::Scope;
 use super::statement::{Resources, Statement};
-use crate::asset::{Asset, AssetId, Document, Evidence};
+use crate::asset::{AssetId, Document};
 use crate::identity::Decision;
 
 /// What an attacker can change of a principal before he uses it.
@@ -91,15 +91,6 @@ impl Estate {
         let resource = format!("arn:aws:{service}:any-region-1:{}:any/resource", principal.account);
         let scope = self.scope(principal, &action, None);
         scope.is_some_and(|scope| scope.on(&resource, Some(&principal.account)) == Decision::Allowed)
-    }
-
-    /// Whether a managed policy would let whoever holds nothing else do so.
-    pub(crate) fn would_command(&self, policy: &Asset, service: &str) -> bool {
-        let Some(document) = policy_document(policy) else { return false };
-        let Some(parsed) = Policy::parse(document, Purpose::Identity) else { return false };
-        let mut holder = Principal::named("", PrincipalKind::Role);
-        holder.policies.push(Held { policy: Arc::new(parsed), evidence: Evidence::default() });
-        self.commands(&holder, service)
     }
 
     /// Whether a principal is administrator after a change. With his policies in the attacker's hand, denies and a

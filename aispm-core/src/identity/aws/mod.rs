@@ -43,7 +43,8 @@ pub use principal::{Principal, PrincipalKind};
 pub use simulate::{Asker, Effect, Reason, Request, Simulation, Source, Target, simulate};
 
 pub(crate) use admin::Change;
-pub(crate) use estate::{ScopeId, Scopes, Trustee, has_broader_version, policy_document};
+pub(crate) use estate::{ScopeId, Scopes, Trustee, has_broader_version};
+pub(crate) use moment::days_between;
 pub(crate) use organization::{CONTENT, LEVEL, ROOT, TYPE};
 pub(crate) use pattern::{Pattern, account_of, service_of};
 pub(crate) use policy::{decoded, misread};

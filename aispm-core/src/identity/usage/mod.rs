@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::aws::{Estate, Principal, PrincipalKind, account_of, policy_document};
+use super::aws::{Estate, Principal, PrincipalKind, account_of};
 use crate::asset::{Asset, AssetId, AssetKind, Evidence, Inventory, Relation};
 
 mod cloud;
@@ -275,13 +275,21 @@ fn policies(inventory: &Inventory, asset: &Asset, kept: &Kept) -> Vec<Narrowed> 
     let attached = asset.properties.get("AttachedManagedPolicies").and_then(Value::as_array).into_iter().flatten();
     for arn in attached.filter_map(|entry| entry.get("PolicyArn")?.as_str()) {
         let Some(policy) = inventory.get(arn).filter(|policy| policy.kind == AssetKind::Policy) else { continue };
-        let Some(document) = policy_document(policy).and_then(|document| narrow::narrow(document, kept)) else {
-            continue;
-        };
+        let Some(document) = document_of(policy).and_then(|document| narrow::narrow(document, kept)) else { continue };
         let evidence = policy.evidence.first().cloned().unwrap_or_default();
         all.push(Narrowed { policy: arn.to_owned(), evidence, document });
     }
     all
+}
+
+/// The document of a managed policy: its default version.
+fn document_of(policy: &Asset) -> Option<&Value> {
+    let versions = policy.properties.get("PolicyVersionList").and_then(Value::as_array);
+    let default = versions.and_then(|versions| {
+        let is = |version: &&Value| version.get("IsDefaultVersion").and_then(Value::as_bool) == Some(true);
+        versions.iter().find(is)?.get("Document")
+    });
+    default.or_else(|| ["PolicyDocument", "policy", "Document"].iter().find_map(|key| policy.properties.get(*key)))
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ use crate::identity::Decision;
 
 pub(crate) use ask::Trustee;
 pub(super) use ask::is_key;
+pub(crate) use read::has_broader_version;
 pub(super) use read::warned;
-pub(crate) use read::{has_broader_version, policy_document};
 pub(super) use scopes::Choices;
 pub(crate) use scopes::{ScopeId, Scopes};
 

@@ -143,16 +143,6 @@ impl ManagedPolicies {
     }
 }
 
-/// The document of a managed policy: its default version, or the only one that a source keeps.
-pub(crate) fn policy_document(policy: &Asset) -> Option<&Value> {
-    let versions = policy.properties.get("PolicyVersionList").and_then(Value::as_array);
-    let default = versions.and_then(|versions| {
-        let is = |version: &&Value| version.get("IsDefaultVersion").and_then(Value::as_bool) == Some(true);
-        versions.iter().find(is)?.get("Document")
-    });
-    default.or_else(|| ["PolicyDocument", "policy", "Document"].iter().find_map(|key| policy.properties.get(*key)))
-}
-
 /// The default version of a managed policy.
 fn default_version(asset: &Asset, warnings: &mut Vec<String>) -> Option<Held> {
     let versions = asset.properties.get("PolicyVersionList")?.as_array()?;
@@ -176,7 +166,7 @@ pub(crate) fn has_broader_version(asset: &Asset) -> bool {
 }
 
 pub(super) fn resource_policy(asset: &Asset, warnings: &mut Vec<String>) -> Option<Held> {
-    let key = ["policy", "Policy"].into_iter().find(|key| asset.properties.contains_key(*key))?;
+    let key = ["policy", "Policy", "resource_policy"].into_iter().find(|key| asset.properties.contains_key(*key))?;
     // the property may be something else altogether
     let policy = Policy::parse(asset.properties.get(key)?, Purpose::Resource)?;
     let policy = warned(Some(policy), "the policy", asset.id.as_str(), warnings)?;

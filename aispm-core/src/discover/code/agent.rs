@@ -66,12 +66,17 @@ impl<'a> Facts<'_, 'a> {
             }
         }
         for arg in &call.args {
-            let Some(key) = arg.key.filter(|key| table.flags.contains(*key)) else { continue };
+            let known = |key: &&str| table.flags.contains(*key) || table.bounds.contains(*key);
+            let Some(key) = arg.key.filter(known) else { continue };
             let value = match code.word(arg.value.start) {
                 "True" | "true" => true.into(),
                 "False" | "false" => false.into(),
                 word if arg.value.len() == 1 && !word.is_empty() => word.into(),
-                _ => code.text(arg.value.clone()).map_or(Value::Null, |text| text.into_owned().into()),
+                _ => match code.text(arg.value.clone()) {
+                    Some(text) => text.into_owned().into(),
+                    // that there is a limit or an approval is enough
+                    None => Value::from(table.bounds.contains(key).then_some(true)),
+                },
             };
             if !value.is_null() {
                 agent.properties.insert(key.into(), value);

@@ -124,7 +124,13 @@ fn known<'a>(call: &Call<'a>, imports: &Imports<'a>) -> bool {
     });
     static KEYS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
         let code = &catalog().code;
-        code.model_keywords.iter().chain(&code.flags).chain(&code.place_args).map(String::as_str).collect()
+        code.model_keywords
+            .iter()
+            .chain(&code.flags)
+            .chain(&code.bounds)
+            .chain(&code.place_args)
+            .map(String::as_str)
+            .collect()
     });
     NAMES.contains(imports.symbol(call.name()))
         || NAMES.contains(call.name())
@@ -287,13 +293,16 @@ impl<'u, 'a> Facts<'u, 'a> {
     /// Settings that say how careful the code is.
     fn setting(&mut self, call: &Call<'a>) {
         for arg in &call.args {
-            let Some(key) = arg.key.filter(|key| catalog().code.flags.contains(*key)) else { continue };
+            let table = &catalog().code;
+            let known = |key: &&str| table.flags.contains(*key) || table.bounds.contains(*key);
+            let Some(key) = arg.key.filter(known) else { continue };
             let value = match (arg.value.len(), self.code.word(arg.value.start)) {
                 (1, "True" | "true") => true.into(),
                 (1, "False" | "false") => false.into(),
                 (1, number) if number.parse::<i64>().is_ok() => number.into(),
                 _ => match self.code.text(arg.value.clone()) {
                     Some(text) => text.into_owned().into(),
+                    None if table.bounds.contains(key) => true.into(),
                     None => continue,
                 },
             };

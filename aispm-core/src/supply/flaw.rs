@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::version::Version;
 use super::{Advisories, Flaw, image, package_url};
-use crate::asset::{Asset, AssetId, AssetKind, Evidence, ExternalFinding, Inventory, Severity};
+use crate::asset::{Asset, AssetId, AssetKind, Evidence, ExternalFinding, Inventory, RelationKind, Severity};
 
 /// Beginnings of the ids that flaws have in public databases.
 const DATABASES: [&str; 6] = ["CVE-", "GHSA-", "PYSEC-", "RUSTSEC-", "GO-", "MAL-"];
@@ -35,6 +35,7 @@ pub(crate) fn mark(builtin: &Advisories, given: &[&Advisories], inventory: &mut 
             report(asset, &ecosystem, flaws);
         }
     }
+    hold(inventory);
     for asset in inventory.assets_mut().filter(|asset| is_software(asset)) {
         if sum_up(asset) || whole && package(asset).is_some() {
             asset.properties.insert("vulnerabilities_checked".to_owned(), true.into());
@@ -44,6 +45,29 @@ pub(crate) fn mark(builtin: &Advisories, given: &[&Advisories], inventory: &mut 
             asset.properties.insert("support_ends".to_owned(), day.into());
         }
     }
+}
+
+/// Critical flaws of the packages in an image are the image's: there are too many lesser ones in any base.
+fn hold(inventory: &mut Inventory) {
+    let mut held: Vec<(AssetId, ExternalFinding)> = Vec::new();
+    for relation in inventory.relations().filter(|relation| relation.kind == RelationKind::Contains) {
+        let of_kind = |id: &AssetId, kind| inventory.get(id.as_str()).filter(|asset| asset.kind == kind);
+        if let (Some(image), Some(package)) =
+            (of_kind(&relation.from, AssetKind::ContainerImage), of_kind(&relation.to, AssetKind::Package))
+        {
+            let grave = package.external_findings.iter().filter(|f| f.severity == Severity::Critical && is_flaw(f));
+            held.extend(grave.map(|finding| (image.id.clone(), finding.clone())));
+        }
+    }
+    for (id, finding) in held {
+        if let Some(image) = inventory.get_mut(id.as_str()) {
+            image.report(finding);
+        }
+    }
+}
+
+fn is_flaw(finding: &ExternalFinding) -> bool {
+    DATABASES.iter().any(|prefix| finding.rule.starts_with(prefix))
 }
 
 fn is_software(asset: &Asset) -> bool {
@@ -87,9 +111,12 @@ fn last(ecosystem: &str, versions: Vec<&str>) -> Option<String> {
 
 /// Puts together what all tools found; whether that is anything.
 fn sum_up(asset: &mut Asset) -> bool {
-    let is_flaw = |finding: &&ExternalFinding| DATABASES.iter().any(|prefix| finding.rule.starts_with(prefix));
-    let mut flaws: Vec<(Severity, &str)> =
-        asset.external_findings.iter().filter(is_flaw).map(|f| (f.severity, f.rule.as_str())).collect();
+    let mut flaws: Vec<(Severity, &str)> = asset
+        .external_findings
+        .iter()
+        .filter(|finding| is_flaw(finding))
+        .map(|f| (f.severity, f.rule.as_str()))
+        .collect();
     flaws.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     let Some((worst, _)) = flaws.first().copied() else { return false };
     let mut ids: Vec<Value> = Vec::with_capacity(flaws.len());
@@ -110,6 +137,7 @@ fn sum_up(asset: &mut Asset) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::asset::Relation;
 
     #[test]
     fn packages_and_images_are_marked() {
@@ -127,6 +155,9 @@ mod tests {
         let mut package = Asset::new("pkg:pypi/other@1", AssetKind::Package, "other");
         package.report(scanned);
         inventory.add(package);
+        inventory.add(Asset::new("own", AssetKind::ContainerImage, "own").with("image", "acme/app"));
+        inventory.relate(Relation::new("own", RelationKind::Contains, "pkg:pypi/vllm@0.5.1"));
+        inventory.relate(Relation::new("own", RelationKind::Contains, "pkg:pypi/other@1"));
         mark(&Advisories::default(), &[&own], &mut inventory);
         let told = |id: &str| {
             let asset = inventory.get(id).unwrap();
@@ -138,6 +169,7 @@ mod tests {
         assert_eq!(told("pkg:pypi/vllm").trim(), "");
         assert_eq!(told("i"), "[\"CVE-2\"] \"critical\" \"0.10.0\"");
         assert_eq!(told("pkg:pypi/other@1"), "[\"CVE-9\"] \"low\" ");
+        assert_eq!(told("own"), "[\"CVE-2\"] \"critical\" ");
         assert_eq!(inventory.get("b").unwrap().text("support_ends"), Some("2024-10-07"));
         assert_eq!(inventory.get("pkg:pypi/vllm@0.5.1").unwrap().external_findings.len(), 2);
     }

@@ -72,11 +72,8 @@ impl<'a> Facts<'_, 'a> {
                 "True" | "true" => true.into(),
                 "False" | "false" => false.into(),
                 word if arg.value.len() == 1 && !word.is_empty() => word.into(),
-                _ => match code.text(arg.value.clone()) {
-                    Some(text) => text.into_owned().into(),
-                    // that there is a limit or an approval is enough
-                    None => Value::from(table.bounds.contains(key).then_some(true)),
-                },
+                _ if table.bounds.contains(key) => self.bound(&arg.value),
+                _ => code.text(arg.value.clone()).map_or(Value::Null, |text| text.into_owned().into()),
             };
             if !value.is_null() {
                 agent.properties.insert(key.into(), value);

@@ -55,15 +55,17 @@ pub(super) fn agent(asset: &Asset, inventory: &Inventory) -> Vec<(&'static str, 
     if let Some(sandbox) = executor.or(docker) {
         facts.push(("sandbox", sandbox.into()));
     }
-    let any = |test: fn(&Asset) -> bool| test(asset) || around.iter().any(|program| test(program));
-    if any(asks) {
+    if asks(asset) || around.iter().any(|program| set(program, &INTERRUPTS)) {
         facts.push(("human_approval", true.into()));
     }
-    if any(ends) {
+    if ends(asset) || around.iter().any(|program| ends(program)) {
         facts.push(("loop_limit", true.into()));
     }
     facts
 }
+
+/// Settings of the graph that runs a program's agents, which make it wait for a person.
+const INTERRUPTS: [&str; 4] = ["interrupt_before", "interrupt_on", "interruptBefore", "interruptOn"];
 
 /// Whether a setting makes a person agree.
 fn asks(asset: &Asset) -> bool {
@@ -75,8 +77,8 @@ fn ends(asset: &Asset) -> bool {
     set(asset, &table().limits)
 }
 
-fn set(asset: &Asset, keys: &[String]) -> bool {
-    keys.iter().filter_map(|key| asset.properties.get(key)).any(|value| match value {
+fn set<K: AsRef<str>>(asset: &Asset, keys: &[K]) -> bool {
+    keys.iter().filter_map(|key| asset.properties.get(key.as_ref())).any(|value| match value {
         Value::Bool(on) => *on,
         Value::String(word) => !matches!(word.to_ascii_lowercase().as_str(), "" | "never" | "none" | "null" | "false"),
         Value::Null => false,

@@ -13,6 +13,7 @@ use crate::identity::usage::{self, Usage};
 use crate::path::{self, AttackPath, ChokePoint, Fix, Query, Solution};
 use crate::policy::controls::{self, Coverage};
 use crate::policy::{PolicySet, Unknown, Verdict};
+use crate::supply::Advisories;
 
 mod baseline;
 mod descriptions;
@@ -20,6 +21,7 @@ mod gate;
 mod risk;
 mod runtime;
 mod stale;
+mod supply;
 #[cfg(feature = "store")]
 mod trend;
 
@@ -115,6 +117,8 @@ pub struct Assessor {
     facts: Option<PathBuf>,
     policies: Vec<PathBuf>,
     baseline: Option<PathBuf>,
+    advisories: Vec<PathBuf>,
+    builtin_advisories: Option<Advisories>,
     today: Option<String>,
 }
 
@@ -153,6 +157,20 @@ impl Assessor {
         self
     }
 
+    /// Also what these OSV files, or folders of them, know of packages; they may be packed.
+    #[must_use]
+    pub fn advisories(mut self, path: impl Into<PathBuf>) -> Self {
+        self.advisories.push(path.into());
+        self
+    }
+
+    /// These advisories in place of those compiled in.
+    #[must_use]
+    pub fn builtin_advisories(mut self, advisories: Advisories) -> Self {
+        self.builtin_advisories = Some(advisories);
+        self
+    }
+
     /// The day on which approvals and waivers are judged, RFC 3339; without it no approval has ended and no waiver holds.
     #[must_use]
     pub fn today(mut self, day: impl Into<String>) -> Self {
@@ -180,6 +198,7 @@ impl Assessor {
         let baseline = self.baseline.as_deref().map(Baseline::read).transpose()?;
         descriptions::judge(&mut discovery.inventory);
         descriptions::judge_prompts(&mut discovery.inventory);
+        self.note_supply(&mut discovery)?;
         let used = usage::of(&discovery.inventory);
         stale::mark(&used, &mut discovery.inventory);
         let solution = path::solve(&discovery.inventory, &Query::posture());

@@ -25,6 +25,9 @@ pub(super) struct Args {
     /// Also judge by the rules of this file; may be given several times
     #[arg(long = "policy", value_name = "FILE")]
     policies: Vec<PathBuf>,
+    /// Also know the flaws of packages in this OSV file, folder or archive; may be given several times
+    #[arg(long, value_name = "PATH")]
+    advisories: Vec<PathBuf>,
     /// Report only what this owner answers for
     #[arg(long, value_name = "OWNER")]
     owner: Option<String>,
@@ -83,6 +86,7 @@ impl Args {
         if let Some(baseline) = &self.baseline {
             assessor = assessor.baseline(baseline);
         }
+        let assessor = self.advisories.iter().fold(assessor, Assessor::advisories);
         let assessor = self.policies.iter().fold(assessor, Assessor::policy);
         Ok(assessor.today(self.today.clone().unwrap_or_else(super::today)))
     }

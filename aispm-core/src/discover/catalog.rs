@@ -516,6 +516,7 @@ pub(super) struct Code {
     pub(super) prompts: HashSet<String>,
     pub(super) prompt_words: Vec<String>,
     pub(super) flags: HashSet<String>,
+    pub(super) bounds: HashSet<String>,
     pub(super) trainers: HashSet<String>,
     pub(super) reads: HashSet<String>,
     pub(super) writes: HashSet<String>,

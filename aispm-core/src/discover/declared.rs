@@ -118,6 +118,9 @@ pub struct Approval {
     /// Last day on which it holds, `YYYY-MM-DD`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
+    /// What exactly was approved: the digest of a model, an image or a tool's description, `sha256:HEX`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 /// A declared relation; one of its ends may be a pattern.
@@ -268,6 +271,9 @@ impl Apply<'_> {
                 asset.properties.insert("approved_by".into(), approval.by.as_str().into());
                 if let Some(what) = &approval.what {
                     asset.properties.insert("approved_for".into(), what.as_str().into());
+                }
+                if let Some(digest) = &approval.digest {
+                    asset.properties.insert("expected_digest".into(), digest.as_str().into());
                 }
                 match &approval.until {
                     Some(until) => asset.properties.insert("approved_until".into(), until.as_str().into()),

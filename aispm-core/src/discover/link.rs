@@ -10,7 +10,7 @@ use super::kubernetes::{self, internet};
 use super::ownership;
 use super::resolve::resolve;
 use super::walk::folder_name;
-use super::{Discovery, aws, exposure, gcp};
+use super::{Discovery, aws, exposure, gcp, safeguard};
 use crate::asset::{Asset, AssetId, AssetKind, Evidence, Exposure, Inventory, Relation, RelationKind};
 
 /// Most folders above an address that are looked at.
@@ -38,6 +38,7 @@ pub(super) fn join(discovery: &mut Discovery) {
     exposure::join(&mut discovery.inventory);
     projects(&mut discovery.inventory);
     within(&mut discovery.inventory);
+    safeguard::join(&mut discovery.inventory);
     ownership::claim(&mut discovery.inventory);
     name_events(discovery);
     discovery.inventory.inherit_classes();

@@ -68,6 +68,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("data.yaml", include_str!("../../data/policy/rules/data.yaml")),
     ("paths.yaml", include_str!("../../data/policy/rules/paths.yaml")),
     ("agents.yaml", include_str!("../../data/policy/rules/agents.yaml")),
+    ("guardrails.yaml", include_str!("../../data/policy/rules/guardrails.yaml")),
     ("runtime.yaml", include_str!("../../data/policy/rules/runtime.yaml")),
 ];
 

@@ -91,6 +91,7 @@ pub(super) fn read<'a>(unit: &Unit<'_, 'a>, found: &mut Found) -> bool {
     facts.named_models();
     facts.addresses();
     calls.iter().for_each(|call| facts.setting(call));
+    facts.limits();
     facts.sinks(&calls);
     let Facts { found, mut owner, .. } = facts;
     owner.ai = true;
@@ -124,7 +125,13 @@ fn known<'a>(call: &Call<'a>, imports: &Imports<'a>) -> bool {
     });
     static KEYS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
         let code = &catalog().code;
-        code.model_keywords.iter().chain(&code.flags).chain(&code.place_args).map(String::as_str).collect()
+        code.model_keywords
+            .iter()
+            .chain(&code.flags)
+            .chain(&code.bounds)
+            .chain(&code.place_args)
+            .map(String::as_str)
+            .collect()
     });
     NAMES.contains(imports.symbol(call.name()))
         || NAMES.contains(call.name())
@@ -287,18 +294,45 @@ impl<'u, 'a> Facts<'u, 'a> {
     /// Settings that say how careful the code is.
     fn setting(&mut self, call: &Call<'a>) {
         for arg in &call.args {
-            let Some(key) = arg.key.filter(|key| catalog().code.flags.contains(*key)) else { continue };
+            let table = &catalog().code;
+            // what bounds one agent or tool does not bound the others of the program
+            let bounds = |key: &str| {
+                let one = [&table.agents, &table.teams, &table.tools];
+                table.bounds.contains(key) && !one.into_iter().any(|names| self.is(call, names).is_some())
+            };
+            let Some(key) = arg.key.filter(|key| table.flags.contains(*key) || bounds(key)) else { continue };
             let value = match (arg.value.len(), self.code.word(arg.value.start)) {
                 (1, "True" | "true") => true.into(),
                 (1, "False" | "false") => false.into(),
                 (1, number) if number.parse::<i64>().is_ok() => number.into(),
                 _ => match self.code.text(arg.value.clone()) {
                     Some(text) => text.into_owned().into(),
+                    None if table.bounds.contains(key) => true.into(),
                     None => continue,
                 },
             };
             self.owner.properties.insert(key.to_owned(), value);
             self.owner.evidence.push(self.at(call.line));
+        }
+    }
+
+    /// A limit or an approval as it is written, or that there is one.
+    pub(super) fn bound(&self, value: &Range<usize>) -> Value {
+        match self.code.word(value.start) {
+            "False" | "false" | "None" | "null" | "undefined" if value.len() == 1 => false.into(),
+            number if value.len() == 1 && number.parse::<i64>().is_ok() => number.into(),
+            _ => self.code.text(value.clone()).map_or_else(|| true.into(), |text| text.into_owned().into()),
+        }
+    }
+
+    /// Limits that stand in a map: `config={"recursion_limit": 10}`.
+    fn limits(&mut self) {
+        let code = self.code;
+        for (at, token) in code.tokens().iter().enumerate().filter(|(_, token)| token.kind == Kind::Text) {
+            if code.word(at + 1) == ":" && catalog().code.bounds.contains(token.text) {
+                let value = self.bound(&(at + 2..at + 3));
+                self.owner.properties.insert(token.text.to_owned(), value);
+            }
         }
     }
 

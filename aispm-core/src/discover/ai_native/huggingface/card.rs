@@ -111,6 +111,7 @@ fn describe(document: &Document, card: Card, found: &mut Found) {
         "extra_gated_prompt",
     ];
     keep(value, &keys, &mut asset);
+    asset.properties.insert("card".into(), true.into());
     if let Some(task) = text(value, "pipeline_tag") {
         asset.properties.insert("task".into(), task.into());
     }

@@ -17,6 +17,7 @@ use crate::policy::{PolicySet, Unknown, Verdict};
 mod baseline;
 mod descriptions;
 mod gate;
+mod retention;
 mod risk;
 mod runtime;
 mod stale;
@@ -164,7 +165,9 @@ impl Assessor {
     /// is listed in [`Assessment::incomplete`].
     pub fn run<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<Assessment> {
         let Read { mut discovery, facts } = self.read(paths)?;
+        runtime::settle(&mut discovery);
         runtime::record(runtime::hits(&discovery.events, &discovery.inventory), &mut discovery.inventory);
+        runtime::describe(&mut discovery);
         self.judge_by(&facts, discovery)
     }
 
@@ -179,8 +182,12 @@ impl Assessor {
         let policies = self.policies(facts)?;
         let baseline = self.baseline.as_deref().map(Baseline::read).transpose()?;
         descriptions::judge(&mut discovery.inventory);
+        retention::mark(&mut discovery.inventory);
         let used = usage::of(&discovery.inventory);
         stale::mark(&used, &mut discovery.inventory);
+        if let Some(today) = &self.today {
+            facts.mark_expired(today, &mut discovery.inventory);
+        }
         let solution = path::solve(&discovery.inventory, &Query::posture());
         let Verdict { findings, waived, warnings } = policies.waive(policies.evaluate(&discovery.inventory, &solution));
         discovery.warnings.extend(warnings);

@@ -10,7 +10,7 @@ use super::{
     ai_native, aws, azure, code, csv, data_plane, docker, dotenv, envelope, external, gcp, hcl, kubernetes, mcp,
     model_file, ownership, package, pipeline, prompt_log, recording, saas, telemetry, terraform,
 };
-use crate::asset::{Document, Error, Event, Evidence, Inventory, Relation, RelationKind};
+use crate::asset::{CallLog, Document, Error, Event, Evidence, Inventory, Relation, RelationKind};
 
 /// What one file or document adds.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub(crate) struct Found {
     pub(crate) inventory: Inventory,
     /// Run-time messages.
     pub(crate) events: Vec<Event>,
+    /// Calls to models and tools, counted.
+    pub(crate) calls: CallLog,
     /// How the files of this run lie to each other.
     pub(crate) tree: Arc<Tree>,
     /// What is known of AI services, packages and servers in this run.
@@ -62,6 +64,7 @@ impl Found {
     pub(super) fn extend(&mut self, other: Self) {
         self.inventory.extend(other.inventory);
         self.events.extend(other.events);
+        self.calls.extend(other.calls);
         self.cut = self.cut.take().or(other.cut);
         other.formats.into_iter().for_each(|format| self.name(format));
     }

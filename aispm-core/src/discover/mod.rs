@@ -9,7 +9,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::asset::{Event, Inventory, Result};
+use crate::asset::{CallLog, Event, Inventory, Result};
 
 mod ai_native;
 mod at;
@@ -100,6 +100,9 @@ pub struct Discovery {
     /// Run-time messages found in logs; kept out of JSON because they may hold personal data.
     #[serde(skip)]
     pub events: Vec<Event>,
+    /// Calls to models and tools found in logs, counted.
+    #[serde(skip)]
+    pub(crate) calls: CallLog,
 }
 
 /// A file that was understood.
@@ -237,6 +240,7 @@ impl Discovery {
         }
         self.inventory.extend(found.inventory);
         self.events.extend(found.events);
+        self.calls.extend(found.calls);
     }
 }
 

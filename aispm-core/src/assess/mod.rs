@@ -18,6 +18,7 @@ use crate::supply::Advisories;
 mod baseline;
 mod descriptions;
 mod gate;
+mod retention;
 mod risk;
 mod runtime;
 mod stale;
@@ -182,7 +183,9 @@ impl Assessor {
     /// is listed in [`Assessment::incomplete`].
     pub fn run<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<Assessment> {
         let Read { mut discovery, facts } = self.read(paths)?;
+        runtime::settle(&mut discovery);
         runtime::record(runtime::hits(&discovery.events, &discovery.inventory), &mut discovery.inventory);
+        runtime::describe(&mut discovery);
         self.judge_by(&facts, discovery)
     }
 
@@ -199,8 +202,12 @@ impl Assessor {
         descriptions::judge(&mut discovery.inventory);
         descriptions::judge_prompts(&mut discovery.inventory);
         self.note_supply(&mut discovery)?;
+        retention::mark(&mut discovery.inventory);
         let used = usage::of(&discovery.inventory);
         stale::mark(&used, &mut discovery.inventory);
+        if let Some(today) = &self.today {
+            facts.mark_expired(today, &mut discovery.inventory);
+        }
         let solution = path::solve(&discovery.inventory, &Query::posture());
         let Verdict { findings, waived, warnings } = policies.waive(policies.evaluate(&discovery.inventory, &solution));
         discovery.warnings.extend(warnings);

@@ -1,6 +1,7 @@
 //! The schema: assets, relations, inventory, findings, evidence, events, errors. Everything else speaks it.
 
 mod attribute;
+mod calls;
 mod claim;
 mod day;
 mod diff;
@@ -12,11 +13,14 @@ mod finding;
 mod graph;
 mod inventory;
 mod kind;
+mod nearest;
 mod nesting;
 mod record;
+mod time;
 mod waiver;
 
 pub use attribute::{Authentication, Encryption, Exposure, ModelType, Provenance, RiskClass};
+pub(crate) use calls::{Aspect, CallLog, Calls, Hour, ModelCall};
 pub use claim::{Activity, ExternalFinding, InheritedClass, OwnerClaim, OwnerSource};
 pub(crate) use day::day;
 pub use diff::{Change, FieldChange, InventoryDiff};
@@ -30,8 +34,10 @@ pub use graph::{Lineage, LineageAnswer, LineageQuery};
 pub use inventory::Inventory;
 pub(crate) use kind::names;
 pub use kind::{AssetKind, RelationKind};
+pub(crate) use nearest::nearest;
 pub(crate) use nesting::Nesting;
 pub use record::{Asset, AssetId, Relation};
+pub(crate) use time::hour;
 pub use waiver::{Waived, Waiver};
 
 /// `1 path`, `2 paths`.

@@ -501,6 +501,7 @@ pub(super) struct Code {
     pub(super) tool_decorators: HashSet<String>,
     pub(super) capabilities: BTreeMap<String, HashSet<String>>,
     pub(super) body: BTreeMap<String, Vec<String>>,
+    pub(super) pages: HashSet<String>,
     pub(super) generation: HashSet<String>,
     pub(super) dotted_generation: Vec<String>,
     pub(super) model_calls: HashSet<String>,

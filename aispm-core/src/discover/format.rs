@@ -10,7 +10,7 @@ use super::{
     advisory, ai_native, aws, azure, code, csv, data_plane, docker, dotenv, envelope, external, gcp, hcl, kubernetes,
     mcp, model_file, ownership, package, pipeline, prompt_log, recording, saas, signature, telemetry, terraform,
 };
-use crate::asset::{Document, Error, Event, Evidence, Inventory, Relation, RelationKind};
+use crate::asset::{CallLog, Document, Error, Event, Evidence, Inventory, Relation, RelationKind};
 use crate::supply::Advisories;
 
 /// What one file or document adds.
@@ -22,6 +22,8 @@ pub(crate) struct Found {
     pub(crate) events: Vec<Event>,
     /// What advisories say of packages.
     pub(crate) advisories: Advisories,
+    /// Calls to models and tools, counted.
+    pub(crate) calls: CallLog,
     /// How the files of this run lie to each other.
     pub(crate) tree: Arc<Tree>,
     /// What is known of AI services, packages and servers in this run.
@@ -66,6 +68,7 @@ impl Found {
         self.inventory.extend(other.inventory);
         self.events.extend(other.events);
         self.advisories.extend(other.advisories);
+        self.calls.extend(other.calls);
         self.cut = self.cut.take().or(other.cut);
         other.formats.into_iter().for_each(|format| self.name(format));
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::asset::{Event, Inventory, Result};
+use crate::asset::{CallLog, Event, Inventory, Result};
 use crate::supply::Advisories;
 
 mod advisory;
@@ -107,6 +107,9 @@ pub struct Discovery {
     /// What advisories among the input say of packages; what they say of the estate is in an assessment.
     #[serde(skip)]
     pub advisories: Advisories,
+    /// Calls to models and tools found in logs, counted.
+    #[serde(skip)]
+    pub(crate) calls: CallLog,
 }
 
 /// A file that was understood.
@@ -245,6 +248,7 @@ impl Discovery {
         self.inventory.extend(found.inventory);
         self.events.extend(found.events);
         self.advisories.extend(found.advisories);
+        self.calls.extend(found.calls);
     }
 }
 

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `asset` | the asset: every field of [`Asset`], `null` where nothing is known |
 //! | `asset.sensitive`, `.approved`, `.registered`, `.admin`, `.runs_ai` | holds sensitive data; approved in aispm.yaml and not ended; has an owner or is in a declared system; effectively `*` on `*`; is AI, serves a model or stands before it |
+//! | `asset.evidenced`, `asset.declared` | types of evidence declared of it or of its system and in force; the same with `ref`, `date`, `expires`, `age_days` |
 //! | `outgoing`, `incoming` | relations: `kind`, `from`, `to`, and `asset`, the other end, an asset like any other |
 //! | `lineage` | what it is made from or answers with, nearest first |
 //! | `used_by` | what acts as this identity, directly or through identities that may become it |
@@ -35,6 +36,7 @@ use crate::path::{Access, Solution, has_principals};
 mod build;
 mod check;
 pub mod controls;
+mod evidence;
 mod expression;
 mod mutation;
 mod pack;
@@ -70,6 +72,8 @@ const BUILTIN: &[(&str, &str)] = &[
     ("agents.yaml", include_str!("../../data/policy/rules/agents.yaml")),
     ("guardrails.yaml", include_str!("../../data/policy/rules/guardrails.yaml")),
     ("runtime.yaml", include_str!("../../data/policy/rules/runtime.yaml")),
+    ("compliance.yaml", include_str!("../../data/policy/rules/compliance.yaml")),
+    ("governance.yaml", include_str!("../../data/policy/rules/governance.yaml")),
 ];
 
 /// Most pieces of evidence that a finding carries.

@@ -13,6 +13,7 @@ use cel::common::types::{
 use cel::common::value::{CowVal, Val};
 use serde_json::{Map, Value};
 
+use super::evidence;
 use crate::asset::{Asset, AssetId, AssetKind, Encryption, Evidence, Inventory, Provenance, Relation, RelationKind};
 use crate::identity::aws::days_between;
 use crate::path::{Access, AttackPath, From as StepFrom, Right, Solution};
@@ -112,6 +113,8 @@ pub(super) enum View<'a> {
     Right(&'a World<'a>, Right<'a>, &'a AssetId),
     Encryption(&'a Encryption),
     Provenance(&'a Provenance),
+    /// A piece of declared evidence, seen on this day.
+    Declared(&'a Map<String, Value>, Option<&'a str>),
     /// A JSON object of the source's own: fields, `in` and `size()`, but no iteration over keys.
     Object(&'a Map<String, Value>),
 }
@@ -169,7 +172,8 @@ impl<'a> View<'a> {
                 "signed" => flag(provenance.signed),
                 _ => return None,
             },
-            Self::Object(map) => json(map.get(name).unwrap_or(&Value::Null)),
+            Self::Declared(map, today) if name == "age_days" => evidence::age(map, today).map_or_else(null, number),
+            Self::Declared(map, _) | Self::Object(map) => json(map.get(name).unwrap_or(&Value::Null)),
         })
     }
 }
@@ -193,6 +197,8 @@ fn asset_field<'a>(
         "acts_as" => views(acts_as(world, id).into_iter().map(|id| world.asset(id))),
         "age_days" => age(asset, world.today).map_or_else(null, |days| Box::new(CelInt::from(days))),
         "used_by" => views(used_by(world, id).into_iter().map(|id| world.asset(id))),
+        "declared" => views(evidence::in_force(world, id).into_iter().map(|map| View::Declared(map, world.today))),
+        "evidenced" => list(evidence::in_force(world, id).into_iter().filter_map(evidence::kind).map(text)),
         "admin" => flag(Some(world.admins.contains(id))),
         "registered" => flag(Some(registered(world, id))),
         "runs_ai" => flag(Some(runs_ai(world, id))),
@@ -384,6 +390,10 @@ fn optional(value: Option<&str>) -> Box<dyn Val + '_> {
 
 fn flag<'a>(value: Option<bool>) -> Box<dyn Val + 'a> {
     value.map_or_else(null, |value| Box::new(CelBool::from(value)))
+}
+
+fn number<'a>(value: i64) -> Box<dyn Val + 'a> {
+    Box::new(CelInt::from(value))
 }
 
 /// The JSON name of a plain enum.

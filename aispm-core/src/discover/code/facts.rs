@@ -111,6 +111,7 @@ fn known<'a>(call: &Call<'a>, imports: &Imports<'a>) -> bool {
             &code.mcp_clients,
             &code.tools,
             &code.generation,
+            &code.pages,
             &code.model_calls,
             &code.dataset_calls,
             &code.model_factories,
@@ -336,18 +337,29 @@ impl<'u, 'a> Facts<'u, 'a> {
         }
     }
 
-    /// Interpreters that run what a model said.
+    /// Interpreters and pages that run or show what a model said.
     fn sinks(&mut self, calls: &[Call<'a>]) {
+        self.owner.properties.insert("ai_code".into(), true.into());
         for call in calls {
-            let Some(capability) = capability(&call.dotted()) else { continue };
-            if !matches!(capability, "shell" | "code" | "sql") || self.imports.package(call.name()).is_some() {
+            let page = catalog().code.pages.iter().any(|name| ends(&call.dotted(), name)).then_some("html");
+            let Some(sink) = page.or_else(|| capability(&call.dotted())) else { continue };
+            if !matches!(sink, "shell" | "code" | "sql" | "html") || self.imports.package(call.name()).is_some() {
                 continue;
             }
+            // values beside a statement are bound, not read as SQL
+            let read = if sink == "sql" { 1 } else { call.args.len() };
             let mut budget = FLOW;
-            let said = call.args.iter().any(|arg| self.is_said(arg.value.clone(), &mut budget));
+            let said = call.args.iter().take(read).any(|arg| self.is_said(arg.value.clone(), &mut budget));
             if said {
-                append(&mut self.owner, "model_output_sinks", capability);
-                self.owner.evidence.push(self.at(call.line));
+                append(&mut self.owner, "model_output_sinks", sink);
+                let place = self.at(call.line);
+                if let (Value::Array(places), Ok(at)) = (
+                    self.owner.properties.entry("model_output_places").or_insert_with(|| Value::Array(Vec::new())),
+                    serde_json::to_value(&place),
+                ) {
+                    places.push(at);
+                }
+                self.owner.evidence.push(place);
             }
         }
     }
@@ -379,11 +391,16 @@ impl<'u, 'a> Facts<'u, 'a> {
 
 /// What a call lets the program do that makes it.
 pub(super) fn capability(dotted: &str) -> Option<&'static str> {
-    let ends = |call: &str| {
-        dotted.strip_suffix(call).is_some_and(|rest| rest.is_empty() || call.contains('.') && rest.ends_with('.'))
-    };
     let bodies = catalog().code.body.iter();
-    bodies.into_iter().find(|(_, calls)| calls.iter().any(|call| ends(call))).map(|(capability, _)| capability.as_str())
+    bodies
+        .into_iter()
+        .find(|(_, calls)| calls.iter().any(|call| ends(dotted, call)))
+        .map(|(capability, _)| capability.as_str())
+}
+
+/// Whether a path of names is a call of the table, or ends in one that has dots.
+fn ends(dotted: &str, call: &str) -> bool {
+    dotted.strip_suffix(call).is_some_and(|rest| rest.is_empty() || call.contains('.') && rest.ends_with('.'))
 }
 
 /// Everything that the calls in a range let a program do.

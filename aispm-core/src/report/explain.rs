@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text::{self, FAINT, HEADING, Page};
+use super::page::{FAINT, HEADING, Page};
+use super::text;
 use super::{Report, count};
 use crate::assess::{Factor, Risk, RiskSubject, RiskTerm};
 use crate::asset::{Asset, AssetId, Error, ErrorKind, Finding, Result, names};

@@ -27,7 +27,9 @@ use crate::path::{AttackPath, ChokePoint, From, Goal, PathStatus, Step};
 use crate::policy::RuleInfo;
 
 mod cef;
+mod classification;
 mod codequality;
+mod coverage;
 mod csv;
 mod cyclonedx;
 mod cytoscape;
@@ -43,6 +45,8 @@ mod junit;
 mod markdown;
 mod mermaid;
 mod ocsf;
+mod page;
+mod readiness;
 mod reference;
 mod sarif;
 mod state;
@@ -50,11 +54,14 @@ mod stix;
 mod text;
 mod time;
 
+pub use classification::classification;
+pub use coverage::{CoverageReport, FrameworkCoverage};
 pub use cyclonedx::{CycloneDx, SpecVersion};
 pub use diff::{Diff, FindingChanges, PathChanges, Snapshot};
 pub use escape::plain;
 pub use explain::{Explained, Explanation};
 pub use json::write as write_json;
+pub use readiness::ReadinessReport;
 use state::State;
 use time::Time;
 

@@ -24,6 +24,7 @@ mod coverage;
 mod detect;
 mod diff;
 mod discover;
+mod draft;
 mod estate;
 mod explain;
 mod history;
@@ -59,6 +60,7 @@ enum Command {
     Coverage(coverage::Args),
     Readiness(readiness::Args),
     Classify(classify::Args),
+    Draft(draft::Args),
     Diff(diff::Args),
     History(history::Args),
     Init(init::Args),
@@ -101,6 +103,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Coverage(args) => args.run(),
         Command::Readiness(args) => args.run(),
         Command::Classify(args) => args.run(),
+        Command::Draft(args) => args.run(),
         Command::Diff(args) => args.run(),
         Command::History(args) => args.run(),
         Command::Init(args) => args.run(),

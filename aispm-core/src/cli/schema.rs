@@ -28,6 +28,7 @@ const SCHEMAS: &[Row] = &[
     ("detection", part::<crate::text::Detection>),
     ("diff", document::<crate::report::Diff>),
     ("discovery", document::<crate::discover::Discovery>),
+    ("draft", document::<crate::report::Draft>),
     ("explanation", document::<crate::report::Explanation>),
     ("facts", config::<crate::discover::declared::Facts>),
     ("finding", part::<crate::asset::Finding>),

@@ -459,11 +459,7 @@ impl Tree {
             (true, true) => {
                 let behind = self.questions.iter().filter(|other| other.after.as_ref() == Some(&question.id));
                 let behind = behind.map(|other| other.id.as_str()).collect::<Vec<_>>().join(", ");
-                if behind.is_empty() || before == after {
-                    "nothing changes by itself".to_owned()
-                } else {
-                    format!("asks for {behind}")
-                }
+                if behind.is_empty() { "nothing changes by itself".to_owned() } else { format!("asks for {behind}") }
             }
         };
         match verdict {

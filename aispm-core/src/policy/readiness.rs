@@ -15,7 +15,7 @@ use super::controls::{ControlResult, ControlStatus, Framework};
 use super::expression::{Expression, Purpose, Scope};
 use super::view::World;
 use crate::asset::{
-    Asset, AssetId, AssetKind, Document, Error, ErrorKind, Evidence, Finding, Inventory, Result, count,
+    Asset, AssetId, AssetKind, Document, Error, ErrorKind, Evidence, Finding, Inventory, Result, Waived, count,
 };
 use crate::discover::FileSeen;
 use crate::path::Solution;

@@ -7,9 +7,9 @@ use anstyle::Style;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::page::{ALARM, FAINT, FINE, HEADING, Page};
-use super::escape::{self, csv, document as md, markdown_code as code};
 use super::count;
+use super::escape::{self, csv, document as md, markdown_code as code};
+use super::page::{ALARM, FAINT, FINE, HEADING, Page};
 use crate::assess::Assessment;
 use crate::asset::{Error, ErrorKind, Finding, Result, Severity};
 use crate::discover::Unread;

@@ -116,7 +116,7 @@ impl Report<'_> {
 
     /// Writes an explanation for a person at a terminal.
     pub fn write_explanation(&self, explanation: &Explanation, out: &mut dyn Write) -> io::Result<()> {
-        let mut page = Page { out, color: self.color, width: self.width };
+        let mut page = Page::new(out, self.color, self.width);
         let Explanation { kind, findings, rule, paths, risk, .. } = explanation;
         match (kind, findings.as_slice(), rule) {
             (Explained::Finding, [finding, ..], rule) => self.one_finding(&mut page, finding, rule.as_ref())?,

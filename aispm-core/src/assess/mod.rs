@@ -12,6 +12,7 @@ use crate::discover::{Discoverer, Discovery, FileSeen, Unread};
 use crate::identity::usage::{self, Usage};
 use crate::path::{self, AttackPath, ChokePoint, Fix, Query, Solution};
 use crate::policy::controls::{self, Coverage};
+use crate::policy::readiness::{self, Answer};
 use crate::policy::{PolicySet, Unknown, Verdict};
 use crate::supply::Advisories;
 
@@ -76,6 +77,9 @@ pub struct Assessment {
     /// How it compares with the baseline, if one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Comparison>,
+    /// The plain questions that a security lead starts from, with their answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readiness: Vec<Answer>,
     /// Rules that could not judge, and what they need.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<Unknown>,
@@ -212,8 +216,10 @@ impl Assessor {
         let Verdict { findings, waived, warnings } = policies.waive(policies.evaluate(&discovery.inventory, &solution));
         discovery.warnings.extend(warnings);
         let unknown = policies.unknown(&discovery.inventory);
-        let coverage = controls::coverage(&policies, &discovery.inventory, &findings, &waived);
-        let risks = risk::of(&discovery.inventory, &findings, &solution.paths);
+        let inventory = &discovery.inventory;
+        let readiness = readiness::answers(&policies, inventory, &solution, &discovery.files, &findings, &waived)?;
+        let coverage = controls::coverage(&policies, inventory, &findings, &waived, &readiness);
+        let risks = risk::of(inventory, &findings, &solution.paths);
         let mut assessment = Assessment::of_paths(discovery, solution);
         assessment.findings = findings;
         assessment.waived = waived;
@@ -224,6 +230,7 @@ impl Assessor {
         assessment.unknown = unknown;
         assessment.coverage = coverage;
         assessment.risks = risks;
+        assessment.readiness = readiness;
         assessment.unused_permissions = used;
         Ok(assessment)
     }

@@ -17,16 +17,21 @@ use crate::discover::{Discoverer, Progress};
 use crate::report::Format;
 
 mod assess;
+mod classify;
 mod collect;
 mod completions;
+mod coverage;
 mod detect;
 mod diff;
 mod discover;
+mod draft;
+mod estate;
 mod explain;
 mod history;
 mod init;
 mod lineage;
 mod paths;
+mod readiness;
 mod rows;
 mod rules;
 mod scan;
@@ -52,6 +57,10 @@ enum Command {
     Detect(detect::Args),
     Scan(scan::Args),
     Rules(rules::Args),
+    Coverage(coverage::Args),
+    Readiness(readiness::Args),
+    Classify(classify::Args),
+    Draft(draft::Args),
     Diff(diff::Args),
     History(history::Args),
     Init(init::Args),
@@ -91,6 +100,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Detect(args) => args.run(),
         Command::Scan(args) => args.run(),
         Command::Rules(args) => args.run(),
+        Command::Coverage(args) => args.run(),
+        Command::Readiness(args) => args.run(),
+        Command::Classify(args) => args.run(),
+        Command::Draft(args) => args.run(),
         Command::Diff(args) => args.run(),
         Command::History(args) => args.run(),
         Command::Init(args) => args.run(),
@@ -190,6 +203,11 @@ fn input(path: &std::path::Path) -> Result<String> {
 /// Whether standard output takes colours: a terminal, and neither `NO_COLOR` nor the like against it.
 fn colored() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// How many columns text may fill: those of the terminal, at most 100.
+fn columns() -> usize {
+    terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0).min(100))
 }
 
 /// Prints a document as pretty JSON with `"schema": "aispm/1"` first.

@@ -12,7 +12,10 @@ use crate::asset::{
     RelationKind, Result, RiskClass, Waiver, day,
 };
 
+mod classification;
 mod evidence;
+
+pub use classification::Classification;
 
 /// What people declare of their estate. Ids may hold `*`, which stands for any text.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -70,6 +73,9 @@ pub struct System {
     /// `production`, `staging`, `development`, …; also for members that do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
+    /// Answers that decide its class under the EU AI Act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classification: Option<Classification>,
     /// Ids or patterns of what it consists of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<String>,
@@ -284,6 +290,8 @@ impl Apply<'_> {
             asset.purpose.clone_from(&system.purpose);
             asset.risk_class = system.risk_class;
             asset.environment.clone_from(&system.environment);
+            let answers = system.classification.as_ref().and_then(|answers| serde_json::to_value(answers).ok());
+            asset.properties.extend(answers.map(|answers| ("classification".to_owned(), answers)));
             self.inventory.add(asset);
             for (j, member) in system.members.iter().enumerate() {
                 let pointer = format!("/systems/{i}/members/{j}");

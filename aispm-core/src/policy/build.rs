@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 
+use super::controls::Shown;
 use super::pack::Pack;
 use super::param::Params;
 use super::rule::Rule;
@@ -109,6 +110,7 @@ impl PolicySetBuilder {
             rules: rules.into_values().collect(),
             values: params.values(),
             params,
+            shown: Shown::of(&facts, self.today.as_deref()),
             facts: sections(&facts),
             waivers,
             today: self.today,

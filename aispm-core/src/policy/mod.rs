@@ -35,12 +35,14 @@ use crate::path::{Access, Solution, has_principals};
 
 mod build;
 mod check;
+pub mod classify;
 pub mod controls;
 mod evidence;
 mod expression;
 mod mutation;
 mod pack;
 mod param;
+pub mod readiness;
 mod rule;
 mod selftest;
 mod view;
@@ -117,6 +119,8 @@ pub struct PolicySet {
     values: Map<String, Value>,
     facts: Map<String, Value>,
     waivers: Vec<Placed>,
+    /// Declared evidence, with its places.
+    shown: Vec<controls::Shown>,
     today: Option<String>,
 }
 

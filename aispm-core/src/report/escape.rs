@@ -104,6 +104,21 @@ pub(super) fn markdown(text: &str) -> String {
     safe
 }
 
+/// Words in Markdown that people go on writing, where references would be in their way: signs of markup get a backslash,
+/// and HTML none.
+pub(super) fn document(text: &str) -> String {
+    plain(text).chars().fold(String::with_capacity(text.len()), |mut safe, c| {
+        match c {
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '&' => safe.push_str("&amp;"),
+            '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '#' | '~' | '!' | '$' => safe.extend(['\\', c]),
+            c => safe.push(c),
+        }
+        safe
+    })
+}
+
 /// A path or id in Markdown as code, also in a table: nothing in it is read as markup. A backtick becomes an apostrophe
 /// and a bar a broken bar, which code in a table cannot hold.
 pub(super) fn markdown_code(text: &str) -> String {
@@ -148,5 +163,6 @@ mod tests {
         assert_eq!(uri("/a"), "file:///a");
         assert_eq!(sarif("[x](http://y)"), "\\[x\\](http://y)");
         assert_eq!(sarif("list[0]"), "list[0]");
+        assert_eq!(document("a|b <i> [x](y)\n`"), "a\\|b &lt;i&gt; \\[x\\](y) \\`");
     }
 }

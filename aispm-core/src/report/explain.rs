@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text::{self, FAINT, HEADING, Page};
+use super::page::{FAINT, HEADING, Page};
+use super::text;
 use super::{Report, count};
 use crate::assess::{Factor, Risk, RiskSubject, RiskTerm};
 use crate::asset::{Asset, AssetId, Error, ErrorKind, Finding, Result, names};
@@ -115,7 +116,7 @@ impl Report<'_> {
 
     /// Writes an explanation for a person at a terminal.
     pub fn write_explanation(&self, explanation: &Explanation, out: &mut dyn Write) -> io::Result<()> {
-        let mut page = Page { out, color: self.color, width: self.width };
+        let mut page = Page::new(out, self.color, self.width);
         let Explanation { kind, findings, rule, paths, risk, .. } = explanation;
         match (kind, findings.as_slice(), rule) {
             (Explained::Finding, [finding, ..], rule) => self.one_finding(&mut page, finding, rule.as_ref())?,

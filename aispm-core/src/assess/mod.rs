@@ -17,6 +17,7 @@ use crate::policy::{PolicySet, Unknown, Verdict};
 mod baseline;
 mod descriptions;
 mod gate;
+pub mod ledger;
 mod risk;
 mod runtime;
 mod stale;

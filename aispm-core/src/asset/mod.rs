@@ -1,6 +1,7 @@
 //! The schema: assets, relations, inventory, findings, evidence, events, errors. Everything else speaks it.
 
 mod attribute;
+mod canonical;
 mod claim;
 mod day;
 mod diff;
@@ -14,11 +15,13 @@ mod inventory;
 mod kind;
 mod nesting;
 mod record;
+mod signature;
 mod waiver;
 
 pub use attribute::{Authentication, Encryption, Exposure, ModelType, Provenance, RiskClass};
+pub(crate) use canonical::{canonical_json, sha256};
 pub use claim::{Activity, ExternalFinding, InheritedClass, OwnerClaim, OwnerSource};
-pub(crate) use day::day;
+pub(crate) use day::{day, is_utc};
 pub use diff::{Change, FieldChange, InventoryDiff};
 pub use document::{Document, pointer_key};
 pub use error::{Error, ErrorKind, Result};
@@ -32,6 +35,8 @@ pub(crate) use kind::names;
 pub use kind::{AssetKind, RelationKind};
 pub(crate) use nesting::Nesting;
 pub use record::{Asset, AssetId, Relation};
+pub(crate) use signature::Purpose;
+pub use signature::{SigningKey, VerifyingKey};
 pub use waiver::{Waived, Waiver};
 
 /// `1 path`, `2 paths`.

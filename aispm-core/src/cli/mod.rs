@@ -22,6 +22,7 @@ mod completions;
 mod detect;
 mod diff;
 mod discover;
+mod evidence;
 mod explain;
 mod history;
 mod init;
@@ -53,6 +54,7 @@ enum Command {
     Scan(scan::Args),
     Rules(rules::Args),
     Diff(diff::Args),
+    Evidence(evidence::Args),
     History(history::Args),
     Init(init::Args),
     Collect(collect::Args),
@@ -92,6 +94,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Scan(args) => args.run(),
         Command::Rules(args) => args.run(),
         Command::Diff(args) => args.run(),
+        Command::Evidence(args) => args.run(),
         Command::History(args) => args.run(),
         Command::Init(args) => args.run(),
         Command::Collect(args) => args.run(),

@@ -19,6 +19,7 @@ use crate::supply::Advisories;
 mod baseline;
 mod descriptions;
 mod gate;
+pub mod ledger;
 mod retention;
 mod risk;
 mod runtime;

@@ -43,6 +43,12 @@ pub(super) struct Args {
     /// Let --fail-on pass although identity or AI-related input could not be read, or nothing was understood
     #[arg(long)]
     allow_incomplete: bool,
+    /// Also append the outcome to this log; see `aispm evidence`
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+    /// Sign the entry with this Ed25519 key: PKCS#8 in PEM, or 64 hex digits
+    #[arg(long, value_name = "FILE", requires = "ledger")]
+    ledger_key: Option<PathBuf>,
     /// Output format
     #[arg(long, value_parser = format(), default_value = "text")]
     format: Format,
@@ -73,6 +79,9 @@ fn also(text: &str) -> Result<(Format, PathBuf)> {
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
         let assessment = self.assessor()?.run(&self.paths)?;
+        if let Some(ledger) = &self.ledger {
+            super::evidence::record(ledger, self.ledger_key.clone(), self.time.as_deref(), &assessment)?;
+        }
         let assessment = self.owner.iter().fold(assessment, |assessment, owner| assessment.of_owner(owner));
         self.print(&assessment)?;
         Ok(self.verdict(&assessment))

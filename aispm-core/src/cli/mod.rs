@@ -26,6 +26,7 @@ mod diff;
 mod discover;
 mod draft;
 mod estate;
+mod evidence;
 mod explain;
 mod history;
 mod init;
@@ -62,6 +63,7 @@ enum Command {
     Classify(classify::Args),
     Draft(draft::Args),
     Diff(diff::Args),
+    Evidence(evidence::Args),
     History(history::Args),
     Init(init::Args),
     Collect(collect::Args),
@@ -105,6 +107,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Classify(args) => args.run(),
         Command::Draft(args) => args.run(),
         Command::Diff(args) => args.run(),
+        Command::Evidence(args) => args.run(),
         Command::History(args) => args.run(),
         Command::Init(args) => args.run(),
         Command::Collect(args) => args.run(),

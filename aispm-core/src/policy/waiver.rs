@@ -35,7 +35,7 @@ pub(super) struct Placed {
 impl Placed {
     /// The `i`-th waiver of a document, if it is whole and for a rule that there is.
     pub(super) fn new(waiver: &Waiver, document: &Document, i: usize, rules: &BTreeMap<String, Rule>) -> Result<Self> {
-        waiver.check(document, i)?;
+        waiver.check(document, &format!("/waivers/{i}"))?;
         if !rules.keys().any(|id| like(&waiver.rule, id)) {
             let message = format!("the waiver is for {:?}, which is no rule or is disabled", waiver.rule);
             return Err(document.error(&format!("/waivers/{i}/rule"), message));

@@ -70,7 +70,14 @@ fn also(text: &str) -> Result<(Format, PathBuf)> {
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
         let assessment = self.assessor()?.run(&self.paths)?;
-        let assessment = self.owner.iter().fold(assessment, |assessment, owner| assessment.of_owner(owner));
+        let assessment = match &self.owner {
+            // a gate must not pass for a name that is misspelt
+            Some(owner) if !assessment.inventory.assets().any(|asset| asset.owner.as_ref() == Some(owner)) => {
+                return Err(Error::new(ErrorKind::Usage, format!("nothing belongs to {owner:?}")));
+            }
+            Some(owner) => assessment.of_owner(owner),
+            None => assessment,
+        };
         self.print(&assessment)?;
         Ok(self.verdict(&assessment))
     }

@@ -373,6 +373,12 @@ impl Assessment {
         let owns = |id: &AssetId| self.inventory.get(id.as_str()).is_some_and(|a| a.owner.as_deref() == Some(owner));
         self.findings.retain(|finding| owns(&finding.asset));
         self.paths.retain(|path| path.assets().any(owns));
+        if let Some(told) = &mut self.baseline {
+            told.known.retain(|finding| owns(&finding.asset));
+            // the asset may be gone as well
+            told.resolved.retain(|finding| finding.owner.as_deref() == Some(owner));
+            told.new_paths.retain(|id| self.paths.iter().any(|path| path.id == *id));
+        }
         self.risks.retain(|risk| match risk.subject {
             RiskSubject::Owner => risk.id == owner,
             RiskSubject::System | RiskSubject::Asset => owns(&AssetId::from(risk.id.as_str())),

@@ -82,7 +82,14 @@ impl Args {
         if let Some(ledger) = &self.ledger {
             super::evidence::record(ledger, self.ledger_key.clone(), self.time.as_deref(), &assessment)?;
         }
-        let assessment = self.owner.iter().fold(assessment, |assessment, owner| assessment.of_owner(owner));
+        let assessment = match &self.owner {
+            // a gate must not pass for a name that is misspelt
+            Some(owner) if !assessment.inventory.assets().any(|asset| asset.owner.as_ref() == Some(owner)) => {
+                return Err(Error::new(ErrorKind::Usage, format!("nothing belongs to {owner:?}")));
+            }
+            Some(owner) => assessment.of_owner(owner),
+            None => assessment,
+        };
         self.print(&assessment)?;
         Ok(self.verdict(&assessment))
     }

@@ -24,16 +24,18 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
 
 fn finding_event(report: &Report<'_>, finding: &Finding, state: State) -> Value {
     let controls = finding.controls.iter().map(|control| format!("{}/{}", control.framework, control.id));
-    let own = json!({
+    let mut own = json!({
         "state": state.as_str(),
         "severity": finding.severity,
         "fix": escape::plain(&finding.fix),
         "asset": asset(report, &finding.asset),
         "related": finding.related,
         "controls": controls.collect::<Vec<_>>(),
-        "owner": finding.owner,
         "evidence": finding.evidence,
     });
+    if let Some(owner) = &finding.owner {
+        set(&mut own, "owner", json!(escape::plain(owner)));
+    }
     let mut event = event(report, "finding", state, finding.severity, &finding.fingerprint, own);
     set(&mut event, "message", json!(escape::plain(&finding.message)));
     let mut rule = json!({

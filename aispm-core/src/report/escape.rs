@@ -20,7 +20,7 @@ pub fn plain(text: &str) -> Cow<'_, str> {
 }
 
 /// Control characters, and those that are invisible or change the direction of reading.
-fn is_unsafe(c: char) -> bool {
+pub(super) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
         || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
@@ -55,10 +55,15 @@ pub(super) fn mermaid(text: &str) -> String {
     })
 }
 
-/// A file's path as a URI reference (RFC 3986): relative stays relative, `/…` becomes `file:///…`.
+/// A file's path as a URI reference (RFC 3986): relative stays relative, `/…` becomes `file:///…`, `C:\…` `file:///C:/…`.
 pub(super) fn uri(path: &str) -> String {
-    let absolute = if path.starts_with('/') { "file://" } else { "" };
-    path.bytes().fold(absolute.to_owned(), |mut uri, byte| {
+    let drive = path.get(1..3).is_some_and(|rest| rest == ":\\" || rest == ":/")
+        && path.starts_with(|c: char| c.is_ascii_alphabetic());
+    let (mut uri, rest) = match path.split_once(':').filter(|_| drive) {
+        Some((drive, rest)) => (format!("file:///{drive}:"), rest),
+        None => (if path.starts_with('/') { "file://" } else { "" }.to_owned(), path),
+    };
+    for byte in rest.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b'@' | b'+' | b'=' | b',' => {
                 uri.push(char::from(byte));
@@ -69,8 +74,8 @@ pub(super) fn uri(path: &str) -> String {
                 let _ = write!(uri, "%{byte:02X}");
             }
         }
-        uri
-    })
+    }
+    uri
 }
 
 /// For a SARIF message, where `[text](target)` would become a link.
@@ -161,8 +166,16 @@ mod tests {
         assert_eq!(mermaid("a\"]; #b"), "a#34;#93;#59; #35;b");
         assert_eq!(uri("a b/c#d:é"), "a%20b/c%23d%3A%C3%A9");
         assert_eq!(uri("/a"), "file:///a");
+        assert_eq!(uri(r"C:\a b"), "file:///C:/a%20b");
         assert_eq!(sarif("[x](http://y)"), "\\[x\\](http://y)");
         assert_eq!(sarif("list[0]"), "list[0]");
         assert_eq!(document("a|b <i> [x](y)\n`"), "a\\|b &lt;i&gt; \\[x\\](y) \\`");
+        assert_eq!(markdown("a_b <x> @me #1 *"), "a&#95;b &#60;x&#62; &#64;&#8288;me &#35;&#8288;1 &#42;");
+        assert_eq!(markdown("see http://x www.x: y"), "see http&#58;&#8288;//x www&#8288;.x: y");
+        assert_eq!(markdown_code("a`|b"), "`a'¦b`");
+        assert_eq!(csv("=1+1"), "'=1+1");
+        assert_eq!(csv(" \t@x, \"y\""), "\"'  @x, \"\"y\"\"\"");
+        assert_eq!(cef_header(r"a|b\c"), r"a\|b\\c");
+        assert_eq!(cef("a=b\nc"), r"a\=b c");
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
     let new = of(State::is_alert);
     let (shown, more) = new.split_at(new.len().min(SHOWN));
     page.part(None, TABLE, shown.iter().map(|finding| row(report, finding)));
-    page.part(Some(format!("{} more", count(more.len(), "finding"))), TABLE, more.iter().map(|f| row(report, f)));
+    page.part(Some(count(more.len(), "more finding")), TABLE, more.iter().map(|f| row(report, f)));
     page.part(Some("How to fix".to_owned()), "", fixes(report, &new).into_iter());
     let paths = &report.assessment.paths;
     let title = count(paths.len(), "attack path");

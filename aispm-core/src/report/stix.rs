@@ -2,7 +2,7 @@
 //!
 //! An asset is `infrastructure`, or `software` if it is a package; a rule that found something is a `vulnerability` that
 //! assets have, and its fix a `course-of-action`; techniques are `attack-pattern`s that target what they reach; an attack
-//! path is a `grouping` of all that takes part. What the baseline knew is still there and so in it; what is gone is not.
+//! path is a `report` on all that takes part (the published schema of bundles has no place for a `grouping`). What the baseline knew is still there and so in it; what is gone is not.
 //!
 //! Ids are made from the content (UUIDv5), so that a platform updates what it has. `modified` is the report's time;
 //! `created` is always 1970-01-01T00:00:00.000Z, since no run knows which was the first.
@@ -102,11 +102,12 @@ impl<'a> Bundle<'a> {
             conditions => format!(" If {}.", conditions.join("; ")),
         };
         self.add(
-            &made("grouping", &[&path.id]),
+            &made("report", &[&path.id]),
             json!({
                 "name": escape::plain(&self.report.title(path)),
                 "description": escape::plain(&format!("{}{conditions}", steps(path))),
-                "context": "unspecified",
+                "report_types": ["attack-pattern", "vulnerability"],
+                "published": self.modified,
                 "labels": ["attack-path", path.severity.as_str(), certainty(path.status)],
                 "external_references": [reference("aispm", &path.id)],
                 "object_refs": parts,

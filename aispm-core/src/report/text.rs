@@ -1,12 +1,15 @@
-//! What a person reads first: the verdict in a line, the paths, what to fix first, the findings, what was not read.
+//! What a person reads first: the counts in a line, the paths, what to fix first, the findings, how the frameworks came
+//! out, what was not read.
 
 use std::io::{self, Write};
 
 use anstyle::Style;
 
 use super::page::{ALARM, FAINT, HEADING, Page, style};
-use super::{Group, Report, certainty, chain, count, escape, loose_conditions};
+use super::{Group, Report, State, certainty, chain, count, escape, loose_conditions, reference};
+use crate::asset::{Evidence, Severity};
 use crate::path::AttackPath;
+use crate::policy::controls::{ControlStatus, Coverage};
 
 /// Paths that are told; the rest is counted.
 const PATHS: usize = 20;
@@ -21,6 +24,8 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
     attack_paths(report, &mut page)?;
     fix_first(report, &mut page)?;
     findings(report, &mut page)?;
+    since_the_baseline(report, &mut page)?;
+    controls(report, &mut page)?;
     unread(report, &mut page)?;
     page.out.flush()
 }
@@ -33,11 +38,17 @@ fn header(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
         .map(|(severity, n)| page.paint(style(severity), &format!("{n} {severity}")))
         .collect();
     let mut parts = vec![format!("{} ({} AI)", count(assessment.inventory.len(), "asset"), report.ai_assets())];
+    let (new, baseline) = (if assessment.baseline.is_some() { "new " } else { "" }, &assessment.baseline);
     parts.push(match severities.as_slice() {
-        [] => "no findings".to_owned(),
-        counts => format!("{}: {}", count(assessment.findings.len(), "finding"), counts.join(", ")),
+        [] => format!("no {new}findings"),
+        counts => format!("{}: {}", count(assessment.findings.len(), &format!("{new}finding")), counts.join(", ")),
     });
-    parts.push(count(assessment.paths.len(), "attack path"));
+    parts.extend(baseline.iter().map(|told| format!("{} known, {} resolved", told.known.len(), told.resolved.len())));
+    let paths = count(assessment.paths.len(), "attack path");
+    parts.push(match baseline {
+        Some(told) => format!("{paths} ({} new)", told.new_paths.len()),
+        None => paths,
+    });
     if !assessment.incomplete.is_empty() {
         parts.push(page.paint(ALARM, "INCOMPLETE"));
     }
@@ -67,7 +78,9 @@ fn attack_paths(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
 pub(super) fn attack_path(report: &Report<'_>, page: &mut Page<'_>, n: usize, path: &AttackPath) -> io::Result<()> {
     let risk = format!("risk rank {:.0}", path.risk);
     let end = path.consequence.words();
-    let head = [page.severity(path.severity), risk, certainty(path.status).to_owned(), format!("ends in {end}")];
+    let mut head =
+        vec![page.severity(path.severity), risk, certainty(path.status).to_owned(), format!("ends in {end}")];
+    head.extend((report.path_state(path) == State::New).then(|| "new".to_owned()));
     writeln!(page.out, "{:>3}  {}", n, head.join(" · "))?;
     page.wrap(5, 5, HEADING, &report.title(path))?;
     if !path.title.is_empty() {
@@ -117,7 +130,7 @@ fn fix_first(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
 fn findings(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
     let groups = report.groups();
     if !groups.is_empty() {
-        page.heading("Findings")?;
+        page.heading(if report.assessment.baseline.is_some() { "New findings" } else { "Findings" })?;
     }
     for group in &groups {
         writeln!(page.out)?;
@@ -135,7 +148,8 @@ fn finding_group(report: &Report<'_>, page: &mut Page<'_>, group: &Group<'_>) ->
     for finding in group.findings.iter().take(LISTED) {
         let name = report.name(&finding.asset);
         let lead = if finding.message.starts_with(name) { String::new() } else { format!("{name}: ") };
-        page.wrap(4, 6, Style::new(), &format!("{lead}{}", finding.message))?;
+        let owner = finding.owner.as_ref().map(|owner| format!(" (owner: {owner})")).unwrap_or_default();
+        page.wrap(4, 6, Style::new(), &format!("{lead}{}{owner}", finding.message))?;
         page.places(6, report.evidence(finding))?;
         if group.shared_fix().is_none() {
             page.fix(6, &finding.fix)?;
@@ -145,6 +159,49 @@ fn finding_group(report: &Report<'_>, page: &mut Page<'_>, group: &Group<'_>) ->
         page.wrap(4, 4, FAINT, &format!("… and {more} more, listed with --format json"))?;
     }
     page.fix(4, group.shared_fix().unwrap_or_default())
+}
+
+fn since_the_baseline(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    let Some(told) = &report.assessment.baseline else { return Ok(()) };
+    if told.known.is_empty() && told.resolved.is_empty() {
+        return Ok(());
+    }
+    page.heading("Since the baseline")?;
+    writeln!(page.out)?;
+    for finding in told.resolved.iter().take(LISTED) {
+        page.wrap(2, 4, Style::new(), &format!("resolved: {} {}: {}", finding.rule, finding.title, finding.message))?;
+    }
+    if let Some(more) = told.resolved.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        page.wrap(2, 4, FAINT, &format!("… and {more} more resolved"))?;
+    }
+    match told.known.len() {
+        0 => Ok(()),
+        known => {
+            page.wrap(2, 4, FAINT, &format!("{} still there, listed with --format json", count(known, "known finding")))
+        }
+    }
+}
+
+/// A line for each framework in which something fails or has no evidence.
+fn controls(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    let line = |coverage: &Coverage| {
+        let (failed, unknown) =
+            (coverage.with(ControlStatus::Failed).count(), coverage.with(ControlStatus::NoEvidence).count());
+        let told = [(failed, if failed == 1 { "fails" } else { "fail" }), (unknown, "without evidence")];
+        let told = told.iter().filter(|(n, _)| *n > 0).enumerate().map(|(i, (n, what))| match i {
+            0 => format!("{} {what}", count(*n, "control")),
+            _ => format!("{n} {what}"),
+        });
+        let told: Vec<String> = told.collect();
+        (!told.is_empty()).then(|| format!("{}: {}", reference::framework_name(&coverage.framework), told.join(", ")))
+    };
+    let lines: Vec<String> = report.assessment.coverage.iter().filter_map(line).collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    page.heading("Controls")?;
+    writeln!(page.out)?;
+    lines.iter().try_for_each(|line| page.wrap(2, 4, Style::new(), line))
 }
 
 fn unread(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
@@ -158,8 +215,18 @@ fn unread(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
             writeln!(page.out, "  {label} {}: {}", escape::plain(&unread.path), escape::plain(&unread.reason))?;
         }
     }
+    if !assessment.warnings.is_empty() {
+        writeln!(page.out)?;
+    }
+    for warning in &assessment.warnings {
+        page.wrap(0, 2, Style::new(), &format!("note: {warning}"))?;
+    }
     let (read, skipped) = (assessment.files.len(), assessment.skipped.len());
-    let line = format!("{} read, {skipped} skipped", count(read, "file"));
+    let mut line = format!("{} read, {skipped} skipped", count(read, "file"));
+    match assessment.unknown.len() {
+        0 => {}
+        rules => line += &format!(" · {} could not judge; --format json says what each needs", count(rules, "rule")),
+    }
     writeln!(page.out)?;
     page.wrap(0, 0, FAINT, &line)
 }

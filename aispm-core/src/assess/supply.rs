@@ -29,7 +29,8 @@ impl Assessor {
         match incomplete.into_iter().next() {
             Some(unread) => Err(Error::new(ErrorKind::Malformed, unread.reason).at(unread.path)),
             None if advisories.is_empty() => {
-                let message = "no OSV advisory in it; give files or folders of OSV records: JSON, JSON Lines, gzip, zip";
+                let message =
+                    "no OSV advisory in it; give files or folders of OSV records: JSON, JSON Lines, gzip, zip";
                 Err(Error::new(ErrorKind::Usage, message).at(first))
             }
             None => Ok(advisories),

@@ -40,9 +40,9 @@ pub use kind::{AssetKind, RelationKind};
 pub(crate) use nearest::nearest;
 pub(crate) use nesting::Nesting;
 pub use record::{Asset, AssetId, Relation};
-pub(crate) use time::hour;
 pub(crate) use signature::Purpose;
 pub use signature::{SigningKey, VerifyingKey};
+pub(crate) use time::hour;
 pub use waiver::{Waived, Waiver};
 
 /// `1 path`, `2 paths`.

@@ -190,7 +190,11 @@ impl Facts {
         if let Some((pointer, date)) = facts.dates().into_iter().find(|(_, date)| day(date).is_none()) {
             return Err(facts.error(&pointer, format!("{date:?} is no date; write YYYY-MM-DD")));
         }
-        facts.waivers.iter().enumerate().try_for_each(|(i, waiver)| waiver.check(&facts.lines.0, &format!("/waivers/{i}")))?;
+        facts
+            .waivers
+            .iter()
+            .enumerate()
+            .try_for_each(|(i, waiver)| waiver.check(&facts.lines.0, &format!("/waivers/{i}")))?;
         Ok(facts)
     }
 

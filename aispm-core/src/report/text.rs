@@ -7,7 +7,6 @@ use anstyle::Style;
 
 use super::page::{ALARM, FAINT, HEADING, Page, style};
 use super::{Group, Report, State, certainty, chain, count, escape, loose_conditions, reference};
-use crate::asset::{Evidence, Severity};
 use crate::path::AttackPath;
 use crate::policy::controls::{ControlStatus, Coverage};
 

@@ -35,7 +35,7 @@ fn assessment() -> Assessment {
     facts.apply(&mut inventory);
     let policies = crate::policy::PolicySet::builder().facts(&facts).today(Some("2026-11-27")).build().unwrap();
     let findings = policies.evaluate(&inventory, &crate::path::Solution::default());
-    let coverage = crate::policy::controls::coverage(&policies, &inventory, &findings, &[]);
+    let coverage = crate::policy::controls::coverage(&policies, &inventory, &findings, &[], &[]);
     Assessment { inventory, findings, coverage, ..Assessment::default() }
 }
 

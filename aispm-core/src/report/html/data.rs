@@ -28,8 +28,7 @@ struct Data<'a> {
     systems: Vec<[Text<'a>; 2]>,
     /// `framework id`.
     controls: Numbered<&'a Control, String>,
-    /// Id, title, why it matters, controls.
-    rules: Numbered<(&'a str, &'a str), (Text<'a>, Text<'a>, Text<'a>, Vec<usize>)>,
+    rules: Numbered<(&'a str, &'a str), RuleRow<'a>>,
     /// Name, id, kind, systems.
     assets: Numbered<&'a AssetId, (Text<'a>, Text<'a>, &'static str, Vec<usize>)>,
     texts: Numbered<Text<'a>, Text<'a>>,
@@ -38,6 +37,9 @@ struct Data<'a> {
 
 /// Severity, rule, asset, owner, message, fix, places with excerpts, fingerprint.
 type Row<'a> = (&'static str, usize, usize, isize, usize, isize, Vec<(usize, isize)>, Text<'a>);
+
+/// Id, title, why it matters, controls.
+type RuleRow<'a> = (Text<'a>, Text<'a>, Text<'a>, Vec<usize>);
 
 /// Foreign text without what hides or moves other text.
 type Text<'a> = Cow<'a, str>;

@@ -2,7 +2,7 @@
 //! or becoming something, applied once and not chained. Denies, boundaries, organisation policies, the policies of
 //! resources and keys have their say, as in paths.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::OnceLock;
 
 use super::graph::FactId;
@@ -51,7 +51,17 @@ pub(crate) struct Access<'a> {
     /// The fact that somebody acts as a principal, or has a power over an asset.
     acts: HashMap<Ix, FactId>,
     gained: HashMap<Ix, Vec<FactId>>,
+    /// By asset, worked out when it is first asked for.
+    strengths: Vec<OnceLock<Strength>>,
     complete: bool,
+}
+
+/// All that an identity may do, to compare it with another.
+#[derive(Debug)]
+struct Strength {
+    admin: bool,
+    full: Vec<&'static str>,
+    rights: HashSet<(Ix, &'static str)>,
 }
 
 /// One thing that a principal may do.
@@ -102,7 +112,8 @@ impl<'a> Access<'a> {
                 gained.entry(*ix).or_default().push(id);
             }
         }
-        Self { world, facts, instances, from, to, acts, gained, complete }
+        let strengths = world.all().map(|_| OnceLock::new()).collect();
+        Self { world, facts, instances, from, to, acts, gained, strengths, complete }
     }
 
     /// Whether the budget was enough.
@@ -174,14 +185,61 @@ impl<'a> Access<'a> {
     }
 
     /// Services in which an identity may do everything to everything: those of AI, and those that hold data, code or
-    /// rights. `iam` stands for rights over rights, whatever they are called. O(services · statements).
-    pub(crate) fn full(&self, id: &str) -> Vec<&'static str> {
+    /// rights. `iam` stands for rights over rights, whatever they are called. O(services · statements), once an identity.
+    pub(crate) fn full(&self, id: &str) -> &[&'static str] {
+        self.world.ix(id).and_then(|ix| self.strength(ix)).map_or(&[], |strength| &strength.full)
+    }
+
+    /// Identities that a principal can become by way of an AI service, and that are administrator or may do something that
+    /// he may not. O(rights of all of them), each of them worked out once.
+    pub(crate) fn escalations(&self, principal: &str) -> Vec<Right<'_>> {
+        let Some(own) = self.world.ix(principal).and_then(|ix| self.strength(ix)) else { return Vec::new() };
+        let mut found = self.of(principal);
+        found.retain(|right| {
+            let other = self.world.ix(right.asset.as_str()).filter(|_| right.power == power_name(Power::Controls));
+            let other = other.filter(|ix| self.world.node(*ix).is_some_and(|node| node.kind.is_identity()));
+            other.and_then(|ix| self.strength(ix)).is_some_and(|other| {
+                let more = || other.full.iter().any(|service| !own.full.contains(service));
+                other.admin || more() || !other.rights.is_subset(&own.rights)
+            })
+        });
+        found
+    }
+
+    /// Who may read an asset but not all of these others that somebody may read. O(readers of all of them).
+    pub(crate) fn reads_beyond<'s>(&self, asset: &str, sources: impl Iterator<Item = &'s str>) -> Vec<Right<'_>> {
+        let reads = |right: &Right<'_>| right.power == power_name(Power::Reads);
+        let mut readers = self.over(asset);
+        readers.retain(reads);
+        let mut beyond = BTreeSet::new();
+        for source in sources {
+            let known: HashSet<&AssetId> = self.over(source).iter().filter(|r| reads(r)).map(|r| r.principal).collect();
+            if !known.is_empty() {
+                beyond.extend(readers.iter().map(|right| right.principal).filter(|reader| !known.contains(reader)));
+            }
+        }
+        readers.retain(|right| beyond.contains(right.principal));
+        readers
+    }
+
+    fn strength(&self, ix: Ix) -> Option<&Strength> {
+        let slot = self.strengths.get(index(ix))?;
+        let id = self.world.id(ix)?;
+        Some(slot.get_or_init(|| {
+            let admin = self.world.is_admin(ix);
+            let rights = if admin { Vec::new() } else { self.of(id.as_str()) };
+            let rights = rights.iter().filter_map(|r| Some((self.world.ix(r.asset.as_str())?, r.power)));
+            Strength { admin, full: self.whole_services(id.as_str(), admin), rights: rights.collect() }
+        }))
+    }
+
+    fn whole_services(&self, id: &str, admin: bool) -> Vec<&'static str> {
         let estate = &self.world.estate;
         let principal = estate.principal_of(id);
         let aws = AWS.iter().filter(|service| principal.is_some_and(|p| estate.commands(p, service)));
         let elsewhere = ELSEWHERE.iter().filter(|(platform, service)| self.commands_elsewhere(id, *platform, service));
-        let owner = principal.is_none() && self.world.ix(id).is_some_and(|ix| self.world.is_admin(ix));
-        aws.copied().chain(elsewhere.map(|(_, service)| *service)).chain(owner.then_some("iam")).collect()
+        let owner = (admin && principal.is_none()).then_some("iam");
+        aws.copied().chain(elsewhere.map(|(_, service)| *service)).chain(owner).collect()
     }
 
     /// Who of other accounts may use a resource by its own policy, whatever for; `*` is anyone.

@@ -96,7 +96,7 @@ impl Shape {
             (Self::Asset, "outgoing" | "incoming") => list(Self::Relation),
             (Self::Asset, "lineage" | "used_by") => list(Self::Asset),
             (Self::Asset, "paths") => list(Self::Path),
-            (Self::Asset, "access" | "accessed_by") => list(Self::Right),
+            (Self::Asset, "access" | "accessed_by" | "escalations" | "reads_beyond_sources") => list(Self::Right),
             (Self::Asset, "full_access" | "strangers") => list(Self::Text),
             (Self::Asset, "acts_as") => list(Self::Asset),
             (Self::Asset, "age_days") => Self::Number,

@@ -14,6 +14,7 @@
 //! | `used_by` | what acts as this identity, directly or through identities that may become it |
 //! | `paths` | attack paths through it: `source`, `target`, `goal`, `severity`, `status`, `risk`, `rules`, `techniques`, `assets`, and `entry`, what its first step reaches |
 //! | `asset.access`, `asset.accessed_by` | what it may do itself to AI assets, what they are made from and sensitive data, after denies, boundaries and resource policies, and who may to it: `power` (`reads`, `writes`, `poisons`, `influences`, `controls`), `rule` (the attack rule), `conditional`, and `asset`, the other end |
+//! | `asset.escalations`, `asset.reads_beyond_sources` | of `access`, the stronger identities that it can become by way of an AI service; of `accessed_by`, readers who may not read all that it was made from |
 //! | `asset.strangers` | principals of other accounts, or `*`, that its own policy lets in without a condition |
 //! | `asset.acts_as` | the identities that it acts as, directly or by becoming them |
 //! | `asset.age_days` | days since it was made, where the source says when and the day is given |
@@ -276,7 +277,10 @@ fn took_part(parts: &[Part], asset: &Asset, scope: &Scope<'_>) -> (Vec<AssetId>,
                 [from, to]
             }
             Part::Right { from, power, to } => {
-                evidence.extend(scope.world().proof(from, power, to));
+                // more is not shown
+                if evidence.len() < EVIDENCE_LIMIT {
+                    evidence.extend(scope.world().proof(from, power, to));
+                }
                 [from, to]
             }
             Part::Asset(id) => [id, id],

@@ -73,3 +73,23 @@ fn hostile_matches(text: &str) -> usize {
     let found = Detectors::builtin().detect(text, TextRole::ToolDescription);
     found.matches.iter().filter(|m| m.detector.parse().is_ok_and(|detector| HOSTILE.contains(&detector))).count()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asset::Asset;
+
+    #[test]
+    fn personal_data_and_hidden_secrets_in_prompts_are_noted_by_kind() {
+        let mut inventory = Inventory::new();
+        let prompt = |id: &str, text: &str| Asset::new(id, AssetKind::PromptTemplate, id).with("template", text);
+        inventory.add(prompt("people", "Send complaints to jane.doe@acme-corp.de and answer {input}."));
+        inventory.add(prompt("key", "Call the API with token *** for {input}."));
+        inventory.add(prompt("plain", "You help customers. Answer {input} from {context}."));
+        judge_prompts(&mut inventory);
+        let noted = |id: &str| inventory.get(id).unwrap().properties.get("sensitive_text").cloned();
+        assert_eq!(noted("people"), Some(serde_json::json!(["EMAIL_ADDRESS"])));
+        assert_eq!(noted("key"), Some(serde_json::json!(["secret"])));
+        assert_eq!(noted("plain"), None);
+    }
+}

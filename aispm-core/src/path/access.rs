@@ -307,3 +307,93 @@ pub(crate) fn has_principals(inventory: &Inventory) -> bool {
     let policies = ["policy", "Policy", "resource_policy", "public_roles"];
     inventory.assets().any(|a| a.kind.is_identity() || policies.iter().any(|key| a.properties.contains_key(*key)))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::asset::{Asset, Relation, RelationKind};
+
+    const ACCOUNT: &str = "arn:aws:iam::111122223333:";
+
+    fn role(name: &str, statements: Value) -> Asset {
+        let policies = json!([{"PolicyName": "p", "PolicyDocument": {"Statement": statements}}]);
+        let trust = json!({"Statement": {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}});
+        let role = Asset::new(format!("{ACCOUNT}role/{name}"), AssetKind::Role, name);
+        let at = Evidence { pointer: Some(format!("/{name}")), ..Evidence::file("iam.json") };
+        role.with("RolePolicyList", policies).with("AssumeRolePolicyDocument", trust).seen(at)
+    }
+
+    fn estate() -> Inventory {
+        let mut inventory = Inventory::new();
+        let allow = |action: Value| json!({"Effect": "Allow", "Action": action, "Resource": "*"});
+        inventory.add(role("reader", allow(json!("s3:GetObject"))));
+        inventory.add(role("admin", allow(json!("*"))));
+        inventory.add(role("scientist", allow(json!(["iam:PassRole", "sagemaker:CreateTrainingJob"]))));
+        let denied = json!([allow(json!("s3:*")), {"Effect": "Deny", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::train/*"}]);
+        inventory.add(role("denied", denied));
+        inventory.add(Asset::new("arn:aws:s3:::train", AssetKind::Bucket, "train"));
+        inventory.add(Asset::new("arn:aws:s3:::logs", AssetKind::Bucket, "logs"));
+        inventory.add(Asset::new("m", AssetKind::Model, "m"));
+        inventory.relate(Relation::new("m", RelationKind::TrainedOn, "arn:aws:s3:::train"));
+        inventory
+    }
+
+    fn told(rights: Vec<Right<'_>>) -> Vec<String> {
+        let name = |id: &AssetId| id.as_str().rsplit(['/', ':']).next().unwrap().to_owned();
+        rights.iter().map(|r| format!("{} {} {}", name(r.principal), r.power, name(r.asset))).collect()
+    }
+
+    #[test]
+    fn what_policies_leave_of_data_of_value() {
+        let inventory = estate();
+        let access = Access::new(&inventory);
+        assert!(access.is_complete());
+        let of = |name: &str| told(access.of(&format!("{ACCOUNT}role/{name}")));
+        assert_eq!(of("reader"), ["reader reads train"], "the bucket of logs is of no value");
+        assert_eq!(of("denied"), ["denied reads train"]);
+        assert!(of("admin").contains(&"admin writes train".to_owned()), "{:?}", of("admin"));
+        assert_eq!(access.of("nobody").len(), 0);
+        let over = told(access.over("arn:aws:s3:::train"));
+        assert_eq!(over, ["admin reads train", "admin writes train", "denied reads train", "reader reads train"]);
+    }
+
+    #[test]
+    fn whole_services_and_stronger_identities() {
+        let inventory = estate();
+        let access = Access::new(&inventory);
+        let id = |name: &str| format!("{ACCOUNT}role/{name}");
+        assert_eq!(access.full(&id("reader")), [""; 0]);
+        assert_eq!(access.full(&id("denied")), ["s3"], "a deny of one action leaves the rest");
+        assert!(access.full(&id("admin")).contains(&"iam"));
+        let stronger = told(access.escalations(&id("scientist")));
+        let expected = ["admin", "denied", "reader"].map(|name| format!("scientist controls {name}"));
+        assert_eq!(stronger, expected);
+        assert_eq!(told(access.escalations(&id("reader"))), [""; 0]);
+    }
+
+    #[test]
+    fn a_right_is_shown_by_its_statement() {
+        let inventory = estate();
+        let access = Access::new(&inventory);
+        let right = access.of(&format!("{ACCOUNT}role/reader"))[0];
+        let evidence = access.evidence(&right);
+        let pointer = evidence[0].pointer.as_deref().unwrap();
+        assert!(pointer.starts_with("/reader/RolePolicyList/0/PolicyDocument"), "{pointer}");
+    }
+
+    #[test]
+    fn strangers_are_those_of_other_accounts() {
+        let mut inventory = estate();
+        let policy = json!({"Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::999999999999:root", format!("{ACCOUNT}role/reader")]}, "Action": "*", "Resource": "*"},
+            {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}},
+        ]});
+        let group = "arn:aws:sagemaker:eu-west-1:111122223333:model-package-group/g";
+        inventory.add(Asset::new(group, AssetKind::ModelRegistry, "g").with("policy", policy));
+        let access = Access::new(&inventory);
+        assert_eq!(access.strangers(group), ["arn:aws:iam::999999999999:root"]);
+        assert!(access.strangers("arn:aws:s3:::train").is_empty());
+    }
+}

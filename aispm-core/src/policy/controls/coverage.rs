@@ -349,7 +349,7 @@ impl Shown {
             expired: declared.expires.as_deref().zip(today).is_some_and(|(until, today)| until < today),
             evidence: facts.document().evidence(&format!("/evidence/{i}")),
         };
-        facts.evidence.iter().enumerate().map(shown).collect()
+        facts.evidence.iter().enumerate().filter(|(_, declared)| declared.counts()).map(shown).collect()
     }
 
     /// `shown by red-team TICKET-1 for m (aispm.yaml:18), until 2026-12-31`.

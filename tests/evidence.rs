@@ -107,23 +107,22 @@ fn a_data_pack_replaces_the_rules_and_adds_providers() {
          kinds: [application]\n    when: 'true'\n    message: '{asset.name} is there'\n    fix: None.\n",
     )
     .unwrap();
-    fs::write(at("pack/providers/own.yaml"), "ai_providers:\n  - name: Own AI\n    hosts: [api.own-ai.example]\n")
-        .unwrap();
+    fs::write(at("pack/providers/own.yaml"), "ai_providers:\n  - name: Own AI\n    env: [OWN_AI_TOKEN]\n").unwrap();
     fs::write(at("key"), KEY).unwrap();
     fs::write(at("public"), PUBLIC).unwrap();
-    fs::write(at("call.py"), "import requests\nrequests.post('https://api.own-ai.example/v1/chat')\n").unwrap();
+    fs::write(at(".env"), "OWN_AI_TOKEN=x\n").unwrap();
     ok(folder.path(), "data build pack --name own --version 7 --created 2026-01-31 --key key");
     assert!(ok(folder.path(), "data verify pack --public-key public --today 2026-02-01").contains("1 days ago"));
     assert_eq!(aispm(folder.path(), "data verify pack --today 2027-02-01").status.code(), Some(1));
     assert!(ok(folder.path(), "rules --data pack").contains("1 rules"));
-    assert!(ok(folder.path(), "discover call.py --data pack").contains("Own AI"));
-    let text = ok(folder.path(), "assess call.py --data pack --data-key public --today 2026-02-01");
+    assert!(ok(folder.path(), "discover .env --data pack").contains("Own AI"));
+    let text = ok(folder.path(), "assess .env --data pack --data-key public --today 2026-02-01");
     assert!(text.contains("data pack own 7, 1 day old") && !text.contains("GOV-DATA"), "{text}");
-    let json = ok(folder.path(), "assess call.py --data pack --today 2026-12-01 --format json");
+    let json = ok(folder.path(), "assess .env --data pack --today 2026-12-01 --format json");
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["data_pack"]["age_days"], 304);
     assert!(json["findings"].as_array().unwrap().iter().any(|finding| finding["rule"] == "GOV-DATA"));
     fs::write(at("pack/rules/own.yaml"), "rules: []\n").unwrap();
-    let refused = aispm(folder.path(), "assess call.py --data pack");
+    let refused = aispm(folder.path(), "assess .env --data pack");
     assert!(refused.status.code() == Some(2) && told(&refused).contains("its SHA-256 is another"));
 }

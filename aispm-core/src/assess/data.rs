@@ -5,6 +5,8 @@
 //! pack.sig           optional: Ed25519 over the canonical JSON of the manifest, in hex
 //! rules/*.yaml       posture rules, instead of the built-in ones; `extends: [builtin]` keeps these
 //! providers/*.yaml   AI services, packages and model servers, before the built-in ones
+//! advisories/*       flaws of packages (OSV as JSON or JSON Lines, or YAML), instead of the built-in ones
+//! catalogues/*.yaml  control catalogues by framework, and crosswalk.yaml, each instead of the built-in one of that name
 //! ```
 //!
 //! A pack says what is judged, so that a pack with a hole is worse than none: a file that is missing, changed or not
@@ -22,7 +24,9 @@ use crate::asset::{
     canonical_json, count, day, names, sha256,
 };
 use crate::discover::Discoverer;
+use crate::policy::controls::Catalogues;
 use crate::policy::{PolicySet, PolicySetBuilder};
+use crate::supply::Advisories;
 
 /// The manifest, and its signature.
 const MANIFEST: &str = "pack.yaml";
@@ -43,6 +47,10 @@ names! {
         Rules = "rules",
         /// AI services, packages and model servers.
         Providers = "providers",
+        /// Flaws of packages: OSV records, or the built-in table's own shape.
+        Advisories = "advisories",
+        /// Control catalogues, each named after its framework's key, and `crosswalk.yaml`.
+        Catalogues = "catalogues",
     }
 }
 
@@ -137,7 +145,7 @@ impl DataPack {
         Ok(Self { manifest, signed_by, place: place.display().to_string(), files })
     }
 
-    /// Lists the files of a folder for a new manifest. The folders `rules` and `providers` say what they are for.
+    /// Lists the files of a folder for a new manifest. The top folders say what they are for.
     pub fn describe(folder: impl AsRef<Path>, name: &str, version: &str, created: &str) -> Result<Manifest> {
         let folder = folder.as_ref();
         let mut manifest = Manifest {
@@ -172,11 +180,27 @@ impl DataPack {
         self.files.iter().filter(move |(of, ..)| *of == kind).map(|(_, path, text)| (path.as_str(), text.as_str()))
     }
 
-    /// With the rules of the pack, if it has any, instead of the built-in ones.
-    pub fn policies(&self, builder: PolicySetBuilder) -> PolicySetBuilder {
+    /// With the rules and catalogues of the pack, if it has any, instead of the built-in ones.
+    pub fn policies(&self, builder: PolicySetBuilder) -> Result<PolicySetBuilder> {
         let mut rules = self.files(DataKind::Rules).peekable();
         let builder = if rules.peek().is_some() { builder.builtin(false) } else { builder };
-        rules.fold(builder, |builder, (path, text)| builder.pack(path, text))
+        let builder = rules.fold(builder, |builder, (path, text)| builder.pack(path, text));
+        let key =
+            |path: &'_ str| Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+        let catalogues = self.files(DataKind::Catalogues).map(|(path, text)| (key(path), text)).collect::<Vec<_>>();
+        if catalogues.is_empty() {
+            return Ok(builder);
+        }
+        Ok(builder.catalogues(Catalogues::with(catalogues.iter().map(|(key, text)| (key.as_str(), *text)))?))
+    }
+
+    /// The advisories of the pack, if it has any.
+    pub fn advisories(&self) -> Result<Option<Advisories>> {
+        let mut all = None::<Advisories>;
+        for (path, text) in self.files(DataKind::Advisories) {
+            all.get_or_insert_default().extend(Advisories::read(path, text)?);
+        }
+        Ok(all)
     }
 
     /// With the providers of the pack, which come before the built-in ones and behind those that the discoverer was given.
@@ -187,8 +211,9 @@ impl DataPack {
 
     /// Whether all files are what their kind asks for: rules compile, tables have no unknown field.
     pub fn check(&self) -> Result<()> {
-        self.policies(PolicySet::builder()).build()?;
+        self.policies(PolicySet::builder())?.build()?;
         self.discoverer(Discoverer::new())?;
+        self.advisories()?;
         Ok(())
     }
 

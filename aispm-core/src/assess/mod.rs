@@ -190,7 +190,7 @@ impl Assessor {
         self
     }
 
-    /// With the rules and providers of this pack. If it is out of date on the day given, that is a finding.
+    /// With the rules, providers, advisories and catalogues of this pack. If it is out of date on the day given, that is a finding.
     #[must_use]
     pub fn data(mut self, pack: DataPack) -> Self {
         self.data = Some(pack);
@@ -314,7 +314,7 @@ impl Assessor {
     fn policies(&self, facts: &Facts) -> Result<PolicySet> {
         let mut builder = PolicySet::builder().facts(facts).today(self.today.as_deref());
         if let Some(pack) = &self.data {
-            builder = pack.policies(builder);
+            builder = pack.policies(builder)?;
         }
         for file in &self.policies {
             builder = builder.file(file)?;

@@ -81,7 +81,7 @@ fn also(text: &str) -> Result<(Format, PathBuf)> {
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
         let data = self.data.load()?;
-        let rules = data.iter().fold(PolicySet::builder(), |rules, pack| pack.policies(rules)).build()?.rules();
+        let rules = data.iter().try_fold(PolicySet::builder(), |rules, pack| pack.policies(rules))?.build()?.rules();
         let assessment = data.into_iter().fold(self.assessor()?, Assessor::data).run(&self.paths)?;
         if let Some(ledger) = &self.ledger {
             super::evidence::record(ledger, self.ledger_key.clone(), self.time.as_deref(), &assessment)?;

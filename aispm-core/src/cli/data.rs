@@ -16,8 +16,7 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Write pack.yaml, and pack.sig if there is a key: rules/*.yaml replace the built-in rules, providers/*.yaml come
-    /// before the built-in providers
+    /// Write pack.yaml, and pack.sig if there is a key, for the files in rules/, providers/, advisories/ and catalogues/
     Build {
         /// The folder
         folder: PathBuf,
@@ -53,7 +52,7 @@ enum Command {
 /// The data pack to use.
 #[derive(Debug, clap::Args)]
 pub(super) struct Data {
-    /// Use the rules and providers of this data pack, a folder with a pack.yaml; see `aispm data`
+    /// Use the rules, providers, advisories and catalogues of this data pack, a folder with a pack.yaml; see `aispm data`
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
     /// The data pack must be signed by this Ed25519 key, or by another that is given

@@ -167,7 +167,7 @@ impl Args {
                     return Err(Error::new(ErrorKind::Usage, "no file of a known format, so there is no evidence"));
                 }
                 let rules = policies.iter().try_fold(PolicySet::builder(), PolicySetBuilder::file)?;
-                let rules = data.iter().fold(rules, |rules, pack| pack.policies(rules)).build()?.rules();
+                let rules = data.iter().try_fold(rules, |rules, pack| pack.policies(rules))?.build()?.rules();
                 let report = Report::new(&assessment).rules(&rules).time(&time);
                 write(&output, &EvidencePack::new(&report, &frameworks)?)?;
                 for unread in assessment.blind_spots() {

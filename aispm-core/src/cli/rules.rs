@@ -85,7 +85,8 @@ impl Args {
 }
 
 fn read(packs: &[PathBuf], builtin: bool, data: Option<DataPack>) -> Result<PolicySet> {
-    let mut builder = data.iter().fold(PolicySet::builder().builtin(builtin), |builder, pack| pack.policies(builder));
+    let builder = PolicySet::builder().builtin(builtin);
+    let mut builder = data.iter().try_fold(builder, |builder, pack| pack.policies(builder))?;
     for path in packs {
         builder = match path.as_os_str() == "-" {
             true => builder.pack("-", super::input(path)?),

@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 use uuid::{Uuid, uuid};
 
-use super::reference::{control_name, framework};
+use super::reference::framework;
 use super::{Report, certainty, count, escape, gain};
 use crate::asset::{AssetId, Evidence, Finding, Severity};
 use crate::path::AttackPath;
@@ -216,8 +216,7 @@ impl<'a> Results<'a> {
 
     /// How a control came out.
     fn finding(&self, key: &str, control: &ControlResult, there: &BTreeSet<&str>) -> Value {
-        let name = control_name(key, &control.id).unwrap_or_default();
-        let title = escape::plain(format!("{} {name}", control.id).trim()).into_owned();
+        let title = escape::plain(format!("{} {}", control.id, control.name).trim()).into_owned();
         let (state, reason) = match control.status {
             ControlStatus::Passed => ("satisfied", "pass"),
             ControlStatus::Failed => ("not-satisfied", "fail"),

@@ -8,10 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::reference::{control_name, framework, framework_name};
+use super::reference::{framework, framework_name};
 use super::{Report, count, oscal};
 use crate::asset::{Error, ErrorKind, Evidence, Finding, Result, Waived, sha256};
-use crate::policy::controls::{ControlResult, ControlStatus, Coverage};
+use crate::policy::controls::{ControlResult, ControlStatus, Coverage, Shown};
 
 const STYLE: &str = include_str!("../../data/report/evidence.css");
 
@@ -98,7 +98,7 @@ impl Page<'_> {
         self.line(format_args!("<main>"));
         self.overview(coverage);
         for (n, control) in coverage.controls.iter().enumerate() {
-            self.control(key, n, control);
+            self.control(n, control);
         }
         self.line(format_args!("</main>\n</body>\n</html>"));
     }
@@ -135,8 +135,7 @@ impl Page<'_> {
         self.line(format_args!("<div class=\"scroll\"><table>\n<thead><tr><th>Control</th><th>Status</th><th>Findings</th></tr></thead>\n<tbody>"));
         for status in ORDER {
             for (n, control) in coverage.controls.iter().enumerate().filter(|(_, control)| control.status == *status) {
-                let name = control_name(&coverage.framework, &control.id).unwrap_or_default();
-                let (id, name, status) = (safe(&control.id), safe(name), badge(control.status));
+                let (id, name, status) = (safe(&control.id), safe(&control.name), badge(control.status));
                 let found = control.findings.len();
                 self.line(format_args!(
                     "<tr><td><a href=\"#c{n}\">{id}</a> {name}</td><td>{status}</td><td>{found}</td></tr>"
@@ -146,9 +145,8 @@ impl Page<'_> {
         self.line(format_args!("</tbody>\n</table></div>"));
     }
 
-    fn control(&mut self, key: &str, n: usize, control: &ControlResult) {
-        let name = control_name(key, &control.id).unwrap_or_default();
-        self.line(format_args!("<section>\n<h2 id=\"c{n}\">{} {}</h2>", safe(&control.id), safe(name)));
+    fn control(&mut self, n: usize, control: &ControlResult) {
+        self.line(format_args!("<section>\n<h2 id=\"c{n}\">{} {}</h2>", safe(&control.id), safe(&control.name)));
         self.line(format_args!("<p>{} {}</p>", badge(control.status), safe(&control.reason)));
         if !control.rules.is_empty() {
             self.line(format_args!("<p class=\"soft\">Rules: {}</p>", safe(&control.rules.join(", "))));
@@ -163,6 +161,12 @@ impl Page<'_> {
             }
             self.line(format_args!("</ul>"));
         }
+        if !control.via.is_empty() {
+            let via =
+                control.via.iter().map(|control| format!("{} {}", framework_name(&control.framework), control.id));
+            self.line(format_args!("<p>Follows from {}.</p>", safe(&via.collect::<Vec<_>>().join(", "))));
+        }
+        self.declared(&control.shown);
         for fingerprint in control.findings.iter().take(FINDINGS) {
             match (self.findings.get(fingerprint.as_str()), self.waived.get(fingerprint.as_str())) {
                 (Some(finding), _) => self.finding(finding, None),
@@ -174,6 +178,26 @@ impl Page<'_> {
             self.line(format_args!("<p>… and {}, in the OSCAL file.</p>", count(more, "more finding")));
         }
         self.line(format_args!("</section>"));
+    }
+
+    /// What people say is there to show.
+    fn declared(&mut self, shown: &[Shown]) {
+        if shown.is_empty() {
+            return;
+        }
+        self.line(format_args!("<h3>Declared evidence</h3>\n<ul>"));
+        for shown in shown {
+            let until = shown.until.as_deref().map(|day| format!(" until {}", safe(day))).unwrap_or_default();
+            let ended = if shown.expired { " <b class=\"failed\">(ended)</b>" } else { "" };
+            let about =
+                shown.asset.as_deref().map(|asset| format!(" for <code>{}</code>", safe(asset))).unwrap_or_default();
+            let (kind, reference, place) =
+                (safe(&shown.kind), safe(&shown.reference), safe(&shown.evidence.location()));
+            self.line(format_args!(
+                "<li>{kind}: {reference}{about}{until}{ended}<span class=\"place\">{place}</span></li>"
+            ));
+        }
+        self.line(format_args!("</ul>"));
     }
 
     fn finding(&mut self, finding: &Finding, waived: Option<&Waived>) {
@@ -239,7 +263,8 @@ mod tests {
         finding.evidence = vec![Evidence::file(hostile).line(3).excerpt(hostile)];
         let coverage = json!([{"framework": "owasp", "controls": [
             {"id": "LLM03:2025", "name": "", "status": "failed", "reason": hostile, "rules": ["R-1"],
-                "findings": [finding.fingerprint]},
+                "findings": [finding.fingerprint], "shown": [{"type": hostile, "ref": hostile, "until": "2026-01-01",
+                "expired": true, "evidence": {"path": hostile}}]},
             {"id": "LLM04:2025", "name": "", "status": "no_evidence", "reason": "R-2 needs logs", "rules": ["R-2"]},
         ]}]);
         let mut assessment = Assessment::default();
@@ -275,7 +300,16 @@ mod tests {
         let style = page.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;
         let digest = STANDARD.encode(Sha256::digest(style.as_bytes()));
         assert!(page.contains(&format!("style-src 'sha256-{digest}'")) && !page.contains("style=\""));
-        for word in ["Failed", "No evidence", "What is missing", "Incomplete", "href=\"#c0\"", "id=\"c1\""] {
+        for word in [
+            "Failed",
+            "No evidence",
+            "What is missing",
+            "Incomplete",
+            "Declared evidence",
+            "(ended)",
+            "href=\"#c0\"",
+            "id=\"c1\"",
+        ] {
             assert!(page.contains(word), "{word}");
         }
     }

@@ -123,9 +123,19 @@ pub struct PolicySet {
     /// Declared evidence, with its places.
     shown: Vec<controls::Shown>,
     today: Option<String>,
+    /// Where they are not the built-in ones.
+    catalogues: Option<controls::Catalogues>,
 }
 
 impl PolicySet {
+    /// The catalogues that rules cite.
+    fn catalogues(&self) -> Result<&controls::Catalogues> {
+        match &self.catalogues {
+            Some(catalogues) => Ok(catalogues),
+            None => controls::Catalogues::builtin(),
+        }
+    }
+
     /// The built-in rules.
     pub fn builtin() -> Result<Self> {
         Self::builder().build()

@@ -45,6 +45,8 @@ mod junit;
 mod markdown;
 mod mermaid;
 mod ocsf;
+mod oscal;
+mod pack;
 mod page;
 mod readiness;
 mod reference;
@@ -62,6 +64,7 @@ pub use draft::{Draft, DraftSection, Gap, Statement, annex_iv, training_data};
 pub use escape::plain;
 pub use explain::{Explained, Explanation};
 pub use json::write as write_json;
+pub use pack::EvidencePack;
 pub use readiness::ReadinessReport;
 use state::State;
 use time::Time;
@@ -88,6 +91,8 @@ crate::asset::names! {
         CodeQuality = "codequality",
         /// OCSF 1.8.0 detection and compliance findings, one JSON object a line.
         Ocsf = "ocsf",
+        /// OSCAL 1.0.6 assessment results.
+        Oscal = "oscal",
         /// Elastic Common Schema, one JSON object a line.
         Ecs = "ecs",
         /// ArcSight Common Event Format, one event a line.
@@ -174,6 +179,7 @@ impl<'a> Report<'a> {
             Format::Junit => junit::write(self, out),
             Format::CodeQuality => codequality::write(self, out),
             Format::Ocsf => ocsf::write(self, out),
+            Format::Oscal => oscal::write(self, out),
             Format::Ecs => ecs::write(self, out),
             Format::Cef => cef::write(self, out),
             Format::Stix => stix::write(self, out),

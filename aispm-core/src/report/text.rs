@@ -51,7 +51,12 @@ fn header(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
     if !assessment.incomplete.is_empty() {
         parts.push(page.paint(ALARM, "INCOMPLETE"));
     }
-    writeln!(page.out, "{}", parts.join(" · "))
+    writeln!(page.out, "{}", parts.join(" · "))?;
+    let Some(data) = &assessment.data_pack else { return Ok(()) };
+    let age = data.age_days.and_then(|days| usize::try_from(days).ok());
+    let age = age.map(|days| format!(", {} old", count(days, "day"))).unwrap_or_default();
+    let signed = if data.signed_by.is_some() { "" } else { ", signature not checked" };
+    page.wrap(0, 0, FAINT, &format!("data pack {} {}{age}{signed}", data.name, data.version))
 }
 
 fn attack_paths(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {

@@ -199,7 +199,7 @@ pub fn coverage(
     waived: &[Waived],
     answers: &[Answer],
 ) -> Vec<Coverage> {
-    let Ok(catalogues) = Catalogues::builtin() else { return Vec::new() };
+    let Ok(catalogues) = policies.catalogues() else { return Vec::new() };
     let mut assets = HashMap::<AssetKind, usize>::new();
     inventory.assets().for_each(|asset| *assets.entry(asset.kind).or_default() += 1);
     let mut tallies = BTreeMap::<Control, Tally<'_>>::new();

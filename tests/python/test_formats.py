@@ -85,7 +85,7 @@ def estate(request: pytest.FixtureRequest, tmp_path: Path, hostile: Path) -> lis
 
 
 def report(format: str, estate: list[object]) -> str:
-    run = aispm("assess", *estate, "--format", format, "--today", "2026-01-31")
+    run = aispm("assess", *estate, "--format", format, "--time", "2026-01-31T12:00:00Z")
     assert (run.returncode, "error" in run.stderr) == (0, False), run.stderr
     assert "\u001b" not in run.stdout, "a terminal escape was passed on"
     return run.stdout
@@ -155,7 +155,7 @@ def test_ocsf_events_are_valid_and_their_ids_agree(estate: list[object]) -> None
     for event in events:
         assert complaints(validators[event["class_uid"]], event) == []
         assert event["type_uid"] == event["class_uid"] * 100 + event["activity_id"]
-        assert event["time"] == 1769817600000
+        assert event["time"] == 1769860800000
         assert event["metadata"]["version"] == "1.8.0"
     uids = [event["finding_info"]["uid"] for event in events]
     assert len(uids) == len(set(uids))

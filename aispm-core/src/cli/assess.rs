@@ -34,7 +34,7 @@ pub(super) struct Args {
     /// Tell what is new from what this earlier assessment (JSON) had; only what is new fails
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// Judge approvals and waivers, and date the report, as on this day, YYYY-MM-DD, instead of today
+    /// Judge approvals and waivers as on this day, YYYY-MM-DD, instead of today
     #[arg(long, value_name = "DAY", value_parser = super::day)]
     today: Option<String>,
     /// Exit with 1 if a finding is at or above this severity: info, low, medium, high, critical
@@ -58,6 +58,14 @@ pub(super) struct Args {
     /// Also write this format to this file, from the same run; may be given several times
     #[arg(long, value_name = "FORMAT=FILE", value_parser = also)]
     also: Vec<(Format, PathBuf)>,
+    /// The time that reports and log entries bear, RFC 3339, instead of now
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    time: Option<String>,
+}
+
+/// A time in UTC, to the second.
+fn time(text: &str) -> std::result::Result<String, jiff::Error> {
+    Ok(text.parse::<jiff::Timestamp>()?.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
 /// `sarif=aispm.sarif`.
@@ -101,7 +109,7 @@ impl Args {
 
     fn print(&self, assessment: &Assessment) -> Result<()> {
         let rules = PolicySet::builtin()?.rules();
-        let time = self.today.as_ref().map_or_else(monitor::now, |day| format!("{day}T00:00:00Z"));
+        let time = self.time.clone().unwrap_or_else(monitor::now);
         let report = Report::new(assessment).rules(&rules).time(&time).gate(self.gate());
         for (format, file) in &self.also {
             report.write(*format, &mut *super::output(Some(file))?).map_err(written)?;

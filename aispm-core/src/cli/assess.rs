@@ -60,7 +60,7 @@ pub(super) struct Args {
     /// Also write this format to this file, from the same run; may be given several times
     #[arg(long, value_name = "FORMAT=FILE", value_parser = also)]
     also: Vec<(Format, PathBuf)>,
-    /// The time that reports bear, RFC 3339, instead of now
+    /// The time that reports and log entries bear, RFC 3339, instead of now
     #[arg(long, value_name = "TIME", value_parser = time)]
     time: Option<String>,
 }

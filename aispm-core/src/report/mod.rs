@@ -130,7 +130,7 @@ impl<'a> Report<'a> {
     /// Without colour, 100 columns wide.
     #[must_use]
     pub fn new(assessment: &'a Assessment) -> Self {
-        Self { assessment, rules: BTreeMap::new(), color: false, width: WIDTH, time: Time::NONE, gate: None }
+        Self { assessment, rules: BTreeMap::new(), color: false, width: WIDTH, time: Time::default(), gate: None }
     }
 
     /// Explains findings with what these rules say of themselves.
@@ -157,7 +157,7 @@ impl<'a> Report<'a> {
     /// As of this time, RFC 3339 in UTC such as `2026-01-31T12:00:00Z`; anything else is taken as none given.
     #[must_use]
     pub fn time(mut self, time: &str) -> Self {
-        self.time = Time::parse(time).unwrap_or(Time::NONE);
+        self.time = Time::parse(time).unwrap_or_default();
         self
     }
 

@@ -26,11 +26,12 @@ const explorer = () => {
   const show = () => svg.setAttribute("viewBox", [box.x, box.y, box.w, box.h].join(" "));
   // the whole drawing, but never larger than it is drawn
   const fit = () => {
+    const TOOLS = 44;
     const w = view.clientWidth || whole.w, h = view.clientHeight || whole.h;
-    const scale = Math.max(whole.w / w, whole.h / h, 0.9);
+    const scale = Math.max(whole.w / w, whole.h / (h - TOOLS), 0.9);
     box = { w: w * scale, h: h * scale };
     box.x = (whole.w - box.w) / 2;
-    box.y = (whole.h - box.h) / 2;
+    box.y = (whole.h - box.h - TOOLS * scale) / 2;
     show();
   };
   const zoom = (by, x = 0.5, y = 0.5) => {

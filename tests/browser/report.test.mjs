@@ -124,7 +124,7 @@ test("the drawing is moved and zoomed by mouse, wheel, fingers and keys", async 
   await changed(() => page.mouse.move(middle, centre), (a, b) => `${a}` === `${b}`);
   await changed(() => page.click("[aria-label='Zoom in']"), (a, b) => b[2] < a[2]);
   await changed(() => page.click("[aria-label='Zoom out']"), (a, b) => b[2] > a[2]);
-  await changed(() => page.click("[aria-label='Show all of it']"), (a, b) => `${b}` === `${whole}`);
+  await changed(() => page.click("[aria-label='Fit all of it']"), (a, b) => `${b}` === `${whole}`);
   await page.keyboard.down("Control");
   await page.mouse.move(middle, centre);
   const wheel = async (deltaY) => {
@@ -192,29 +192,30 @@ test("everything can be done by keyboard", async () => {
 
 test("it is dark or light as the system is, and as the button says", async () => {
   const paper = (page) => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
-  const [light, dark] = [await open(estate), await open(estate, { scheme: "dark" })];
-  const colours = [await paper(light), await paper(dark)];
-  assert.notEqual(colours[0], colours[1]);
-  for (const [page, name, other] of [[light, "Dark", 1], [dark, "Light", 0]]) {
-    assert.equal(await text(page, ".theme"), name);
+  const seen = [];
+  for (const [scheme, other] of [["light", "Dark"], ["dark", "Light"]]) {
+    const page = await open(estate, { scheme });
+    assert.equal(await text(page, ".theme"), other);
+    const before = await paper(page);
     await page.click(".theme");
-    assert.equal(await paper(page), colours[other]);
+    seen.push([before, await paper(page)]);
     await close(page);
   }
+  const [[light, switched], [dark, back]] = seen;
+  assert.notEqual(light, dark);
+  assert.deepEqual([switched, back], [dark, light]);
 });
 
 test("axe finds nothing, in both themes, wide and narrow, with everything open", async () => {
   for (const scheme of ["light", "dark"]) {
     for (const width of [1280, 320]) {
       const page = await open(estate, { scheme, width });
-      const where = `${scheme} ${width}`;
-      assert.deepEqual(await axe(page), [], where);
       await page.click(".choices [href='#p1']");
       await page.$eval("#p1 .patch", (patch) => { patch.open = true; });
       await page.click(".what .title");
       await page.$$eval("main details", (blocks) => blocks.forEach((block) => { block.open = true; }));
-      assert.deepEqual(await axe(page), [], `${where}, open`);
-      assert.equal(await overflow(page), 0, `${where} does not scroll sideways`);
+      assert.deepEqual(await axe(page), [], `${scheme} ${width}`);
+      assert.equal(await overflow(page), 0, `${scheme} ${width} does not scroll sideways`);
       await close(page);
     }
   }
@@ -228,8 +229,12 @@ test("it can be read without its script, also in a sandboxed frame", async () =>
   assert.equal(await page.$eval(".filters", (filters) => filters.checkVisibility()), false);
   assert.equal(await page.$eval("#p1 svg", (svg) => svg.checkVisibility()), true);
   assert.equal(await overflow(page), 0);
-  assert.deepEqual(await axe(page), []);
   await close(page);
+
+  const plain = await open(estate);
+  await plain.evaluate(() => document.documentElement.classList.remove("js")); // axe needs a script itself
+  assert.deepEqual(await axe(plain), []);
+  await close(plain);
 
   const escaped = readFileSync(estate, "utf8").replaceAll("&", "&amp;").replaceAll('"', "&quot;");
   const frame = join(folder, "frame.html");
@@ -244,7 +249,7 @@ test("all that is found can be printed", async () => {
   for (const options of [{}, { scheme: "dark", script: false }]) {
     const page = await open(estate, options);
     const { pages, text } = await printed(page);
-    assert.ok(pages > 1 && pages < 40, `${pages} pages`);
+    assert.ok(pages > 1 && pages < 60, `${pages} pages`);
     const wanted = [
       ...assessment.findings.flatMap(({ title, message, fix }) => [title, message, fix]),
       ...assessment.paths.flatMap((path) => [...path.steps.map((step) => step.description), ...path.fixes.map((fix) => fix.action)]),
@@ -277,49 +282,52 @@ const HOSTILE = [
 ];
 
 test("a hostile estate is shown and does nothing", async () => {
-  const inventory = JSON.parse(aispm("discover", ESTATE, "--format", "json"));
-  for (const [n, hostile] of HOSTILE.entries()) {
-    const spoil = (value) => {
-      if (typeof value === "string") return value.replaceAll("chat-inference", hostile).replaceAll("agent", `agent${hostile}`);
-      if (Array.isArray(value)) return value.map(spoil);
-      const entries = Object.entries(value ?? {}).map(([key, value]) => [key, ["kind", "format"].includes(key) ? value : spoil(value)]);
-      return value && typeof value === "object" ? Object.fromEntries(entries) : value;
-    };
-    const estate = join(folder, `hostile${n}`);
-    mkdirSync(estate);
-    writeFileSync(join(estate, "inventory.json"), JSON.stringify(spoil(inventory)));
-    for (const script of [true, false]) {
-      const page = await open(report(`hostile${n}`, estate), { script });
-      const seen = await page.$eval("main", (main) => main.innerText);
-      assert.ok(seen.includes(hostile), `${hostile} is shown as text`);
-      if (script) {
-        for (const link of await page.$$(".choices a")) await link.click();
-        await page.$$eval(".what .title", (titles) => titles.forEach((title) => title.click()));
-        await page.hover(".what .title");
-      }
-      assert.equal(await page.evaluate(() => window.hit), undefined);
-      const bad = await page.$$eval("main *, header *", (elements) => elements.flatMap((element) => [...element.attributes])
-        .filter(({ name, value }) => name.startsWith("on") || name === "style" || (name === "href" && !value.startsWith("#")))
-        .map(({ name, value }) => `${name}=${value}`));
-      assert.deepEqual(bad, []);
-      assert.equal(await page.$("img, iframe, object, embed, base, link"), null);
-      await close(page);
+  const estate = join(folder, "hostile");
+  mkdirSync(estate);
+  const items = HOSTILE.flatMap((hostile) => {
+    const metadata = { name: hostile, namespace: "support", labels: { app: hostile }, annotations: { owner: hostile } };
+    const env = [{ name: "OPENAI_API_KEY", value: hostile }];
+    const containers = [{ name: hostile, image: "vllm/vllm-openai:latest", args: ["--model", hostile], env }];
+    const spec = { selector: { matchLabels: { app: hostile } }, template: { metadata, spec: { containers } } };
+    return [
+      { apiVersion: "v1", kind: "Service", metadata, spec: { type: "LoadBalancer", selector: { app: hostile }, ports: [{ port: 8000 }] } },
+      { apiVersion: "apps/v1", kind: "Deployment", metadata, spec },
+    ];
+  });
+  written("hostile/chat.json", { apiVersion: "v1", kind: "List", items });
+  written("hostile/mcp.json", { mcpServers: Object.fromEntries(HOSTILE.map((hostile) => [hostile, { command: "npx", args: ["-y", hostile] }])) });
+  const file = report("hostile", estate);
+  for (const script of [true, false]) {
+    const page = await open(file, { script });
+    const panels = script ? ".findings" : "main";
+    const seen = await page.$eval(panels, (panel) => panel.innerText);
+    for (const hostile of HOSTILE) assert.ok(seen.includes(hostile), `${hostile} is shown as text`);
+    if (script) {
+      assert.ok((await page.$$(".choices a")).length > 1);
+      await page.$$eval(".choices a, .what .title, .theme, thead button", (all) => all.forEach((one) => one.click()));
+      await page.hover(".what .title");
     }
+    assert.equal(await page.evaluate(() => window.hit), undefined);
+    const bad = await page.$$eval("main *, header *", (elements) => elements.flatMap((element) => [...element.attributes])
+      .filter(({ name, value }) => name.startsWith("on") || name === "style" || (name === "href" && !value.startsWith("#")))
+      .map(({ name, value }) => `${name}=${value}`));
+    assert.deepEqual(bad, []);
+    assert.equal(await page.$("img, iframe, object, embed, base, link"), null);
+    await close(page);
   }
 });
 
 test("five thousand findings stay fluid", async () => {
-  const many = 2500;
-  const teams = Array.from({ length: 40 }, (_, n) => `team-${n}@acme.example`);
-  const assets = Array.from({ length: many }, (_, n) => ({
-    id: `file:models/${n}/classifier-${n}.pkl`, kind: "model-file", name: `classifier-${n}.pkl`, ai: true,
-    owner: teams[(n * 7) % teams.length],
-    properties: { format: "pickle", verdict: ["suspicious", "clean", "malicious"][n % 3] },
-    evidence: [{ path: `models/${n}/classifier-${n}.pkl`, line: n + 1, excerpt: `GLOBAL builtins eval ${n}` }],
-  }));
   const estate = join(folder, "many");
   mkdirSync(estate);
-  writeFileSync(join(estate, "inventory.json"), JSON.stringify({ schema: "aispm/1", assets, relations: [] }));
+  const servers = Array.from({ length: 4000 }, (_, n) => [`tickets-${n}`, { command: "npx", args: ["-y", `acme-tickets-mcp-${n}`] }]);
+  written("many/mcp.json", { mcpServers: Object.fromEntries(servers) });
+  const deployment = (n) => {
+    const metadata = { name: `chat-${n}`, namespace: `team-${n % 40}`, annotations: { owner: `team-${n % 40}@acme.example` } };
+    const containers = [{ name: "vllm", image: "vllm/vllm-openai:latest", args: ["--model", `acme/support-${n}`] }];
+    return { apiVersion: "apps/v1", kind: "Deployment", metadata, spec: { template: { metadata, spec: { containers } } } };
+  };
+  written("many/chat.json", { apiVersion: "v1", kind: "List", items: Array.from({ length: 1200 }, (_, n) => deployment(n)) });
   const file = report("many", estate);
   const size = statSync(file).size;
   const begun = performance.now();
@@ -334,7 +342,7 @@ test("five thousand findings stay fluid", async () => {
     const input = document.querySelector("[name=text]");
     const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
     const took = [];
-    for (const words of ["c", "cl", "classifier-1", "team-3", "eval", "sup-003 team-21", "", "nothing at all"]) {
+    for (const words of ["t", "ti", "tickets-1", "team-3", "mcp.json", "sup-004 team-21", "", "nothing at all"]) {
       await frame();
       const start = performance.now();
       input.value = words;
@@ -352,9 +360,8 @@ test("five thousand findings stay fluid", async () => {
   await page.waitForFunction(() => !document.querySelector(".pages").hidden);
   await page.click(".pages [value='1']");
   assert.match(await text(page, ".pages"), /51–100 of/);
-  assert.deepEqual(await axe(page), []);
-  await page.type("[name=text]", "classifier-2499");
+  await page.type("[name=text]", "tickets-3999");
   const { text: paper } = await printed(page);
-  assert.ok(paper.includes("classifier-2499.pkl"));
+  assert.ok(paper.includes("tickets-3999"));
   await close(page);
 });

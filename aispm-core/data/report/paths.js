@@ -14,7 +14,7 @@ const explorer = () => {
   const told = make("p", { className: "told" });
   told.setAttribute("role", "status");
   const tools = make("div", { className: "tools" },
-    button("+", "Zoom in", () => zoom(0.8)), button("−", "Zoom out", () => zoom(1.25)), button("Fit", "Show all of it", () => fit()));
+    button("+", "Zoom in", () => zoom(0.8)), button("−", "Zoom out", () => zoom(1.25)), button("Fit", "Fit all of it", () => fit()));
   const stage = make("div", { className: "stage" }, view, tools, told);
   view.setAttribute("role", "application");
   view.setAttribute("aria-label", "Drawing. Arrow keys move it, plus and minus zoom, 0 shows all of it.");

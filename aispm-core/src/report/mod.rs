@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::assess::{Assessment, Gate};
 pub(crate) use crate::asset::count;
-use crate::asset::{Asset, AssetId, AssetKind, Evidence, Finding, RelationKind, Severity};
+use crate::asset::{Asset, AssetId, AssetKind, Evidence, Finding, Severity};
 use crate::path::{AttackPath, ChokePoint, From, Goal, PathStatus, Step};
 use crate::policy::RuleInfo;
 
@@ -291,18 +291,6 @@ impl<'a> Report<'a> {
     /// One move per pair of assets with its techniques, however many paths take it, in the paths' order.
     fn moves(&self) -> Vec<(&'a AssetId, &'a AssetId, String)> {
         moves_of(&self.assessment.paths)
-    }
-
-    /// Declared systems, each with itself and what it contains.
-    fn systems(&self) -> Vec<(&'a Asset, BTreeSet<&'a AssetId>)> {
-        let inventory = &self.assessment.inventory;
-        let members = |system: &'a Asset| {
-            let contains =
-                inventory.outgoing(system.id.as_str()).filter(|relation| relation.kind == RelationKind::Contains);
-            contains.map(|relation| &relation.to).chain([&system.id]).collect()
-        };
-        let systems = inventory.assets().filter(|asset| asset.kind == AssetKind::System);
-        systems.map(|system| (system, members(system))).collect()
     }
 
     fn ai_assets(&self) -> usize {

@@ -117,7 +117,7 @@ fn findings_carry_who_took_part_and_where_it_was_seen() {
     assert!(training.evidence.iter().any(|evidence| evidence.location() == "aispm.yaml:4"));
     assert!(findings.windows(2).all(|pair| pair[0].severity >= pair[1].severity));
     assert_eq!(findings, set.evaluate(&inventory, &Solution::default()));
-    let coverage = controls::coverage(&set, &inventory, &findings);
+    let coverage = controls::coverage(&set, &inventory, &findings, &[]);
     let gdpr = coverage.iter().find(|coverage| coverage.framework == "gdpr").unwrap();
     let status = |id: &str| gdpr.controls.iter().find(|control| control.id == id).map(|control| control.status);
     assert_eq!(status("Art.6"), Some(controls::ControlStatus::Failed));

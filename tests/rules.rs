@@ -1,5 +1,7 @@
 //! Packs of rules from outside: what they may say, what is an error, and what waivers do.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
+
 use std::path::Path;
 
 use aispm_core::assess::Assessor;
@@ -65,11 +67,7 @@ fn each_mistake_in_a_pack_is_one_error_with_its_place() {
             "p.yaml:14:14: rule ORG-1: `needs` names \"evidenc\", which is no section",
         ),
         ("gdpr: [", "gpdr: [", "p.yaml:13:17: rule ORG-1: \"gpdr\" is no framework; known: "),
-        (
-            "Art.32",
-            "Art.320",
-            "p.yaml:13:17: rule ORG-1: General Data Protection Regulation has no control \"Art.320\"",
-        ),
+        ("Art.32", "Art.320", "p.yaml:13:17: rule ORG-1: GDPR has no control \"Art.320\""),
         // parameters
         ("regions: [eu]", "regions: { type: lists }", "p.yaml:3:14: unknown variant `lists`"),
         ("regions: [eu]", "regions: { deflt: [] }", "p.yaml:3:14: unknown field `deflt`"),
@@ -303,8 +301,13 @@ findings contains finding if {
     fn what_fails_on_an_asset_is_a_finding() {
         let wrong = POLICY.replace("\"severity\": \"high\"", "\"severity\": \"bad\"");
         let found = told(&wrong);
-        assert!(found[0].starts_with("POLICY-ERROR high e: rule acme cannot judge e: a finding of it: unknown variant"));
-        let endless = POLICY.replace("input.asset.runs_ai", "count([x | some x in numbers.range(1, 100000000)]) > 1");
+        assert!(
+            found[0].starts_with("POLICY-ERROR high e: rule acme cannot judge e: a finding of it: unknown variant")
+        );
+        let endless = POLICY.replace(
+            "input.asset.runs_ai",
+            "count([1 | some x in numbers.range(1, 9000); some y in numbers.range(1, 9000); x < y]) > 1",
+        );
         let found = told(&endless);
         assert!(found.len() == 2 && found[0].starts_with("POLICY-ERROR"), "{found:?}");
     }
@@ -314,9 +317,13 @@ findings contains finding if {
         let with = |policy: &str| error(builder().rego("p.rego", policy));
         assert!(with("package aispm\nimport rego.v1\nfindings contains x if {\n").starts_with("p.rego:4:"));
         assert!(with("package other\n").starts_with("p.rego: the package is \"other\""));
-        assert!(with("package aispm\nimport rego.v1\nx := 1\n").starts_with("p.rego: the package has no rule `findings`"));
+        assert!(
+            with("package aispm\nimport rego.v1\nx := 1\n").starts_with("p.rego: the package has no rule `findings`")
+        );
         let kinds = POLICY.replace("{\"endpoint\"}", "{\"endpiont\"}");
-        assert!(with(&kinds).starts_with("p.rego: `kinds` must be a set of kinds of asset: unknown variant `endpiont`"));
+        assert!(
+            with(&kinds).starts_with("p.rego: `kinds` must be a set of kinds of asset: unknown variant `endpiont`")
+        );
         let unsafe_variable = POLICY.replace("input.asset.runs_ai", "nothing.there");
         assert!(with(&unsafe_variable).starts_with("p.rego:6:"), "{}", with(&unsafe_variable));
     }

@@ -54,6 +54,7 @@ pub mod monitor;
 pub mod path;
 pub mod policy;
 pub mod report;
+pub mod supply;
 pub mod text;
 
 pub use asset::{Error, ErrorKind, Result};

@@ -46,3 +46,4 @@ mod tests;
 pub use report::{ArtifactFinding, FileReport, Format, Verdict};
 pub use rule::{Rule, RuleText, rules};
 pub use scanner::{Scanner, ScannerBuilder};
+pub(crate) use zip::members;

@@ -67,6 +67,18 @@ pub(super) fn is_inside(bytes: &[u8]) -> bool {
     memmem::find(bytes, LOCAL).is_some() && memmem::find(bytes, CENTRAL).is_some()
 }
 
+/// The files of an archive as its directory lists them: name, compression method, packed bytes. Of an archive that says
+/// different things in different places this is one reading; to judge one, [`scan`] it.
+pub(crate) fn members(bytes: &[u8]) -> impl Iterator<Item = (String, u16, &[u8])> {
+    memmem::find_iter(bytes, CENTRAL).filter_map(|offset| {
+        let (entry, local) = central_entry(bytes, offset)?;
+        let (_, start) = local_entry(bytes, usize::try_from(local).ok()?)?;
+        let end = start.checked_add(usize::try_from(entry.packed).ok()?)?;
+        let plain = !entry.name.ends_with('/') && entry.flags & 1 == 0;
+        Some((entry.name, entry.method, bytes.get(start..end)?)).filter(|_| plain)
+    })
+}
+
 /// Bytes that belong to no member: a pickle before the first member runs in readers that look at the front.
 fn gap(scan: &mut Scan, bytes: &[u8], from: usize, to: usize) {
     let Some(between) = bytes.get(from..to).filter(|between| between.len() > 2) else { return };

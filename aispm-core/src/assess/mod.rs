@@ -12,11 +12,28 @@ use crate::discover::{Discoverer, Discovery, FileSeen, Unread};
 use crate::identity::usage::{self, Usage};
 use crate::path::{self, AttackPath, ChokePoint, Fix, Query, Solution};
 use crate::policy::controls::{self, Coverage};
+use crate::policy::readiness::{self, Answer};
 use crate::policy::{PolicySet, Unknown, Verdict};
+use crate::supply::Advisories;
 
+mod baseline;
 mod descriptions;
+mod gate;
+pub mod ledger;
+mod retention;
+mod risk;
 mod runtime;
 mod stale;
+mod supply;
+#[cfg(feature = "store")]
+mod trend;
+
+use baseline::Baseline;
+pub use baseline::Comparison;
+pub use gate::{Gate, Outcome};
+pub use risk::{Factor, Risk, RiskMember, RiskSubject, RiskTerm};
+#[cfg(feature = "store")]
+pub use trend::{Trend, TrendPoint, TrendScore};
 
 /// How many relations away a run-time hit still bears on an attack path.
 const NEIGHBOURHOOD: usize = 2;
@@ -27,7 +44,7 @@ const NEIGHBOURHOOD: usize = 2;
 pub struct Assessment {
     /// Counts.
     pub summary: Summary,
-    /// What is wrong and nobody has accepted, worst first.
+    /// What is wrong and nobody has accepted, worst first; with a baseline, what is new of it.
     pub findings: Vec<Finding>,
     /// What is wrong and somebody accepts for a while, worst first; gates do not count it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -52,9 +69,18 @@ pub struct Assessment {
     /// AI permissions that identities hold, against what logs show them to use, with narrowed policies. Empty without logs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unused_permissions: Vec<Usage>,
+    /// How much what is wrong matters: the estate, systems, owners, then assets, each worst first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub risks: Vec<Risk>,
     /// How the controls of each framework came out, judged by all findings, also those of a baseline.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coverage: Vec<Coverage>,
+    /// How it compares with the baseline, if one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Comparison>,
+    /// The plain questions that a security lead starts from, with their answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readiness: Vec<Answer>,
     /// Rules that could not judge, and what they need.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<Unknown>,
@@ -97,6 +123,8 @@ pub struct Assessor {
     facts: Option<PathBuf>,
     policies: Vec<PathBuf>,
     baseline: Option<PathBuf>,
+    advisories: Vec<PathBuf>,
+    builtin_advisories: Option<Advisories>,
     today: Option<String>,
 }
 
@@ -128,10 +156,24 @@ impl Assessor {
         self
     }
 
-    /// Only findings that this earlier assessment (JSON) did not have.
+    /// Tells findings that this earlier assessment (JSON) did not have from those that it had; see [`Comparison`].
     #[must_use]
     pub fn baseline(mut self, file: impl Into<PathBuf>) -> Self {
         self.baseline = Some(file.into());
+        self
+    }
+
+    /// Also what these OSV files, or folders of them, know of packages; they may be packed.
+    #[must_use]
+    pub fn advisories(mut self, path: impl Into<PathBuf>) -> Self {
+        self.advisories.push(path.into());
+        self
+    }
+
+    /// These advisories in place of those compiled in.
+    #[must_use]
+    pub fn builtin_advisories(mut self, advisories: Advisories) -> Self {
+        self.builtin_advisories = Some(advisories);
         self
     }
 
@@ -146,27 +188,50 @@ impl Assessor {
     /// is listed in [`Assessment::incomplete`].
     pub fn run<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<Assessment> {
         let Read { mut discovery, facts } = self.read(paths)?;
-        let policies = self.policies(&facts)?;
-        let known = self.baseline.as_deref().map(fingerprints).transpose()?;
-        descriptions::judge(&mut discovery.inventory);
+        runtime::settle(&mut discovery);
         runtime::record(runtime::hits(&discovery.events, &discovery.inventory), &mut discovery.inventory);
+        runtime::describe(&mut discovery);
+        self.judge_by(&facts, discovery)
+    }
+
+    /// Judges an inventory as it is, such as one of a history: with the rules, the parameters of the facts file that was
+    /// given, and the baseline.
+    pub fn judge(&self, inventory: Inventory) -> Result<Assessment> {
+        let (_, facts) = self.declared(&[])?;
+        self.judge_by(&facts, Discovery { inventory, ..Discovery::default() })
+    }
+
+    fn judge_by(&self, facts: &Facts, mut discovery: Discovery) -> Result<Assessment> {
+        let policies = self.policies(facts)?;
+        let baseline = self.baseline.as_deref().map(Baseline::read).transpose()?;
+        descriptions::judge(&mut discovery.inventory);
+        descriptions::judge_prompts(&mut discovery.inventory);
+        self.note_supply(&mut discovery)?;
+        retention::mark(&mut discovery.inventory);
         let used = usage::of(&discovery.inventory);
         stale::mark(&used, &mut discovery.inventory);
+        if let Some(today) = &self.today {
+            facts.mark_expired(today, &mut discovery.inventory);
+        }
         let solution = path::solve(&discovery.inventory, &Query::posture());
-        let Verdict { mut findings, waived, warnings } =
-            policies.waive(policies.evaluate(&discovery.inventory, &solution));
+        let Verdict { findings, waived, warnings } = policies.waive(policies.evaluate(&discovery.inventory, &solution));
         discovery.warnings.extend(warnings);
         let unknown = policies.unknown(&discovery.inventory);
-        let coverage = controls::coverage(&policies, &discovery.inventory, &findings, &waived);
-        if let Some(known) = known {
-            findings.retain(|finding| !known.contains(&finding.fingerprint));
-        }
+        let inventory = &discovery.inventory;
+        let readiness = readiness::answers(&policies, inventory, &solution, &discovery.files, &findings, &waived)?;
+        let coverage = controls::coverage(&policies, inventory, &findings, &waived, &readiness);
+        let risks = risk::of(inventory, &findings, &solution.paths);
         let mut assessment = Assessment::of_paths(discovery, solution);
-        assessment.summary = Summary::new(&assessment.inventory, &findings, assessment.paths.len());
         assessment.findings = findings;
         assessment.waived = waived;
+        if let Some(baseline) = baseline {
+            baseline.apply(&mut assessment);
+        }
+        assessment.summary = Summary::new(&assessment.inventory, &assessment.findings, assessment.paths.len());
         assessment.unknown = unknown;
         assessment.coverage = coverage;
+        assessment.risks = risks;
+        assessment.readiness = readiness;
         assessment.unused_permissions = used;
         Ok(assessment)
     }
@@ -243,20 +308,6 @@ fn load(file: &Path) -> Result<String> {
     std::fs::read_to_string(file).map_err(|error| Error::unreadable(file, error))
 }
 
-/// The fingerprints of an earlier assessment's findings.
-fn fingerprints(file: &Path) -> Result<HashSet<String>> {
-    #[derive(Deserialize)]
-    struct Baseline {
-        findings: Vec<Known>,
-    }
-    #[derive(Deserialize)]
-    struct Known {
-        fingerprint: String,
-    }
-    let baseline: Baseline = serde_json::from_str(&load(file)?).map_err(|error| Error::from(error).at(file))?;
-    Ok(baseline.findings.into_iter().map(|finding| finding.fingerprint).collect())
-}
-
 impl Summary {
     fn new(inventory: &Inventory, findings: &[Finding], paths: usize) -> Self {
         let mut by_severity = BTreeMap::new();
@@ -292,9 +343,9 @@ impl Assessment {
         self.findings.iter().any(|finding| finding.severity >= bar)
     }
 
-    /// Takes in one run-time event: counts its hits on the asset's `runtime` property, and raises the risk of the attack
-    /// paths near the asset, each by half of what is missing to 100. A message without a match changes nothing.
-    /// O(text + paths · steps + relations near the asset).
+    /// Takes in one run-time event: counts its hits on the asset's `runtime` property, raises the risk of the attack
+    /// paths near the asset, each by half of what is missing to 100, and with it the [`risks`](Self::risks). A message
+    /// without a match changes nothing. O(text + paths · steps + relations near the asset + findings).
     pub fn observe(&mut self, event: &Event) -> Observation {
         let hits = runtime::hits(std::slice::from_ref(event), &self.inventory);
         let mut seen = Observation::default();
@@ -309,8 +360,38 @@ impl Assessment {
                 path.risk += (100.0 - path.risk) / 2.0;
                 seen.paths.push(path.id.clone());
             }
+            let known = self.baseline.iter().flat_map(|baseline| &baseline.known);
+            self.risks = risk::of(&self.inventory, self.findings.iter().chain(known), &self.paths);
         }
         seen
+    }
+
+    /// Only what one owner answers for: findings of his assets, attack paths through them, and his own scores. The
+    /// inventory and the coverage stay those of the estate.
+    #[must_use]
+    pub fn of_owner(mut self, owner: &str) -> Self {
+        let owns = |id: &AssetId| self.inventory.get(id.as_str()).is_some_and(|a| a.owner.as_deref() == Some(owner));
+        self.findings.retain(|finding| owns(&finding.asset));
+        self.paths.retain(|path| path.assets().any(owns));
+        if let Some(told) = &mut self.baseline {
+            told.known.retain(|finding| owns(&finding.asset));
+            // the asset may be gone as well
+            told.resolved.retain(|finding| finding.owner.as_deref() == Some(owner));
+            told.new_paths.retain(|id| self.paths.iter().any(|path| path.id == *id));
+        }
+        self.risks.retain(|risk| match risk.subject {
+            RiskSubject::Owner => risk.id == owner,
+            RiskSubject::System | RiskSubject::Asset => owns(&AssetId::from(risk.id.as_str())),
+            RiskSubject::Estate => false,
+        });
+        self.summary = Summary::new(&self.inventory, &self.findings, self.paths.len());
+        self
+    }
+
+    /// The ids of a system and of all that it contains, over any number of containers. O(relations met · log n).
+    #[must_use]
+    pub fn members(&self, system: &str) -> Vec<&str> {
+        self.inventory.get(system).map_or_else(Vec::new, |system| risk::contained(&self.inventory, system))
     }
 
     /// Unreadable input that a gate must not pass without.

@@ -1,17 +1,22 @@
 //! Run-time messages against the estate: which assets were attacked or leaked, and where that was recorded.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::asset::{AssetId, AssetKind, Event, Evidence, Inventory, RelationKind, TextRole};
+use crate::asset::{Asset, AssetId, AssetKind, Event, Evidence, Inventory, RelationKind, TextRole};
+use crate::discover::Discovery;
+use crate::monitor::figures;
 use crate::text::sensitive::data_class;
 use crate::text::{Detector, Detectors};
 
 /// Most places kept per asset and detector.
 const EVIDENCE_LIMIT: usize = 20;
+
+/// Least share of a system prompt that is worth a place among those of answers that repeat it.
+const REPEATED: f64 = 0.1;
 
 /// What one detector found in the messages of one asset.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -33,8 +38,12 @@ pub(super) fn hits(events: &[Event], inventory: &Inventory) -> HitMap {
     let detectors = Detectors::builtin();
     let found: Vec<_> = events.par_iter().map(|event| detectors.detect(&event.text, event.role)).collect();
     let mut hits = HitMap::new();
+    let mut known = Known::default();
     for (event, detection) in events.iter().zip(found) {
-        let asset = resolve(&event.asset, inventory);
+        if detection.matches.is_empty() {
+            continue;
+        }
+        let asset = known.resolve(&event.asset, inventory);
         let mut counted = Vec::new();
         for m in &detection.matches {
             let Ok(detector) = m.detector.parse::<Detector>() else { continue };
@@ -62,6 +71,67 @@ fn identifies(kind: &str) -> bool {
     match data_class(kind) {
         Some("personal") => !matches!(kind, "DATE_TIME" | "PERSON" | "NRP" | "AGE"),
         class => matches!(class, Some("government_id" | "payment" | "financial" | "health")),
+    }
+}
+
+/// Assets that logs meant, by the names they gave.
+#[derive(Default)]
+struct Known(HashMap<AssetId, AssetId>);
+
+impl Known {
+    fn resolve(&mut self, named: &AssetId, inventory: &Inventory) -> AssetId {
+        self.0.entry(named.clone()).or_insert_with(|| resolve(named, inventory)).clone()
+    }
+}
+
+/// Gives messages and calls the ids of the assets that they mean. O(messages + names · assets).
+pub(super) fn settle(discovery: &mut Discovery) {
+    let mut known = Known::default();
+    for event in &mut discovery.events {
+        event.asset = known.resolve(&event.asset, &discovery.inventory);
+    }
+    discovery.calls.rename(|id| Some(resolve(id, &discovery.inventory)));
+}
+
+/// Writes into each asset what its messages and calls show, for rules to judge: how many there are by role (`messages`),
+/// which tools were called (`tools_called`) and how (`dangerous_calls`), how much of its system prompt came back
+/// (`prompt_leak`), and what [`monitor`](crate::monitor) says of its habits.
+pub(super) fn describe(discovery: &mut Discovery) {
+    let Discovery { inventory, events, calls, .. } = discovery;
+    let mut messages = BTreeMap::<&AssetId, BTreeMap<TextRole, u64>>::new();
+    let mut repeated = BTreeMap::<&AssetId, Vec<(f64, &Evidence)>>::new();
+    for event in events.iter() {
+        *messages.entry(&event.asset).or_default().entry(event.role).or_default() += 1;
+        if let Some(share) = event.repeats_system_prompt {
+            repeated.entry(&event.asset).or_default().push((share, &event.evidence));
+        }
+    }
+    let mut told: Vec<(AssetId, &'static str, Value)> = Vec::new();
+    for (asset, by_role) in messages {
+        told.push((asset.clone(), "messages", serde_json::to_value(by_role).unwrap_or_default()));
+    }
+    for (asset, mut shares) in repeated {
+        shares.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let most = shares.first().map_or(0.0, |(share, _)| (share * 100.0).round() / 100.0);
+        let places = shares.iter().filter(|(share, _)| *share >= REPEATED).map(|(_, place)| place);
+        let places: Vec<_> = places.take(EVIDENCE_LIMIT).collect();
+        told.push((asset.clone(), "prompt_leak", json!({ "share": most, "evidence": places })));
+    }
+    for (asset, calls) in calls.assets.iter().filter(|(_, calls)| !calls.tools.is_empty()) {
+        let tools: Vec<&String> = calls.tools.keys().collect();
+        told.push((asset.clone(), "tools_called", json!(tools)));
+        if calls.dangerous_calls > 0 {
+            let figure = json!({ "calls": calls.dangerous_calls, "evidence": calls.dangerous });
+            told.push((asset.clone(), "dangerous_calls", figure));
+        }
+    }
+    for (asset, figures) in figures(calls, events) {
+        told.extend(figures.into_iter().map(|(name, figure)| (asset.clone(), name, figure)));
+    }
+    for (asset, name, figure) in told {
+        if let Some(asset) = inventory.get_mut(asset.as_str()) {
+            asset.properties.insert(name.to_owned(), figure);
+        }
     }
 }
 
@@ -95,6 +165,14 @@ pub(super) fn record(hits: HitMap, inventory: &mut Inventory) {
             *slot = hits;
         }
     }
+}
+
+/// In how many messages of an asset something was found: by role, the most that one detector found.
+pub(super) fn attacks(asset: &Asset) -> usize {
+    let Some(roles) = asset.properties.get("runtime").and_then(Value::as_object) else { return 0 };
+    let messages = |hits: &Value| hits.get("messages").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+    let most = |role: &Value| role.as_object().and_then(|role| role.values().filter_map(messages).max());
+    roles.values().filter_map(most).fold(0, usize::saturating_add)
 }
 
 /// The asset and everything a hit on it bears on: what contains it or it contains, serves, exposes, uses or runs as,

@@ -29,6 +29,28 @@ pub(crate) fn is_day(text: &str) -> bool {
     text.len() == 10 && day(text).is_some()
 }
 
+/// Whether text is a time in UTC as RFC 3339 writes it, to the second or finer: `2026-01-31T12:00:00Z`.
+pub(crate) fn is_utc(text: &str) -> bool {
+    let shape = |pattern: &str, text: &str| {
+        pattern.len() == text.len()
+            && pattern.bytes().zip(text.bytes()).all(|(p, b)| if p == b'0' { b.is_ascii_digit() } else { p == b })
+    };
+    let below = |range: std::ops::Range<usize>, bound: u32| {
+        text.get(range).and_then(|digits| digits.parse::<u32>().ok()).is_some_and(|number| number < bound)
+    };
+    let Some((seconds, rest)) = text.split_at_checked(19) else { return false };
+    let fraction = |rest: &str| {
+        let digits = rest.strip_prefix('.').and_then(|rest| rest.strip_suffix('Z')).unwrap_or_default();
+        (1..=9).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+    };
+    shape("0000-00-00T00:00:00", seconds)
+        && day(text).is_some()
+        && below(11..13, 24)
+        && below(14..16, 60)
+        && below(17..19, 61)
+        && (rest == "Z" || fraction(rest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +65,25 @@ mod tests {
             assert_eq!(day(no_day), None, "{no_day}");
         }
         assert!(is_day("2024-02-29") && !is_day("2024-02-29T00:00:00Z"));
+    }
+
+    #[test]
+    fn times_in_utc_are_told_from_others() {
+        for time in ["2026-01-31T12:00:00Z", "2026-01-31T23:59:60Z", "2026-01-31T12:00:00.123456789Z"] {
+            assert!(is_utc(time), "{time}");
+        }
+        for other in [
+            "",
+            "2026-01-31",
+            "2026-01-31T12:00:00",
+            "2026-01-31 12:00:00Z",
+            "2026-01-31T24:00:00Z",
+            "2026-13-31T12:00:00Z",
+            "2026-01-31T12:00:00+01:00",
+            "2026-01-31T12:00:00.Z",
+            "2026-01-31T12:00:00Zé",
+        ] {
+            assert!(!is_utc(other), "{other}");
+        }
     }
 }

@@ -77,6 +77,9 @@ pub struct Event {
     /// Who, as recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
+    /// Of an answer: the share of the system prompt, recorded beside it, that it repeats (0 to 1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats_system_prompt: Option<f64>,
     /// Where it was recorded.
     #[serde(default)]
     pub evidence: Evidence,
@@ -85,6 +88,14 @@ pub struct Event {
 impl Event {
     /// A message of this role at this asset.
     pub fn new(asset: impl Into<AssetId>, role: TextRole, text: impl Into<String>) -> Self {
-        Self { asset: asset.into(), role, text: text.into(), time: None, actor: None, evidence: Evidence::default() }
+        Self {
+            asset: asset.into(),
+            role,
+            text: text.into(),
+            time: None,
+            actor: None,
+            repeats_system_prompt: None,
+            evidence: Evidence::default(),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Findings: what is wrong with an asset, why it matters, and what to do.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -85,8 +87,13 @@ impl Finding {
         message: impl Into<String>,
     ) -> Self {
         let rule = rule.into();
+        // `./estate` and `estate` are one place
+        let place = match asset.as_str().strip_prefix("file:./") {
+            Some(rest) => Cow::Owned(format!("file:{rest}")),
+            None => Cow::Borrowed(asset.as_str()),
+        };
         Self {
-            fingerprint: fingerprint(&[&rule, asset.as_str(), key]),
+            fingerprint: fingerprint(&[&rule, &place, key]),
             rule,
             title: title.into(),
             severity,
@@ -133,6 +140,8 @@ mod tests {
         assert_eq!(finding("k").fingerprint, moved.fingerprint);
         assert_eq!(moved.fingerprint.len(), 32);
         assert_ne!(finding("k").fingerprint, finding("l").fingerprint);
+        let at = |asset: &str| Finding::new("R-1", Severity::High, asset.into(), "k", "t", "m").fingerprint;
+        assert_eq!(at("file:./a"), at("file:a"));
         assert_ne!(fingerprint(&["ab", "c"]), fingerprint(&["a", "bc"]));
     }
 

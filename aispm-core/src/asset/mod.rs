@@ -1,6 +1,8 @@
 //! The schema: assets, relations, inventory, findings, evidence, events, errors. Everything else speaks it.
 
 mod attribute;
+mod calls;
+mod canonical;
 mod claim;
 mod day;
 mod diff;
@@ -12,13 +14,18 @@ mod finding;
 mod graph;
 mod inventory;
 mod kind;
+mod nearest;
 mod nesting;
 mod record;
+mod signature;
+mod time;
 mod waiver;
 
 pub use attribute::{Authentication, Encryption, Exposure, ModelType, Provenance, RiskClass};
+pub(crate) use calls::{Aspect, CallLog, Calls, Hour, ModelCall};
+pub(crate) use canonical::{canonical_json, sha256};
 pub use claim::{Activity, ExternalFinding, InheritedClass, OwnerClaim, OwnerSource};
-pub(crate) use day::day;
+pub(crate) use day::{day, is_utc};
 pub use diff::{Change, FieldChange, InventoryDiff};
 pub use document::{Document, pointer_key};
 pub use error::{Error, ErrorKind, Result};
@@ -30,8 +37,12 @@ pub use graph::{Lineage, LineageAnswer, LineageQuery};
 pub use inventory::Inventory;
 pub(crate) use kind::names;
 pub use kind::{AssetKind, RelationKind};
+pub(crate) use nearest::nearest;
 pub(crate) use nesting::Nesting;
 pub use record::{Asset, AssetId, Relation};
+pub(crate) use signature::Purpose;
+pub use signature::{SigningKey, VerifyingKey};
+pub(crate) use time::hour;
 pub use waiver::{Waived, Waiver};
 
 /// `1 path`, `2 paths`.

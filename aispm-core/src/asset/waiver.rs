@@ -46,9 +46,8 @@ impl Waived {
 }
 
 impl Waiver {
-    /// Whether every word is there and the day exists; what is wrong is an error at the waiver's place, the `i`-th under
-    /// `waivers` of a document.
-    pub(crate) fn check(&self, document: &Document, i: usize) -> Result<()> {
+    /// Whether every word is there and the day exists; what is wrong is an error at the waiver's place in a document.
+    pub(crate) fn check(&self, document: &Document, pointer: &str) -> Result<()> {
         let fields = [
             ("rule", &self.rule),
             ("asset", &self.asset),
@@ -57,11 +56,11 @@ impl Waiver {
             ("expires", &self.expires),
         ];
         if let Some((name, _)) = fields.iter().find(|(_, text)| text.trim().is_empty()) {
-            return Err(document.error(&format!("/waivers/{i}/{name}"), format!("a waiver needs `{name}`")));
+            return Err(document.error(&format!("{pointer}/{name}"), format!("a waiver needs `{name}`")));
         }
         if !is_day(&self.expires) {
             let message = format!("{:?} is no date; write YYYY-MM-DD", self.expires);
-            return Err(document.error(&format!("/waivers/{i}/expires"), message));
+            return Err(document.error(&format!("{pointer}/expires"), message));
         }
         Ok(())
     }

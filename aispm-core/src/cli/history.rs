@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::{Exit, line, print_json, written};
-use crate::assess::Assessor;
+use crate::assess::{Assessor, Trend};
 use crate::asset::{Error, ErrorKind, InventoryDiff, Result};
 use crate::monitor::{Snapshot, Store, now};
 use crate::report::{Diff, count};
@@ -62,6 +62,23 @@ enum Command {
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
+    /// Judge the snapshots by today's rules: findings and risk over time, of the estate, systems and owners
+    Trend {
+        /// The file that keeps the history
+        store: PathBuf,
+        /// Only the newest so many snapshots
+        #[arg(long, value_name = "N", default_value_t = 12)]
+        last: usize,
+        /// Declared facts, for their parameters
+        #[arg(long, value_name = "FILE")]
+        facts: Option<PathBuf>,
+        /// Also judge by the rules of this file; may be given several times
+        #[arg(long = "policy", value_name = "FILE")]
+        policies: Vec<PathBuf>,
+        /// Output format
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
     /// Show what changed since a time
     Since {
         /// The file that keeps the history
@@ -105,6 +122,11 @@ impl Args {
                 };
                 show(store.compare(old, new)?, format)
             }
+            Command::Trend { store, last, facts, policies, format } => {
+                let assessor = facts.into_iter().fold(super::assessor(&[])?, Assessor::facts);
+                let assessor = policies.into_iter().fold(assessor, Assessor::policy);
+                trend(&assessor.trend(&opened(store)?, last)?, format)
+            }
             Command::Since { store, time, format } => show(opened(store)?.since(&time)?, format),
         }
     }
@@ -133,6 +155,34 @@ fn list(snapshots: &[Snapshot], format: Format) -> Result<Exit> {
                 let (assets, relations) = (count(*assets, "asset"), count(*relations, "relation"));
                 let label = label.as_deref().unwrap_or_default();
                 line(&mut *out, format_args!("{id:<4} {time}  {assets}, {relations}  {label}"))
+            })
+            .and_then(|()| out.flush())
+            .map_err(written)?,
+    }
+    Ok(Exit::Clean)
+}
+
+fn trend(trend: &Trend, format: Format) -> Result<Exit> {
+    let mut out = super::output(None)?;
+    match format {
+        Format::Json => print_json(&mut *out, trend)?,
+        Format::Text => trend
+            .points
+            .iter()
+            .try_for_each(|point| {
+                let findings = point.findings.iter().rev().map(|(severity, n)| format!("{n} {severity}"));
+                let findings = findings.collect::<Vec<_>>().join(", ");
+                let label = point.label.as_deref().unwrap_or_default();
+                let (time, risk) = (&point.time, point.risk);
+                line(
+                    &mut *out,
+                    format_args!("{time}  risk {risk:5.1}  {}: {findings}  {label}", count(point.assets, "asset")),
+                )?;
+                point.scores.iter().try_for_each(|score| {
+                    let since = score.change.filter(|change| *change != 0.0);
+                    let since = since.map_or_else(String::new, |change| format!("  {change:+.1}"));
+                    line(&mut *out, format_args!("    {:5.1}{since:8}  {} {}", score.score, score.subject, score.name))
+                })
             })
             .and_then(|()| out.flush())
             .map_err(written)?,

@@ -7,23 +7,32 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Parser, Subcommand};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
 use crate::assess::Assessor;
 use crate::asset::{Error, ErrorKind, Result};
 use crate::discover::{Discoverer, Progress};
+use crate::report::Format;
 
 mod assess;
+mod classify;
 mod collect;
 mod completions;
+mod coverage;
 mod detect;
 mod diff;
 mod discover;
+mod draft;
+mod estate;
+mod evidence;
+mod explain;
 mod history;
 mod init;
 mod lineage;
 mod paths;
+mod readiness;
 mod rows;
 mod rules;
 mod scan;
@@ -44,11 +53,17 @@ enum Command {
     Discover(discover::Args),
     Lineage(lineage::Args),
     Paths(paths::Args),
+    Explain(explain::Args),
     Simulate(simulate::Args),
     Detect(detect::Args),
     Scan(scan::Args),
     Rules(rules::Args),
+    Coverage(coverage::Args),
+    Readiness(readiness::Args),
+    Classify(classify::Args),
+    Draft(draft::Args),
     Diff(diff::Args),
+    Evidence(evidence::Args),
     History(history::Args),
     Init(init::Args),
     Collect(collect::Args),
@@ -82,11 +97,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Discover(args) => args.run(),
         Command::Lineage(args) => args.run(),
         Command::Paths(args) => args.run(),
+        Command::Explain(args) => args.run(),
         Command::Simulate(args) => args.run(),
         Command::Detect(args) => args.run(),
         Command::Scan(args) => args.run(),
         Command::Rules(args) => args.run(),
+        Command::Coverage(args) => args.run(),
+        Command::Readiness(args) => args.run(),
+        Command::Classify(args) => args.run(),
+        Command::Draft(args) => args.run(),
         Command::Diff(args) => args.run(),
+        Command::Evidence(args) => args.run(),
         Command::History(args) => args.run(),
         Command::Init(args) => args.run(),
         Command::Collect(args) => args.run(),
@@ -150,6 +171,12 @@ fn line(out: &mut dyn Write, text: std::fmt::Arguments<'_>) -> io::Result<()> {
     writeln!(out, "{}", crate::report::plain(&text.to_string()))
 }
 
+/// The formats of reports, for `--format`.
+fn format() -> impl clap::builder::TypedValueParser<Value = Format> {
+    let names = PossibleValuesParser::new(Format::ALL.iter().map(|format| format.as_str()));
+    names.map(|name| name.parse().unwrap_or(Format::Text))
+}
+
 /// Where a command's result goes: a file, or standard output.
 fn output(file: Option<&PathBuf>) -> Result<Box<dyn Write>> {
     Ok(match file {
@@ -179,6 +206,11 @@ fn input(path: &std::path::Path) -> Result<String> {
 /// Whether standard output takes colours: a terminal, and neither `NO_COLOR` nor the like against it.
 fn colored() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// How many columns text may fill: those of the terminal, at most 100.
+fn columns() -> usize {
+    terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0).min(100))
 }
 
 /// Prints a document as pretty JSON with `"schema": "aispm/1"` first.

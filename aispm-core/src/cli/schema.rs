@@ -21,11 +21,18 @@ type Row = (&'static str, fn() -> Schema);
 /// configurations are what people write.
 const SCHEMAS: &[Row] = &[
     ("assessment", document::<crate::assess::Assessment>),
+    ("classification", document::<crate::policy::classify::SystemClass>),
     ("collect", document::<crate::discover::collect::Plan>),
+    ("coverage", document::<crate::report::CoverageReport>),
     ("decision", part::<crate::guard::Decision>),
     ("detection", part::<crate::text::Detection>),
     ("diff", document::<crate::report::Diff>),
     ("discovery", document::<crate::discover::Discovery>),
+    ("draft", document::<crate::report::Draft>),
+    ("explanation", document::<crate::report::Explanation>),
+    ("evidence-entry", part::<crate::assess::ledger::Entry>),
+    ("evidence-head", document::<crate::assess::ledger::Head>),
+    ("evidence-verification", document::<crate::assess::ledger::Verification>),
     ("facts", config::<crate::discover::declared::Facts>),
     ("finding", part::<crate::asset::Finding>),
     ("guard", config::<crate::guard::Policy>),
@@ -33,10 +40,12 @@ const SCHEMAS: &[Row] = &[
     ("lineage-answer", part::<crate::asset::LineageAnswer>),
     ("model-file", part::<crate::artifact::FileReport>),
     ("path", part::<crate::path::AttackPath>),
+    ("readiness", document::<crate::report::ReadinessReport>),
     ("rule", part::<crate::policy::RuleInfo>),
     ("simulation", part::<crate::identity::aws::Simulation>),
     ("simulation-request", config::<crate::identity::aws::Request>),
     ("solution", document::<crate::path::Solution>),
+    ("trend", document::<crate::assess::Trend>),
 ];
 
 impl Args {

@@ -49,6 +49,7 @@ impl Container {
         }
         let models = self.models(owner, server, &settings, found);
         self.providers(owner, &settings, found);
+        static_credentials(owner, &settings);
         self.buckets(owner, &models, &settings, found);
     }
 
@@ -275,6 +276,21 @@ struct Setting<'a> {
     value: Option<&'a str>,
     variable: bool,
     evidence: &'a Evidence,
+}
+
+/// Variables that hold a long-lived credential of a cloud.
+const STATIC_CREDENTIALS: [&str; 5] = [
+    "AWS_SECRET_ACCESS_KEY",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_STORAGE_KEY",
+    "AZURE_STORAGE_CONNECTION_STRING",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+];
+
+/// Notes by name which long-lived credentials of a cloud a container is given.
+fn static_credentials(owner: &mut Asset, settings: &[Setting<'_>]) {
+    let given = settings.iter().filter(|setting| setting.variable && STATIC_CREDENTIALS.contains(&setting.name));
+    given.for_each(|setting| append(owner, "static_credentials", setting.name));
 }
 
 /// Adapters that are loaded onto the base model: `--lora-modules name=path …`, also as JSON, and `LORA_ADAPTERS`.

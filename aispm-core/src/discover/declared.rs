@@ -12,6 +12,11 @@ use crate::asset::{
     RelationKind, Result, RiskClass, Waiver, day,
 };
 
+mod classification;
+mod evidence;
+
+pub use classification::Classification;
+
 /// What people declare of their estate. Ids may hold `*`, which stands for any text.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -68,6 +73,9 @@ pub struct System {
     /// `production`, `staging`, `development`, …; also for members that do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
+    /// Answers that decide its class under the EU AI Act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classification: Option<Classification>,
     /// Ids or patterns of what it consists of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<String>,
@@ -118,6 +126,9 @@ pub struct Approval {
     /// Last day on which it holds, `YYYY-MM-DD`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
+    /// What exactly was approved: the digest of a model, an image or a tool's description, `sha256:HEX`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 /// A declared relation; one of its ends may be a pattern.
@@ -138,15 +149,20 @@ pub struct DeclaredRelation {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DeclaredEvidence {
-    /// What it is: `impact-assessment`, `red-team`, `dpa`, `model-card`, ….
+    /// What it is: `impact-assessment`, `red-team`, `dpa`, `model-card`, …; the known types stand in
+    /// `data/discover/evidence.yaml`.
     #[serde(rename = "type")]
     pub kind: String,
     /// Where it is kept: file, link, ticket.
     #[serde(rename = "ref")]
     pub reference: String,
-    /// Id or pattern of what it is about.
+    /// Id or pattern of what it is about; evidence for a system counts for its members too. Left out, it is about the
+    /// organisation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asset: Option<String>,
+    /// Day on which it was made, `YYYY-MM-DD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
     /// Last day on which it holds, `YYYY-MM-DD`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
@@ -174,7 +190,11 @@ impl Facts {
         if let Some((pointer, date)) = facts.dates().into_iter().find(|(_, date)| day(date).is_none()) {
             return Err(facts.error(&pointer, format!("{date:?} is no date; write YYYY-MM-DD")));
         }
-        facts.waivers.iter().enumerate().try_for_each(|(i, waiver)| waiver.check(&facts.lines.0, i))?;
+        facts
+            .waivers
+            .iter()
+            .enumerate()
+            .try_for_each(|(i, waiver)| waiver.check(&facts.lines.0, &format!("/waivers/{i}")))?;
         Ok(facts)
     }
 
@@ -194,8 +214,9 @@ impl Facts {
     pub fn apply(&self, inventory: &mut Inventory) -> Vec<String> {
         let mut apply = Apply { facts: self, inventory, warnings: Vec::new() };
         apply.assets();
-        apply.approvals();
         apply.systems();
+        apply.approvals();
+        apply.declared_evidence();
         apply.relations("lineage", &self.lineage);
         apply.relations("relations", &self.relations);
         let warnings = apply.warnings;
@@ -204,31 +225,15 @@ impl Facts {
         warnings
     }
 
-    /// Approvals and evidence whose last day is before `today` (RFC 3339 date), each as a sentence with its place.
-    #[must_use]
-    pub fn expired(&self, today: &str) -> Vec<String> {
-        let today = today.get(..10).unwrap_or(today);
-        let approvals = self.approvals.iter().enumerate().map(|(i, approval)| {
-            let what = format!("the approval of {:?} by {}", approval.asset, approval.by);
-            (format!("/approvals/{i}"), what, approval.until.as_deref())
-        });
-        let evidence = self.evidence.iter().enumerate().map(|(i, evidence)| {
-            let what = format!("the {} {:?}", evidence.kind, evidence.reference);
-            (format!("/evidence/{i}"), what, evidence.expires.as_deref())
-        });
-        let lapsed = approvals.chain(evidence).filter_map(|(pointer, what, until)| {
-            let until = until.filter(|until| *until < today)?;
-            Some(format!("{}: {what} ended on {until}", self.lines.0.evidence(&pointer).location()))
-        });
-        lapsed.collect()
-    }
-
     /// Every date with its pointer.
     fn dates(&self) -> Vec<(String, &str)> {
         let approvals = self.approvals.iter().enumerate();
         let approvals = approvals.filter_map(|(i, a)| Some((format!("/approvals/{i}/until"), a.until.as_deref()?)));
         let evidence = self.evidence.iter().enumerate();
-        let evidence = evidence.filter_map(|(i, e)| Some((format!("/evidence/{i}/expires"), e.expires.as_deref()?)));
+        let evidence = evidence.flat_map(|(i, e)| {
+            let dates = [("date", e.date.as_deref()), ("expires", e.expires.as_deref())];
+            dates.into_iter().filter_map(move |(key, date)| Some((format!("/evidence/{i}/{key}"), date?)))
+        });
         approvals.chain(evidence).collect()
     }
 }
@@ -269,6 +274,9 @@ impl Apply<'_> {
                 if let Some(what) = &approval.what {
                     asset.properties.insert("approved_for".into(), what.as_str().into());
                 }
+                if let Some(digest) = &approval.digest {
+                    asset.properties.insert("expected_digest".into(), digest.as_str().into());
+                }
                 match &approval.until {
                     Some(until) => asset.properties.insert("approved_until".into(), until.as_str().into()),
                     None => asset.properties.remove("approved_until"),
@@ -286,6 +294,8 @@ impl Apply<'_> {
             asset.purpose.clone_from(&system.purpose);
             asset.risk_class = system.risk_class;
             asset.environment.clone_from(&system.environment);
+            let answers = system.classification.as_ref().and_then(|answers| serde_json::to_value(answers).ok());
+            asset.properties.extend(answers.map(|answers| ("classification".to_owned(), answers)));
             self.inventory.add(asset);
             for (j, member) in system.members.iter().enumerate() {
                 let pointer = format!("/systems/{i}/members/{j}");
@@ -408,7 +418,7 @@ lineage:
 params:
   mcp_allow: ["npx @ours/*"]
 evidence:
-  - { type: red-team, ref: "TICKET-1", expires: 2026-01-31 }
+  - { type: red-team, ref: "TICKET-1", asset: m, expires: 2026-01-31 }
 "#;
 
     fn estate() -> Inventory {

@@ -7,10 +7,11 @@ use serde_json::Value;
 use super::catalog::Tables;
 use super::walk::{Tree, file_name};
 use super::{
-    ai_native, aws, azure, code, csv, data_plane, docker, dotenv, envelope, external, gcp, hcl, kubernetes, mcp,
-    model_file, ownership, package, pipeline, prompt_log, recording, saas, telemetry, terraform,
+    advisory, ai_native, aws, azure, code, csv, data_plane, docker, dotenv, envelope, external, gcp, hcl, kubernetes,
+    mcp, model_file, ownership, package, pipeline, prompt_log, recording, saas, signature, telemetry, terraform,
 };
-use crate::asset::{Document, Error, Event, Evidence, Inventory, Relation, RelationKind};
+use crate::asset::{CallLog, Document, Error, Event, Evidence, Inventory, Relation, RelationKind};
+use crate::supply::Advisories;
 
 /// What one file or document adds.
 #[derive(Debug, Default)]
@@ -19,6 +20,10 @@ pub(crate) struct Found {
     pub(crate) inventory: Inventory,
     /// Run-time messages.
     pub(crate) events: Vec<Event>,
+    /// What advisories say of packages.
+    pub(crate) advisories: Advisories,
+    /// Calls to models and tools, counted.
+    pub(crate) calls: CallLog,
     /// How the files of this run lie to each other.
     pub(crate) tree: Arc<Tree>,
     /// What is known of AI services, packages and servers in this run.
@@ -62,6 +67,8 @@ impl Found {
     pub(super) fn extend(&mut self, other: Self) {
         self.inventory.extend(other.inventory);
         self.events.extend(other.events);
+        self.advisories.extend(other.advisories);
+        self.calls.extend(other.calls);
         self.cut = self.cut.take().or(other.cut);
         other.formats.into_iter().for_each(|format| self.name(format));
     }
@@ -132,6 +139,8 @@ impl<'a> Source<'a> {
 pub(super) const STRUCTURED: &[&[Structured]] = &[
     recording::FORMATS,
     ownership::FORMATS,
+    advisory::FORMATS,
+    signature::FORMATS,
     // before the clouds: a finding names a resource, it does not describe one
     external::FORMATS,
     data_plane::CONNECTORS,
@@ -155,6 +164,7 @@ pub(super) const STRUCTURED: &[&[Structured]] = &[
 
 /// Formats of text by family, most specific first; tried before the text is parsed as JSON or YAML.
 pub(super) const TEXTUAL: &[&[Textual]] = &[
+    signature::TEXTS,
     prompt_log::TEXTS,
     telemetry::TEXTS,
     data_plane::TEXTS,

@@ -10,7 +10,7 @@ use super::kubernetes::{self, internet};
 use super::ownership;
 use super::resolve::resolve;
 use super::walk::folder_name;
-use super::{Discovery, aws, exposure, gcp};
+use super::{Discovery, aws, exposure, gcp, safeguard};
 use crate::asset::{Asset, AssetId, AssetKind, Evidence, Exposure, Inventory, Relation, RelationKind};
 
 /// Most folders above an address that are looked at.
@@ -25,6 +25,7 @@ pub(super) fn join(discovery: &mut Discovery) {
             event.asset = id.clone();
         }
     }
+    discovery.calls.rename(|id| renamed.get(id).cloned());
     let mut found = Found::default();
     select(&discovery.inventory, &mut found);
     kubernetes::settle(&discovery.inventory, &mut found);
@@ -38,6 +39,7 @@ pub(super) fn join(discovery: &mut Discovery) {
     exposure::join(&mut discovery.inventory);
     projects(&mut discovery.inventory);
     within(&mut discovery.inventory);
+    safeguard::join(&mut discovery.inventory);
     ownership::claim(&mut discovery.inventory);
     name_events(discovery);
     discovery.inventory.inherit_classes();
@@ -171,4 +173,6 @@ fn name_events(discovery: &mut Discovery) {
             event.asset = (*id).clone();
         }
     }
+    let id = |name: &AssetId| names.get(name.as_str()).copied().flatten().cloned();
+    discovery.calls.rename(|name| id(name).filter(|_| discovery.inventory.get(name.as_str()).is_none()));
 }

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::asset::{Event, Inventory, Result};
+use crate::asset::{CallLog, Event, Inventory, Result};
+use crate::supply::Advisories;
 
+mod advisory;
 mod ai_native;
 mod at;
 mod aws;
@@ -52,7 +54,9 @@ mod recording;
 mod resolve;
 mod resource;
 mod saas;
+mod safeguard;
 mod secret;
+mod signature;
 mod split;
 mod stream;
 mod syntax;
@@ -100,6 +104,12 @@ pub struct Discovery {
     /// Run-time messages found in logs; kept out of JSON because they may hold personal data.
     #[serde(skip)]
     pub events: Vec<Event>,
+    /// What advisories among the input say of packages; what they say of the estate is in an assessment.
+    #[serde(skip)]
+    pub advisories: Advisories,
+    /// Calls to models and tools found in logs, counted.
+    #[serde(skip)]
+    pub(crate) calls: CallLog,
 }
 
 /// A file that was understood.
@@ -237,6 +247,8 @@ impl Discovery {
         }
         self.inventory.extend(found.inventory);
         self.events.extend(found.events);
+        self.advisories.extend(found.advisories);
+        self.calls.extend(found.calls);
     }
 }
 

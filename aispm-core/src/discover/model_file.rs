@@ -72,6 +72,12 @@ const SOURCE: &[&str] =
 /// Names of templates that models bring along.
 const TEMPLATES: &[&str] = &["jinja", "jinja2", "j2", "template"];
 
+/// Whether a file's name says that it is a model, or may be.
+pub(super) fn is_named(path: &str) -> bool {
+    let name = file_name(path).to_ascii_lowercase();
+    name.rsplit_once('.').is_some_and(|(_, end)| MODEL_NAMES.contains(&end) || MAYBE_NAMES.contains(&end))
+}
+
 /// What name and first bytes say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sniffed {
@@ -92,6 +98,8 @@ pub(super) fn sniff(path: &str, bytes: &[u8]) -> Option<Sniffed> {
         // the index of sharded weights is no weights
         _ if name.ends_with(".index.json") => None,
         _ if last == "pth" && is_path_file(bytes) => None,
+        // `model.pkl.sig`, unless it is a model by its content
+        None | Some(Format::Json) if super::signature::is_beside(&name) => None,
         // `model.pkl.gz` is one as well
         _ if name.starts_with("model.tar") || extensions.any(|extension| MODEL_NAMES.contains(&extension)) => {
             Some(Sniffed::Model)

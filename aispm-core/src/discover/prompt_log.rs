@@ -148,7 +148,10 @@ fn read_row(row: &Value, log: &AssetId, evidence: &Evidence, found: &mut Found) 
     };
     let asset = field(ASSETS).map_or_else(|| log.clone(), AssetId::from);
     let (time, actor) = (field(TIMES), field(ACTORS));
-    let mut texts = Vec::new();
+    let mut texts = conversation::Spoken::default();
+    for name in ["system", "system_prompt"] {
+        row.get(name).and_then(content).into_iter().for_each(|text| texts.instruct(text));
+    }
     for place in [Some(row), row.get("request"), row.get("input"), row.get("inputs")].into_iter().flatten() {
         messages(place.get("messages"), &mut texts);
     }

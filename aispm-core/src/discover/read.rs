@@ -151,6 +151,9 @@ fn interpret(bytes: &[u8], limits: &Limits, outcome: &mut Outcome) {
     if let Some(sniffed) = model_file::sniff(&outcome.path, bytes) {
         match model_file::read(&outcome.path, sniffed, bytes, &mut outcome.found) {
             model_file::Read::Archive if packed::is_gzip(bytes) => unpack(bytes, limits, outcome),
+            model_file::Read::Archive | model_file::Read::Unscanned(_) if packed::is_zip_of_json(bytes) => {
+                unzip(bytes, limits, outcome)
+            }
             read => outcome.model_file(read),
         }
         return;
@@ -165,6 +168,25 @@ fn unpack(bytes: &[u8], limits: &Limits, outcome: &mut Outcome) {
     if let Some(error) = error {
         outcome.error = Some((error.reason(), true));
     }
+}
+
+/// Reads each file of a zip as if it lay in a folder of the zip's name.
+fn unzip(bytes: &[u8], limits: &Limits, outcome: &mut Outcome) {
+    let path = outcome.path.clone();
+    let (mut formats, mut error) = (Vec::new(), None);
+    let cut = packed::unzip(bytes, limits.file_bytes, |name, content| {
+        outcome.path = format!("{path}/{name}");
+        text(content, outcome);
+        for format in std::mem::take(&mut outcome.formats) {
+            if !formats.contains(&format) {
+                formats.push(format);
+            }
+        }
+        error = error.take().or(outcome.error.take().map(|(reason, critical)| (format!("{name}: {reason}"), critical)));
+    });
+    outcome.path = path;
+    outcome.formats = formats;
+    outcome.error = cut.map(|error| (error.reason(), true)).or(error);
 }
 
 fn text(bytes: &[u8], outcome: &mut Outcome) {

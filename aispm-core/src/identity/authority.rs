@@ -23,7 +23,7 @@ pub(crate) enum Platform {
 ///
 /// Principals and resources are asset ids of the inventory; actions are written as the platform writes them
 /// (`create pods/exec`, `iam.serviceAccounts.actAs`, `Microsoft.Compute/virtualMachines/runCommand/action`).
-pub(crate) trait Authority: Debug {
+pub(crate) trait Authority: Debug + Send + Sync {
     /// Which platform.
     fn platform(&self) -> Platform;
 

@@ -1,7 +1,10 @@
 //! What changes over time.
 
+mod baseline;
 #[cfg(feature = "store")]
 mod store;
+
+pub(crate) use baseline::figures;
 
 #[cfg(feature = "store")]
 pub use store::{Snapshot, Store};

@@ -75,6 +75,8 @@ pub(super) struct Ground<'w, 'a> {
     todo: Vec<FactId>,
     /// By fact: whether something concludes it, so that what follows from it was or will be looked at.
     reached: Vec<bool>,
+    /// Whether only what is of value is a target, besides identities.
+    of_value: bool,
     /// Instances and evaluations left.
     budget: u64,
 }
@@ -96,8 +98,14 @@ impl<'w, 'a> Ground<'w, 'a> {
             joinable: HashMap::new(),
             todo: Vec::new(),
             reached: Vec::new(),
+            of_value: false,
             budget,
         }
+    }
+
+    /// The same for targets of value, and identities.
+    pub(super) fn of_value(world: &'w World<'a>, rules: &'static [Rule], budget: u64) -> Self {
+        Self { of_value: true, ..Self::new(world, rules, budget) }
     }
 
     /// Adds everything that could follow from controlling these assets.
@@ -393,6 +401,7 @@ impl<'w, 'a> Ground<'w, 'a> {
         let repeated = repeated.zip(given.to.as_ref().and_then(bound));
         candidates.retain(|ix| {
             (given.to.is_none() || only.is_none_or(|only| only.contains(ix)))
+                && (!self.of_value || given.var != rule.of || world.is_of_value(*ix))
                 && world.passes(*ix, &given.is)
                 && given.without.is_none_or(|kind| world.related(*ix, kind, false).is_empty())
                 && !repeated.is_some_and(|(by, p)| world.repeats(p, by, *ix))

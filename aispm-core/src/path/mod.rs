@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+mod access;
 mod choke;
 mod fixes;
 pub mod graph;
@@ -20,6 +21,7 @@ mod outcome;
 mod patch;
 mod place;
 mod premise;
+mod proof;
 mod rules;
 mod trace;
 mod ways;
@@ -29,6 +31,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use access::{Access, Right, has_principals};
 pub use model::{
     AttackPath, ChokePoint, Consequence, Fix, From, Goal, Patch, PatchFormat, PathFix, PathStatus, Premise,
     PremiseKind, Query, Reach, Solution, Step, Target,

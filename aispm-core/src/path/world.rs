@@ -1,7 +1,7 @@
 //! The assets that attack rules speak of, numbered and indexed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -43,7 +43,7 @@ pub(super) struct World<'a> {
     asked_as: HashMap<Ix, Ix>,
     /// Images by the repository that holds them, where a tag names them: whoever pushes decides what they are.
     pushed: HashMap<Ix, Vec<Ix>>,
-    authorities: Rc<[Box<dyn Authority>]>,
+    authorities: Arc<[Box<dyn Authority>]>,
 }
 
 #[derive(Debug, Default)]
@@ -210,7 +210,7 @@ impl<'a> World<'a> {
 
     /// Principals that only the policies of a platform name, and who is administrator there.
     fn add_principals(&mut self) {
-        let authorities = Rc::clone(&self.authorities);
+        let authorities = Arc::clone(&self.authorities);
         for authority in authorities.iter() {
             for new in authority.named() {
                 self.add_named(&new.id, new.kind, &new.name, authority.home(new.id.as_str()), Some(new.r#type));
@@ -467,6 +467,12 @@ impl<'a> World<'a> {
     pub(super) fn delegates(&self, key: Ix) -> bool {
         let account = self.node(key).and_then(|node| node.account.as_deref());
         self.id(key).zip(account).is_some_and(|(id, account)| self.estate.delegates(id.as_str(), account))
+    }
+
+    /// Whether something is gained by it: AI, what models are made from, sensitive data, whom one can become.
+    pub(super) fn is_of_value(&self, ix: Ix) -> bool {
+        let ai = |node: &Node<'_>| node.asset.is_some_and(|asset| asset.ai);
+        self.node(ix).is_some_and(|node| node.interesting || node.kind.is_identity() || ai(node))
     }
 
     /// Whether a setting beside a resource's policy keeps the public out.

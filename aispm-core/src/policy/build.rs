@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 
+use super::controls::Shown;
 use super::pack::Pack;
 use super::param::Params;
 use super::rego::RegoPolicy;
@@ -74,7 +75,8 @@ impl PolicySetBuilder {
     /// }
     /// ```
     ///
-    /// Expressions nest to 32 levels, and an asset gets one second. What fails on an asset, the time included, is a
+    /// Expressions nest to 32 levels, and an asset gets one second, though one call of a built-in function is not cut
+    /// short. What fails on an asset, the time included, is a
     /// finding `POLICY-ERROR`, as with other rules. The policy has no built-in function that reaches a network or a file.
     pub fn rego(mut self, path: impl Into<String>, text: impl Into<String>) -> Self {
         self.rego.push((path.into(), text.into()));
@@ -153,6 +155,7 @@ impl PolicySetBuilder {
             rules: rules.into_values().collect(),
             values: params.values(),
             params,
+            shown: Shown::of(&facts, self.today.as_deref()),
             facts: sections(&facts),
             waivers,
             rego,

@@ -25,6 +25,7 @@ pub(super) enum Shape {
     Relation,
     Path,
     Event,
+    Right,
     Encryption,
     Provenance,
     /// The parameters, each with the type that its pack declares.
@@ -86,7 +87,8 @@ impl Shape {
             (Self::Asset, "provenance") => Self::Provenance,
             (Self::Asset, "properties") => Self::Any,
             (Self::Asset, "data_classes") => list(Self::Text),
-            (Self::Asset, "statements") => list(Self::Any),
+            (Self::Asset, "statements" | "declared") => list(Self::Any),
+            (Self::Asset, "evidenced") => list(Self::Text),
             (Self::Asset, "outgoing" | "incoming") => list(Self::Relation),
             (Self::Asset, "lineage" | "used_by") => list(Self::Asset),
             (Self::Asset, "paths") => list(Self::Path),
@@ -95,6 +97,16 @@ impl Shape {
             (Self::Event, "detector") => Self::Name(known::<Detector>),
             (Self::Event, "messages") => Self::Number,
             (Self::Event, "types") => list(Self::Text),
+            (Self::Asset, "access" | "accessed_by") => list(Self::Right),
+            (Self::Asset, "full_access" | "strangers") => list(Self::Text),
+            (Self::Asset, "acts_as") => list(Self::Asset),
+            (Self::Asset, "age_days") => Self::Number,
+            (Self::Path, "entry") => Self::Text,
+            (Self::Right, "from" | "to" | "power" | "rule") => Self::Text,
+            (Self::Right, "conditional") => Self::Bool,
+            (Self::Right, "asset") => Self::Asset,
+            (Self::Path, "assets") => list(Self::Asset),
+            (Self::Path, "rules" | "techniques") => list(Self::Text),
             (Self::Relation, "kind") => Self::Name(known::<RelationKind>),
             (Self::Relation, "from" | "to") => Self::Text,
             (Self::Relation, "asset") => Self::Asset,
@@ -117,7 +129,9 @@ impl Shape {
             "params" => Some(Self::Params),
             "facts" => Some(Self::Any),
             "today" => Some(Self::Text),
-            "outgoing" | "incoming" | "lineage" | "used_by" | "paths" | "events" => Self::Asset.field(name, &Params::default()),
+            "outgoing" | "incoming" | "lineage" | "used_by" | "paths" | "events" => {
+                Self::Asset.field(name, &Params::default())
+            }
             _ => None,
         }
     }
@@ -133,6 +147,7 @@ impl Shape {
             Self::Relation => "a relation",
             Self::Path => "a path",
             Self::Event => "an event",
+            Self::Right => "a permission",
             Self::Encryption | Self::Provenance => "a group of fields",
             Self::Params => "the organisation",
             Self::List(_) => "a list",

@@ -313,7 +313,15 @@ impl Node {
             }
             Self::Call(function, arguments) => match &**arguments {
                 [of] => function.of_one(&of.value(scope, locals)?)?,
-                [a, b] => function.of_two(&a.value(scope, locals)?, &b.value(scope, locals)?)?,
+                [a, b] if matches!(function, Function::Days) => {
+                    let [a, b] = [a.value(scope, locals)?, b.value(scope, locals)?];
+                    function.of_two(&a, &b)?
+                }
+                // CEL looks at what stands in brackets first
+                [a, b] => {
+                    let b = b.value(scope, locals)?;
+                    function.of_two(&a.value(scope, locals)?, &b)?
+                }
                 _ => Val::Null,
             },
             Self::Matches(of, pattern) => match of.value(scope, locals)? {
@@ -337,12 +345,7 @@ fn values<'a>(sides: &'a [Node; 2], scope: &Scope<'a>, locals: &mut Locals<'a>) 
 
 /// Whether one of two sides is what decides: `true` of `||`; for `&&` both turned round. A side that decides does so
 /// whatever is wrong with the other.
-fn either<'a>(
-    sides: &'a [Node; 2],
-    decides: bool,
-    scope: &Scope<'a>,
-    locals: &mut Locals<'a>,
-) -> Result<bool, Fault> {
+fn either<'a>(sides: &'a [Node; 2], decides: bool, scope: &Scope<'a>, locals: &mut Locals<'a>) -> Result<bool, Fault> {
     let [left, right] = sides;
     let left = left.truth(scope, locals);
     if left == Ok(decides) {
@@ -353,7 +356,8 @@ fn either<'a>(
         (Ok(_), Val::Bool(right)) => Ok(*right == decides),
         (Err(_), Val::Bool(right)) if *right == decides => Ok(true),
         (Ok(_) | Err(Fault::NotBool(_)), Val::Null) => Err(Fault::Absent),
-        (Ok(_), other) => Err(Fault::NotBool(other.kind())),
+        (Ok(_), other) => Err(Fault::not_bool(other)),
+        (Err(Fault::NotBool(kind)), _) => Err(Fault::Wrong(Fault::NotBool(kind).to_string())),
         (Err(fault), _) => Err(fault),
     }
 }
@@ -434,7 +438,7 @@ impl Function {
             (Self::Int, Val::Int(_)) | (Self::Double, Val::Double(_)) | (Self::Text, Val::Text(_)) => Some(of.clone()),
             (Self::Int, Val::Double(number)) => {
                 // what does not fit is refused, not cut
-                (number.abs() < 9.0e18).then(|| Val::Int(*number as i64))
+                (number.abs() < 9.0e18).then_some(Val::Int(*number as i64))
             }
             (Self::Int, Val::Text(text)) => text.parse().ok().map(Val::Int),
             (Self::Double, Val::Int(number)) => Some(Val::Double(*number as f64)),
@@ -454,9 +458,7 @@ impl Function {
             (Self::EndsWith, Val::Text(text), Val::Text(part)) => Some(text.ends_with(&**part)),
             // nothing is like what is not there
             (Self::Like, Val::Null, Val::Text(_) | Val::Null) | (Self::Like, Val::Text(_), Val::Null) => Some(false),
-            (Self::Like, Val::Text(text), Val::Text(pattern)) => {
-                Some(like(pattern.as_bytes(), text.as_bytes()))
-            }
+            (Self::Like, Val::Text(text), Val::Text(pattern)) => Some(like(pattern.as_bytes(), text.as_bytes())),
             (Self::Days, Val::Text(from), Val::Text(to)) => {
                 let wrong = |text: &str| Fault::Wrong(format!("`days`: {text:?} is no date"));
                 let from = day(from).ok_or_else(|| wrong(from))?;
@@ -503,8 +505,7 @@ impl Fold {
                 (Kind::Exists, Ok(Some(Val::Bool(true)))) => return Ok(Val::Bool(true)),
                 (Kind::All, Ok(Some(Val::Bool(false)))) => return Ok(Val::Bool(false)),
                 (Kind::Exists | Kind::All, Ok(Some(Val::Bool(_)))) => {}
-                (Kind::Exists | Kind::All, Ok(Some(Val::Null))) => fault = Some(Fault::Absent),
-                (Kind::Exists | Kind::All, Ok(Some(other))) => fault = Some(Fault::NotBool(other.kind())),
+                (Kind::Exists | Kind::All, Ok(Some(other))) => fault = Some(Fault::not_bool(&other)),
                 (Kind::Exists | Kind::All, Err(found)) => fault = Some(found),
                 (Kind::One, Ok(Some(found))) => one += usize::from(found.truth()?),
                 (Kind::Map, Ok(Some(found))) => items.push(found),

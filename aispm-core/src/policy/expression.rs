@@ -40,12 +40,13 @@ pub(super) struct Flaw {
     pub(super) message: String,
 }
 
-/// Something that took part: its end for a relation, itself for an asset, its ends for a path.
+/// Something that took part: its ends for a relation, a permission or a path, itself for an asset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Part {
     Relation { from: String, kind: String, to: String },
+    Right { from: String, power: String, to: String },
     Asset(String),
-    Path { source: String, target: String },
+    Path { id: String, source: String, target: String },
 }
 
 impl Expression {
@@ -143,8 +144,11 @@ fn part(item: &Val<'_>) -> Option<Part> {
     if let (Some(from), Some(kind), Some(to)) = (field("from"), field("kind"), field("to")) {
         return Some(Part::Relation { from, kind, to });
     }
-    if let (Some(source), Some(target)) = (field("source"), field("target")) {
-        return Some(Part::Path { source, target });
+    if let (Some(from), Some(power), Some(to)) = (field("from"), field("power"), field("to")) {
+        return Some(Part::Right { from, power, to });
+    }
+    if let (Some(id), Some(source), Some(target)) = (field("id"), field("source"), field("target")) {
+        return Some(Part::Path { id, source, target });
     }
     field("id").map(Part::Asset)
 }
@@ -182,6 +186,11 @@ impl<'a> Scope<'a> {
             "today" => self.world.today.map_or(Val::Null, text),
             field => self.own(field)?,
         })
+    }
+
+    /// What there is.
+    pub(super) fn world(&self) -> &'a World<'a> {
+        self.world
     }
 
     /// A value by its dotted path as text for people; `None` if there is nothing.

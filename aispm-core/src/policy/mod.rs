@@ -8,11 +8,17 @@
 //! |---|---|
 //! | `asset` | the asset: every field of [`Asset`], `null` where nothing is known |
 //! | `asset.sensitive`, `.approved`, `.registered`, `.admin`, `.runs_ai` | holds sensitive data; approved in aispm.yaml and not ended; has an owner or is in a declared system; effectively `*` on `*`; is AI, serves a model or stands before it |
+//! | `asset.evidenced`, `asset.declared` | types of evidence declared of it or of its system and in force; the same with `ref`, `date`, `expires`, `age_days` |
 //! | `outgoing`, `incoming` | relations: `kind`, `from`, `to`, and `asset`, the other end, an asset like any other |
 //! | `lineage` | what it is made from or answers with, nearest first |
 //! | `used_by` | what acts as this identity, directly or through identities that may become it |
-//! | `paths` | attack paths through it: `source`, `target`, `goal`, `severity`, `status`, `risk` |
+//! | `paths` | attack paths through it: `source`, `target`, `goal`, `severity`, `status`, `risk`, `rules`, `techniques`, `assets`, and `entry`, what its first step reaches |
 //! | `events` | what was found in its messages: `role`, `detector`, how many `messages`, and `types` of match |
+//! | `asset.access`, `asset.accessed_by` | what it may do itself to AI assets, what they are made from and sensitive data, after denies, boundaries and resource policies, and who may to it: `power` (`reads`, `writes`, `poisons`, `influences`, `controls`), `rule` (the attack rule), `conditional`, and `asset`, the other end |
+//! | `asset.strangers` | principals of other accounts, or `*`, that its own policy lets in without a condition |
+//! | `asset.acts_as` | the identities that it acts as, directly or by becoming them |
+//! | `asset.age_days` | days since it was made, where the source says when and the day is given |
+//! | `asset.full_access` | services in which an identity, or the holder of a policy, may do everything: `bedrock`, `sagemaker`, `aiplatform`, `s3`, `iam`, … |
 //! | `asset.statements` | allowing policy statements found in its properties: `actions`, `resources` |
 //! | `params`, `facts`, `today` | the organisation's parameters, aispm.yaml, the day given |
 //! | `text.like("a*b")` | a pattern over the whole text, letter case aside; `false` on `null` |
@@ -27,16 +33,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::asset::{Asset, AssetId, AssetKind, Control, Evidence, Finding, Inventory, RelationKind, Result, Severity};
-use crate::path::Solution;
+use crate::path::{Access, Solution, has_principals};
 
 mod build;
 mod check;
+pub mod classify;
 pub mod controls;
 mod eval;
+mod evidence;
 mod expression;
 mod mutation;
 mod pack;
 mod param;
+pub mod readiness;
 #[cfg_attr(not(feature = "rego"), path = "rego_absent.rs")]
 mod rego;
 mod rule;
@@ -68,8 +77,12 @@ const BUILTIN: &[(&str, &str)] = &[
     ("identity.yaml", include_str!("../../data/policy/rules/identity.yaml")),
     ("supply_chain.yaml", include_str!("../../data/policy/rules/supply_chain.yaml")),
     ("data.yaml", include_str!("../../data/policy/rules/data.yaml")),
+    ("paths.yaml", include_str!("../../data/policy/rules/paths.yaml")),
     ("agents.yaml", include_str!("../../data/policy/rules/agents.yaml")),
+    ("guardrails.yaml", include_str!("../../data/policy/rules/guardrails.yaml")),
     ("runtime.yaml", include_str!("../../data/policy/rules/runtime.yaml")),
+    ("compliance.yaml", include_str!("../../data/policy/rules/compliance.yaml")),
+    ("governance.yaml", include_str!("../../data/policy/rules/governance.yaml")),
 ];
 
 /// The rule of findings about rules that failed.
@@ -117,6 +130,8 @@ pub struct PolicySet {
     facts: Map<String, Value>,
     waivers: Vec<Placed>,
     rego: Vec<RegoPolicy>,
+    /// Declared evidence, with its places.
+    shown: Vec<controls::Shown>,
     today: Option<String>,
 }
 
@@ -148,7 +163,9 @@ impl PolicySet {
     /// never passes by failing. O(assets · rules of their kind), in parallel.
     #[must_use]
     pub fn evaluate(&self, inventory: &Inventory, solution: &Solution) -> Vec<Finding> {
+        let access = self.asked_access(inventory);
         let world = World::new(inventory, solution, &self.values, &self.facts, self.today.as_deref());
+        let world = world.with_access(access.as_ref());
         let by_kind = self.by_kind(inventory);
         let judged = inventory.assets().filter_map(|asset| Some((asset, by_kind.get(&asset.kind)?)));
         let mut findings: Vec<Finding> = judged
@@ -181,6 +198,14 @@ impl PolicySet {
         by_kind
     }
 
+    /// What every principal may do, if there is one and a rule that asks has something to judge.
+    fn asked_access<'a>(&self, inventory: &'a Inventory) -> Option<Access<'a>> {
+        let asking = self.rules.iter().filter(|rule| rule.asks_access() && self.unmet(rule, inventory).is_none());
+        let kinds: HashSet<AssetKind> = asking.flat_map(|rule| rule.kinds.iter().copied()).collect();
+        let asked = inventory.assets().any(|asset| kinds.contains(&asset.kind));
+        (asked && has_principals(inventory)).then(|| Access::new(inventory))
+    }
+
     /// Rules that cannot judge this inventory, and what they need, by id.
     #[must_use]
     pub fn unknown(&self, inventory: &Inventory) -> Vec<Unknown> {
@@ -193,17 +218,24 @@ impl PolicySet {
 
     /// What a rule needs and does not have.
     fn unmet(&self, rule: &Rule, inventory: &Inventory) -> Option<String> {
-        let param = rule.needs.params.iter().find(|name| self.values.get(*name).is_none_or(Value::is_null));
-        if let Some(name) = param {
-            return Some(format!("`params.{name}` in aispm.yaml"));
+        let needs = &rule.needs;
+        let unset = |name: &String| self.values.get(name).is_none_or(Value::is_null);
+        let params = needs.params.iter().map(|name| unset(name).then(|| format!("`params.{name}` in aispm.yaml")));
+        let undeclared = |section: &String| !self.facts.contains_key(section);
+        let facts = needs.facts.iter().map(|name| undeclared(name).then(|| format!("`{name}` in aispm.yaml")));
+        let property = needs.property.as_deref().map(|property| {
+            let has = |a: &Asset| property.split('|').any(|property| a.properties.contains_key(property));
+            let shown = inventory.assets().any(|a| rule.kinds.contains(&a.kind) && has(a));
+            let input = || needs.input.clone().unwrap_or_else(|| format!("input that shows `{property}`"));
+            (!shown).then(input)
+        });
+        let all = params.chain(facts).chain(property);
+        if !needs.either {
+            return all.flatten().next();
         }
-        if let Some(section) = rule.needs.facts.iter().find(|section| !self.facts.contains_key(*section)) {
-            return Some(format!("`{section}` in aispm.yaml"));
-        }
-        let property = rule.needs.property.as_deref()?;
-        let shown = inventory.assets().any(|a| rule.kinds.contains(&a.kind) && a.properties.contains_key(property));
-        let input = || rule.needs.input.clone().unwrap_or_else(|| format!("input that shows `{property}`"));
-        (!shown).then(input)
+        // one that is met is enough
+        let missing = all.collect::<Option<Vec<_>>>()?;
+        (!missing.is_empty()).then(|| missing.join(", or "))
     }
 }
 
@@ -235,7 +267,7 @@ fn judge<'a>(rule: &'a Rule, asset: &Asset, scope: &Scope<'a>, inventory: &Inven
         }
     };
     let mut evidence = rule.shown(asset);
-    let (related, others) = took_part(&parts, asset, inventory);
+    let (related, others) = took_part(&parts, asset, scope);
     evidence.extend(others);
     let names = related.iter().map(|id| match inventory.get(id.as_str()) {
         Some(asset) => (asset.name.as_str(), Some(asset.kind)),
@@ -255,7 +287,8 @@ fn judge<'a>(rule: &'a Rule, asset: &Asset, scope: &Scope<'a>, inventory: &Inven
 }
 
 /// Other assets that took part, each once, and the evidence of the asset, then of the relations, then of the others.
-fn took_part(parts: &[Part], asset: &Asset, inventory: &Inventory) -> (Vec<AssetId>, Vec<Evidence>) {
+fn took_part(parts: &[Part], asset: &Asset, scope: &Scope<'_>) -> (Vec<AssetId>, Vec<Evidence>) {
+    let inventory = scope.world().inventory;
     let mut related = Vec::<AssetId>::new();
     let mut evidence = asset.evidence.iter().take(EVIDENCE_LIMIT / 2).cloned().collect::<Vec<_>>();
     for part in parts {
@@ -266,8 +299,15 @@ fn took_part(parts: &[Part], asset: &Asset, inventory: &Inventory) -> (Vec<Asset
                 evidence.extend(same.into_iter().flat_map(|relation| relation.evidence.first().cloned()));
                 [from, to]
             }
+            Part::Right { from, power, to } => {
+                evidence.extend(scope.world().proof(from, power, to));
+                [from, to]
+            }
             Part::Asset(id) => [id, id],
-            Part::Path { source, target } => [source, target],
+            Part::Path { id, source, target } => {
+                evidence.extend(scope.world().steps(source, id).cloned());
+                [source, target]
+            }
         };
         for id in ends.into_iter().filter(|id| id.as_str() != asset.id.as_str()) {
             if !related.iter().any(|known| known.as_str() == id.as_str()) {

@@ -65,7 +65,8 @@ impl ParamType {
             Value::Bool(_) => Self::Flag,
             Value::Number(_) => Self::Number,
             Value::String(_) => Self::Text,
-            Value::Array(_) => Self::List,
+            Value::Array(items) if items.iter().all(Value::is_string) => Self::List,
+            Value::Array(_) => Self::Any,
             Value::Object(_) => Self::Map,
         }
     }

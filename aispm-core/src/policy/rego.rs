@@ -64,7 +64,10 @@ impl RegoPolicy {
         engine.set_execution_timer_config(ExecutionTimerConfig { limit: TIME_LIMIT, check_interval: CHECK_INTERVAL });
         let package = engine.add_policy(path.to_owned(), text.to_owned()).map_err(|error| wrong(&error))?;
         if package != "data.aispm" {
-            return Err(invalid(format!("the package is {:?}; aispm reads `package aispm`", package.trim_start_matches("data."))));
+            return Err(invalid(format!(
+                "the package is {:?}; aispm reads `package aispm`",
+                package.trim_start_matches("data.")
+            )));
         }
         engine.set_input(regorus::Value::new_object());
         let kinds = engine.eval_query("data.aispm.kinds".to_owned(), false).map_err(|error| wrong(&error))?;
@@ -106,8 +109,7 @@ impl RegoPolicy {
         let told: Vec<Told> = serde_json::from_value(told).map_err(|error| format!("a finding of it: {error}"))?;
         let findings = told.into_iter().map(|told| {
             let id = told.id.unwrap_or_else(|| self.id.clone());
-            let mut finding =
-                Finding::new(id, told.severity, asset.id.clone(), &told.key, told.title, told.message);
+            let mut finding = Finding::new(id, told.severity, asset.id.clone(), &told.key, told.title, told.message);
             finding.fix = told.fix;
             finding.owner.clone_from(&asset.owner);
             finding.evidence = asset.evidence.iter().take(EVIDENCE_LIMIT).cloned().collect();
@@ -146,7 +148,7 @@ fn item(item: &Val<'_>) -> Option<Value> {
             "asset": world.inventory.get(other.as_str()).map_or_else(|| json!({"id": other}), shown),
         }),
         Val::View(View::Asset(_, id, asset)) => asset.map_or_else(|| json!({"id": id}), shown),
-        Val::View(View::Path(path)) => serde_json::to_value(path).ok()?,
+        Val::View(View::Path(_, path)) => serde_json::to_value(path).ok()?,
         _ => return None,
     })
 }

@@ -10,6 +10,7 @@ use super::RuleInfo;
 use super::check::check_path;
 use super::expression::{Expression, Flaw, Part, Purpose, Scope, at_node};
 use super::param::Params;
+use super::view::ACCESS_FIELDS;
 use crate::asset::{Asset, AssetKind, Control, Error, ErrorKind, Evidence, Result, Severity};
 
 /// A rule as a pack writes it.
@@ -43,8 +44,10 @@ pub(super) struct Needs {
     pub(super) params: Vec<String>,
     /// Sections of aispm.yaml that must not be empty.
     pub(super) facts: Vec<String>,
-    /// A property that an asset of the rule's kinds must carry…
+    /// A property, or one of several with `|` between them, that an asset of the rule's kinds must carry…
     pub(super) property: Option<String>,
+    /// Whether one of these is enough.
+    pub(super) either: bool,
     /// …and what kind of input would bring it, in words.
     pub(super) input: Option<String>,
 }
@@ -153,6 +156,15 @@ impl Rule {
     /// Whether the rule fires on an asset, and what took part then. An error says that it could not be told.
     pub(super) fn judge<'a>(&'a self, scope: &Scope<'a>) -> Result<Option<Vec<Part>>, String> {
         self.judge_by(self.condition()?, scope)
+    }
+
+    /// Whether it asks who may do what; a word of the same name may be taken for it.
+    pub(super) fn asks_access(&self) -> bool {
+        let sources = [Some(self.when.as_str()), self.because.as_deref()];
+        sources
+            .into_iter()
+            .flatten()
+            .any(|source| ACCESS_FIELDS.iter().any(|field| source.contains(&format!(".{field}"))))
     }
 
     /// Its condition, compiled.

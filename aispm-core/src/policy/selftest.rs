@@ -13,7 +13,7 @@ use super::rule::Rule;
 use super::view::World;
 use crate::asset::{Asset, AssetId, AssetKind, Evidence, Inventory, Relation, RelationKind};
 use crate::discover::declared::Facts;
-use crate::path::{AttackPath, Solution};
+use crate::path::{Access, AttackPath, Solution};
 
 /// What came of the tests that rules carry.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -194,7 +194,8 @@ impl Test {
 
     /// Whether a rule fires here if this is its condition.
     fn fires(&self, rule: &Rule, condition: &Expression) -> Result<bool, String> {
-        let world = self.world();
+        let access = rule.asks_access().then(|| Access::new(&self.inventory));
+        let world = self.world().with_access(access.as_ref());
         let scope = Scope::new(&world, self.id());
         Ok(self.of_kind && rule.judge_by(condition, &scope)?.is_some())
     }

@@ -37,6 +37,14 @@ pub(super) enum Fault {
 }
 
 impl Fault {
+    /// That a value stands where an operator or macro needs true or false.
+    pub(super) fn not_bool(value: &Val<'_>) -> Self {
+        match value {
+            Val::Null => Self::Absent,
+            other => Self::Wrong(Self::NotBool(other.kind()).to_string()),
+        }
+    }
+
     /// That an operator or function does not take these values; if one of them is not there, that is the reason.
     pub(super) fn no_overload(name: &str, values: &[&Val<'_>]) -> Self {
         if values.iter().any(|value| matches!(value, Val::Null)) {
@@ -158,6 +166,9 @@ impl<'a> Val<'a> {
             Self::Double(number) => Some(number.to_string()),
             Self::Text(text) => Some(text.to_string()),
             Self::Json(_) | Self::List(_) => {
+                if self.length() == Some(0) {
+                    return Some("none".to_owned());
+                }
                 let items = (0..self.length().unwrap_or(0)).filter_map(|i| self.item(i)?.show());
                 Some(items.collect::<Vec<_>>().join(", "))
             }

@@ -9,13 +9,31 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
+use super::evidence;
 use super::value::{Fault, Val, flag, json, list, optional, text};
-use crate::asset::{Asset, AssetId, AssetKind, Encryption, Inventory, Provenance, Relation, RelationKind};
-use crate::path::{AttackPath, From as StepFrom, Solution};
+use crate::asset::{Asset, AssetId, AssetKind, Encryption, Evidence, Inventory, Provenance, Relation, RelationKind};
+use crate::identity::aws::days_between;
+use crate::path::{Access, AttackPath, From as StepFrom, Right, Solution};
 
 /// Fields of an asset that are worked out, and so once for all rules that ask of the asset judged.
-pub(super) const WORKED_OUT: &[&str] =
-    &["outgoing", "incoming", "lineage", "used_by", "paths", "events", "statements", "registered", "runs_ai"];
+pub(super) const WORKED_OUT: &[&str] = &[
+    "outgoing",
+    "incoming",
+    "lineage",
+    "used_by",
+    "paths",
+    "events",
+    "statements",
+    "registered",
+    "runs_ai",
+    "access",
+    "accessed_by",
+    "full_access",
+    "strangers",
+    "acts_as",
+    "declared",
+    "evidenced",
+];
 
 /// Most ancestors that `lineage` lists.
 const LINEAGE_LIMIT: usize = 10_000;
@@ -26,6 +44,12 @@ const IDENTITY_LIMIT: usize = 256;
 /// Deepest property that `statements` looks into.
 const STATEMENT_DEPTH: usize = 12;
 
+/// How sources call the moment at which something was made.
+const MADE: [&str; 7] =
+    ["created", "CreateDate", "create_date", "created_at", "createdAt", "createTime", "validAfterTime"];
+/// Fields of an asset that need all permissions worked out.
+pub(super) const ACCESS_FIELDS: [&str; 4] = ["access", "accessed_by", "full_access", "strangers"];
+
 /// What rules can ask about, indexed once per evaluation.
 #[derive(Debug)]
 pub(super) struct World<'a> {
@@ -35,6 +59,8 @@ pub(super) struct World<'a> {
     pub(super) today: Option<&'a str>,
     admins: HashSet<&'a str>,
     paths: HashMap<&'a str, Vec<&'a AttackPath>>,
+    /// Only there if a rule asks.
+    access: Option<&'a Access<'a>>,
 }
 
 impl<'a> World<'a> {
@@ -52,7 +78,26 @@ impl<'a> World<'a> {
             }
         }
         let admins = solution.admins.iter().map(AssetId::as_str).collect();
-        Self { inventory, params, facts, today, admins, paths }
+        Self { inventory, params, facts, today, admins, paths, access: None }
+    }
+
+    /// The same with what every principal may do.
+    pub(super) fn with_access(self, access: Option<&'a Access<'a>>) -> Self {
+        Self { access, ..self }
+    }
+
+    /// What shows the steps of a path.
+    pub(super) fn steps(&self, source: &str, id: &str) -> impl Iterator<Item = &'a Evidence> {
+        let through = self.paths.get(source).into_iter().flatten();
+        let path = through.copied().find(|path| path.id == id);
+        path.into_iter().flat_map(|path| path.steps.iter().filter_map(|step| step.evidence.first()))
+    }
+
+    /// What shows that a principal has a power over an asset.
+    pub(super) fn proof(&self, principal: &str, power: &str, asset: &str) -> Vec<Evidence> {
+        let Some(access) = self.access else { return Vec::new() };
+        let right = access.of(principal).into_iter().find(|r| r.power == power && r.asset.as_str() == asset);
+        right.map_or_else(Vec::new, |right| access.evidence(&right))
     }
 
     pub(super) fn asset(&'a self, id: &'a str) -> View<'a> {
@@ -80,11 +125,15 @@ pub(super) enum View<'a> {
     Asset(&'a World<'a>, &'a str, Option<&'a Asset>),
     /// A relation and the asset at its other end.
     Relation(&'a World<'a>, &'a Relation, &'a AssetId),
-    Path(&'a AttackPath),
+    Path(&'a World<'a>, &'a AttackPath),
     /// What a detector found in the messages of one role: role, detector, and the hits as recorded.
     Event(&'a str, &'a str, &'a Map<String, Value>),
+    /// What a principal may do to an asset, and the one of the two at the other end.
+    Right(&'a World<'a>, Right<'a>, &'a AssetId),
     Encryption(&'a Encryption),
     Provenance(&'a Provenance),
+    /// A piece of declared evidence, seen on this day.
+    Declared(&'a Map<String, Value>, Option<&'a str>),
     /// A JSON object of the source's own: fields, `in` and `size()`, but no iteration over keys.
     Object(&'a Map<String, Value>),
 }
@@ -101,12 +150,25 @@ impl<'a> View<'a> {
                 "asset" => Val::View(world.asset(other.as_str())),
                 _ => return None,
             },
-            Self::Path(path) => match name {
+            Self::Right(world, right, other) => match name {
+                "from" => text(right.principal.as_str()),
+                "to" => text(right.asset.as_str()),
+                "power" => text(right.power),
+                "rule" => text(right.rule),
+                "conditional" => flag(Some(right.conditional)),
+                "asset" => Val::View(world.asset(other.as_str())),
+                _ => return None,
+            },
+            Self::Path(world, path) => match name {
                 "id" => text(&path.id),
                 "title" => text(&path.title),
                 "consequence" => name_of(&path.consequence),
                 "source" => text(path.source.as_str()),
                 "target" => text(path.target.as_str()),
+                "rules" => list(path.steps.iter().map(|step| text(&step.rule))),
+                "entry" => optional(path.steps.first().map(|step| step.to.as_str())),
+                "assets" => views(assets_on(path).into_iter().map(|id| world.asset(id))),
+                "techniques" => list(path.steps.iter().map(|step| text(&step.technique))),
                 "goal" => name_of(&path.goal),
                 "status" => name_of(&path.status),
                 "severity" => text(path.severity.as_str()),
@@ -117,7 +179,9 @@ impl<'a> View<'a> {
                 "role" => text(role),
                 "detector" => text(detector),
                 "messages" => json(hits.get("messages").unwrap_or(&Value::Null)),
-                "types" => list(hits.get("types").and_then(Value::as_object).into_iter().flat_map(Map::keys).map(|t| text(t))),
+                "types" => {
+                    list(hits.get("types").and_then(Value::as_object).into_iter().flat_map(Map::keys).map(|t| text(t)))
+                }
                 _ => return None,
             },
             Self::Encryption(encryption) => match name {
@@ -136,7 +200,8 @@ impl<'a> View<'a> {
                 "signed" => flag(provenance.signed),
                 _ => return None,
             },
-            Self::Object(map) => json(map.get(name).unwrap_or(&Value::Null)),
+            Self::Declared(map, today) if name == "age_days" => evidence::age(map, today).map_or(Val::Null, number),
+            Self::Declared(map, _) | Self::Object(map) => json(map.get(name).unwrap_or(&Value::Null)),
         })
     }
 }
@@ -144,24 +209,33 @@ impl<'a> View<'a> {
 impl<'a> View<'a> {
     /// The field of this name, unless it cannot be told.
     pub(super) fn look_up(&self, name: &str) -> Result<Val<'a>, Fault> {
+        if let Self::Asset(World { access: Some(access), .. }, ..) = self
+            && ACCESS_FIELDS.contains(&name)
+            && !access.is_complete()
+        {
+            return Err(Fault::Wrong(format!("`{name}`: the work budget for permissions ended")));
+        }
         self.field(name).ok_or(Fault::Absent)
     }
 }
 
-fn asset_field<'a>(
-    world: &'a World<'a>,
-    id: &'a str,
-    asset: Option<&'a Asset>,
-    name: &str,
-) -> Option<Val<'a>> {
+fn asset_field<'a>(world: &'a World<'a>, id: &'a str, asset: Option<&'a Asset>, name: &str) -> Option<Val<'a>> {
     Some(match name {
         "id" => text(id),
         "outgoing" => relations(world, world.inventory.outgoing(id), |relation| &relation.to),
         "incoming" => relations(world, world.inventory.incoming(id), |relation| &relation.from),
         "lineage" => views(lineage(world, id).into_iter().map(|id| world.asset(id))),
-        "paths" => views(world.paths.get(id).into_iter().flatten().map(|path| View::Path(path))),
+        "paths" => views(world.paths.get(id).into_iter().flatten().map(|path| View::Path(world, path))),
+        "access" => rights(world, world.access.map(|access| access.of(id)), |right| right.asset),
+        "accessed_by" => rights(world, world.access.map(|access| access.over(id)), |right| right.principal),
+        "full_access" => list(world.access.map(|access| access.full(id)).into_iter().flatten().map(text)),
+        "strangers" => list(world.access.map(|access| access.strangers(id)).into_iter().flatten().map(text)),
+        "acts_as" => views(acts_as(world, id).into_iter().map(|id| world.asset(id))),
+        "age_days" => age(asset, world.today).map_or(Val::Null, Val::Int),
         "events" => views(asset.into_iter().flat_map(events)),
         "used_by" => views(used_by(world, id).into_iter().map(|id| world.asset(id))),
+        "declared" => views(evidence::in_force(world, id).into_iter().map(|map| View::Declared(map, world.today))),
+        "evidenced" => list(evidence::in_force(world, id).into_iter().filter_map(evidence::kind).map(text)),
         "admin" => flag(Some(world.admins.contains(id))),
         "registered" => flag(Some(registered(world, id))),
         "runs_ai" => flag(Some(runs_ai(world, id))),
@@ -262,6 +336,32 @@ fn used_by<'a>(world: &World<'a>, id: &'a str) -> Vec<&'a str> {
     users.into_iter().collect()
 }
 
+/// The identities that something acts as, nearest first: directly, or that those may become. O(reached · log n), at most
+/// [`IDENTITY_LIMIT`].
+fn acts_as<'a>(world: &World<'a>, id: &'a str) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    let mut next = 0;
+    let (mut current, mut by) = (Some(id), RelationKind::RunsAs);
+    while let Some(from) = current {
+        for relation in world.inventory.outgoing(from).filter(|relation| relation.kind == by) {
+            let to = relation.to.as_str();
+            if found.len() < IDENTITY_LIMIT && !found.contains(&to) {
+                found.push(to);
+            }
+        }
+        (current, by) = (found.get(next).copied(), RelationKind::CanAssume);
+        next += 1;
+    }
+    found
+}
+
+/// How long ago something was made, if its source says when and the day is given.
+fn age(asset: Option<&Asset>, today: Option<&str>) -> Option<i64> {
+    let made = MADE.iter().find_map(|key| asset?.properties.get(*key))?;
+    let number = made.as_number().map(ToString::to_string);
+    days_between(number.as_deref().or(made.as_str())?, today?)
+}
+
 /// Whether an asset is AI, serves a model, or stands before one that does.
 fn runs_ai(world: &World<'_>, id: &str) -> bool {
     let ai = |id: &str| {
@@ -320,6 +420,10 @@ fn collect_statements<'a>(value: &Value, depth: usize, found: &mut Vec<Val<'a>>)
     }
 }
 
+fn number<'a>(value: i64) -> Val<'a> {
+    Val::Int(value)
+}
+
 /// The JSON name of a plain enum.
 fn name_of<'a>(value: &impl serde::Serialize) -> Val<'a> {
     match serde_json::to_value(value) {
@@ -338,4 +442,12 @@ fn relations<'a>(
     other: fn(&Relation) -> &AssetId,
 ) -> Val<'a> {
     views(relations.map(|relation| View::Relation(world, relation, other(relation))))
+}
+
+fn rights<'a>(
+    world: &'a World<'a>,
+    rights: Option<Vec<Right<'a>>>,
+    other: for<'r> fn(&Right<'r>) -> &'r AssetId,
+) -> Val<'a> {
+    views(rights.into_iter().flatten().map(|right| View::Right(world, right, other(&right))))
 }

@@ -34,7 +34,7 @@ pub(super) struct Placed {
 impl Placed {
     /// The `i`-th waiver of a document, if it is whole and for a rule that is known.
     pub(super) fn new(waiver: &Waiver, document: &Document, i: usize, known: impl Fn(&str) -> bool) -> Result<Self> {
-        waiver.check(document, i)?;
+        waiver.check(document, &format!("/waivers/{i}"))?;
         if !known(&waiver.rule) {
             let message = format!("the waiver is for {:?}, which is no rule or is disabled", waiver.rule);
             return Err(document.error(&format!("/waivers/{i}/rule"), message));

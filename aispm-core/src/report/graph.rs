@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use super::Report;
 use super::html::Safe;
+use super::{Report, escape};
 use crate::asset::AssetId;
 
 pub(super) fn dot(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -22,7 +22,7 @@ pub(super) fn dot(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     out.flush()
 }
 
-/// A DOT string: quotes and backslashes escaped, line ends as `\n`, other control characters dropped.
+/// A DOT string: quotes and backslashes escaped, line ends as `\n`, what no terminal should get as `\u{…}`.
 fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
@@ -30,7 +30,10 @@ fn quoted(text: &str) -> String {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
             '\n' => quoted.push_str("\\n"),
-            c if c.is_control() => {}
+            c if escape::is_unsafe(c) => {
+                quoted.push('\\');
+                quoted.extend(c.escape_unicode());
+            }
             c => quoted.push(c),
         }
     }
@@ -71,6 +74,6 @@ mod tests {
     #[test]
     fn dot_strings_cannot_be_left() {
         assert_eq!(quoted("a\"] b\\"), r#""a\"] b\\""#);
-        assert_eq!(quoted("two\nlines\u{1}"), r#""two\nlines""#);
+        assert_eq!(quoted("two\nlines\u{1}"), r#""two\nlines\\u{1}""#);
     }
 }

@@ -1,4 +1,4 @@
-//! JSON documents.
+//! JSON documents, and JSON Lines.
 
 use std::io::{self, Write};
 
@@ -15,4 +15,14 @@ pub fn write(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, &Envelope { schema: crate::SCHEMA, document })?;
     writeln!(out)?;
     out.flush()
+}
+
+/// Writes one object as a line. Characters that some readers take for the end of a line are written as escapes.
+pub(super) fn line(out: &mut dyn Write, object: &serde_json::Value) -> io::Result<()> {
+    let text = object.to_string();
+    if !text.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
+        return writeln!(out, "{text}");
+    }
+    let text = text.replace('\u{85}', "\\u0085").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
+    writeln!(out, "{text}")
 }

@@ -1,8 +1,9 @@
-//! Assessments as text, JSON, SARIF, Mermaid, DOT, GraphML, Cytoscape JSON and HTML, inventories as CycloneDX, and what
-//! changed from one to the next.
+//! Assessments for people, code hosts, build servers, SIEMs and threat-intelligence platforms (see [`Format`]),
+//! inventories as CycloneDX, and what changed from one to the next.
 //!
 //! Everything in an assessment comes from files that others wrote, so each format escapes all of it; see `escape`.
-//! Output depends on the assessment alone: no clock, no host, no order but the assessment's own.
+//! Output depends on the assessment and on the time given alone: no clock, no host, no order but the assessment's own.
+//! Formats that demand a time and are given none say 1970-01-01T00:00:00Z.
 //!
 //! ```
 //! use aispm_core::assess::Assessment;
@@ -16,54 +17,96 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-use crate::assess::Assessment;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::assess::{Assessment, Gate};
 pub(crate) use crate::asset::count;
-use crate::asset::{Asset, AssetId, AssetKind, Evidence, Finding, Severity};
+use crate::asset::{Asset, AssetId, AssetKind, Evidence, Finding, RelationKind, Severity};
 use crate::path::{AttackPath, ChokePoint, From, Goal, PathStatus, Step};
 use crate::policy::RuleInfo;
 
+mod cef;
+mod classification;
+mod codequality;
+mod coverage;
+mod csv;
 mod cyclonedx;
 mod cytoscape;
 mod diff;
-mod drawing;
+mod draft;
+mod ecs;
 mod escape;
+mod explain;
 mod graph;
 mod html;
 mod json;
+mod junit;
+mod markdown;
 mod mermaid;
+mod ocsf;
+mod page;
+mod readiness;
+mod reference;
 mod sarif;
+mod state;
+mod stix;
 mod text;
+mod time;
 
+pub use classification::classification;
+pub use coverage::{CoverageReport, FrameworkCoverage};
 pub use cyclonedx::{CycloneDx, SpecVersion};
 pub use diff::{Diff, FindingChanges, PathChanges, Snapshot};
+pub use draft::{Draft, DraftSection, Gap, Statement, annex_iv, training_data};
 pub use escape::plain;
+pub use explain::{Explained, Explanation};
 pub use json::write as write_json;
+pub use readiness::ReadinessReport;
+use state::State;
+use time::Time;
 
 /// The columns that the text report fills at most, where words allow.
 const WIDTH: usize = 100;
 
-/// How a report is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Format {
-    /// For a person at a terminal.
-    Text,
-    /// The assessment itself, with `"schema": "aispm/1"`.
-    Json,
-    /// SARIF 2.1.0, for code scanning.
-    Sarif,
-    /// A Mermaid flowchart of attack paths and lineage.
-    Mermaid,
-    /// The graph of attack paths for Graphviz.
-    Dot,
-    /// The graph of attack paths as GraphML.
-    Graphml,
-    /// The attack paths as elements of Cytoscape.js, one edge a step.
-    Cytoscape,
-    /// One self-contained page.
-    Html,
-    /// The inventory as a CycloneDX 1.6 ML-BOM; see [`CycloneDx`] for more.
-    CycloneDx,
+crate::asset::names! {
+    /// How a report is written.
+    Format, "lowercase" {
+        /// For a person at a terminal.
+        Text = "text",
+        /// The assessment itself, with `"schema": "aispm/1"`.
+        Json = "json",
+        /// One self-contained page.
+        Html = "html",
+        /// A comment on a pull request, in the Markdown of GitHub and GitLab.
+        Markdown = "markdown",
+        /// SARIF 2.1.0, for code scanning.
+        Sarif = "sarif",
+        /// JUnit XML, for test reports of continuous integration.
+        Junit = "junit",
+        /// The Code Quality report of GitLab.
+        CodeQuality = "codequality",
+        /// OCSF 1.8.0 detection and compliance findings, one JSON object a line.
+        Ocsf = "ocsf",
+        /// Elastic Common Schema, one JSON object a line.
+        Ecs = "ecs",
+        /// ArcSight Common Event Format, one event a line.
+        Cef = "cef",
+        /// A STIX 2.1 bundle.
+        Stix = "stix",
+        /// Findings and attack paths as a table (RFC 4180).
+        Csv = "csv",
+        /// The inventory as a CycloneDX 1.6 ML-BOM; see [`CycloneDx`] for more.
+        CycloneDx = "cyclonedx",
+        /// A Mermaid flowchart of attack paths and lineage.
+        Mermaid = "mermaid",
+        /// The graph of attack paths for Graphviz.
+        Dot = "dot",
+        /// The graph of attack paths as GraphML.
+        Graphml = "graphml",
+        /// The attack paths as elements of Cytoscape.js, one edge a step.
+        Cytoscape = "cytoscape",
+    }
 }
 
 /// An assessment about to be reported.
@@ -74,13 +117,15 @@ pub struct Report<'a> {
     rules: BTreeMap<&'a str, &'a RuleInfo>,
     color: bool,
     width: usize,
+    time: Time,
+    gate: Option<Gate>,
 }
 
 impl<'a> Report<'a> {
     /// Without colour, 100 columns wide.
     #[must_use]
     pub fn new(assessment: &'a Assessment) -> Self {
-        Self { assessment, rules: BTreeMap::new(), color: false, width: WIDTH }
+        Self { assessment, rules: BTreeMap::new(), color: false, width: WIDTH, time: Time::NONE, gate: None }
     }
 
     /// Explains findings with what these rules say of themselves.
@@ -104,18 +149,40 @@ impl<'a> Report<'a> {
         self
     }
 
+    /// As of this time, RFC 3339 in UTC such as `2026-01-31T12:00:00Z`; anything else is taken as none given.
+    #[must_use]
+    pub fn time(mut self, time: &str) -> Self {
+        self.time = Time::parse(time).unwrap_or(Time::NONE);
+        self
+    }
+
+    /// The gate that the assessment must pass, for formats that tell its verdict.
+    #[must_use]
+    pub fn gate(mut self, gate: impl Into<Option<Gate>>) -> Self {
+        self.gate = gate.into();
+        self
+    }
+
     /// Writes the report. Linear in the assessment, but for sorting and for the drawings of HTML, which are bounded.
     pub fn write(&self, format: Format, out: &mut dyn Write) -> io::Result<()> {
         match format {
             Format::Text => text::write(self, out),
             Format::Json => json::write(out, self.assessment),
+            Format::Html => html::write(self, out),
+            Format::Markdown => markdown::write(self, out),
             Format::Sarif => sarif::write(self, out),
+            Format::Junit => junit::write(self, out),
+            Format::CodeQuality => codequality::write(self, out),
+            Format::Ocsf => ocsf::write(self, out),
+            Format::Ecs => ecs::write(self, out),
+            Format::Cef => cef::write(self, out),
+            Format::Stix => stix::write(self, out),
+            Format::Csv => csv::write(self, out),
+            Format::CycloneDx => CycloneDx::new(&self.assessment.inventory).write(out),
             Format::Mermaid => mermaid::write(self, out),
             Format::Dot => graph::dot(self, out),
             Format::Graphml => graph::graphml(self, out),
             Format::Cytoscape => cytoscape::write(self, out),
-            Format::Html => html::write(self, out),
-            Format::CycloneDx => CycloneDx::new(&self.assessment.inventory).write(out),
         }
     }
 
@@ -177,6 +244,18 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// The first place of a finding, or else the file in which facts about its asset are declared: code hosts take
+    /// nothing without a file.
+    fn place(&self, finding: &'a Finding) -> Evidence {
+        self.evidence(finding).first().cloned().unwrap_or_else(|| Evidence::file(self.facts_file()))
+    }
+
+    /// The file of declared facts, whether it is there or could be made.
+    fn facts_file(&self) -> &'a str {
+        let facts = self.assessment.files.iter().find(|file| file.format == "aispm-facts");
+        facts.map_or("aispm.yaml", |file| &file.path)
+    }
+
     /// Findings of one rule and severity together, worst first.
     fn groups(&self) -> Vec<Group<'a>> {
         let mut groups = BTreeMap::<_, Vec<&Finding>>::new();
@@ -205,22 +284,19 @@ impl<'a> Report<'a> {
 
     /// One move per pair of assets with its techniques, however many paths take it, in the paths' order.
     fn moves(&self) -> Vec<(&'a AssetId, &'a AssetId, String)> {
-        let mut techniques = BTreeMap::<_, BTreeSet<&str>>::new();
-        let mut order = Vec::new();
-        for step in self.assessment.paths.iter().flat_map(|path| &path.steps) {
-            for from in sources(step) {
-                let known = techniques.entry((from, &step.to)).or_default();
-                if known.is_empty() {
-                    order.push((from, &step.to));
-                }
-                known.insert(&step.technique);
-            }
-        }
-        let named = |(from, to)| {
-            let listed = techniques.get(&(from, to)).into_iter().flatten().copied().collect::<Vec<_>>();
-            (from, to, listed.join(", "))
+        moves_of(&self.assessment.paths)
+    }
+
+    /// Declared systems, each with itself and what it contains.
+    fn systems(&self) -> Vec<(&'a Asset, BTreeSet<&'a AssetId>)> {
+        let inventory = &self.assessment.inventory;
+        let members = |system: &'a Asset| {
+            let contains =
+                inventory.outgoing(system.id.as_str()).filter(|relation| relation.kind == RelationKind::Contains);
+            contains.map(|relation| &relation.to).chain([&system.id]).collect()
         };
-        order.into_iter().map(named).collect()
+        let systems = inventory.assets().filter(|asset| asset.kind == AssetKind::System);
+        systems.map(|system| (system, members(system))).collect()
     }
 
     fn ai_assets(&self) -> usize {
@@ -254,6 +330,26 @@ fn sources(step: &Step) -> &[AssetId] {
     }
 }
 
+/// One move per pair of assets with its techniques, however many of the paths take it, in the paths' order.
+fn moves_of(paths: &[AttackPath]) -> Vec<(&AssetId, &AssetId, String)> {
+    let mut techniques = BTreeMap::<_, BTreeSet<&str>>::new();
+    let mut order = Vec::new();
+    for step in paths.iter().flat_map(|path| &path.steps) {
+        for from in sources(step) {
+            let known = techniques.entry((from, &step.to)).or_default();
+            if known.is_empty() {
+                order.push((from, &step.to));
+            }
+            known.insert(&step.technique);
+        }
+    }
+    let named = |(from, to)| {
+        let listed = techniques.get(&(from, to)).into_iter().flatten().copied().collect::<Vec<_>>();
+        (from, to, listed.join(", "))
+    };
+    order.into_iter().map(named).collect()
+}
+
 /// The assets of a path in the order in which they are reached, each once.
 fn chain(path: &AttackPath) -> Vec<&AssetId> {
     let mut seen = std::collections::BTreeSet::new();
@@ -267,6 +363,27 @@ fn chain(path: &AttackPath) -> Vec<&AssetId> {
 fn loose_conditions(path: &AttackPath) -> impl Iterator<Item = &str> {
     let told = |condition: &String| path.steps.iter().any(|step| step.conditions.contains(condition));
     path.conditions.iter().filter(move |condition| !told(condition)).map(String::as_str)
+}
+
+/// The part of a rule's id that its family shares: `EXP` of `EXP-001`.
+fn family(rule: &str) -> &str {
+    rule.split_once('-').map_or(rule, |(family, _)| family)
+}
+
+/// A path in one line: its steps, numbered.
+fn steps(path: &AttackPath) -> String {
+    let step = |(n, step): (usize, &Step)| format!("{}. {}", n + 1, step.description);
+    path.steps.iter().enumerate().map(step).collect::<Vec<_>>().join(" ")
+}
+
+/// What a path is called where findings have a rule.
+fn path_rule(goal: Goal) -> &'static str {
+    match goal {
+        Goal::Admin => "attack-path/admin",
+        Goal::Leak => "attack-path/leak",
+        Goal::Poisoning => "attack-path/poisoning",
+        Goal::Access => "attack-path/access",
+    }
 }
 
 /// What the attacker does at the end of a path.

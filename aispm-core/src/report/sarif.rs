@@ -1,4 +1,8 @@
-//! SARIF 2.1.0 (OASIS): findings and attack paths as results, with rules, places and code flows.
+//! SARIF 2.1.0 (OASIS): findings and attack paths as results, with rules, controls as taxonomies, places and code flows.
+//!
+//! Code hosts refuse a result without a line of a file, so a place without a line is given line 1, and a finding without
+//! a place that of the file in which facts are declared. Relative paths are relative to `%SRCROOT%`, the root of the
+//! repository. What a baseline knew is `unchanged`; what is gone is left out, since code hosts would show it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -6,12 +10,14 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::{Report, certainty, escape, gain};
+use super::{Report, State, certainty, escape, gain, path_rule, reference};
 use crate::asset::{AssetId, Control, Evidence, Finding, Severity};
-use crate::path::{AttackPath, Goal, Step};
+use crate::path::{AttackPath, Step};
 
 /// The key of our fingerprints; its number rises when their recipe changes.
 const FINGERPRINT: &str = "aispm/v1";
+/// Tags of a rule that GitHub takes.
+const TAGS: usize = 20;
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let rules = Rules::of(report);
@@ -24,7 +30,10 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
                 "version": env!("CARGO_PKG_VERSION"),
                 "semanticVersion": env!("CARGO_PKG_VERSION"),
                 "rules": rules.descriptors,
+                "supportedTaxonomies": rules.taxonomies.references(),
             }}),
+            taxonomies: rules.taxonomies.components(),
+            original_uri_base_ids: json!({"%SRCROOT%": {"description": {"text": "The root of the repository."}}}),
             column_kind: "unicodeCodePoints",
             invocations: json!([{
                 "executionSuccessful": report.assessment.incomplete.is_empty(),
@@ -50,6 +59,8 @@ struct Log<'a> {
 #[serde(rename_all = "camelCase")]
 struct Run<'a> {
     tool: Value,
+    taxonomies: Value,
+    original_uri_base_ids: Value,
     column_kind: &'static str,
     invocations: Value,
     results: Results<'a>,
@@ -64,92 +75,173 @@ struct Results<'a> {
 impl Serialize for Results<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { report, rules } = self;
-        let findings = report.assessment.findings.iter().map(|finding| finding_result(report, rules, finding));
+        let findings = report.told().filter(|(_, state)| *state != State::Resolved);
+        let findings = findings.map(|(finding, state)| finding_result(report, rules, finding, state));
         let paths = report.assessment.paths.iter().map(|path| path_result(report, rules, path));
         serializer.collect_seq(findings.chain(paths))
     }
 }
 
-/// Rule descriptors in id order, and each id's place among them.
+/// Rule descriptors in id order, each id's place among them, and the controls that they bear on.
 struct Rules {
     descriptors: Vec<Value>,
     index: BTreeMap<String, usize>,
+    taxonomies: Taxonomies,
 }
 
 impl Rules {
     fn of(report: &Report<'_>) -> Self {
+        let findings: BTreeMap<&str, &Finding> = report
+            .told()
+            .filter(|(_, state)| *state != State::Resolved)
+            .map(|(finding, _)| (finding.rule.as_str(), finding))
+            .collect();
+        let taxonomies = Taxonomies::of(findings.values().flat_map(|finding| &finding.controls));
         let mut descriptors = BTreeMap::<String, Value>::new();
-        for finding in &report.assessment.findings {
-            descriptors.entry(finding.rule.clone()).or_insert_with(|| finding_rule(report, finding));
+        for (id, finding) in &findings {
+            descriptors.insert((*id).to_owned(), finding_descriptor(report, finding, &taxonomies));
         }
         for path in &report.assessment.paths {
-            descriptors.entry(path_rule_id(path.goal)).or_insert_with(|| path_rule(path));
+            descriptors.entry(path_rule(path.goal).to_owned()).or_insert_with(|| path_descriptor(path));
         }
         let index = descriptors.keys().cloned().enumerate().map(|(n, id)| (id, n)).collect();
-        Self { descriptors: descriptors.into_values().collect(), index }
+        Self { descriptors: descriptors.into_values().collect(), index, taxonomies }
     }
 
-    /// A result's reference to its rule, and its severity.
-    fn result(&self, rule: &str, severity: Severity) -> Value {
-        json!({"ruleId": rule, "ruleIndex": self.index.get(rule), "level": level(severity)})
+    /// A result's reference to its rule, its severity, and how it compares with the baseline.
+    fn result(&self, rule: &str, severity: Severity, state: State) -> Value {
+        let mut result = json!({"ruleId": rule, "ruleIndex": self.index.get(rule), "level": level(severity)});
+        match state {
+            State::New => set(&mut result, "baselineState", json!("new")),
+            State::Known => set(&mut result, "baselineState", json!("unchanged")),
+            State::Open | State::Resolved => {}
+        }
+        result
     }
 }
 
-fn finding_rule(report: &Report<'_>, finding: &Finding) -> Value {
+/// The frameworks that rules bear on, with their controls, both in order.
+struct Taxonomies(BTreeMap<String, Vec<String>>);
+
+impl Taxonomies {
+    fn of<'a>(controls: impl Iterator<Item = &'a Control>) -> Self {
+        let mut taxonomies = BTreeMap::<String, Vec<String>>::new();
+        for control in controls {
+            taxonomies.entry(control.framework.clone()).or_default().push(control.id.clone());
+        }
+        for taxa in taxonomies.values_mut() {
+            taxa.sort();
+            taxa.dedup();
+        }
+        Self(taxonomies)
+    }
+
+    fn components(&self) -> Value {
+        let component = |(key, ids): (&String, &Vec<String>)| {
+            let taxon = |id: &String| {
+                let name = reference::control_name(key, id).unwrap_or(id);
+                json!({"id": id, "shortDescription": {"text": escape::sarif(name)}})
+            };
+            let mut component = json!({
+                "name": escape::plain(reference::framework_name(key)),
+                "taxa": ids.iter().map(taxon).collect::<Vec<_>>(),
+            });
+            if let Some(framework) = reference::framework(key) {
+                set(&mut component, "version", json!(framework.version));
+            }
+            component
+        };
+        self.0.iter().map(component).collect()
+    }
+
+    fn references(&self) -> Value {
+        let name = |(index, key): (usize, &String)| component(key, index);
+        self.0.keys().enumerate().map(name).collect()
+    }
+
+    /// A rule's relationships to its controls.
+    fn relationships(&self, controls: &[Control]) -> Value {
+        let mut controls: Vec<&Control> = controls.iter().collect();
+        controls.sort();
+        controls.dedup();
+        let relationship = |control: &Control| {
+            let (index, (key, taxa)) = self.0.iter().enumerate().find(|(_, (key, _))| **key == control.framework)?;
+            let taxon = taxa.binary_search(&control.id).ok()?;
+            let target = json!({"id": control.id, "index": taxon, "toolComponent": component(key, index)});
+            Some(json!({"target": target, "kinds": ["relevant"]}))
+        };
+        controls.into_iter().filter_map(relationship).collect()
+    }
+}
+
+fn component(key: &str, index: usize) -> Value {
+    json!({"name": escape::plain(reference::framework_name(key)), "index": index})
+}
+
+fn finding_descriptor(report: &Report<'_>, finding: &Finding, taxonomies: &Taxonomies) -> Value {
     let why = Some(report.why(&finding.rule)).filter(|why| !why.is_empty()).unwrap_or(&finding.title);
-    let help = if finding.fix.is_empty() { why } else { &finding.fix };
-    let severity = report.rules.get(finding.rule.as_str()).map_or(finding.severity, |rule| rule.severity);
-    rule(&finding.rule, &finding.title, why, help, severity, &finding.controls)
+    let info = report.rules.get(finding.rule.as_str());
+    let severity = info.map_or(finding.severity, |rule| rule.severity);
+    let fix = info.map_or(&finding.fix, |rule| &rule.fix);
+    let mut descriptor = descriptor(&finding.rule, &finding.title, why, fix, severity, &finding.controls);
+    if !finding.controls.is_empty() {
+        set(&mut descriptor, "relationships", taxonomies.relationships(&finding.controls));
+    }
+    descriptor
 }
 
-fn path_rule_id(goal: Goal) -> String {
-    let goal = match goal {
-        Goal::Admin => "admin",
-        Goal::Leak => "leak",
-        Goal::Poisoning => "poisoning",
-        Goal::Access => "access",
-    };
-    format!("attack-path/{goal}")
-}
-
-fn path_rule(path: &AttackPath) -> Value {
+fn path_descriptor(path: &AttackPath) -> Value {
     let title = format!("Attacker {}", gain(path.goal));
     let why = "An attacker can chain the steps of the code flow from its source to its target.";
-    let help = "Break any step that every flow needs; the report's fixes name the cheapest.";
-    rule(&path_rule_id(path.goal), &title, why, help, path.severity, &[])
+    let fix = "Break any step that every flow needs; the report's fixes name the cheapest.";
+    descriptor(path_rule(path.goal), &title, why, fix, path.severity, &[])
 }
 
-fn rule(id: &str, title: &str, why: &str, help: &str, severity: Severity, controls: &[Control]) -> Value {
-    let mut tags = vec!["security".to_owned(), "ai".to_owned()];
-    tags.extend(controls.iter().map(|control| format!("{}/{}", control.framework, control.id)));
+fn descriptor(id: &str, title: &str, why: &str, fix: &str, severity: Severity, controls: &[Control]) -> Value {
+    let mut tags: Vec<String> =
+        controls.iter().map(|control| format!("{}/{}", control.framework, control.id)).collect();
     tags.sort();
     tags.dedup();
+    tags.splice(..0, ["security".to_owned(), "ai".to_owned()]);
+    tags.truncate(TAGS);
+    let mut help = format!("{}\n", escape::markdown(why));
+    if !fix.is_empty() {
+        help += &format!("\n**Fix**: {}\n", escape::markdown(fix));
+    }
+    if !controls.is_empty() {
+        help += "\n**Bears on**:\n";
+    }
+    for control in controls {
+        let name = reference::control_name(&control.framework, &control.id).unwrap_or_default();
+        let framework = reference::framework_name(&control.framework);
+        help += &format!("- {}\n", escape::markdown(format!("{framework} {} {name}", control.id).trim_end()));
+    }
     json!({
         "id": id,
         "name": pascal_case(title),
         "shortDescription": {"text": escape::sarif(title)},
         "fullDescription": {"text": escape::sarif(why)},
-        "help": {"text": escape::sarif(help)},
+        "help": {"text": escape::sarif(if fix.is_empty() { why } else { fix }), "markdown": help},
         "defaultConfiguration": {"level": level(severity)},
-        "properties": {"security-severity": score(severity), "tags": tags},
+        "properties": {"security-severity": score(severity), "precision": "high", "tags": tags},
     })
 }
 
-fn finding_result(report: &Report<'_>, rules: &Rules, finding: &Finding) -> Value {
-    let mut result = rules.result(&finding.rule, finding.severity);
+fn finding_result(report: &Report<'_>, rules: &Rules, finding: &Finding, state: State) -> Value {
+    let mut result = rules.result(&finding.rule, finding.severity, state);
     let evidence = report.evidence(finding);
     set(&mut result, "message", message(&finding.message));
     set(&mut result, "locations", json!(locations(report, &finding.asset, evidence)));
     set(&mut result, "partialFingerprints", json!({FINGERPRINT: finding.fingerprint}));
     let related: Vec<Value> = finding.related.iter().map(|id| json!(id.as_str())).collect();
     let properties = json!({"asset": finding.asset, "severity": finding.severity, "fix": finding.fix,
-        "related": related, "security-severity": score(finding.severity)});
+        "owner": finding.owner, "related": related, "security-severity": score(finding.severity)});
     set(&mut result, "properties", properties);
     result
 }
 
 fn path_result(report: &Report<'_>, rules: &Rules, path: &AttackPath) -> Value {
-    let mut result = rules.result(&path_rule_id(path.goal), path.severity);
+    let mut result = rules.result(path_rule(path.goal), path.severity, report.path_state(path));
     set(&mut result, "message", message(&report.title(path)));
     // code scanning shows a result at its first place: where the path can first be seen
     let shown = path.steps.iter().find(|step| !step.evidence.is_empty());
@@ -186,33 +278,34 @@ fn flow_locations(report: &Report<'_>, step: &Step) -> Vec<Value> {
         .collect()
 }
 
-/// A location for each piece of evidence, all naming the asset; without evidence one that names the asset alone.
+/// A location for each piece of evidence, all naming the asset; without evidence the file of declared facts.
 fn locations(report: &Report<'_>, asset: &AssetId, evidence: &[Evidence]) -> Vec<Value> {
     let named = json!({"name": escape::plain(report.name(asset)), "fullyQualifiedName": asset, "kind": report.kind(asset).as_str()});
+    let location = |evidence: &Evidence| {
+        let mut logical = vec![named.clone()];
+        let mut region = json!({"startLine": evidence.line.unwrap_or(1).max(1)});
+        if let Some(excerpt) = evidence.excerpt.as_ref().filter(|_| evidence.line.is_some()) {
+            set(&mut region, "snippet", json!({"text": escape::plain(excerpt)}));
+        }
+        let physical = json!({"artifactLocation": artifact(&evidence.path), "region": region});
+        let mut location = json!({"physicalLocation": physical});
+        if let Some(pointer) = &evidence.pointer {
+            logical.push(json!({"fullyQualifiedName": pointer, "kind": "value"}));
+            set(&mut location, "properties", json!({"pointer": pointer}));
+        }
+        set(&mut location, "logicalLocations", json!(logical));
+        location
+    };
     if evidence.is_empty() {
-        return vec![json!({"logicalLocations": [named]})];
+        return vec![location(&Evidence::file(report.facts_file()))];
     }
-    evidence
-        .iter()
-        .map(|evidence| {
-            let mut logical = vec![named.clone()];
-            let mut physical = json!({"artifactLocation": {"uri": escape::uri(&evidence.path)}});
-            if let Some(line) = evidence.line.filter(|line| *line > 0) {
-                let mut region = json!({"startLine": line});
-                if let Some(excerpt) = &evidence.excerpt {
-                    set(&mut region, "snippet", json!({"text": escape::plain(excerpt)}));
-                }
-                set(&mut physical, "region", region);
-            }
-            let mut location = json!({"physicalLocation": physical});
-            if let Some(pointer) = &evidence.pointer {
-                logical.push(json!({"fullyQualifiedName": pointer, "kind": "value"}));
-                set(&mut location, "properties", json!({"pointer": pointer}));
-            }
-            set(&mut location, "logicalLocations", json!(logical));
-            location
-        })
-        .collect()
+    evidence.iter().map(location).collect()
+}
+
+/// Where a file is: below the root of the repository, or anywhere on the machine.
+fn artifact(path: &str) -> Value {
+    let uri = escape::uri(path.trim_start_matches("./"));
+    if uri.starts_with("file:") { json!({"uri": uri}) } else { json!({"uri": uri, "uriBaseId": "%SRCROOT%"}) }
 }
 
 fn notifications(report: &Report<'_>) -> Vec<Value> {
@@ -220,7 +313,7 @@ fn notifications(report: &Report<'_>) -> Vec<Value> {
         json!({
             "level": if unread.critical { "error" } else { "warning" },
             "message": message(&format!("not read: {}", unread.reason)),
-            "locations": [{"physicalLocation": {"artifactLocation": {"uri": escape::uri(&unread.path)}}}],
+            "locations": [{"physicalLocation": {"artifactLocation": artifact(&unread.path)}}],
         })
     };
     report.assessment.incomplete.iter().map(entry).collect()

@@ -1,12 +1,14 @@
-//! What a person reads first: the verdict in a line, the paths, what to fix first, the findings, what was not read.
+//! What a person reads first: the counts in a line, the paths, what to fix first, the findings, how the frameworks came
+//! out, what was not read.
 
 use std::io::{self, Write};
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 
-use super::{Group, Report, certainty, chain, count, escape, loose_conditions};
-use crate::asset::{Evidence, Severity};
+use super::page::{ALARM, FAINT, HEADING, Page, style};
+use super::{Group, Report, State, certainty, chain, count, escape, loose_conditions, reference};
 use crate::path::AttackPath;
+use crate::policy::controls::{ControlStatus, Coverage};
 
 /// Paths that are told; the rest is counted.
 const PATHS: usize = 20;
@@ -14,19 +16,15 @@ const PATHS: usize = 20;
 const LISTED: usize = 8;
 /// Fixes of one path that are listed; the rest is counted.
 const CUTS: usize = 3;
-/// Places of one step, fix or finding that are listed.
-const PLACES: usize = 3;
-
-const HEADING: Style = Style::new().bold();
-const FAINT: Style = Style::new().dimmed();
-const ALARM: Style = AnsiColor::Red.on_default().bold();
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let mut page = Page { out, color: report.color, width: report.width };
+    let mut page = Page::new(out, report.color, report.width);
     header(report, &mut page)?;
     attack_paths(report, &mut page)?;
     fix_first(report, &mut page)?;
     findings(report, &mut page)?;
+    since_the_baseline(report, &mut page)?;
+    controls(report, &mut page)?;
     unread(report, &mut page)?;
     page.out.flush()
 }
@@ -39,11 +37,17 @@ fn header(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
         .map(|(severity, n)| page.paint(style(severity), &format!("{n} {severity}")))
         .collect();
     let mut parts = vec![format!("{} ({} AI)", count(assessment.inventory.len(), "asset"), report.ai_assets())];
+    let (new, baseline) = (if assessment.baseline.is_some() { "new " } else { "" }, &assessment.baseline);
     parts.push(match severities.as_slice() {
-        [] => "no findings".to_owned(),
-        counts => format!("{}: {}", count(assessment.findings.len(), "finding"), counts.join(", ")),
+        [] => format!("no {new}findings"),
+        counts => format!("{}: {}", count(assessment.findings.len(), &format!("{new}finding")), counts.join(", ")),
     });
-    parts.push(count(assessment.paths.len(), "attack path"));
+    parts.extend(baseline.iter().map(|told| format!("{} known, {} resolved", told.known.len(), told.resolved.len())));
+    let paths = count(assessment.paths.len(), "attack path");
+    parts.push(match baseline {
+        Some(told) => format!("{paths} ({} new)", told.new_paths.len()),
+        None => paths,
+    });
     if !assessment.incomplete.is_empty() {
         parts.push(page.paint(ALARM, "INCOMPLETE"));
     }
@@ -70,10 +74,12 @@ fn attack_paths(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
     }
 }
 
-fn attack_path(report: &Report<'_>, page: &mut Page<'_>, n: usize, path: &AttackPath) -> io::Result<()> {
+pub(super) fn attack_path(report: &Report<'_>, page: &mut Page<'_>, n: usize, path: &AttackPath) -> io::Result<()> {
     let risk = format!("risk rank {:.0}", path.risk);
     let end = path.consequence.words();
-    let head = [page.severity(path.severity), risk, certainty(path.status).to_owned(), format!("ends in {end}")];
+    let mut head =
+        vec![page.severity(path.severity), risk, certainty(path.status).to_owned(), format!("ends in {end}")];
+    head.extend((report.path_state(path) == State::New).then(|| "new".to_owned()));
     writeln!(page.out, "{:>3}  {}", n, head.join(" · "))?;
     page.wrap(5, 5, HEADING, &report.title(path))?;
     if !path.title.is_empty() {
@@ -123,7 +129,7 @@ fn fix_first(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
 fn findings(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
     let groups = report.groups();
     if !groups.is_empty() {
-        page.heading("Findings")?;
+        page.heading(if report.assessment.baseline.is_some() { "New findings" } else { "Findings" })?;
     }
     for group in &groups {
         writeln!(page.out)?;
@@ -141,7 +147,8 @@ fn finding_group(report: &Report<'_>, page: &mut Page<'_>, group: &Group<'_>) ->
     for finding in group.findings.iter().take(LISTED) {
         let name = report.name(&finding.asset);
         let lead = if finding.message.starts_with(name) { String::new() } else { format!("{name}: ") };
-        page.wrap(4, 6, Style::new(), &format!("{lead}{}", finding.message))?;
+        let owner = finding.owner.as_ref().map(|owner| format!(" (owner: {owner})")).unwrap_or_default();
+        page.wrap(4, 6, Style::new(), &format!("{lead}{}{owner}", finding.message))?;
         page.places(6, report.evidence(finding))?;
         if group.shared_fix().is_none() {
             page.fix(6, &finding.fix)?;
@@ -151,6 +158,49 @@ fn finding_group(report: &Report<'_>, page: &mut Page<'_>, group: &Group<'_>) ->
         page.wrap(4, 4, FAINT, &format!("… and {more} more, listed with --format json"))?;
     }
     page.fix(4, group.shared_fix().unwrap_or_default())
+}
+
+fn since_the_baseline(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    let Some(told) = &report.assessment.baseline else { return Ok(()) };
+    if told.known.is_empty() && told.resolved.is_empty() {
+        return Ok(());
+    }
+    page.heading("Since the baseline")?;
+    writeln!(page.out)?;
+    for finding in told.resolved.iter().take(LISTED) {
+        page.wrap(2, 4, Style::new(), &format!("resolved: {} {}: {}", finding.rule, finding.title, finding.message))?;
+    }
+    if let Some(more) = told.resolved.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        page.wrap(2, 4, FAINT, &format!("… and {more} more resolved"))?;
+    }
+    match told.known.len() {
+        0 => Ok(()),
+        known => {
+            page.wrap(2, 4, FAINT, &format!("{} still there, listed with --format json", count(known, "known finding")))
+        }
+    }
+}
+
+/// A line for each framework in which something fails or has no evidence.
+fn controls(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    let line = |coverage: &Coverage| {
+        let (failed, unknown) =
+            (coverage.with(ControlStatus::Failed).count(), coverage.with(ControlStatus::NoEvidence).count());
+        let told = [(failed, if failed == 1 { "fails" } else { "fail" }), (unknown, "without evidence")];
+        let told = told.iter().filter(|(n, _)| *n > 0).enumerate().map(|(i, (n, what))| match i {
+            0 => format!("{} {what}", count(*n, "control")),
+            _ => format!("{n} {what}"),
+        });
+        let told: Vec<String> = told.collect();
+        (!told.is_empty()).then(|| format!("{}: {}", reference::framework_name(&coverage.framework), told.join(", ")))
+    };
+    let lines: Vec<String> = report.assessment.coverage.iter().filter_map(line).collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    page.heading("Controls")?;
+    writeln!(page.out)?;
+    lines.iter().try_for_each(|line| page.wrap(2, 4, Style::new(), line))
 }
 
 fn unread(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
@@ -164,82 +214,18 @@ fn unread(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
             writeln!(page.out, "  {label} {}: {}", escape::plain(&unread.path), escape::plain(&unread.reason))?;
         }
     }
+    if !assessment.warnings.is_empty() {
+        writeln!(page.out)?;
+    }
+    for warning in &assessment.warnings {
+        page.wrap(0, 2, Style::new(), &format!("note: {warning}"))?;
+    }
     let (read, skipped) = (assessment.files.len(), assessment.skipped.len());
-    let line = format!("{} read, {skipped} skipped", count(read, "file"));
+    let mut line = format!("{} read, {skipped} skipped", count(read, "file"));
+    match assessment.unknown.len() {
+        0 => {}
+        rules => line += &format!(" · {} could not judge; --format json says what each needs", count(rules, "rule")),
+    }
     writeln!(page.out)?;
     page.wrap(0, 0, FAINT, &line)
-}
-
-fn style(severity: Severity) -> Style {
-    match severity {
-        Severity::Critical => ALARM,
-        Severity::High => AnsiColor::Red.on_default(),
-        Severity::Medium => AnsiColor::Yellow.on_default(),
-        Severity::Low => AnsiColor::Cyan.on_default(),
-        Severity::Info => FAINT,
-    }
-}
-
-/// Where text goes, and how wide and how colourful it may be.
-struct Page<'a> {
-    out: &'a mut dyn Write,
-    color: bool,
-    width: usize,
-}
-
-impl Page<'_> {
-    /// The text made safe, and styled if wanted.
-    fn paint(&self, style: Style, text: &str) -> String {
-        let text = escape::plain(text);
-        if self.color && style != Style::new() { format!("{style}{text}{style:#}") } else { text.into_owned() }
-    }
-
-    fn severity(&self, severity: Severity) -> String {
-        self.paint(style(severity), severity.as_str())
-    }
-
-    fn heading(&mut self, text: &str) -> io::Result<()> {
-        writeln!(self.out, "\n{}", self.paint(HEADING, text))
-    }
-
-    /// A paragraph behind a short lead, later lines under its first word.
-    fn item(&mut self, indent: usize, lead: &str, text: &str) -> io::Result<()> {
-        self.wrap(indent, indent + lead.len(), Style::new(), &format!("{lead}{text}"))
-    }
-
-    fn fix(&mut self, indent: usize, fix: &str) -> io::Result<()> {
-        if fix.is_empty() { Ok(()) } else { self.item(indent, "fix: ", fix) }
-    }
-
-    fn places(&mut self, indent: usize, evidence: &[Evidence]) -> io::Result<()> {
-        for evidence in evidence.iter().take(PLACES) {
-            writeln!(self.out, "{:indent$}{}", "", self.paint(FAINT, &evidence.location()))?;
-        }
-        match evidence.len().checked_sub(PLACES) {
-            Some(more @ 1..) => writeln!(self.out, "{:indent$}{}", "", self.paint(FAINT, &format!("… {more} more"))),
-            _ => Ok(()),
-        }
-    }
-
-    /// Breaks at spaces; a word longer than a line, such as a path or an id, stays whole so that it can be copied.
-    fn wrap(&mut self, first: usize, rest: usize, style: Style, text: &str) -> io::Result<()> {
-        let text = escape::plain(text);
-        let mut line = String::new();
-        let (mut indent, mut used) = (first, first);
-        for word in text.split(' ').filter(|word| !word.is_empty()) {
-            let length = word.chars().count();
-            if !line.is_empty() && used + 1 + length > self.width {
-                writeln!(self.out, "{:indent$}{}", "", self.paint(style, &line))?;
-                line.clear();
-                (indent, used) = (rest, rest);
-            }
-            if !line.is_empty() {
-                line.push(' ');
-                used += 1;
-            }
-            line.push_str(word);
-            used += length;
-        }
-        if line.is_empty() { Ok(()) } else { writeln!(self.out, "{:indent$}{}", "", self.paint(style, &line)) }
-    }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::{Match, TextRole, names};
 
+pub(crate) mod arguments;
 mod canonical;
 mod decode;
 mod fold;

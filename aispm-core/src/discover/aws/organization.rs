@@ -31,6 +31,9 @@ fn entries(value: &Value) -> impl Iterator<Item = (String, &Value, &Value)> {
     alone.chain(listed).filter(move |(_, policy, _)| whole(policy))
 }
 
+/// The type of policy that says whether AI services may keep and learn from what they are given.
+const AI_OPT_OUT: &str = "AISERVICES_OPT_OUT_POLICY";
+
 pub(super) fn policies(document: &Document, found: &mut Found) {
     for (pointer, policy, beside) in entries(&document.value) {
         let Some(summary) = policy.get("PolicySummary") else { continue };
@@ -41,7 +44,13 @@ pub(super) fn policies(document: &Document, found: &mut Found) {
         let evidence = document.evidence(&format!("{pointer}/Content"));
         let mut asset = Asset::new(id, AssetKind::Policy, text(summary, "Name").unwrap_or(id)).seen(evidence.clone());
         asset.properties.insert(TYPE.into(), kind.into());
-        asset.properties.insert(CONTENT.into(), policy.get("Content").cloned().unwrap_or_default());
+        let content = policy.get("Content").cloned().unwrap_or_default();
+        if kind == AI_OPT_OUT {
+            let text = content.as_str().map_or_else(|| content.to_string(), str::to_owned);
+            let opted_out = text.contains("\"optOut\"") && !text.contains("\"optIn\"");
+            asset.properties.insert("ai_opt_out".into(), opted_out.into());
+        }
+        asset.properties.insert(CONTENT.into(), content);
         found.inventory.add(asset);
         let targets = policy.get("Targets").or_else(|| beside.get("Targets")).and_then(Value::as_array);
         for target in targets.into_iter().flatten() {

@@ -14,7 +14,7 @@ use super::end::{self, Around};
 use super::field::{text, texts};
 use super::item::{Item, no_names};
 use super::table::{Link, Target, table};
-use crate::asset::{Asset, AssetKind, Document, Evidence, Relation, RelationKind};
+use crate::asset::{Asset, AssetKind, Document, Evidence, ModelCall, Relation, RelationKind};
 use crate::discover::catalog::catalog;
 use crate::discover::{Found, Structured};
 
@@ -46,6 +46,8 @@ fn is_event(value: &Value) -> bool {
 struct Rules {
     verbs: BTreeMap<RelationKind, Vec<String>>,
     services: HashMap<String, String>,
+    /// Actions that end or change the recording or the guarding of AI, as `service:Action`.
+    switches_off: Vec<String>,
     targets: HashMap<String, Vec<Link>>,
 }
 
@@ -56,6 +58,9 @@ fn rules() -> &'static Rules {
     // a test checks that it loads; an empty one would only know no verbs
     TABLE.get_or_init(|| Document::config("cloudtrail.yaml", RULES).unwrap_or_default())
 }
+
+/// Most events noted by which recording or guarding ended.
+const SWITCHES_LIMIT: usize = 20;
 
 impl Rules {
     fn verb(&self, name: &str, event: &Value) -> RelationKind {
@@ -133,7 +138,20 @@ fn event(document: &Document, base: &str, value: &Value, found: &mut Found) {
         targets.insert(0, created);
     }
     targets.dedup();
+    watch(&format!("{service}:{name}"), actor.as_deref().filter(|_| !failed), &place, &evidence, found);
     let Some(actor) = actor else { return };
+    if let Some(provider) = catalog().provider_by_service(service) {
+        let call = ModelCall {
+            time,
+            caller: Some(&actor),
+            region: Some(&place.region),
+            model: targets.first().map(String::as_str),
+            user_agent: text(value, "userAgent"),
+            failed,
+            ..ModelCall::default()
+        };
+        found.calls.record(&provider.id(), call, &evidence);
+    }
     if targets.is_empty()
         && let Some(provider) = catalog().provider_by_service(service).map(super::super::catalog::Provider::asset)
     {
@@ -147,6 +165,27 @@ fn event(document: &Document, base: &str, value: &Value, found: &mut Found) {
         if let (true, Some(asset)) = (name.starts_with("Delete"), found.inventory.get_mut(target)) {
             asset.properties.insert(name.to_owned(), time.unwrap_or_default().into());
         }
+    }
+}
+
+/// Notes on the account that its trail was read, and each event by which the recording or guarding of AI ended or changed.
+fn watch(action: &str, actor: Option<&str>, place: &Place, evidence: &Evidence, found: &mut Found) {
+    if place.account.is_empty() {
+        return;
+    }
+    let id = format!("arn:aws:iam::{}:root", place.account);
+    if found.inventory.get(&id).is_none() {
+        found.inventory.add(Asset::new(&id, AssetKind::Account, &place.account).seen(evidence.clone()));
+    }
+    let Some(account) = found.inventory.get_mut(&id) else { return };
+    account.properties.insert("audit_log".into(), TRAIL.name.into());
+    let Some(actor) = actor.filter(|_| rules().switches_off.iter().any(|known| known == action)) else { return };
+    let evidence = evidence.clone().excerpt(format!("{action} by {actor}"));
+    let list = account.properties.entry("switched_off").or_insert_with(|| Value::Array(Vec::new()));
+    if let (Some(list), Ok(place)) =
+        (list.as_array_mut().filter(|l| l.len() < SWITCHES_LIMIT), serde_json::to_value(evidence))
+    {
+        list.push(place);
     }
 }
 

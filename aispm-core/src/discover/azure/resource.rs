@@ -108,6 +108,10 @@ pub(super) fn asset(resource: &Resource<'_>, kind: AssetKind) -> Asset {
     for (key, value) in setting::kept(resource.value) {
         asset.properties.entry(key).or_insert(value);
     }
+    // `None` is to have none
+    if asset.properties.get("identity").and_then(|identity| identity.get("type")?.as_str()) == Some("None") {
+        asset.properties.remove("identity");
+    }
     if let Some(id) = resource.value.get("id").and_then(Value::as_str) {
         asset.properties.insert("resource_id".into(), id.into());
     }

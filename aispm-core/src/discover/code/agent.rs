@@ -66,11 +66,13 @@ impl<'a> Facts<'_, 'a> {
             }
         }
         for arg in &call.args {
-            let Some(key) = arg.key.filter(|key| table.flags.contains(*key)) else { continue };
+            let known = |key: &&str| table.flags.contains(*key) || table.bounds.contains(*key);
+            let Some(key) = arg.key.filter(known) else { continue };
             let value = match code.word(arg.value.start) {
                 "True" | "true" => true.into(),
                 "False" | "false" => false.into(),
                 word if arg.value.len() == 1 && !word.is_empty() => word.into(),
+                _ if table.bounds.contains(key) => self.bound(&arg.value),
                 _ => code.text(arg.value.clone()).map_or(Value::Null, |text| text.into_owned().into()),
             };
             if !value.is_null() {

@@ -91,6 +91,7 @@ pub(super) fn read<'a>(unit: &Unit<'_, 'a>, found: &mut Found) -> bool {
     facts.named_models();
     facts.addresses();
     calls.iter().for_each(|call| facts.setting(call));
+    facts.limits();
     facts.sinks(&calls);
     let Facts { found, mut owner, .. } = facts;
     owner.ai = true;
@@ -110,6 +111,7 @@ fn known<'a>(call: &Call<'a>, imports: &Imports<'a>) -> bool {
             &code.mcp_clients,
             &code.tools,
             &code.generation,
+            &code.pages,
             &code.model_calls,
             &code.dataset_calls,
             &code.model_factories,
@@ -124,7 +126,13 @@ fn known<'a>(call: &Call<'a>, imports: &Imports<'a>) -> bool {
     });
     static KEYS: LazyLock<HashSet<&str>> = LazyLock::new(|| {
         let code = &catalog().code;
-        code.model_keywords.iter().chain(&code.flags).chain(&code.place_args).map(String::as_str).collect()
+        code.model_keywords
+            .iter()
+            .chain(&code.flags)
+            .chain(&code.bounds)
+            .chain(&code.place_args)
+            .map(String::as_str)
+            .collect()
     });
     NAMES.contains(imports.symbol(call.name()))
         || NAMES.contains(call.name())
@@ -287,13 +295,20 @@ impl<'u, 'a> Facts<'u, 'a> {
     /// Settings that say how careful the code is.
     fn setting(&mut self, call: &Call<'a>) {
         for arg in &call.args {
-            let Some(key) = arg.key.filter(|key| catalog().code.flags.contains(*key)) else { continue };
+            let table = &catalog().code;
+            // what bounds one agent or tool does not bound the others of the program
+            let bounds = |key: &str| {
+                let one = [&table.agents, &table.teams, &table.tools];
+                table.bounds.contains(key) && !one.into_iter().any(|names| self.is(call, names).is_some())
+            };
+            let Some(key) = arg.key.filter(|key| table.flags.contains(*key) || bounds(key)) else { continue };
             let value = match (arg.value.len(), self.code.word(arg.value.start)) {
                 (1, "True" | "true") => true.into(),
                 (1, "False" | "false") => false.into(),
                 (1, number) if number.parse::<i64>().is_ok() => number.into(),
                 _ => match self.code.text(arg.value.clone()) {
                     Some(text) => text.into_owned().into(),
+                    None if table.bounds.contains(key) => true.into(),
                     None => continue,
                 },
             };
@@ -302,18 +317,49 @@ impl<'u, 'a> Facts<'u, 'a> {
         }
     }
 
-    /// Interpreters that run what a model said.
+    /// A limit or an approval as it is written, or that there is one.
+    pub(super) fn bound(&self, value: &Range<usize>) -> Value {
+        match self.code.word(value.start) {
+            "False" | "false" | "None" | "null" | "undefined" if value.len() == 1 => false.into(),
+            number if value.len() == 1 && number.parse::<i64>().is_ok() => number.into(),
+            _ => self.code.text(value.clone()).map_or_else(|| true.into(), |text| text.into_owned().into()),
+        }
+    }
+
+    /// Limits that stand in a map: `config={"recursion_limit": 10}`.
+    fn limits(&mut self) {
+        let code = self.code;
+        for (at, token) in code.tokens().iter().enumerate().filter(|(_, token)| token.kind == Kind::Text) {
+            if code.word(at + 1) == ":" && catalog().code.bounds.contains(token.text) {
+                let value = self.bound(&(at + 2..at + 3));
+                self.owner.properties.insert(token.text.to_owned(), value);
+            }
+        }
+    }
+
+    /// Interpreters and pages that run or show what a model said.
     fn sinks(&mut self, calls: &[Call<'a>]) {
+        self.owner.properties.insert("ai_code".into(), true.into());
         for call in calls {
-            let Some(capability) = capability(&call.dotted()) else { continue };
-            if !matches!(capability, "shell" | "code" | "sql") || self.imports.package(call.name()).is_some() {
+            let page = catalog().code.pages.iter().any(|name| ends(&call.dotted(), name)).then_some("html");
+            let Some(sink) = page.or_else(|| capability(&call.dotted())) else { continue };
+            if !matches!(sink, "shell" | "code" | "sql" | "html") || self.imports.package(call.name()).is_some() {
                 continue;
             }
+            // values beside a statement are bound, not read as SQL
+            let read = if sink == "sql" { 1 } else { call.args.len() };
             let mut budget = FLOW;
-            let said = call.args.iter().any(|arg| self.is_said(arg.value.clone(), &mut budget));
+            let said = call.args.iter().take(read).any(|arg| self.is_said(arg.value.clone(), &mut budget));
             if said {
-                append(&mut self.owner, "model_output_sinks", capability);
-                self.owner.evidence.push(self.at(call.line));
+                append(&mut self.owner, "model_output_sinks", sink);
+                let place = self.at(call.line);
+                if let (Value::Array(places), Ok(at)) = (
+                    self.owner.properties.entry("model_output_places").or_insert_with(|| Value::Array(Vec::new())),
+                    serde_json::to_value(&place),
+                ) {
+                    places.push(at);
+                }
+                self.owner.evidence.push(place);
             }
         }
     }
@@ -345,11 +391,16 @@ impl<'u, 'a> Facts<'u, 'a> {
 
 /// What a call lets the program do that makes it.
 pub(super) fn capability(dotted: &str) -> Option<&'static str> {
-    let ends = |call: &str| {
-        dotted.strip_suffix(call).is_some_and(|rest| rest.is_empty() || call.contains('.') && rest.ends_with('.'))
-    };
     let bodies = catalog().code.body.iter();
-    bodies.into_iter().find(|(_, calls)| calls.iter().any(|call| ends(call))).map(|(capability, _)| capability.as_str())
+    bodies
+        .into_iter()
+        .find(|(_, calls)| calls.iter().any(|call| ends(dotted, call)))
+        .map(|(capability, _)| capability.as_str())
+}
+
+/// Whether a path of names is a call of the table, or ends in one that has dots.
+fn ends(dotted: &str, call: &str) -> bool {
+    dotted.strip_suffix(call).is_some_and(|rest| rest.is_empty() || call.contains('.') && rest.ends_with('.'))
 }
 
 /// Everything that the calls in a range let a program do.

@@ -97,17 +97,22 @@ impl<'a> Facts<'_, 'a> {
                 let arguments = if code.word(end) == "(" { end + 1..code.pair(end) } else { end..end };
                 let mut named: Option<String> = None;
                 let mut description = None;
+                let mut bounds = Vec::new();
                 for part in code.parts(arguments) {
                     let value = part.start + 2..part.end;
                     match (code.word(part.start), code.word(part.start + 1)) {
                         ("description" | "desc", "=") => description = code.text(value),
                         ("name" | "name_override", "=") => named = code.text(value).map(Into::into),
+                        (key, "=") if table.bounds.contains(key) => bounds.push((key, self.bound(&value))),
                         (_, "=") => {}
                         _ => named = named.or_else(|| code.text(part).map(Into::into)),
                     }
                 }
                 let function = code.word(def + 1);
                 let id = self.function_tool(function, def, description.as_deref());
+                if let Some(tool) = self.found.inventory.get_mut(&id) {
+                    bounds.into_iter().for_each(|(key, value)| _ = tool.properties.insert(key.to_owned(), value));
+                }
                 if root != name {
                     self.held.entry(root).or_default().push(id.clone());
                 }
@@ -318,6 +323,11 @@ impl<'a> Facts<'_, 'a> {
         }
         let mut tool = self.tool(&name).with("class", class);
         ready.iter().for_each(|capability| capable(&mut tool, capability));
+        for arg in &call.args {
+            if let Some(key) = arg.key.filter(|key| table.bounds.contains(*key)) {
+                tool.properties.insert(key.to_owned(), self.bound(&arg.value));
+            }
+        }
         let description =
             call.text(code, &["description", "Description", "desc", "tool_description", "WithDescription"]);
         let said = description.or_else(|| texts.get(1).filter(|_| by_text).cloned());

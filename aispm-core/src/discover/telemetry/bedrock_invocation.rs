@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::time;
 use super::traffic::{Call, Target, add, count};
-use crate::asset::{Asset, AssetKind, Document, RelationKind};
+use crate::asset::{Asset, AssetKind, Document, ModelCall, RelationKind};
 use crate::discover::catalog::catalog;
 use crate::discover::conversation;
 use crate::discover::format::{Found, Structured};
@@ -41,6 +41,7 @@ fn read(document: &Document, found: &mut Found) {
         found.relate(&provider.id(), RelationKind::Serves, &model_id, &evidence);
     }
     add(model, &evidence, found);
+    let mut total = 0;
     for (key, places) in [
         ("input_tokens", ["/input/inputTokenCount", "/output/outputBodyJson/usage/inputTokens"]),
         ("output_tokens", ["/output/outputTokenCount", "/output/outputBodyJson/usage/outputTokens"]),
@@ -48,6 +49,19 @@ fn read(document: &Document, found: &mut Found) {
         let tokens = places.iter().find_map(|place| row.pointer(place)?.as_u64().filter(|tokens| *tokens > 0));
         count(&model_id, key, tokens, found);
         count(from.as_str(), key, tokens, found);
+        total += tokens.unwrap_or(0);
+    }
+    let call = ModelCall {
+        time: time.as_deref(),
+        caller: Some(from.as_str()),
+        region: Some(region),
+        model: Some(&model_id),
+        tokens: total,
+        failed: row.get("errorCode").is_some_and(|code| !code.is_null()),
+        ..ModelCall::default()
+    };
+    for id in [provider.map(|provider| provider.id()).as_deref(), Some(from.as_str())].into_iter().flatten() {
+        found.calls.record(id, call, &evidence);
     }
     for id in guardrails(row) {
         let arn = match (account, region) {
@@ -64,7 +78,7 @@ fn read(document: &Document, found: &mut Found) {
             || body.get("stopReason").and_then(Value::as_str) == Some("guardrail_intervened")
     });
     count(&model_id, "guardrail_interventions", stopped.then_some(1), found);
-    let mut texts = Vec::new();
+    let mut texts = conversation::Spoken::default();
     row.pointer("/input/inputBodyJson").into_iter().for_each(|body| conversation::request(body, &mut texts));
     body.into_iter().for_each(|body| conversation::response(body, &mut texts));
     let evidence = document.evidence("/input");

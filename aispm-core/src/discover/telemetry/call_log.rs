@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::shape::{Role, tables};
 use super::time;
 use super::traffic::{Address, Call, Caller, Target, add, count, note_of};
-use crate::asset::{Asset, AssetKind, Document, RelationKind};
+use crate::asset::{Asset, AssetKind, Document, ModelCall, RelationKind};
+use crate::discover::catalog::Provider;
 use crate::discover::conversation;
 use crate::discover::format::{Found, Structured};
 use crate::discover::walk::file_name;
@@ -57,8 +58,24 @@ fn read(document: &Document, found: &mut Found) {
     };
     let source = app.or(caller).unwrap_or_else(log);
     let (actor, person) = (source.id.to_string(), source.kind == AssetKind::User || source.kind == AssetKind::Node);
+    let tokens = [Role::InputTokens, Role::OutputTokens].into_iter().filter_map(|role| shape.number(row, role)).sum();
+    let known = shape.written(row, Role::Key);
+    let counted = ModelCall {
+        time: time.as_deref(),
+        caller: known.as_deref().or(Some(&user)),
+        region: text(Role::Region),
+        model,
+        user_agent: text(Role::UserAgent),
+        tokens,
+        failed: shape.value(row, Role::Error).is_some_and(is_error),
+        millis: shape.number(row, Role::Millis),
+    };
+    let provider = target.known().map(Provider::id);
     let call = Call { source, target, model, time: time.as_deref(), blocked: false };
     let (id, model) = call.tell(&evidence, found);
+    // one person's calls are too few for a habit
+    let counts_for = [Some(id.as_str()).filter(|_| !person), provider.as_deref()];
+    counts_for.into_iter().flatten().for_each(|id| found.calls.record(id, counted, &evidence));
     if let Some(key) = text(Role::Key) {
         note_of(id.as_str(), "keys", key, found);
     }
@@ -70,7 +87,7 @@ fn read(document: &Document, found: &mut Found) {
             count(id, key, shape.number(row, role), found);
         }
     }
-    let mut texts = Vec::new();
+    let mut texts = conversation::Spoken::default();
     for body in [Some(row), row.get("request"), row.get("body"), row.get("inputs")].into_iter().flatten() {
         conversation::request(body, &mut texts);
     }
@@ -84,6 +101,23 @@ fn read(document: &Document, found: &mut Found) {
     let asked = model.as_ref().map(|id| id.as_str()).filter(|_| person).unwrap_or(&actor);
     let user = Some(user.as_str()).filter(|user| !user.is_empty());
     conversation::keep(texts, asked, time.as_deref(), user, &evidence, found);
+}
+
+/// Words of a status or level of a call that did not fail.
+const FINE: &[&str] = &["", "success", "succeeded", "ok", "completed", "default", "debug", "info", "warning", "none"];
+
+/// Whether a field says that a call failed: a status above 399, a word for failure, an error that is told.
+fn is_error(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.as_u64().is_some_and(|status| status >= 400),
+        Value::String(text) => match text.parse::<u64>() {
+            Ok(status) => status >= 400,
+            Err(_) => !FINE.contains(&text.to_ascii_lowercase().as_str()),
+        },
+        Value::Bool(failed) => *failed,
+        Value::Object(map) => !map.is_empty(),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -124,6 +158,23 @@ mod tests {
             let found = lines(std::slice::from_ref(&row));
             assert!(relations(&found).contains(&relation.to_owned()), "{row}: {:?}", relations(&found));
         }
+    }
+
+    #[test]
+    fn calls_are_counted_with_what_became_of_them() {
+        let row = |status: u64| json!({"model": "gpt-4o", "provider": "openai", "prompt_tokens": 3, "completion_tokens": 4, "app": "desk", "timestamp": "2026-01-02T03:04:05Z", "status_code": status, "latency_ms": 70, "user_agent": "curl/8", "region": "eu"});
+        let found = lines(&[row(200), row(429)]);
+        assert_eq!(
+            found.calls.assets.keys().map(|id| id.as_str()).collect::<Vec<_>>(),
+            ["ai-provider:openai", "service:desk"]
+        );
+        let calls = &found.calls.assets["service:desk"];
+        let hour = calls.hours.values().next().unwrap();
+        assert_eq!((hour.calls, hour.tokens, hour.failed, hour.millis), (2, 14, 1, 140));
+        assert_eq!(
+            calls.values.values().map(|values| values.keys().next().unwrap().as_str()).collect::<Vec<_>>(),
+            ["eu", "gpt-4o", "curl"]
+        );
     }
 
     #[test]

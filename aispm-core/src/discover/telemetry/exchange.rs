@@ -75,7 +75,7 @@ pub(in crate::discover) fn read(document: &Document, pointer: &str, found: &mut 
     if let (Some(model), Some(by)) = (&model, by.as_ref().filter(|by| other(by))) {
         note_of(model.as_str(), "answered_by", by, found);
     }
-    let mut texts = Vec::new();
+    let mut texts = conversation::Spoken::default();
     sent.iter().for_each(|body| conversation::request(body, &mut texts));
     match &answered {
         Some(Value::String(stream)) => {

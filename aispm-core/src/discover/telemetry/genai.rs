@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use super::span::{self, Span};
 use super::traffic::{Address, Call, Target, add, count, note_of};
-use crate::asset::{Asset, AssetKind, Document, Evidence, RelationKind, TextRole};
+use crate::asset::{Asset, AssetKind, Document, Evidence, ModelCall, RelationKind, TextRole};
 use crate::discover::conversation;
 use crate::discover::format::{Found, Structured};
 use crate::discover::model_ref;
+use crate::text::arguments::harm;
 
 pub(super) const SPANS: Structured = Structured {
     name: "otel-genai",
@@ -52,6 +53,14 @@ const REQUESTED: &[&str] = &[
 const ANSWERED: &[&str] = &["gen_ai.response.model", "llm.response.model", "ai.response.model"];
 const AGENT: &[&str] = &["gen_ai.agent.name", "agent.name", "gen_ai.agent.id"];
 const TOOL: &[&str] = &["gen_ai.tool.name", "tool.name", "mcp.tool.name", "ai.toolCall.name"];
+const ARGUMENTS: &[&str] = &[
+    "gen_ai.tool.call.arguments",
+    "tool.parameters",
+    "ai.toolCall.args",
+    "mcp.tool.arguments",
+    "traceloop.entity.input",
+    "input.value",
+];
 const BASE: &[&str] = &["gen_ai.openai.api_base", "llm.openai.api_base", "openai.api_base", "url.full", "http.url"];
 const SERVER: &[&str] = &["server.address", "net.peer.name", "peer.address"];
 const INPUT_TOKENS: &[&str] = &[
@@ -224,6 +233,9 @@ impl Teller<'_> {
             found.relate(actor, RelationKind::HasTool, &id, &self.evidence);
             found.happened(actor, RelationKind::Invokes, &id, span.time.as_deref(), &self.evidence);
             add(tool, &self.evidence, found);
+            let arguments =
+                span.value(ARGUMENTS).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            found.calls.tool(actor, name, arguments.as_deref().and_then(harm), &self.evidence);
         }
         let offered = span.below("llm.request.functions.").filter(|(rest, _)| rest.ends_with(".name"));
         let offered = offered.filter_map(|(_, value)| value.as_str().map(str::to_owned));
@@ -302,6 +314,17 @@ impl Teller<'_> {
             .inventory
             .get(actor)
             .map_or_else(|| self.service(), |known| Asset::new(actor, known.kind, &*known.name));
+        let tokens = [INPUT_TOKENS, OUTPUT_TOKENS].into_iter().filter_map(|names| span.number(names)).sum();
+        let counted = ModelCall {
+            time: span.time.as_deref(),
+            caller: span.text(ACTOR),
+            model,
+            tokens,
+            failed: span.failed || span.text(&["error.type"]).is_some(),
+            millis: span.millis,
+            ..ModelCall::default()
+        };
+        found.calls.record(actor, counted, &self.evidence);
         let call = Call { source, target, model, time: span.time.as_deref(), blocked: false };
         let (_, model) = call.tell(&self.evidence, found);
         if let (Some(name), None) = (named, provider) {
@@ -327,7 +350,7 @@ impl Teller<'_> {
     /// Prompts and answers, where the trace keeps them.
     fn texts(&self, actor: &str, found: &mut Found) {
         let span = self.span;
-        let mut texts = Vec::new();
+        let mut texts = conversation::Spoken::default();
         for (names, role) in [
             (["gen_ai.input.messages", "gen_ai.prompt", "ai.prompt.messages"], TextRole::Prompt),
             (["gen_ai.output.messages", "gen_ai.completion", "ai.response.text"], TextRole::Output),
@@ -342,8 +365,15 @@ impl Teller<'_> {
         ] {
             starts.iter().for_each(|start| indexed(span, start, default, &mut texts));
         }
+        let instructions = span.value(&["gen_ai.system_instructions"]);
+        instructions.and_then(instruction).into_iter().for_each(|text| texts.instruct(text));
         for (name, attributes) in &span.events {
             let role = match *name {
+                "gen_ai.system.message" => {
+                    let text = attributes.get("content").and_then(|value| instruction(value));
+                    text.into_iter().for_each(|text| texts.instruct(text));
+                    continue;
+                }
                 "gen_ai.user.message" | "gen_ai.content.prompt" => TextRole::Prompt,
                 "gen_ai.choice" | "gen_ai.content.completion" | "gen_ai.assistant.message" => TextRole::Output,
                 "gen_ai.tool.message" => TextRole::ToolResult,
@@ -375,6 +405,12 @@ impl Teller<'_> {
     }
 }
 
+/// Words of the developer, perhaps as JSON in a text.
+fn instruction(value: &Value) -> Option<String> {
+    let parsed = value.as_str().filter(|text| text.starts_with('[')).and_then(|text| serde_json::from_str(text).ok());
+    conversation::content(parsed.as_ref().unwrap_or(value))
+}
+
 /// Names of tools in a list of their definitions, perhaps as text.
 fn definitions(value: Option<&Value>) -> Vec<String> {
     let parsed;
@@ -391,7 +427,7 @@ fn definitions(value: Option<&Value>) -> Vec<String> {
 }
 
 /// A message, or messages as JSON in a text.
-fn spoken(value: &Value, role: TextRole, texts: &mut Vec<(TextRole, String)>) {
+fn spoken(value: &Value, role: TextRole, texts: &mut conversation::Spoken) {
     let parsed = value
         .as_str()
         .filter(|text| text.starts_with(['[', '{']))
@@ -407,7 +443,7 @@ fn spoken(value: &Value, role: TextRole, texts: &mut Vec<(TextRole, String)>) {
 }
 
 /// `START.N.role` and `START.N.content`, in order; OpenInference has `message.` between.
-fn indexed(span: &Span<'_>, start: &str, default: TextRole, texts: &mut Vec<(TextRole, String)>) {
+fn indexed(span: &Span<'_>, start: &str, default: TextRole, texts: &mut conversation::Spoken) {
     let mut found: Vec<(usize, Option<&str>, &str)> = Vec::new();
     for (rest, value) in span.below(start) {
         let Some((index, field)) = rest.split_once('.') else { continue };
@@ -419,8 +455,13 @@ fn indexed(span: &Span<'_>, start: &str, default: TextRole, texts: &mut Vec<(Tex
     }
     found.sort_unstable();
     for (_, role, text) in found {
-        let role = if role.is_some() { conversation::role(role) } else { Some(default) };
-        texts.extend(role.map(|role| (role, text.to_owned())));
+        match role {
+            Some(name) => match conversation::role(Some(name)) {
+                Some(role) => texts.push((role, text.to_owned())),
+                None => texts.instruct(text.to_owned()),
+            },
+            None => texts.push((default, text.to_owned())),
+        }
     }
 }
 

@@ -77,6 +77,11 @@ pub(in crate::discover) enum Role {
     Key,
     InputTokens,
     OutputTokens,
+    UserAgent,
+    /// A status, level or message that tells whether a call failed.
+    Error,
+    /// How long a call took.
+    Millis,
     AppId,
     AppAlias,
     AppName,

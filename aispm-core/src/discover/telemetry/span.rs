@@ -14,6 +14,9 @@ pub(super) struct Span<'a> {
     pub(super) parent: &'a str,
     pub(super) service: &'a str,
     pub(super) time: Option<String>,
+    /// Whether it ended in an error, and how long it took.
+    pub(super) failed: bool,
+    pub(super) millis: Option<u64>,
     pub(super) pointer: String,
     attributes: HashMap<&'a str, &'a Value>,
     /// Attributes of its resource: service, environment, workload.
@@ -161,6 +164,8 @@ fn read(value: &Value, pointer: String) -> Span<'_> {
         id: text(&["/context/span_id", "/spanId", "/span_id", "/spanID", "/id"]),
         parent: text(&["/parent_id", "/parentSpanId", "/parent_span_id", "/parentId", "/references/0/spanID"]),
         time: times.iter().find_map(|name| time::of(value.get(name)?)),
+        failed: failed(value),
+        millis: millis(value),
         pointer,
         ..Span::default()
     };
@@ -175,6 +180,26 @@ fn read(value: &Value, pointer: String) -> Span<'_> {
         }
     }
     span
+}
+
+/// Whether its status is that of an error.
+fn failed(value: &Value) -> bool {
+    let code = ["/status/code", "/status/status_code", "/status_code"].iter().find_map(|at| value.pointer(at));
+    code.is_some_and(|code| match code {
+        Value::Number(code) => code.as_u64() == Some(2),
+        Value::String(code) => code.to_ascii_uppercase().ends_with("ERROR"),
+        _ => false,
+    })
+}
+
+/// How long it took: from start to end in nanoseconds, or the duration that Jaeger and Zipkin give in microseconds.
+fn millis(value: &Value) -> Option<u64> {
+    let at = |names: [&str; 2]| names.iter().find_map(|name| number(value.get(*name)?));
+    let whole = || {
+        let end = at(["endTimeUnixNano", "end_time_unix_nano"])?;
+        Some(end.checked_sub(at(["startTimeUnixNano", "start_time_unix_nano"])?)? / 1_000_000)
+    };
+    whole().or_else(|| Some(value.get("duration")?.as_u64()? / 1_000))
 }
 
 /// Attributes as a map, or as a list of keys and values with the value's type around it.

@@ -56,6 +56,10 @@ pub(super) fn read(
         }
     }
     asset.encryption.at_rest = answer(&table().at_rest, resource).0;
+    asset.encryption.in_transit = answer(&table().in_transit, resource).0;
+    if table().keyed.contains(resource.kind) {
+        asset.encryption.customer_key = Some(false);
+    }
     let mut keys = Vec::new();
     find_keys(&resource.values, "", 0, &mut keys);
     for (pointer, key) in keys {

@@ -37,6 +37,10 @@ pub(super) struct Table {
     pub(super) public: Vec<Flag>,
     /// Values that say that data is encrypted where it lies.
     pub(super) at_rest: Vec<Flag>,
+    /// Values that say that data is encrypted on its way.
+    pub(super) in_transit: Vec<Flag>,
+    /// Types that take a customer's key.
+    pub(super) keyed: HashSet<String>,
     /// Values that say that callers may use a static key.
     pub(super) key_login: Vec<Flag>,
     /// Words of roles, and what those who hold them do.

@@ -84,6 +84,15 @@ impl Estate {
         identities.filter(|p| self.is_admin(p, Change::default())).map(|p| p.id.clone()).collect()
     }
 
+    /// Whether a principal may do everything of a service to every resource of it in his account: an action that only a
+    /// pattern can name, on a resource that only a pattern can name.
+    pub(crate) fn commands(&self, principal: &Principal, service: &str) -> bool {
+        let action = format!("{service}:anyaction");
+        let resource = format!("arn:aws:{service}:any-region-1:{}:any/resource", principal.account);
+        let scope = self.scope(principal, &action, None);
+        scope.is_some_and(|scope| scope.on(&resource, Some(&principal.account)) == Decision::Allowed)
+    }
+
     /// Whether a principal is administrator after a change. With his policies in the attacker's hand, denies and a
     /// boundary still bind until they are removed, and that must itself not be denied.
     pub(crate) fn is_admin(&self, principal: &Principal, change: Change) -> bool {

@@ -44,6 +44,7 @@ pub use simulate::{Asker, Effect, Reason, Request, Simulation, Source, Target, s
 
 pub(crate) use admin::Change;
 pub(crate) use estate::{ScopeId, Scopes, Trustee, has_broader_version};
+pub(crate) use moment::days_between;
 pub(crate) use organization::{CONTENT, LEVEL, ROOT, TYPE};
 pub(crate) use pattern::{Pattern, account_of, service_of};
 pub(crate) use policy::{decoded, misread};

@@ -26,6 +26,12 @@ impl Moment {
     }
 }
 
+/// Whole days from one moment to another, each written as conditions write them.
+pub(crate) fn days_between(from: &str, to: &str) -> Option<i64> {
+    let (Moment(from, _), Moment(to, _)) = (Moment::parse(from)?, Moment::parse(to)?);
+    Some(to.saturating_sub(from).div_euclid(86_400))
+}
+
 /// Seconds since midnight in UTC.
 fn time_of_day(text: &str) -> Option<(i64, u32)> {
     let zone = text.find(['Z', 'z', '+', '-']).unwrap_or(text.len());

@@ -126,6 +126,7 @@ impl<'a> Bom<'a> {
             asset.provenance.publisher = supplier.and_then(Value::as_str).map(str::to_owned);
         }
         asset.purpose = asset.properties.get("use_cases").and_then(|cases| cases.get(0)?.as_str()).map(str::to_owned);
+        asset.properties.insert("bom".to_owned(), self.document.path().into());
         asset.properties.insert("cyclonedx_type".to_owned(), text("type").unwrap_or("service").into());
         for key in ["group", "purl", "cpe", "scope"] {
             if let Some(value) = text(key).filter(|value| *value != asset.id.as_str()) {

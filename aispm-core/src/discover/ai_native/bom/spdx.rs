@@ -86,6 +86,7 @@ impl<'a> Spdx<'a> {
         let location = text("software_downloadLocation").or_else(|| text("downloadLocation"));
         let evidence = self.document.evidence(pointer).excerpt(name);
         let mut asset = asset(kind, purl, location, name, spdx, self.document.path()).seen(evidence);
+        asset.properties.insert("bom".into(), self.document.path().into());
         asset.properties.insert("spdx_type".into(), type_of(element).into());
         for key in PROPERTIES {
             let full = ["ai_", "dataset_", ""].iter().find_map(|profile| element.get(format!("{profile}{key}")));
@@ -309,6 +310,7 @@ impl<'a> Spdx<'a> {
         let supplier = supplier.map(|s| s.split_once(": ").map_or(s, |(_, name)| name).to_owned());
         asset.provenance.publisher = supplier.or(asset.provenance.publisher);
         let licence = text("licenseConcluded").or_else(|| text("licenseDeclared")).filter(|licence| *licence != "NONE");
+        asset.properties.insert("bom".into(), self.document.path().into());
         asset.provenance.licence = licence.map(str::to_owned);
         for checksum in entry.get("checksums").and_then(Value::as_array).into_iter().flatten() {
             if let (Some(algorithm), Some(digest)) = (

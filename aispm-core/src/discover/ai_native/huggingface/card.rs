@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{derived_from, hub_dataset};
 use crate::asset::{Asset, AssetKind, Document, Error, ModelType, RelationKind};
 use crate::discover::ai_native::{keep, list, strings, text};
+use crate::discover::container::append;
 use crate::discover::format::{Found, Source, Textual};
 use crate::discover::walk::{folder_name, parent};
 
@@ -77,12 +78,12 @@ fn read(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
     let Some(yaml) = front_matter(source.text) else { return Ok(()) };
     let (documents, error) = Document::yaml(source.path, &yaml);
     if let (Some(document), Some(card)) = (documents.first(), keys(&yaml)) {
-        describe(document, card, found);
+        describe(document, card, source.text, found);
     }
     error.map_or(Ok(()), Err)
 }
 
-fn describe(document: &Document, card: Card, found: &mut Found) {
+fn describe(document: &Document, card: Card, body: &str, found: &mut Found) {
     let value = &document.value;
     let folder = parent(document.path());
     let id = format!("file:{folder}");
@@ -111,6 +112,7 @@ fn describe(document: &Document, card: Card, found: &mut Found) {
         "extra_gated_prompt",
     ];
     keep(value, &keys, &mut asset);
+    asset.properties.insert("card".into(), true.into());
     if let Some(task) = text(value, "pipeline_tag") {
         asset.properties.insert("task".into(), task.into());
     }
@@ -120,6 +122,9 @@ fn describe(document: &Document, card: Card, found: &mut Found) {
     }
     asset.provenance.licence = strings(value, "license").first().map(|(_, licence)| (*licence).to_owned());
     results(value, &mut asset);
+    if card == Card::Model {
+        sections(body, &mut asset);
+    }
     let relation = if card == Card::Space { RelationKind::Uses } else { RelationKind::TrainedOn };
     for (pointer, name) in strings(value, "datasets").into_iter().chain(strings(value, "source_datasets")) {
         if matches!(name, "original" | "extended") || name.contains(char::is_whitespace) {
@@ -142,6 +147,35 @@ fn describe(document: &Document, card: Card, found: &mut Found) {
         found.inventory.add(model.seen(evidence));
     }
     found.inventory.add(asset.seen(document.evidence("").excerpt("card")));
+}
+
+/// What the card says of its use and limits, under the names that CycloneDX has for them. Linear.
+fn sections(body: &str, asset: &mut Asset) {
+    const KEPT: usize = 500;
+    const SECTIONS: &[(&str, &[&str])] = &[
+        ("use_cases", &["intended use", "direct use", "downstream use", "use case"]),
+        ("technical_limitations", &["limitation", "out-of-scope", "out of scope", "risks"]),
+    ];
+    let mut lines = body.lines().peekable();
+    while let Some(line) = lines.next() {
+        let Some(title) = line.strip_prefix('#').map(|title| title.trim_matches(['#', ' ', '*']).to_lowercase()) else {
+            continue;
+        };
+        let mut said = String::new();
+        while let Some(line) = lines.next_if(|line| !line.starts_with('#')) {
+            said.extend([line.trim(), " "]);
+        }
+        let said: String = said.trim().chars().take(KEPT).collect();
+        // the template of the hub has this where nothing was filled in
+        if said.is_empty() || said.contains("More Information Needed") {
+            continue;
+        }
+        for (property, words) in SECTIONS {
+            if words.iter().any(|word| title.contains(word)) {
+                append(asset, property, &said);
+            }
+        }
+    }
 }
 
 /// The results of a model's index, as CycloneDX has performance metrics.

@@ -9,7 +9,7 @@ fn relations(inventory: &Inventory) -> Vec<(&str, &str, &str)> {
 
 #[test]
 fn the_files_of_a_folder_are_one_model() {
-    let card = "---\nlicense: apache-2.0\nbase_model: acme/base\ndatasets:\n- acme/tickets\npipeline_tag: text-generation\nmodel-index:\n- name: x\n  results:\n  - dataset: {name: t}\n    metrics: [{type: f1, value: 0.9}]\n---\n# Tiny\n";
+    let card = "---\nlicense: apache-2.0\nbase_model: acme/base\ndatasets:\n- acme/tickets\npipeline_tag: text-generation\nmodel-index:\n- name: x\n  results:\n  - dataset: {name: t}\n    metrics: [{type: f1, value: 0.9}]\n---\n# Tiny\n## Intended uses & limitations\nSorts tickets.\n\nEnglish only.\n## Out-of-Scope Use\n[More Information Needed]\n";
     let config = json!({"architectures": ["AcmeForCausalLM"], "model_type": "acme", "_name_or_path": "acme/base"});
     let pooling = json!({"word_embedding_dimension": 8, "pooling_mode_mean_tokens": true});
     let index = json!({"metadata": {"total_size": 5}, "weight_map": {"a": "m-1.safetensors", "b": "m-1.safetensors"}});
@@ -25,6 +25,8 @@ fn the_files_of_a_folder_are_one_model() {
     assert_eq!((model.kind, model.model_type), (AssetKind::Model, Some(ModelType::FineTuned)));
     assert_eq!(model.provenance.licence.as_deref(), Some("apache-2.0"));
     assert_eq!((model.text("task"), model.text("architecture_family")), (Some("text-generation"), Some("acme")));
+    let said = json!(["Sorts tickets.  English only."]);
+    assert_eq!((&model.properties["use_cases"], &model.properties["technical_limitations"]), (&said, &said));
     assert_eq!(model.properties["metrics"], json!([{"type": "f1", "value": "0.9", "slice": "t"}]));
     assert_eq!(
         relations(&found.inventory),

@@ -94,6 +94,10 @@ fn what_a_model_said_reaches_an_interpreter() {
     );
     assert_eq!(sinks("os.system(chain.invoke(q))\n"), Some(serde_json::json!(["shell"])));
     assert_eq!(sinks("r = c.chat.completions.create(model='gpt-4o')\nexec('print(1)')\n"), None);
+    let answer = "r = c.chat.completions.create(model='gpt-4o')\n";
+    assert_eq!(sinks(&format!("{answer}page = Markup(r.output_text)\n")), Some(serde_json::json!(["html"])));
+    assert_eq!(sinks(&format!("{answer}cursor.execute(r.output_text)\n")), Some(serde_json::json!(["sql"])));
+    assert_eq!(sinks(&format!("{answer}cursor.execute('insert into t values (?)', [r.output_text])\n")), None);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Questions to an estate.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{Answer, Estate};
 use crate::asset::Evidence;
@@ -8,6 +8,7 @@ use crate::identity::Decision;
 use crate::identity::aws::named::{Caller, Identity, Named, Principals};
 use crate::identity::aws::order::{Layers, Side, Verdict};
 use crate::identity::aws::organization::{Level, Limits, is_service_linked};
+use crate::identity::aws::pattern::account_of;
 use crate::identity::aws::principal::{Boundary, Held, Principal, PrincipalKind};
 use crate::identity::aws::request::Request;
 use crate::identity::aws::scope::{Clauses, Scope};
@@ -189,6 +190,20 @@ impl Estate {
             s.allow && s.conditions.is_empty() && s.principals.as_ref().is_some_and(names)
         };
         self.policy_on(resource).is_some_and(|held| held.policy.statements.iter().any(plain))
+    }
+
+    /// Whom of other accounts a resource's own policy lets in without a condition; `*` is anyone.
+    pub(crate) fn strangers(&self, resource: &str) -> BTreeSet<&str> {
+        let home = self.home(resource);
+        let statements = self.policy_on(resource).into_iter().flat_map(|held| &held.policy.statements);
+        let open = statements.filter(|s| s.allow && s.conditions.is_empty()).filter_map(|s| s.principals.as_ref());
+        let named = open.flat_map(|principals| {
+            let elsewhere = |arn: &&str| account_of(arn).is_some_and(|account| home != Some(account));
+            let anyone = (principals.anyone || principals.not).then_some("*");
+            let names = principals.aws.iter().filter(|_| !principals.not).map(|name| name.arn.as_str());
+            anyone.into_iter().chain(names.filter(elsewhere))
+        });
+        named.collect()
     }
 
     /// Whether anyone on the internet may do this, by the resource's own policy.

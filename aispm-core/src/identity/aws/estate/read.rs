@@ -166,7 +166,7 @@ pub(crate) fn has_broader_version(asset: &Asset) -> bool {
 }
 
 pub(super) fn resource_policy(asset: &Asset, warnings: &mut Vec<String>) -> Option<Held> {
-    let key = ["policy", "Policy"].into_iter().find(|key| asset.properties.contains_key(*key))?;
+    let key = ["policy", "Policy", "resource_policy"].into_iter().find(|key| asset.properties.contains_key(*key))?;
     // the property may be something else altogether
     let policy = Policy::parse(asset.properties.get(key)?, Purpose::Resource)?;
     let policy = warned(Some(policy), "the policy", asset.id.as_str(), warnings)?;

@@ -1,0 +1,147 @@
+//! The findings as a JSON block for the script: each text once, rows of numbers into them.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::io;
+
+use serde::{Serialize, Serializer};
+
+use super::Out;
+use crate::asset::{AssetId, Control, Finding};
+use crate::policy::controls;
+use crate::report::{Report, escape};
+
+/// Findings in a page at most, worst first; JSON has all.
+const FINDINGS: usize = 20_000;
+/// Places of one finding at most.
+const PLACES: usize = 20;
+
+/// What the script reads. Numbers stand for entries of the lists, -1 for none.
+#[derive(Default, Serialize)]
+struct Data<'a> {
+    /// How many findings there are, also those left out.
+    all: usize,
+    /// Names by framework key.
+    frameworks: BTreeMap<String, String>,
+    /// Id and name.
+    systems: Vec<[Text<'a>; 2]>,
+    /// `framework id`.
+    controls: Numbered<&'a Control, String>,
+    rules: Numbered<(&'a str, &'a str), RuleRow<'a>>,
+    /// Name, id, kind, systems.
+    assets: Numbered<&'a AssetId, (Text<'a>, Text<'a>, &'static str, Vec<usize>)>,
+    texts: Numbered<Text<'a>, Text<'a>>,
+    findings: Vec<Row<'a>>,
+}
+
+/// Severity, rule, asset, owner, message, fix, places with excerpts, fingerprint.
+type Row<'a> = (&'static str, usize, usize, isize, usize, isize, Vec<(usize, isize)>, Text<'a>);
+
+/// Id, title, why it matters, controls.
+type RuleRow<'a> = (Text<'a>, Text<'a>, Text<'a>, Vec<usize>);
+
+/// Foreign text without what hides or moves other text.
+type Text<'a> = Cow<'a, str>;
+
+/// A list whose entries are known by a key.
+struct Numbered<K, V> {
+    numbers: HashMap<K, usize>,
+    all: Vec<V>,
+}
+
+pub(super) fn write(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
+    if report.assessment.findings.is_empty() {
+        return out.write_all(b"null");
+    }
+    let json = serde_json::to_string(&Data::of(report))?;
+    // nothing closes the block, and nothing in it is markup; such characters stand in strings only
+    let mut rest = json.as_str();
+    while let Some(at) = rest.find(['<', '>', '&', '`']) {
+        let (before, from) = rest.split_at(at);
+        let mut chars = from.chars();
+        let code = chars.next().map_or(0, u32::from);
+        write!(out, "{before}\\u{code:04x}")?;
+        rest = chars.as_str();
+    }
+    out.write_all(rest.as_bytes())
+}
+
+impl<'a> Data<'a> {
+    fn of(report: &Report<'a>) -> Self {
+        let assessment = report.assessment;
+        let mut data = Self { all: assessment.findings.len(), ..Self::default() };
+        let frameworks = controls::frameworks().unwrap_or_default();
+        data.frameworks = frameworks.into_iter().map(|framework| (framework.key, framework.name)).collect();
+        let systems = data.systems(report);
+        for finding in assessment.findings.iter().take(FINDINGS) {
+            let row = data.row(report, &systems, finding);
+            data.findings.push(row);
+        }
+        data
+    }
+
+    /// Notes the declared systems; gives the numbers of those that each asset is of.
+    fn systems(&mut self, report: &Report<'a>) -> HashMap<&'a AssetId, Vec<usize>> {
+        let mut of = HashMap::<_, Vec<usize>>::new();
+        for (n, (system, members)) in report.systems().into_iter().enumerate() {
+            self.systems.push([escape::plain(system.id.as_str()), escape::plain(report.name(&system.id))]);
+            members.into_iter().for_each(|id| of.entry(id).or_default().push(n));
+        }
+        of
+    }
+
+    fn row(
+        &mut self,
+        report: &Report<'a>,
+        systems: &HashMap<&'a AssetId, Vec<usize>>,
+        finding: &'a Finding,
+    ) -> Row<'a> {
+        let Finding { rule, title, asset, owner, message, fix, severity, fingerprint, controls, .. } = finding;
+        let rule = self.rules.number((rule, title), || {
+            let named =
+                |control: &Control| escape::plain(&format!("{} {}", control.framework, control.id)).into_owned();
+            let controls = controls.iter().map(|control| self.controls.number(control, || named(control))).collect();
+            (escape::plain(rule), escape::plain(title), escape::plain(report.why(rule)), controls)
+        });
+        let asset = self.assets.number(asset, || {
+            let systems = systems.get(asset).cloned().unwrap_or_default();
+            (escape::plain(report.name(asset)), escape::plain(asset.as_str()), report.kind(asset).as_str(), systems)
+        });
+        let mut text = |text: &str| -> usize {
+            let text = Text::Owned(escape::plain(text).into_owned());
+            self.texts.number(text.clone(), || text)
+        };
+        let places = report.evidence(finding).iter().take(PLACES);
+        let places = places.map(|it| (text(&it.location()), or_none(it.excerpt.as_deref().map(&mut text)))).collect();
+        let owner = or_none(owner.as_deref().map(&mut text));
+        let fix = or_none(Some(fix.as_str()).filter(|fix| !fix.is_empty()).map(&mut text));
+        (severity.as_str(), rule, asset, owner, text(message), fix, places, escape::plain(fingerprint))
+    }
+}
+
+fn or_none(number: Option<usize>) -> isize {
+    number.and_then(|n| isize::try_from(n).ok()).unwrap_or(-1)
+}
+
+impl<K: Hash + Eq, V> Numbered<K, V> {
+    fn number(&mut self, key: K, entry: impl FnOnce() -> V) -> usize {
+        let next = self.all.len();
+        *self.numbers.entry(key).or_insert_with(|| {
+            self.all.push(entry());
+            next
+        })
+    }
+}
+
+impl<K, V> Default for Numbered<K, V> {
+    fn default() -> Self {
+        Self { numbers: HashMap::new(), all: Vec::new() }
+    }
+}
+
+impl<K, V: Serialize> Serialize for Numbered<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.all.serialize(serializer)
+    }
+}

@@ -30,10 +30,19 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
+    /// List the parameters that rules ask for, with their types and values
+    Params {
+        /// Also the rules of this file; can be given more than once
+        #[arg(long, value_name = "FILE")]
+        policy: Vec<PathBuf>,
+    },
     /// Run the tests that the built-in rules, or those of these files, carry
     Test {
-        /// Rule files
+        /// Rule files, instead of the built-in rules
         packs: Vec<PathBuf>,
+        /// Also the rules of this file, beside the built-in ones; can be given more than once
+        #[arg(long, value_name = "FILE")]
+        policy: Vec<PathBuf>,
         /// Also spoil each condition in every way (negated, an operand left out, a comparison turned, a constant
         /// changed) and list the spoilt ones that no test notices
         #[arg(long)]
@@ -56,8 +65,12 @@ struct Rules {
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
         let mut out = super::output(None)?;
-        if let Some(Action::Test { packs, mutations }) = &self.action {
-            let set = read(packs, packs.is_empty(), None)?;
+        if let Some(Action::Params { policy }) = &self.action {
+            params(&mut *out, &read(policy, true, None)?).map_err(written)?;
+            return Ok(Exit::Clean);
+        }
+        if let Some(Action::Test { packs, policy, mutations }) = &self.action {
+            let set = read(&[packs.as_slice(), policy.as_slice()].concat(), packs.is_empty(), None)?;
             let report = set.test();
             test_report(&mut *out, &report).map_err(written)?;
             let spoilt = if *mutations { set.mutate() } else { MutationReport::default() };
@@ -122,12 +135,28 @@ fn one(out: &mut dyn Write, rule: &RuleInfo) -> Result<()> {
     text().map_err(written)
 }
 
-fn test_report(out: &mut dyn Write, report: &TestReport) -> std::io::Result<()> {
-    for failure in &report.failures {
-        writeln!(out, "FAILED  {}  {}: {}", failure.rule, failure.test, failure.message)?;
+/// A line a parameter.
+fn params(out: &mut dyn Write, set: &PolicySet) -> std::io::Result<()> {
+    for (name, param) in set.params() {
+        let value = if param.value.is_null() { "not set".to_owned() } else { param.value.to_string() };
+        writeln!(out, "{name:<22} {:<7} {value:<12} {}", param.kind, param.description)?;
     }
-    for rule in &report.thin {
-        writeln!(out, "thin    {rule}: fewer than two `fire` or two `pass` tests")?;
+    writeln!(out, "Set them under `params` in aispm.yaml.")?;
+    out.flush()
+}
+
+/// A line a pack, with what is wrong in it below.
+fn test_report(out: &mut dyn Write, report: &TestReport) -> std::io::Result<()> {
+    let width = report.packs.iter().map(|pack| pack.path.chars().count()).max().unwrap_or(0);
+    for pack in &report.packs {
+        let came_out = if pack.failed == 0 { "passed".to_owned() } else { format!("{} failed", pack.failed) };
+        writeln!(out, "{:<width$} {:>4} rules {:>5} tests  {came_out}", pack.path, pack.rules.len(), pack.tests)?;
+        for failure in report.failures.iter().filter(|failure| pack.rules.contains(&failure.rule)) {
+            writeln!(out, "  FAILED  {}  {}: {}", failure.rule, failure.test, failure.message)?;
+        }
+        for rule in report.thin.iter().filter(|rule| pack.rules.contains(rule)) {
+            writeln!(out, "  thin    {rule}: fewer than two `fire` or two `pass` tests")?;
+        }
     }
     let passed = report.tests.saturating_sub(report.failures.len());
     writeln!(out, "{} rules, {} tests, {passed} passed, {} failed", report.rules, report.tests, report.failures.len())?;

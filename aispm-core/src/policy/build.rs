@@ -10,11 +10,12 @@ use serde_json::{Map, Value};
 use super::controls::{Catalogues, Shown};
 use super::pack::Pack;
 use super::param::Params;
+use super::rego::RegoPolicy;
 use super::rule::Rule;
 use super::waiver::Placed;
 use super::{BUILTIN, PARAMS, PolicySet};
 use crate::asset::{Error, Result, pointer_key};
-use crate::discover::declared::Facts;
+use crate::discover::declared::{Facts, like};
 
 /// The name under which packs extend the built-in ones.
 const BUILTIN_NAME: &str = "builtin";
@@ -28,6 +29,8 @@ pub struct PolicySetBuilder {
     without_builtin: bool,
     /// Path and text.
     packs: Vec<(String, String)>,
+    /// Path and text of Rego policies.
+    rego: Vec<(String, String)>,
     facts: Option<Facts>,
     today: Option<String>,
     catalogues: Option<Catalogues>,
@@ -48,15 +51,54 @@ impl PolicySetBuilder {
         self
     }
 
-    /// Also the rules of this file, and those of the files beside it that it extends, each file once.
+    /// Also this Rego policy; feature `rego`, without which it is an error.
+    ///
+    /// It is a package `aispm` with a rule `findings`, asked once for each asset: a set or array of objects with
+    /// `severity`, `title` and `message`, and if wanted `fix`, `id` (the policy's file name without its ending if not
+    /// given) and `key`, which tells apart several findings of one id on one asset. A rule `kinds`, if there is one, is
+    /// the set of kinds of asset to ask about. The input is what rules of YAML see:
+    ///
+    /// | in `input` | what it is |
+    /// |---|---|
+    /// | `asset` | the asset as JSON, with `sensitive`, `approved`, `registered`, `admin` and `runs_ai` |
+    /// | `outgoing`, `incoming` | relations: `kind`, `from`, `to`, and `asset`, the other end |
+    /// | `lineage`, `used_by` | assets |
+    /// | `paths` | attack paths through it, as JSON |
+    /// | `params`, `facts`, `today` | as in rules |
+    ///
+    /// ```rego
+    /// package aispm
+    /// import rego.v1
+    /// kinds := {"endpoint"}
+    /// findings contains finding if {
+    ///     input.asset.exposure == "public"
+    ///     finding := {"severity": "high", "title": "Public endpoint", "message": input.asset.name}
+    /// }
+    /// ```
+    ///
+    /// Expressions nest to 32 levels, and an asset gets one second, though one call of a built-in function is not cut
+    /// short. What fails on an asset, the time included, is a
+    /// finding `POLICY-ERROR`, as with other rules. The policy has no built-in function that reaches a network or a file.
+    pub fn rego(mut self, path: impl Into<String>, text: impl Into<String>) -> Self {
+        self.rego.push((path.into(), text.into()));
+        self
+    }
+
+    /// Also the rules of this file, and those of the files beside it that it extends, each file once. A name that ends in
+    /// `.rego` is a Rego policy ([`rego`](Self::rego)).
     pub fn file(mut self, path: impl AsRef<Path>) -> Result<Self> {
         let mut open = vec![path.as_ref().to_path_buf()];
         while let Some(file) = open.pop() {
             let path = file.display().to_string();
-            if self.packs.iter().any(|(known, _)| tidy(Path::new(known)) == tidy(&file)) {
+            let known = self.packs.iter().chain(&self.rego);
+            if known.into_iter().any(|(known, _)| tidy(Path::new(known)) == tidy(&file)) {
                 continue;
             }
             let text = std::fs::read_to_string(&file).map_err(|error| Error::unreadable(&file, error))?;
+            if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("rego")) {
+                self = self.rego(path, text);
+                continue;
+            }
             let bases = Pack::read(&path, &text)?.extends;
             open.extend(bases.iter().map(|base| beside(&path, base)).filter(|base| base.is_file()));
             self = self.pack(path, text);
@@ -110,11 +152,14 @@ impl PolicySetBuilder {
         packs.iter().skip(known).try_for_each(|pack| pack.check(&params, catalogues))?;
 
         let rules = merge(&mut packs)?;
+        let rego = self.rego.iter().map(|(path, text)| RegoPolicy::new(path, text)).collect::<Result<Vec<_>>>()?;
         let of_packs = packs.iter().map(|pack| (&pack.document, &pack.waivers));
         let mut waivers = Vec::new();
         for (document, written) in of_packs.chain([(facts.document(), &facts.waivers)]) {
             for (i, waiver) in written.iter().enumerate() {
-                waivers.push(Placed::new(waiver, document, i, &rules)?);
+                // which ids a Rego policy may tell is not known before it does
+                let known = |pattern: &str| !rego.is_empty() || rules.keys().any(|id| like(pattern, id));
+                waivers.push(Placed::new(waiver, document, i, known)?);
             }
         }
         Ok(PolicySet {
@@ -124,6 +169,7 @@ impl PolicySetBuilder {
             shown: Shown::of(&facts, self.today.as_deref()),
             facts: sections(&facts),
             waivers,
+            rego,
             today: self.today,
             catalogues: self.catalogues,
         })

@@ -2,13 +2,15 @@
 //! that a misspelt field is an error with a place and not a rule that never fires.
 
 use cel::IdedExpr;
-use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, SelectExpr, operators};
+use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, SelectExpr, operators};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::eval::{Function, function};
 use super::param::Params;
-use crate::asset::{AssetKind, Authentication, Exposure, ModelType, RelationKind, RiskClass, Severity};
+use crate::asset::{AssetKind, Authentication, Exposure, ModelType, RelationKind, RiskClass, Severity, TextRole};
 use crate::path::{Consequence, Goal, PathStatus};
+use crate::text::Detector;
 
 /// What is known of a value before it is there.
 #[derive(Debug, Clone)]
@@ -22,6 +24,7 @@ pub(super) enum Shape {
     Asset,
     Relation,
     Path,
+    Event,
     Right,
     Encryption,
     Provenance,
@@ -42,25 +45,18 @@ pub(super) struct Fault {
 /// Deepest expression accepted; evaluation is as deep as this at most.
 const DEPTH_LIMIT: usize = 128;
 
-/// The variables of a rule.
-const VARIABLES: &[&str] =
-    &["asset", "outgoing", "incoming", "lineage", "used_by", "paths", "params", "facts", "today"];
+/// The variables of a rule. The asset judged comes first.
+pub(super) const VARIABLES: &[&str] =
+    &["asset", "outgoing", "incoming", "lineage", "used_by", "paths", "events", "params", "facts", "today"];
 
-/// Functions besides operators and macros, and what they return.
-const FUNCTIONS: &[(&str, Shape)] = &[
-    ("contains", Shape::Bool),
-    ("startsWith", Shape::Bool),
-    ("endsWith", Shape::Bool),
-    ("matches", Shape::Bool),
-    ("like", Shape::Bool),
-    ("bool", Shape::Bool),
-    ("size", Shape::Number),
-    ("int", Shape::Number),
-    ("double", Shape::Number),
-    ("string", Shape::Text),
-    ("type", Shape::Any),
-    ("dyn", Shape::Any),
-];
+/// What a function returns.
+fn returned(function: Function) -> Shape {
+    match function {
+        Function::Contains | Function::StartsWith | Function::EndsWith | Function::Like => Shape::Bool,
+        Function::Size | Function::Int | Function::Double | Function::Days => Shape::Number,
+        Function::Text => Shape::Text,
+    }
+}
 
 fn known<T: std::str::FromStr<Err = crate::asset::Error>>(text: &str) -> Result<(), String> {
     text.parse::<T>().map(drop).map_err(|error| error.message)
@@ -96,6 +92,11 @@ impl Shape {
             (Self::Asset, "outgoing" | "incoming") => list(Self::Relation),
             (Self::Asset, "lineage" | "used_by") => list(Self::Asset),
             (Self::Asset, "paths") => list(Self::Path),
+            (Self::Asset, "events") => list(Self::Event),
+            (Self::Event, "role") => Self::Name(known::<TextRole>),
+            (Self::Event, "detector") => Self::Name(known::<Detector>),
+            (Self::Event, "messages") => Self::Number,
+            (Self::Event, "types") => list(Self::Text),
             (Self::Asset, "access" | "accessed_by" | "escalations" | "reads_beyond_sources") => list(Self::Right),
             (Self::Asset, "full_access" | "strangers") => list(Self::Text),
             (Self::Asset, "acts_as") => list(Self::Asset),
@@ -128,7 +129,9 @@ impl Shape {
             "params" => Some(Self::Params),
             "facts" => Some(Self::Any),
             "today" => Some(Self::Text),
-            "outgoing" | "incoming" | "lineage" | "used_by" | "paths" => Self::Asset.field(name, &Params::default()),
+            "outgoing" | "incoming" | "lineage" | "used_by" | "paths" | "events" => {
+                Self::Asset.field(name, &Params::default())
+            }
             _ => None,
         }
     }
@@ -143,6 +146,7 @@ impl Shape {
             Self::Asset => "an asset",
             Self::Relation => "a relation",
             Self::Path => "a path",
+            Self::Event => "an event",
             Self::Right => "a permission",
             Self::Encryption | Self::Provenance => "a group of fields",
             Self::Params => "the organisation",
@@ -222,15 +226,7 @@ impl Checker<'_> {
                 let shapes = items.elements.iter_mut().map(|item| self.shape(item)).collect::<Result<Vec<_>, _>>()?;
                 Ok(list(shapes.into_iter().next().unwrap_or(Shape::Any)))
             }
-            Expr::Map(map) => {
-                for entry in &mut map.entries {
-                    let EntryExpr::MapEntry(pair) = &mut entry.expr else { return Err(unsupported(node)) };
-                    self.shape(&mut pair.key)?;
-                    self.shape(&mut pair.value)?;
-                }
-                Ok(Shape::Any)
-            }
-            Expr::Struct(_) | Expr::Unspecified => Err(unsupported(node)),
+            Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => Err(unsupported(node)),
         }
     }
 
@@ -293,14 +289,13 @@ impl Checker<'_> {
             (operators::INDEX, [Shape::Any, _]) => Ok(Shape::Any),
             (operators::NOT_STRICTLY_FALSE, [_]) => Ok(Shape::Bool),
             (name, _) => {
-                let Some((_, result)) = FUNCTIONS.iter().find(|(function, _)| *function == name) else {
-                    return fault(format!("unknown function `{name}`"));
-                };
-                let on_text = target.as_ref().filter(|_| matches!(result, Shape::Bool));
-                match on_text {
-                    Some(Shape::Any | Shape::Text | Shape::Name(_)) | None => Ok(result.clone()),
-                    Some(other) => fault(format!("`{name}` needs text, found {}", other.describe())),
+                if name == "matches" {
+                    return text_or_unknown(name, target.as_ref()).map_or_else(fault, |()| Ok(Shape::Bool));
                 }
+                let Some((function, _)) = function(name) else { return fault(format!("unknown function `{name}`")) };
+                let result = returned(function);
+                let on_text = target.as_ref().filter(|_| matches!(result, Shape::Bool));
+                text_or_unknown(name, on_text).map_or_else(fault, |()| Ok(result))
             }
         }
     }
@@ -324,6 +319,14 @@ impl Checker<'_> {
         let result = self.shape(&mut comprehension.result)?;
         self.locals.truncate(outer);
         Ok(if collects { step } else { result })
+    }
+}
+
+/// Whether a function can be called on a value, if it needs text there.
+fn text_or_unknown(name: &str, target: Option<&Shape>) -> Result<(), String> {
+    match target {
+        Some(Shape::Any | Shape::Text | Shape::Name(_)) | None => Ok(()),
+        Some(other) => Err(format!("`{name}` needs text, found {}", other.describe())),
     }
 }
 

@@ -1,18 +1,16 @@
-//! CEL, compiled once and evaluated over borrowed assets.
+//! CEL expressions: parsed, checked, and evaluated over borrowed assets.
 
-use std::sync::{Arc, LazyLock};
+use std::cell::OnceCell;
 
-use cel::common::types::{CelBool, CelNull, CelString, DYN_TYPE, STRING_TYPE};
-use cel::common::value::{CowVal, Val};
-use cel::context::VariableResolver;
+use cel::IdedExpr;
 use cel::parser::PrattParser;
-use cel::{Context, Env, ExecutionError, IdedExpr, Value};
 
-use super::check::{Fault, Shape};
+use super::check::{Fault as Wrong, Shape, VARIABLES};
+use super::eval::{self, Node};
 use super::param::Params;
-use super::view::{View, World, text};
+use super::value::{Fault, Val, text};
+use super::view::{View, WORKED_OUT, World};
 use crate::asset::Nesting;
-use crate::discover::declared::like;
 
 /// Deepest brackets and most operators and selections read: what the parsers build from them fits any thread's stack.
 const BRACKET_LIMIT: usize = 48;
@@ -22,6 +20,7 @@ const LINK_LIMIT: usize = 400;
 #[derive(Debug, Clone)]
 pub(super) struct Expression {
     ast: IdedExpr,
+    root: Node,
 }
 
 /// What an expression is for.
@@ -50,31 +49,6 @@ pub(super) enum Part {
     Path { id: String, source: String, target: String },
 }
 
-fn environment() -> &'static Arc<Env> {
-    static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
-        let mut env = Env::stdlib();
-        // a fresh environment has no overload of this name; were it refused, every rule's own tests would fail
-        let _ = env.add_member_overload("like", "dyn_like", DYN_TYPE, vec![DYN_TYPE], cel_like);
-        Arc::new(env)
-    });
-    &ENVIRONMENT
-}
-
-/// `text.like(pattern)`: whether a pattern with `*` matches the whole text, letter case aside; nothing is like absent text.
-fn cel_like<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
-    let [text, pattern] = args.as_slice() else { return Err(ExecutionError::missing_argument_or_target()) };
-    let word = |value: &CowVal<'b, 'v>| match value.downcast_ref::<CelString>() {
-        Some(text) => Ok(Some(text.inner().to_ascii_lowercase())),
-        None if value.downcast_ref::<CelNull>().is_some() => Ok(None),
-        None => Err(ExecutionError::UnexpectedType {
-            got: value.get_type().name().to_owned(),
-            want: STRING_TYPE.name().to_owned(),
-        }),
-    };
-    let matches = word(text)?.zip(word(pattern)?).is_some_and(|(text, pattern)| like(&pattern, &text));
-    Ok(CowVal::owned(CelBool::from(matches)))
-}
-
 impl Expression {
     pub(super) fn compile(source: &str, purpose: Purpose, params: &Params) -> Result<Self, Flaw> {
         if let Some(message) = too_complex(source) {
@@ -88,45 +62,39 @@ impl Expression {
             Flaw { line: usize::try_from(line).unwrap_or(1), column: usize::try_from(column).unwrap_or(1), message }
         })?;
         match check(&mut ast, purpose, params) {
-            Ok(()) => Ok(Self { ast }),
+            Ok(()) => Self::of(ast).map_err(|fault| at_node(source, fault.node, fault.message)),
             Err(fault) => Err(at_node(source, fault.node, fault.message)),
         }
     }
 
-    pub(super) fn ast_mut(&mut self) -> &mut IdedExpr {
-        &mut self.ast
+    /// An expression that was checked, perhaps changed since.
+    pub(super) fn of(ast: IdedExpr) -> Result<Self, Wrong> {
+        Ok(Self { root: eval::lower(&ast)?, ast })
+    }
+
+    pub(super) fn ast(&self) -> &IdedExpr {
+        &self.ast
     }
 
     /// Whether the condition holds. A condition that fails on an absent field does not hold; any other failure is an
     /// error.
-    pub(super) fn holds(&self, scope: &Scope<'_>) -> Result<bool, String> {
-        let context = scope.context();
-        match Value::resolve_val(&self.ast, &context) {
-            Ok(value) => match value.downcast_ref::<CelBool>() {
-                Some(holds) => Ok(*holds.inner()),
-                None if value.get_type().name() == "null_type" => Ok(false),
-                None => Err(format!("the result is {}, not true or false", value.get_type().name())),
-            },
-            Err(error) if is_absence(&error) => Ok(false),
-            Err(error) => Err(error.to_string()),
+    pub(super) fn holds<'a>(&'a self, scope: &Scope<'a>) -> Result<bool, String> {
+        match self.root.value(scope, &mut Vec::new()) {
+            Ok(Val::Bool(holds)) => Ok(holds),
+            Ok(Val::Null) | Err(Fault::Absent) => Ok(false),
+            Ok(other) => Err(format!("the result is {}, not true or false", other.kind())),
+            Err(fault) => Err(fault.to_string()),
         }
     }
 
     /// What took part, in order.
-    pub(super) fn parts(&self, scope: &Scope<'_>) -> Result<Vec<Part>, String> {
-        let context = scope.context();
-        let value = match Value::resolve_val(&self.ast, &context) {
-            Ok(value) => value,
-            Err(error) if is_absence(&error) => return Ok(Vec::new()),
-            Err(error) => return Err(error.to_string()),
+    pub(super) fn parts<'a>(&'a self, scope: &Scope<'a>) -> Result<Vec<Part>, String> {
+        let list = match self.root.value(scope, &mut Vec::new()) {
+            Ok(list) => list,
+            Err(Fault::Absent) => return Ok(Vec::new()),
+            Err(fault) => return Err(fault.to_string()),
         };
-        let Some(items) = value.as_iterable() else { return Ok(Vec::new()) };
-        let mut items = items.iter();
-        let mut parts = Vec::new();
-        while let Some(item) = items.next() {
-            parts.extend(part(item));
-        }
-        Ok(parts)
+        Ok((0..list.length().unwrap_or(0)).filter_map(|i| part(&list.item(i)?)).collect())
     }
 }
 
@@ -138,13 +106,13 @@ fn too_complex(source: &str) -> Option<String> {
 }
 
 /// Checks an expression and that its result is what it is for.
-fn check(ast: &mut IdedExpr, purpose: Purpose, params: &Params) -> Result<(), Fault> {
+fn check(ast: &mut IdedExpr, purpose: Purpose, params: &Params) -> Result<(), Wrong> {
     let wanted = match (purpose, super::check::check(ast, params)?) {
         (Purpose::Condition, Shape::Bool | Shape::Any) | (Purpose::Because, Shape::List(_)) => return Ok(()),
         (Purpose::Condition, _) => "true or false",
         (Purpose::Because, _) => "a list of relations, assets or paths",
     };
-    Err(Fault { node: ast.id, message: format!("the result must be {wanted}") })
+    Err(Wrong { node: ast.id, message: format!("the result must be {wanted}") })
 }
 
 /// Where a node begins, in bytes. The parser tells places only together with an error, so this makes it find one at the
@@ -167,12 +135,11 @@ fn flaw_at(source: &str, offset: usize, message: String) -> Flaw {
     Flaw { line: before.matches('\n').count() + 1, column: on_line.chars().count() + 1, message }
 }
 
-/// Reads a view back from a CEL value, by the fields that only its kind has.
-fn part(item: &dyn Val) -> Option<Part> {
-    let indexer = item.as_indexer()?;
-    let field = |name: &'static str| {
-        let value = indexer.get(&CelString::from(name)).ok()?;
-        value.downcast_ref::<CelString>().map(|text| text.inner().to_owned())
+/// What a value stands for, by the fields that only its kind has.
+fn part(item: &Val<'_>) -> Option<Part> {
+    let field = |name: &'static str| match item.field(name) {
+        Ok(Val::Text(text)) => Some(text.into_owned()),
+        _ => None,
     };
     if let (Some(from), Some(kind), Some(to)) = (field("from"), field("kind"), field("to")) {
         return Some(Part::Relation { from, kind, to });
@@ -186,28 +153,39 @@ fn part(item: &dyn Val) -> Option<Part> {
     field("id").map(Part::Asset)
 }
 
-/// Whether an error only says that an optional field was not there.
-fn is_absence(error: &ExecutionError) -> bool {
-    const NULL: &str = "null_type";
-    match error {
-        ExecutionError::NoSuchOverload(overload) => overload.argument_types().iter().any(|name| name == NULL),
-        ExecutionError::UnexpectedType { got, .. } => got == NULL,
-        ExecutionError::UnsupportedBinaryOperator(_, a, b) => matches!((a, b), (Value::Null, _) | (_, Value::Null)),
-        ExecutionError::NoSuchKey(_) | ExecutionError::IndexOutOfBounds(_) => true,
-        _ => false,
-    }
-}
-
-/// The variables of one evaluation.
+/// The variables of one evaluation. What is worked out for one rule is there for the next.
 #[derive(Debug)]
 pub(super) struct Scope<'a> {
     world: &'a World<'a>,
     asset: View<'a>,
+    worked_out: [OnceCell<Val<'a>>; WORKED_OUT.len()],
 }
 
 impl<'a> Scope<'a> {
     pub(super) fn new(world: &'a World<'a>, id: &'a str) -> Self {
-        Self { world, asset: world.asset(id) }
+        Self { world, asset: world.asset(id), worked_out: [const { OnceCell::new() }; WORKED_OUT.len()] }
+    }
+
+    /// A field of the asset judged.
+    pub(super) fn own(&self, name: &str) -> Result<Val<'a>, Fault> {
+        let known = WORKED_OUT.iter().zip(&self.worked_out).find(|(known, _)| **known == name);
+        let Some((_, cell)) = known else { return self.asset.look_up(name) };
+        if let Some(value) = cell.get() {
+            return Ok(value.clone());
+        }
+        let value = self.asset.look_up(name)?;
+        Ok(cell.get_or_init(|| value).clone())
+    }
+
+    /// A variable by its place in [`VARIABLES`]; most are fields of the asset judged.
+    pub(super) fn variable(&self, variable: usize) -> Result<Val<'a>, Fault> {
+        Ok(match VARIABLES.get(variable).copied().unwrap_or_default() {
+            "asset" => Val::View(self.asset),
+            "params" => Val::View(View::Object(self.world.params)),
+            "facts" => Val::View(View::Object(self.world.facts)),
+            "today" => self.world.today.map_or(Val::Null, text),
+            field => self.own(field)?,
+        })
     }
 
     /// What there is.
@@ -215,61 +193,12 @@ impl<'a> Scope<'a> {
         self.world
     }
 
-    fn context<'s>(&'s self) -> Context<'s, 's> {
-        let mut context = Context::with_env(Arc::clone(environment()));
-        context.set_variable_resolver(self);
-        context
-    }
-
     /// A value by its dotted path as text for people; `None` if there is nothing.
     pub(super) fn show(&self, path: &str) -> Option<String> {
         let mut names = path.split('.');
-        let mut value = self.variable(names.next()?)?;
-        for name in names {
-            let next = value.as_indexer()?.get(&CelString::from(name)).ok()?.into_owned();
-            value = next;
-        }
-        let value = Value::try_from(&*value).ok()?;
-        match value {
-            Value::Null => None,
-            Value::String(text) => Some(text.to_string()),
-            Value::List(items) if items.is_empty() => Some("none".to_owned()),
-            Value::List(items) => Some(
-                items
-                    .iter()
-                    .map(|item| if let Value::String(s) = item { s.to_string() } else { plain(item) })
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            ),
-            other => Some(plain(&other)),
-        }
-    }
-
-    fn variable(&self, name: &str) -> Option<Box<dyn Val + 'a>> {
-        match name {
-            "asset" => Some(Box::new(self.asset)),
-            "params" => Some(Box::new(View::Object(self.world.params))),
-            "facts" => Some(Box::new(View::Object(self.world.facts))),
-            "today" => Some(self.world.today.map_or_else(|| -> Box<dyn Val> { Box::new(CelNull) }, text)),
-            "outgoing" | "incoming" | "lineage" | "used_by" | "paths" => self.asset.field(name),
-            _ => None,
-        }
-    }
-}
-
-/// A number or flag as text.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Int(number) => number.to_string(),
-        Value::UInt(number) => number.to_string(),
-        Value::Float(number) => number.to_string(),
-        Value::Bool(flag) => flag.to_string(),
-        _ => String::new(),
-    }
-}
-
-impl VariableResolver for Scope<'_> {
-    fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
-        self.variable(name).map(CowVal::Owned)
+        let first = names.next()?;
+        let first = VARIABLES.iter().position(|variable| *variable == first)?;
+        let value = names.try_fold(self.variable(first).ok()?, |value, name| value.field(name).ok())?;
+        value.show()
     }
 }

@@ -13,6 +13,7 @@
 //! | `lineage` | what it is made from or answers with, nearest first |
 //! | `used_by` | what acts as this identity, directly or through identities that may become it |
 //! | `paths` | attack paths through it: `source`, `target`, `goal`, `severity`, `status`, `risk`, `rules`, `techniques`, `assets`, and `entry`, what its first step reaches |
+//! | `events` | what was found in its messages: `role`, `detector`, how many `messages`, and `types` of match |
 //! | `asset.access`, `asset.accessed_by` | what it may do itself to AI assets, what they are made from and sensitive data, after denies, boundaries and resource policies, and who may to it: `power` (`reads`, `writes`, `poisons`, `influences`, `controls`), `rule` (the attack rule), `conditional`, and `asset`, the other end |
 //! | `asset.escalations`, `asset.reads_beyond_sources` | of `access`, the stronger identities that it can become by way of an AI service; of `accessed_by`, readers who may not read all that it was made from |
 //! | `asset.strangers` | principals of other accounts, or `*`, that its own policy lets in without a condition |
@@ -22,6 +23,7 @@
 //! | `asset.statements` | allowing policy statements found in its properties: `actions`, `resources` |
 //! | `params`, `facts`, `today` | the organisation's parameters, aispm.yaml, the day given |
 //! | `text.like("a*b")` | a pattern over the whole text, letter case aside; `false` on `null` |
+//! | `days(from, to)` | whole days from one date or time to another |
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -38,25 +40,30 @@ mod build;
 mod check;
 pub mod classify;
 pub mod controls;
+mod eval;
 mod evidence;
 mod expression;
 mod mutation;
 mod pack;
 mod param;
 pub mod readiness;
+#[cfg_attr(not(feature = "rego"), path = "rego_absent.rs")]
+mod rego;
 mod rule;
 mod selftest;
+mod value;
 mod view;
 mod waiver;
 
 pub use build::PolicySetBuilder;
 pub use mutation::{MutationReport, Survivor};
 pub use param::{Param, ParamType};
-pub use selftest::{TestFailure, TestReport};
+pub use selftest::{PackTests, TestFailure, TestReport};
 pub use waiver::{EXPIRED_WAIVER, Verdict};
 
 use expression::{Part, Scope};
 use param::Params;
+use rego::RegoPolicy;
 use rule::Rule;
 use view::World;
 use waiver::Placed;
@@ -78,6 +85,9 @@ const BUILTIN: &[(&str, &str)] = &[
     ("compliance.yaml", include_str!("../../data/policy/rules/compliance.yaml")),
     ("governance.yaml", include_str!("../../data/policy/rules/governance.yaml")),
 ];
+
+/// The rule of findings about rules that failed.
+const POLICY_ERROR: &str = "POLICY-ERROR";
 
 /// Most pieces of evidence that a finding carries.
 const EVIDENCE_LIMIT: usize = 10;
@@ -120,6 +130,7 @@ pub struct PolicySet {
     values: Map<String, Value>,
     facts: Map<String, Value>,
     waivers: Vec<Placed>,
+    rego: Vec<RegoPolicy>,
     /// Declared evidence, with its places.
     shown: Vec<controls::Shown>,
     today: Option<String>,
@@ -158,12 +169,6 @@ impl PolicySet {
         &self.params.0
     }
 
-    /// The rule of this id.
-    fn rule(&self, id: &str) -> Option<&Rule> {
-        let at = self.rules.binary_search_by(|rule| rule.info.id.as_str().cmp(id)).ok()?;
-        self.rules.get(at)
-    }
-
     /// Judges an inventory and its attack paths: findings worst first, then by rule and asset. A rule that fails on an
     /// asset for another reason than an absent field gives a finding `POLICY-ERROR` of its own severity, so that it
     /// never passes by failing. O(assets · rules of their kind), in parallel.
@@ -172,10 +177,7 @@ impl PolicySet {
         let access = self.asked_access(inventory);
         let world = World::new(inventory, solution, &self.values, &self.facts, self.today.as_deref());
         let world = world.with_access(access.as_ref());
-        let mut by_kind = HashMap::<AssetKind, Vec<&Rule>>::new();
-        for rule in self.rules.iter().filter(|rule| self.unmet(rule, inventory).is_none()) {
-            rule.kinds.iter().for_each(|kind| by_kind.entry(*kind).or_default().push(rule));
-        }
+        let by_kind = self.by_kind(inventory);
         let judged = inventory.assets().filter_map(|asset| Some((asset, by_kind.get(&asset.kind)?)));
         let mut findings: Vec<Finding> = judged
             .collect::<Vec<_>>()
@@ -185,8 +187,26 @@ impl PolicySet {
                 rules.iter().filter_map(|rule| judge(rule, asset, &scope, inventory)).collect::<Vec<_>>()
             })
             .collect();
+        findings.extend(self.rego.iter().flat_map(|policy| policy.evaluate(&world)));
         sort(&mut findings);
         findings
+    }
+
+    /// How many conditions [`evaluate`](Self::evaluate) executes on this inventory: an asset's are those of the rules of
+    /// its kind that have all they need.
+    #[must_use]
+    pub fn conditions(&self, inventory: &Inventory) -> usize {
+        let by_kind = self.by_kind(inventory);
+        inventory.assets().filter_map(|asset| by_kind.get(&asset.kind)).map(Vec::len).sum()
+    }
+
+    /// The rules that can judge, by the kinds of asset that they look at.
+    fn by_kind(&self, inventory: &Inventory) -> HashMap<AssetKind, Vec<&Rule>> {
+        let mut by_kind = HashMap::<AssetKind, Vec<&Rule>>::new();
+        for rule in self.rules.iter().filter(|rule| self.unmet(rule, inventory).is_none()) {
+            rule.kinds.iter().for_each(|kind| by_kind.entry(*kind).or_default().push(rule));
+        }
+        by_kind
     }
 
     /// What every principal may do, if there is one and a rule that asks has something to judge.
@@ -237,20 +257,24 @@ fn sort(findings: &mut [Finding]) {
     });
 }
 
+/// That a rule could not judge an asset.
+fn fails(id: &str, severity: Severity, asset: &Asset, error: &str) -> Finding {
+    let message = format!("rule {id} cannot judge {}: {error}", asset.name);
+    let title = "A rule fails on an asset";
+    let mut finding = Finding::new(POLICY_ERROR, severity, asset.id.clone(), id, title, message);
+    finding.fix = format!("Correct the expression of {id}.");
+    finding.owner.clone_from(&asset.owner);
+    finding.evidence.clone_from(&asset.evidence);
+    finding
+}
+
 /// The finding of a rule on an asset, if it fires.
-fn judge(rule: &Rule, asset: &Asset, scope: &Scope<'_>, inventory: &Inventory) -> Option<Finding> {
+fn judge<'a>(rule: &'a Rule, asset: &Asset, scope: &Scope<'a>, inventory: &Inventory) -> Option<Finding> {
     let info = &rule.info;
     let parts = match rule.judge(scope) {
         Ok(parts) => parts?,
         Err(error) => {
-            let message = format!("rule {} cannot judge {}: {error}", info.id, asset.name);
-            let title = "A rule fails on an asset";
-            let id = asset.id.clone();
-            let mut finding = Finding::new("POLICY-ERROR", info.severity, id, &info.id, title, message);
-            finding.fix = format!("Correct the expression of {}.", info.id);
-            finding.owner.clone_from(&asset.owner);
-            finding.evidence.clone_from(&asset.evidence);
-            return Some(finding);
+            return Some(fails(&info.id, info.severity, asset, &error));
         }
     };
     let mut evidence = rule.shown(asset);
@@ -310,5 +334,7 @@ fn took_part(parts: &[Part], asset: &Asset, scope: &Scope<'_>) -> (Vec<AssetId>,
     (related, evidence)
 }
 
+#[cfg(test)]
+mod peer;
 #[cfg(test)]
 mod tests;

@@ -74,17 +74,16 @@ impl PolicySet {
 }
 
 /// What a mutant changed, and at which node.
-struct Change {
+pub(super) struct Change {
     node: u64,
-    what: String,
+    pub(super) what: String,
 }
 
 /// The n-th mutant of a condition.
-fn mutant(condition: &Expression, n: usize) -> Option<(Expression, Change)> {
-    let mut expression = condition.clone();
-    let mut mutator = Mutator { left: n };
-    let change = mutator.root(expression.ast_mut())?;
-    Some((expression, change))
+pub(super) fn mutant(condition: &Expression, n: usize) -> Option<(Expression, Change)> {
+    let mut ast = condition.ast().clone();
+    let change = Mutator { left: n }.root(&mut ast)?;
+    Some((Expression::of(ast).ok()?, change))
 }
 
 /// Walks to the n-th place that can be changed, and changes it.

@@ -160,9 +160,9 @@ impl Ask<'_> {
         let of = question.of.as_deref().map(compile).transpose()?;
         let (good_if, bad_if) = (compile(&question.good_if)?, question.bad_if.as_deref().map(compile).transpose()?);
         let news = |asset: &Asset| {
-            let scope = Scope::new(self.world, asset.id.as_str());
             // what fails to evaluate shows nothing
-            let holds = |expression: &Expression| expression.holds(&scope).unwrap_or(false);
+            let holds =
+                |expression: &Expression| expression.holds(&Scope::new(self.world, asset.id.as_str())).unwrap_or(false);
             if !of.as_ref().is_none_or(holds) {
                 return None;
             }

@@ -132,6 +132,11 @@ impl Rule {
         }
     }
 
+    /// The path of the pack that it stands in.
+    pub(super) fn pack(&self) -> &str {
+        &self.place.path
+    }
+
     /// Its expressions, or what is wrong with them.
     pub(super) fn compiled(&self) -> Result<&Compiled, &Flawed> {
         self.compiled.get_or_init(|| self.compile()).as_ref()
@@ -149,7 +154,7 @@ impl Rule {
     }
 
     /// Whether the rule fires on an asset, and what took part then. An error says that it could not be told.
-    pub(super) fn judge(&self, scope: &Scope<'_>) -> Result<Option<Vec<Part>>, String> {
+    pub(super) fn judge<'a>(&'a self, scope: &Scope<'a>) -> Result<Option<Vec<Part>>, String> {
         self.judge_by(self.condition()?, scope)
     }
 
@@ -168,7 +173,11 @@ impl Rule {
     }
 
     /// As [`judge`](Self::judge), with another condition.
-    pub(super) fn judge_by(&self, condition: &Expression, scope: &Scope<'_>) -> Result<Option<Vec<Part>>, String> {
+    pub(super) fn judge_by<'a>(
+        &'a self,
+        condition: &'a Expression,
+        scope: &Scope<'a>,
+    ) -> Result<Option<Vec<Part>>, String> {
         if !condition.holds(scope)? {
             return Ok(None);
         }

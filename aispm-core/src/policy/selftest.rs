@@ -27,6 +27,22 @@ pub struct TestReport {
     pub failures: Vec<TestFailure>,
     /// Rules with fewer than two tests of either sort.
     pub thin: Vec<String>,
+    /// The same by pack.
+    pub packs: Vec<PackTests>,
+}
+
+/// What came of the tests of one pack.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct PackTests {
+    /// The pack's path.
+    pub path: String,
+    /// Its rules, by id.
+    pub rules: Vec<String>,
+    /// Tests run.
+    pub tests: usize,
+    /// Tests that did not end as they say.
+    pub failed: usize,
 }
 
 /// A test that did not end as it says.
@@ -76,31 +92,44 @@ impl PolicySet {
     #[must_use]
     pub fn test(&self) -> TestReport {
         let mut report = TestReport { rules: self.rules.len(), ..TestReport::default() };
+        let mut packs = BTreeMap::<&str, PackTests>::new();
         for rule in &self.rules {
-            let failure = |test: String, message: String| TestFailure { rule: rule.info.id.clone(), test, message };
-            let tests = match Tests::of(rule) {
-                Ok(tests) => tests,
-                Err(error) => {
-                    report.failures.push(failure("all".to_owned(), error));
-                    continue;
-                }
-            };
-            if tests.fire.len() < 2 || tests.pass.len() < 2 {
-                report.thin.push(rule.info.id.clone());
-            }
-            for (name, fires, case) in tests.cases() {
-                report.tests += 1;
-                let fired = Test::new(self, rule, fires, case)
-                    .and_then(|test| test.fires(rule, rule.condition()?))
-                    .map(|fired| (fired != fires).then_some(if fired { "it fires" } else { "it does not fire" }));
-                match fired {
-                    Ok(None) => {}
-                    Ok(Some(wrong)) => report.failures.push(failure(name, wrong.to_owned())),
-                    Err(error) => report.failures.push(failure(name, error)),
-                }
+            let pack = packs.entry(rule.pack()).or_default();
+            pack.rules.push(rule.info.id.clone());
+            let (tests, failures) = self.test_rule(rule, &mut report.thin);
+            pack.tests += tests;
+            pack.failed += failures.len();
+            report.tests += tests;
+            report.failures.extend(failures);
+        }
+        report.packs = packs.into_iter().map(|(path, pack)| PackTests { path: path.to_owned(), ..pack }).collect();
+        report
+    }
+
+    /// Runs the tests of a rule: how many, and which did not end as they say.
+    fn test_rule(&self, rule: &Rule, thin: &mut Vec<String>) -> (usize, Vec<TestFailure>) {
+        let failure = |test: String, message: String| TestFailure { rule: rule.info.id.clone(), test, message };
+        let tests = match Tests::of(rule) {
+            Ok(tests) => tests,
+            Err(error) => return (0, vec![failure("all".to_owned(), error)]),
+        };
+        if tests.fire.len() < 2 || tests.pass.len() < 2 {
+            thin.push(rule.info.id.clone());
+        }
+        let mut count = 0;
+        let mut failures = Vec::new();
+        for (name, fires, case) in tests.cases() {
+            count += 1;
+            let fired = Test::new(self, rule, fires, case)
+                .and_then(|test| test.fires(rule, rule.condition()?))
+                .map(|fired| (fired != fires).then_some(if fired { "it fires" } else { "it does not fire" }));
+            match fired {
+                Ok(None) => {}
+                Ok(Some(wrong)) => failures.push(failure(name, wrong.to_owned())),
+                Err(error) => failures.push(failure(name, error)),
             }
         }
-        report
+        (count, failures)
     }
 }
 
@@ -166,10 +195,19 @@ impl Test {
     /// Whether a rule fires here if this is its condition.
     fn fires(&self, rule: &Rule, condition: &Expression) -> Result<bool, String> {
         let access = rule.asks_access().then(|| Access::new(&self.inventory));
-        let world = World::new(&self.inventory, &self.solution, &self.params, &self.facts, self.today.as_deref());
-        let world = world.with_access(access.as_ref());
-        let scope = Scope::new(&world, self.id.as_str());
+        let world = self.world().with_access(access.as_ref());
+        let scope = Scope::new(&world, self.id());
         Ok(self.of_kind && rule.judge_by(condition, &scope)?.is_some())
+    }
+
+    /// What rules see here.
+    pub(super) fn world(&self) -> World<'_> {
+        World::new(&self.inventory, &self.solution, &self.params, &self.facts, self.today.as_deref())
+    }
+
+    /// The asset that is judged.
+    pub(super) fn id(&self) -> &str {
+        self.id.as_str()
     }
 
     /// Whether a rule does here what the test says, if this is its condition.

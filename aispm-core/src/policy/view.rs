@@ -3,20 +3,37 @@
 //! A field that a kind of value can have but this one lacks is `null`; a field that no such value can have is found
 //! when the rule is compiled ([`super::check`]).
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::rc::Rc;
 
-use cel::ExecutionError;
-use cel::common::traits::{Container, Indexer, Sizer};
-use cel::common::types::{
-    CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, DYN_TYPE, MAP_TYPE, Type,
-};
-use cel::common::value::{CowVal, Val};
 use serde_json::{Map, Value};
 
 use super::evidence;
+use super::value::{Fault, Val, flag, json, list, optional, text};
 use crate::asset::{Asset, AssetId, AssetKind, Encryption, Evidence, Inventory, Provenance, Relation, RelationKind};
 use crate::identity::aws::days_between;
 use crate::path::{Access, AttackPath, From as StepFrom, Right, Solution};
+
+/// Fields of an asset that are worked out, and so once for all rules that ask of the asset judged.
+pub(super) const WORKED_OUT: &[&str] = &[
+    "outgoing",
+    "incoming",
+    "lineage",
+    "used_by",
+    "paths",
+    "events",
+    "statements",
+    "registered",
+    "runs_ai",
+    "access",
+    "accessed_by",
+    "full_access",
+    "strangers",
+    "acts_as",
+    "declared",
+    "evidenced",
+];
 
 /// Most ancestors that `lineage` lists.
 const LINEAGE_LIMIT: usize = 10_000;
@@ -110,6 +127,8 @@ pub(super) enum View<'a> {
     /// A relation and the asset at its other end.
     Relation(&'a World<'a>, &'a Relation, &'a AssetId),
     Path(&'a World<'a>, &'a AttackPath),
+    /// What a detector found in the messages of one role: role, detector, and the hits as recorded.
+    Event(&'a str, &'a str, &'a Map<String, Value>),
     /// What a principal may do to an asset, and the one of the two at the other end.
     Right(&'a World<'a>, Right<'a>, &'a AssetId),
     Encryption(&'a Encryption),
@@ -122,14 +141,14 @@ pub(super) enum View<'a> {
 
 impl<'a> View<'a> {
     /// The field of this name, `null` if this value lacks it, `None` if no such value has it.
-    pub(super) fn field(&self, name: &str) -> Option<Box<dyn Val + 'a>> {
+    pub(super) fn field(&self, name: &str) -> Option<Val<'a>> {
         Some(match *self {
             Self::Asset(world, id, asset) => return asset_field(world, id, asset, name),
             Self::Relation(world, relation, other) => match name {
                 "kind" => text(relation.kind.as_str()),
                 "from" => text(relation.from.as_str()),
                 "to" => text(relation.to.as_str()),
-                "asset" => Box::new(world.asset(other.as_str())),
+                "asset" => Val::View(world.asset(other.as_str())),
                 _ => return None,
             },
             Self::Right(world, right, other) => match name {
@@ -138,7 +157,7 @@ impl<'a> View<'a> {
                 "power" => text(right.power),
                 "rule" => text(right.rule),
                 "conditional" => flag(Some(right.conditional)),
-                "asset" => Box::new(world.asset(other.as_str())),
+                "asset" => Val::View(world.asset(other.as_str())),
                 _ => return None,
             },
             Self::Path(world, path) => match name {
@@ -154,7 +173,16 @@ impl<'a> View<'a> {
                 "goal" => name_of(&path.goal),
                 "status" => name_of(&path.status),
                 "severity" => text(path.severity.as_str()),
-                "risk" => Box::new(CelDouble::from(path.risk)),
+                "risk" => Val::Double(path.risk),
+                _ => return None,
+            },
+            Self::Event(role, detector, hits) => match name {
+                "role" => text(role),
+                "detector" => text(detector),
+                "messages" => json(hits.get("messages").unwrap_or(&Value::Null)),
+                "types" => {
+                    list(hits.get("types").and_then(Value::as_object).into_iter().flat_map(Map::keys).map(|t| text(t)))
+                }
                 _ => return None,
             },
             Self::Encryption(encryption) => match name {
@@ -173,18 +201,26 @@ impl<'a> View<'a> {
                 "signed" => flag(provenance.signed),
                 _ => return None,
             },
-            Self::Declared(map, today) if name == "age_days" => evidence::age(map, today).map_or_else(null, number),
+            Self::Declared(map, today) if name == "age_days" => evidence::age(map, today).map_or(Val::Null, number),
             Self::Declared(map, _) | Self::Object(map) => json(map.get(name).unwrap_or(&Value::Null)),
         })
     }
 }
 
-fn asset_field<'a>(
-    world: &'a World<'a>,
-    id: &'a str,
-    asset: Option<&'a Asset>,
-    name: &str,
-) -> Option<Box<dyn Val + 'a>> {
+impl<'a> View<'a> {
+    /// The field of this name, unless it cannot be told.
+    pub(super) fn look_up(&self, name: &str) -> Result<Val<'a>, Fault> {
+        if let Self::Asset(World { access: Some(access), .. }, ..) = self
+            && ACCESS_FIELDS.contains(&name)
+            && !access.is_complete()
+        {
+            return Err(Fault::Wrong(format!("`{name}`: the work budget for permissions ended")));
+        }
+        self.field(name).ok_or(Fault::Absent)
+    }
+}
+
+fn asset_field<'a>(world: &'a World<'a>, id: &'a str, asset: Option<&'a Asset>, name: &str) -> Option<Val<'a>> {
     Some(match name {
         "id" => text(id),
         "outgoing" => relations(world, world.inventory.outgoing(id), |relation| &relation.to),
@@ -201,7 +237,8 @@ fn asset_field<'a>(
         }
         "strangers" => list(world.access.map(|access| access.strangers(id)).into_iter().flatten().map(text)),
         "acts_as" => views(acts_as(world, id).into_iter().map(|id| world.asset(id))),
-        "age_days" => age(asset, world.today).map_or_else(null, |days| Box::new(CelInt::from(days))),
+        "age_days" => age(asset, world.today).map_or(Val::Null, Val::Int),
+        "events" => views(asset.into_iter().flat_map(events)),
         "used_by" => views(used_by(world, id).into_iter().map(|id| world.asset(id))),
         "declared" => views(evidence::in_force(world, id).into_iter().map(|map| View::Declared(map, world.today))),
         "evidenced" => list(evidence::in_force(world, id).into_iter().filter_map(evidence::kind).map(text)),
@@ -222,9 +259,9 @@ fn asset_field<'a>(
         "model_type" => optional(asset.and_then(|asset| asset.model_type).map(|kind| kind.as_str())),
         "data_classes" => list(asset.into_iter().flat_map(|asset| &asset.data_classes).map(|class| text(class))),
         "statements" => list(asset.into_iter().flat_map(statements)),
-        "encryption" => asset.map_or_else(null, |asset| Box::new(View::Encryption(&asset.encryption))),
-        "provenance" => asset.map_or_else(null, |asset| Box::new(View::Provenance(&asset.provenance))),
-        "properties" => asset.map_or_else(null, |asset| Box::new(View::Object(&asset.properties))),
+        "encryption" => asset.map_or(Val::Null, |asset| Val::View(View::Encryption(&asset.encryption))),
+        "provenance" => asset.map_or(Val::Null, |asset| Val::View(View::Provenance(&asset.provenance))),
+        "properties" => asset.map_or(Val::Null, |asset| Val::View(View::Object(&asset.properties))),
         _ => return None,
     })
 }
@@ -340,6 +377,15 @@ fn runs_ai(world: &World<'_>, id: &str) -> bool {
     ai(id) || world.inventory.outgoing(id).any(|r| r.kind == RelationKind::Exposes && ai(r.to.as_str()))
 }
 
+/// What was found in an asset's messages, as `assess` records it in the property `runtime`: by role and detector.
+fn events<'a>(asset: &'a Asset) -> impl Iterator<Item = View<'a>> {
+    let by_role = asset.properties.get("runtime").and_then(Value::as_object).into_iter().flatten();
+    by_role.flat_map(|(role, found)| {
+        let hits = found.as_object().into_iter().flatten();
+        hits.filter_map(move |(detector, hits)| Some(View::Event(role, detector, hits.as_object()?)))
+    })
+}
+
 /// Whether an approval is declared and, if today is known, still in force.
 fn approved(asset: &Asset, today: Option<&str>) -> bool {
     asset.properties.contains_key("approved_by")
@@ -348,28 +394,26 @@ fn approved(asset: &Asset, today: Option<&str>) -> bool {
 
 /// Every policy statement that allows something, found in the asset's properties whatever their layout, as
 /// `{"actions": [...], "resources": [...]}`.
-fn statements<'a>(asset: &'a Asset) -> Vec<Box<dyn Val + 'a>> {
+fn statements<'a>(asset: &'a Asset) -> Vec<Val<'a>> {
     let mut found = Vec::new();
     asset.properties.values().for_each(|value| collect_statements(value, STATEMENT_DEPTH, &mut found));
     found
 }
 
-fn collect_statements<'a>(value: &Value, depth: usize, found: &mut Vec<Box<dyn Val + 'a>>) {
+fn collect_statements<'a>(value: &Value, depth: usize, found: &mut Vec<Val<'a>>) {
     let Some(depth) = depth.checked_sub(1) else { return };
     match value {
         Value::Array(items) => items.iter().for_each(|item| collect_statements(item, depth, found)),
         Value::Object(map) if map.get("Effect").is_some_and(|effect| effect == "Allow") => {
-            let words = |key: &str| -> Box<dyn Val + 'a> {
+            let words = |key: &str| {
                 let words = match map.get(key) {
                     Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
                     Some(Value::String(word)) => vec![word.as_str()],
                     _ => Vec::new(),
                 };
-                list(words.into_iter().map(|word| -> Box<dyn Val + 'a> { Box::new(CelString::from(word.to_owned())) }))
+                list(words.into_iter().map(|word| Val::Text(Cow::Owned(word.to_owned()))))
             };
-            let fields = [("actions", words("Action")), ("resources", words("Resource"))];
-            let fields = fields.map(|(name, value)| (CelMapKey::from(name), value));
-            found.push(Box::new(CelMap::from(HashMap::from(fields))));
+            found.push(Val::Record(Rc::new([("actions", words("Action")), ("resources", words("Resource"))])));
         }
         Value::Object(map) => map.values().for_each(|child| collect_statements(child, depth, found)),
         // Terraform keeps policies as JSON text
@@ -382,47 +426,27 @@ fn collect_statements<'a>(value: &Value, depth: usize, found: &mut Vec<Box<dyn V
     }
 }
 
-pub(super) fn text<'a>(text: &'a str) -> Box<dyn Val + 'a> {
-    Box::new(CelString::from(text))
-}
-
-fn null<'a>() -> Box<dyn Val + 'a> {
-    Box::new(CelNull)
-}
-
-fn optional(value: Option<&str>) -> Box<dyn Val + '_> {
-    value.map_or_else(null, text)
-}
-
-fn flag<'a>(value: Option<bool>) -> Box<dyn Val + 'a> {
-    value.map_or_else(null, |value| Box::new(CelBool::from(value)))
-}
-
-fn number<'a>(value: i64) -> Box<dyn Val + 'a> {
-    Box::new(CelInt::from(value))
+fn number<'a>(value: i64) -> Val<'a> {
+    Val::Int(value)
 }
 
 /// The JSON name of a plain enum.
-fn name_of<'a>(value: &impl serde::Serialize) -> Box<dyn Val + 'a> {
+fn name_of<'a>(value: &impl serde::Serialize) -> Val<'a> {
     match serde_json::to_value(value) {
-        Ok(Value::String(name)) => Box::new(CelString::from(name)),
-        _ => null(),
+        Ok(Value::String(name)) => Val::Text(Cow::Owned(name)),
+        _ => Val::Null,
     }
 }
 
-fn list<'a>(items: impl IntoIterator<Item = Box<dyn Val + 'a>>) -> Box<dyn Val + 'a> {
-    Box::new(CelList::from(items.into_iter().collect::<Vec<_>>()))
-}
-
-fn views<'a>(items: impl Iterator<Item = View<'a>>) -> Box<dyn Val + 'a> {
-    list(items.map(|view| -> Box<dyn Val + 'a> { Box::new(view) }))
+fn views<'a>(items: impl Iterator<Item = View<'a>>) -> Val<'a> {
+    list(items.map(Val::View))
 }
 
 fn relations<'a>(
     world: &'a World<'a>,
     relations: impl Iterator<Item = &'a Relation>,
     other: fn(&Relation) -> &AssetId,
-) -> Box<dyn Val + 'a> {
+) -> Val<'a> {
     views(relations.map(|relation| View::Relation(world, relation, other(relation))))
 }
 
@@ -430,103 +454,6 @@ fn rights<'a>(
     world: &'a World<'a>,
     rights: Option<Vec<Right<'a>>>,
     other: for<'r> fn(&Right<'r>) -> &'r AssetId,
-) -> Box<dyn Val + 'a> {
+) -> Val<'a> {
     views(rights.into_iter().flatten().map(|right| View::Right(world, right, other(&right))))
-}
-
-/// JSON as CEL sees it; integers that do not fit become doubles.
-pub(super) fn json(value: &Value) -> Box<dyn Val + '_> {
-    match value {
-        Value::Null => null(),
-        Value::Bool(value) => flag(Some(*value)),
-        Value::Number(number) => match number.as_i64() {
-            Some(integer) => Box::new(CelInt::from(integer)),
-            None => Box::new(CelDouble::from(number.as_f64().unwrap_or(f64::NAN))),
-        },
-        Value::String(string) => text(string),
-        Value::Array(items) => list(items.iter().map(json)),
-        Value::Object(map) => Box::new(View::Object(map)),
-    }
-}
-
-fn key(index: &dyn Val) -> Result<&str, ExecutionError> {
-    index.downcast_ref::<CelString>().map(CelString::inner).ok_or_else(|| ExecutionError::UnexpectedType {
-        got: index.get_type().name().to_owned(),
-        want: "string".to_owned(),
-    })
-}
-
-impl<'a> Val for View<'a> {
-    fn get_type(&self) -> &Type {
-        // only objects have a size and keys of their own
-        if matches!(self, Self::Object(_)) { &MAP_TYPE } else { &DYN_TYPE }
-    }
-
-    fn cel_type() -> &'static Type {
-        &DYN_TYPE
-    }
-
-    fn as_indexer<'b, 'v>(&'b self) -> Option<&'b (dyn Indexer + 'v)>
-    where
-        Self: 'v,
-    {
-        Some(self)
-    }
-
-    fn as_container(&self) -> Option<&dyn Container> {
-        matches!(self, Self::Object(_)).then_some(self as &dyn Container)
-    }
-
-    fn as_sizer(&self) -> Option<&dyn Sizer> {
-        matches!(self, Self::Object(_)).then_some(self as &dyn Sizer)
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v>
-    where
-        Self: 'v,
-    {
-        Box::new(*self)
-    }
-}
-
-impl<'a> View<'a> {
-    /// The field of this name, unless it cannot be told.
-    fn look_up(&self, name: &str) -> Result<Box<dyn Val + 'a>, ExecutionError> {
-        if let Self::Asset(World { access: Some(access), .. }, ..) = self
-            && ACCESS_FIELDS.contains(&name)
-            && !access.is_complete()
-        {
-            return Err(ExecutionError::function_error(name, "the work budget for permissions ended"));
-        }
-        self.field(name).ok_or_else(|| ExecutionError::no_such_key(name))
-    }
-}
-
-impl<'a> Indexer for View<'a> {
-    fn get<'b, 'v>(&'b self, index: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
-    where
-        Self: 'v,
-    {
-        self.look_up(key(index)?).map(CowVal::Owned)
-    }
-
-    fn steal<'v>(self: Box<Self>, index: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
-    where
-        Self: 'v,
-    {
-        self.look_up(key(index)?).map(|value| -> Box<dyn Val + 'v> { value })
-    }
-}
-
-impl Container for View<'_> {
-    fn contains(&self, value: &dyn Val) -> Result<bool, ExecutionError> {
-        Ok(matches!(self, Self::Object(map) if map.contains_key(key(value)?)))
-    }
-}
-
-impl Sizer for View<'_> {
-    fn size(&self) -> CelInt {
-        let size = if let Self::Object(map) = self { map.len() } else { 0 };
-        CelInt::from(i64::try_from(size).unwrap_or(i64::MAX))
-    }
 }

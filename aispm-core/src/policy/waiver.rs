@@ -1,12 +1,11 @@
 //! Waivers over findings: which are covered, which waivers have ended, and which cover nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::Rule;
-use super::{PolicySet, sort};
+use super::{POLICY_ERROR, PolicySet, sort};
 use crate::asset::{AssetId, Document, Evidence, Finding, Result, Severity, Waived, Waiver, count};
 use crate::discover::declared::like;
 
@@ -33,10 +32,10 @@ pub(super) struct Placed {
 }
 
 impl Placed {
-    /// The `i`-th waiver of a document, if it is whole and for a rule that there is.
-    pub(super) fn new(waiver: &Waiver, document: &Document, i: usize, rules: &BTreeMap<String, Rule>) -> Result<Self> {
+    /// The `i`-th waiver of a document, if it is whole and for a rule that is known.
+    pub(super) fn new(waiver: &Waiver, document: &Document, i: usize, known: impl Fn(&str) -> bool) -> Result<Self> {
         waiver.check(document, &format!("/waivers/{i}"))?;
-        if !rules.keys().any(|id| like(&waiver.rule, id)) {
+        if !known(&waiver.rule) {
             let message = format!("the waiver is for {:?}, which is no rule or is disabled", waiver.rule);
             return Err(document.error(&format!("/waivers/{i}/rule"), message));
         }
@@ -73,7 +72,7 @@ fn count_back(n: usize) -> String {
 }
 
 impl PolicySet {
-    /// Takes out the findings of rules in this set that a waiver covers, each by the first that does. A waiver that ended
+    /// Takes out the findings that a waiver covers, each by the first that does; never those about rules or waivers. A waiver that ended
     /// before [`today`](super::PolicySetBuilder::today) covers nothing and is itself a finding ([`EXPIRED_WAIVER`]); if
     /// no day was given, none covers anything. O(findings · waivers).
     #[must_use]
@@ -88,8 +87,8 @@ impl PolicySet {
             return verdict;
         };
         let (ended, valid): (Vec<_>, Vec<_>) = self.waivers.iter().partition(|w| w.waiver.expires.as_str() < today);
-        // what reports on rules or waivers themselves is no rule, so no pattern reaches it
-        let of_rule = |finding: &Finding| self.rule(&finding.rule).is_some();
+        // no pattern reaches what reports on rules and waivers themselves
+        let of_rule = |finding: &Finding| ![POLICY_ERROR, EXPIRED_WAIVER].contains(&finding.rule.as_str());
         for ended in ended {
             let back = findings.iter().filter(|finding| of_rule(finding) && ended.covers(finding)).collect::<Vec<_>>();
             verdict.findings.push(ended.expired(&back));

@@ -1,0 +1,151 @@
+//! Conditions a second: `cargo bench --bench policy [-- 100000 1000000]` (numbers of assets; 100,000 without).
+//!
+//! An estate of all kinds of asset with properties, relations and lineage is judged by the whole built-in pack, on one
+//! thread and on two. What is counted are conditions executed: rules of other kinds of asset and rules without input are
+//! not. Then one rule alone over the same assets: as a rule, as a closure written by hand, and with `--features rego` as
+//! Rego, with and without the conversion of the assets.
+
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a benchmark that cannot go on must stop")]
+
+use std::time::Instant;
+
+use aispm_core::asset::{Asset, AssetKind, Authentication, Exposure, Inventory, Relation, RelationKind};
+use aispm_core::discover::declared::Facts;
+use aispm_core::path::Solution;
+use aispm_core::policy::PolicySet;
+use serde_json::json;
+
+const ONE_RULE: &str = "\
+rules:
+  - id: ONE
+    title: Public AI endpoint without authentication
+    description: d
+    severity: high
+    kinds: [endpoint, model, agent, application, vector-store]
+    when: asset.ai && asset.exposure == 'public' && asset.authentication == 'none' && !(asset.properties.region in ['eu-west-1', 'eu-central-1'])
+    message: m
+    fix: f
+";
+
+fn main() {
+    let arguments = std::env::args().skip(1).filter_map(|argument| argument.parse().ok());
+    let mut sizes: Vec<usize> = arguments.collect();
+    if sizes.is_empty() {
+        sizes.push(100_000);
+    }
+    let facts = "params: { approved_providers: [openai], mcp_allow: [\"@ours/*\"], regions: [eu-west-1] }";
+    let facts = Facts::from_yaml("aispm.yaml", facts).expect("facts");
+    let whole = PolicySet::builder().facts(&facts).today(Some("2026-01-01")).build().expect("the built-in pack");
+    let one = PolicySet::builder().builtin(false).pack("one.yaml", ONE_RULE).build().expect("a rule");
+    println!("{:24} {:>9} {:>8} {:>11} {:>9} {:>12}", "what", "assets", "threads", "conditions", "seconds", "a second");
+    for size in sizes {
+        let inventory = estate(size);
+        for threads in [1, 2] {
+            run("whole pack", threads, &whole, &inventory);
+        }
+        run("one rule", 1, &one, &inventory);
+        closure(&one, &inventory);
+        #[cfg(feature = "rego")]
+        rego(&one, &inventory);
+    }
+}
+
+fn report(what: &str, assets: usize, threads: usize, conditions: usize, seconds: f64) {
+    let rate = conditions as f64 / seconds;
+    println!("{what:24} {assets:>9} {threads:>8} {conditions:>11} {seconds:>9.3} {rate:>12.0}");
+}
+
+fn run(what: &str, threads: usize, policies: &PolicySet, inventory: &Inventory) {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+    let solution = Solution::default();
+    pool.install(|| policies.evaluate(inventory, &solution)); // compiles
+    let conditions = policies.conditions(inventory);
+    let start = Instant::now();
+    let findings = pool.install(|| policies.evaluate(inventory, &solution));
+    report(what, inventory.len(), threads, conditions, start.elapsed().as_secs_f64());
+    assert!(!findings.is_empty() && findings.iter().all(|finding| finding.rule != "POLICY-ERROR"));
+}
+
+/// The same rule by hand: what no interpreter can beat.
+fn closure(policies: &PolicySet, inventory: &Inventory) {
+    let start = Instant::now();
+    let mut fired = 0_usize;
+    for asset in inventory.assets() {
+        let region = asset.text("region");
+        let fires = asset.ai
+            && asset.exposure == Some(Exposure::Public)
+            && asset.authentication == Some(Authentication::None)
+            && !region.is_some_and(|region| ["eu-west-1", "eu-central-1"].contains(&region));
+        fired += usize::from(std::hint::black_box(fires));
+    }
+    report("by hand", inventory.len(), 1, policies.conditions(inventory), start.elapsed().as_secs_f64());
+    assert!(fired > 0);
+}
+
+#[cfg(feature = "rego")]
+fn rego(policies: &PolicySet, inventory: &Inventory) {
+    const SAME: &str = "package bench
+import rego.v1
+default fires := false
+fires if { input.ai; input.exposure == \"public\"; input.authentication == \"none\"; not input.properties.region in {\"eu-west-1\", \"eu-central-1\"} }
+";
+    let mut engine = regorus::Engine::new();
+    engine.add_policy("bench.rego".to_owned(), SAME.to_owned()).expect("a policy");
+    let kinds = ["endpoint", "model", "agent", "application", "vector-store"];
+    let assets = inventory.assets().filter(|asset| kinds.contains(&asset.kind.as_str())).collect::<Vec<_>>();
+    let conditions = policies.conditions(inventory);
+    let start = Instant::now();
+    let inputs = assets.iter().map(|asset| regorus::Value::from(serde_json::to_value(asset).expect("JSON")));
+    let inputs = inputs.collect::<Vec<_>>();
+    let converted = start.elapsed().as_secs_f64();
+    let start = Instant::now();
+    for input in inputs {
+        engine.set_input(input);
+        std::hint::black_box(engine.eval_rule("data.bench.fires".to_owned()).expect("a result"));
+    }
+    let evaluated = start.elapsed().as_secs_f64();
+    report("regorus, converted", inventory.len(), 1, conditions, evaluated);
+    report("regorus", inventory.len(), 1, conditions, evaluated + converted);
+}
+
+/// Assets of every kind, each with properties, three relations and, every fifth, data classes; ids as clouds write them.
+fn estate(size: usize) -> Inventory {
+    let mut inventory = Inventory::new();
+    let id = |i: usize| format!("arn:aws:service:eu-west-1:111122223333:thing/{i:08}");
+    for i in 0..size {
+        let kind = AssetKind::ALL[i % AssetKind::ALL.len()];
+        let mut asset = Asset::new(id(i), kind, format!("thing-{i}"))
+            .with("region", ["eu-west-1", "us-east-1"][i % 2])
+            .with("type", "aws_thing")
+            .with("version", "1.2.3")
+            .with("tags", json!({"team": "web", "cost": "12"}))
+            .with("created", "2025-06-01T00:00:00Z")
+            .with("image", "registry.example.com/web:1.2");
+        asset.ai = i % 3 == 0;
+        asset.exposure = [None, Some(Exposure::Internal), Some(Exposure::Public)][i % 7 % 3];
+        asset.authentication = [None, Some(Authentication::None), Some(Authentication::Identity)][i % 11 % 3];
+        if i % 4 == 0 {
+            asset.owner = Some("web".to_owned());
+            asset.purpose = Some("search".to_owned());
+        }
+        if i % 5 == 0 {
+            asset.data_classes.insert("personal".to_owned());
+        }
+        if kind == AssetKind::Role {
+            let statement = json!({"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": "arn:aws:s3:::data/*"});
+            asset = asset.with("policies", json!([{"Statement": [statement]}]));
+        }
+        inventory.add(asset);
+    }
+    let kinds = [RelationKind::Uses, RelationKind::Reads, RelationKind::RunsAs, RelationKind::Serves];
+    for i in 0..size {
+        for (j, step) in [1, 7, 53].into_iter().enumerate() {
+            // in groups of 64, so that lineage ends somewhere
+            let to = i / 64 * 64 + (i + step) % 64;
+            if to < size {
+                inventory.relate(Relation::new(id(i), kinds[(i + j) % kinds.len()], id(to)));
+            }
+        }
+    }
+    inventory
+}

@@ -1,11 +1,6 @@
 //! Coverage, readiness, classification and drafts of the example estate, through the command line as people use it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may fail"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -124,10 +119,16 @@ fn a_class_follows_from_answers_and_open_questions_keep_it_open() {
         json(&["classify", "support-chatbot", &estate(), "--facts", &facts])
     };
     let limited = class("annex_iii_uses: []");
-    assert_eq!((&limited["class"], &limited["controls"]), (&"transparency".into(), &serde_json::json!(["Art.50(1)", "Art.50(2)"])));
+    assert_eq!(
+        (&limited["class"], &limited["controls"]),
+        (&"transparency".into(), &serde_json::json!(["Art.50(1)", "Art.50(2)"]))
+    );
     assert!(limited.get("conflicts").is_none(), "it agrees with the declared risk class");
     let high = class("annex_iii_uses: [recruitment], profiling: true");
-    assert_eq!((&high["class"], &high["controls"]), (&"high".into(), &serde_json::json!(["Art.6(2)", "Annex III(4)(a)"])));
+    assert_eq!(
+        (&high["class"], &high["controls"]),
+        (&"high".into(), &serde_json::json!(["Art.6(2)", "Annex III(4)(a)"]))
+    );
     assert!(high["conflicts"][0]["text"].as_str().unwrap().contains("declared as limited"));
     let (_folder, wrong) = answered("annex_iii_uses: [hiring]");
     let refused = aispm(&["classify", "support-chatbot", &estate(), "--facts", &wrong]);

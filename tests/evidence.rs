@@ -104,10 +104,19 @@ fn a_data_pack_replaces_the_rules_and_adds_providers() {
     fs::write(
         at("pack/rules/own.yaml"),
         "rules:\n  - id: OWN-1\n    title: An application\n    severity: low\n    description: For the test.\n    \
-         kinds: [application]\n    when: 'true'\n    message: '{asset.name} is there'\n    fix: None.\n",
+         kinds: [application]\n    when: 'true'\n    message: '{asset.name} is there'\n    fix: None.\n    controls: { own_list: [A-1] }\n",
     )
     .unwrap();
     fs::write(at("pack/providers/own.yaml"), "ai_providers:\n  - name: Own AI\n    env: [OWN_AI_TOKEN]\n").unwrap();
+    fs::create_dir_all(at("pack/advisories")).unwrap();
+    fs::create_dir_all(at("pack/catalogues")).unwrap();
+    fs::write(
+        at("pack/catalogues/own_list.yaml"),
+        "name: Our list\nversion: '1'\ncontrols: { A-1: First, A-2: Second }\n",
+    )
+    .unwrap();
+    fs::write(at("pack/advisories/own.yaml"), "- { id: OWN-1, package: pypi/own, severity: high, fixed: '2.0' }\n")
+        .unwrap();
     fs::write(at("key"), KEY).unwrap();
     fs::write(at("public"), PUBLIC).unwrap();
     fs::write(at(".env"), "OWN_AI_TOKEN=x\n").unwrap();
@@ -121,6 +130,8 @@ fn a_data_pack_replaces_the_rules_and_adds_providers() {
     let json = ok(folder.path(), "assess .env --data pack --today 2026-12-01 --format json");
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["data_pack"]["age_days"], 304);
+    let own = json["coverage"].as_array().unwrap().iter().find(|coverage| coverage["framework"] == "own_list").unwrap();
+    assert_eq!((&own["controls"][0]["id"], &own["controls"][0]["name"]), (&"A-1".into(), &"First".into()));
     assert!(json["findings"].as_array().unwrap().iter().any(|finding| finding["rule"] == "GOV-DATA"));
     fs::write(at("pack/rules/own.yaml"), "rules: []\n").unwrap();
     let refused = aispm(folder.path(), "assess .env --data pack");

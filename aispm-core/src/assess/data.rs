@@ -368,6 +368,9 @@ mod tests {
 
     const KEY: &str = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
 
+    /// Changes a pack on the disk.
+    type Tamper<'a> = &'a dyn Fn(&Path);
+
     /// A signed pack of two files, changed before it is loaded.
     fn loaded(tamper: impl FnOnce(&Path)) -> Result<DataPack> {
         let folder = tempfile::tempdir().unwrap();
@@ -405,7 +408,7 @@ mod tests {
             assert!(text.contains(from));
             fs::write(root.join(file), text.replacen(from, to, 1)).unwrap();
         };
-        let refused: [(&str, &dyn Fn(&Path)); 10] = [
+        let refused: [(&str, Tamper<'_>); 10] = [
             ("own.yaml: not as pack.yaml", &|root| fs::write(root.join("rules/own.yaml"), "rules: [ ]\n").unwrap()),
             ("own.yaml: ", &|root| fs::remove_file(root.join("rules/own.yaml")).unwrap()),
             ("not listed", &|root| fs::write(root.join("rules/more.yaml"), "rules: []\n").unwrap()),

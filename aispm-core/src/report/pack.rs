@@ -1,5 +1,6 @@
 //! Evidence for an auditor: each framework as one readable page and as OSCAL, with a digest of every file.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -8,10 +9,11 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::coverage::natural;
 use super::reference::{framework, framework_name};
 use super::{Report, count, oscal};
 use crate::asset::{Error, ErrorKind, Evidence, Finding, Result, Waived, sha256};
-use crate::policy::controls::{ControlResult, ControlStatus, Coverage, Shown};
+use crate::policy::controls::{ControlResult, ControlStatus, Coverage, Framework, Shown};
 
 const STYLE: &str = include_str!("../../data/report/evidence.css");
 
@@ -96,10 +98,15 @@ impl Page<'_> {
         self.line(format_args!("<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>"));
         self.head(coverage, &title);
         self.line(format_args!("<main>"));
-        self.overview(coverage);
-        for (n, control) in coverage.controls.iter().enumerate() {
+        let coverage = whole(coverage);
+        let mut controls = coverage.controls.iter().collect::<Vec<_>>();
+        controls.sort_by_cached_key(|control| natural(&control.id));
+        let (open, judged): (Vec<_>, Vec<_>) = controls.into_iter().partition(|control| is_open(control));
+        self.overview(&judged, &open);
+        for (n, control) in judged.into_iter().enumerate() {
             self.control(n, control);
         }
+        self.open(&open);
         self.line(format_args!("</main>\n</body>\n</html>"));
     }
 
@@ -110,7 +117,7 @@ impl Page<'_> {
         self.line(format_args!("<header>\n<h1>{title}</h1>"));
         let read = count(assessment.files.len(), "file");
         let assets = count(assessment.inventory.len(), "asset");
-        let time = self.report.time.rfc3339_millis();
+        let time = self.report.time.rfc3339_millis().replace(".000Z", "Z");
         let edition = if edition.is_empty() { String::new() } else { format!("Edition {} · ", safe(edition)) };
         self.line(format_args!("<p class=\"soft\">{edition}{time} · aispm {}</p>", env!("CARGO_PKG_VERSION")));
         self.line(format_args!(
@@ -128,13 +135,20 @@ impl Page<'_> {
     }
 
     /// The controls in a table, those that ask for something first.
-    fn overview(&mut self, coverage: &Coverage) {
-        let counts = ORDER.iter().map(|status| (coverage.with(*status).count(), words(*status)));
-        let counts = counts.map(|(n, words)| format!("{n} {}", words.to_lowercase())).collect::<Vec<_>>().join(", ");
-        self.line(format_args!("<p><b>{}</b>: {counts}.</p>", count(coverage.controls.len(), "control")));
-        self.line(format_args!("<div class=\"scroll\"><table>\n<thead><tr><th>Control</th><th>Status</th><th>Findings</th></tr></thead>\n<tbody>"));
+    fn overview(&mut self, judged: &[&ControlResult], open: &[&ControlResult]) {
+        let with =
+            |status: ControlStatus| judged.iter().enumerate().filter(move |(_, control)| control.status == status);
+        let counts = ORDER.iter().map(|status| (with(*status).count(), words(*status).to_lowercase()));
+        let counts = counts.chain([(open.len(), "not judged".to_owned())]).filter(|(n, _)| *n > 0);
+        let counts = counts.map(|(n, words)| format!("{n} {words}")).collect::<Vec<_>>().join(", ");
+        let all = count(judged.len() + open.len(), "control");
+        self.line(format_args!("<p><b>{all}</b>: {counts}.</p>"));
+        self.line(format_args!(
+            "<div class=\"scroll\"><table>\n<thead><tr><th>Control</th><th>Status</th><th>Findings</th></tr></thead>"
+        ));
+        self.line(format_args!("<tbody>"));
         for status in ORDER {
-            for (n, control) in coverage.controls.iter().enumerate().filter(|(_, control)| control.status == *status) {
+            for (n, control) in with(*status) {
                 let (id, name, status) = (safe(&control.id), safe(&control.name), badge(control.status));
                 let found = control.findings.len();
                 self.line(format_args!(
@@ -145,9 +159,23 @@ impl Page<'_> {
         self.line(format_args!("</tbody>\n</table></div>"));
     }
 
+    /// Controls that nothing speaks of: what remains to be shown by other means.
+    fn open(&mut self, open: &[&ControlResult]) {
+        if open.is_empty() {
+            return;
+        }
+        self.line(format_args!(
+            "<section>\n<h2>Not judged</h2>\n<p>No rule and no declared evidence speaks of these.</p>\n<ul>"
+        ));
+        for control in open {
+            self.line(format_args!("<li>{} {}</li>", safe(&control.id), safe(&control.name)));
+        }
+        self.line(format_args!("</ul>\n</section>"));
+    }
+
     fn control(&mut self, n: usize, control: &ControlResult) {
         self.line(format_args!("<section>\n<h2 id=\"c{n}\">{} {}</h2>", safe(&control.id), safe(&control.name)));
-        self.line(format_args!("<p>{} {}</p>", badge(control.status), safe(&control.reason)));
+        self.line(format_args!("<p>{}: {}</p>", badge(control.status), safe(&control.reason)));
         if !control.rules.is_empty() {
             self.line(format_args!("<p class=\"soft\">Rules: {}</p>", safe(&control.rules.join(", "))));
         }
@@ -228,6 +256,25 @@ impl Page<'_> {
     }
 }
 
+/// With the controls that nothing bears on, where the catalogue is the one that the results are of.
+fn whole(coverage: &Coverage) -> Cow<'_, Coverage> {
+    let listed = |framework: &&Framework| coverage.controls.iter().all(|c| framework.controls.contains_key(&c.id));
+    match framework(&coverage.framework).filter(listed) {
+        Some(framework) => Cow::Owned(coverage.complete(framework)),
+        None => Cow::Borrowed(coverage),
+    }
+}
+
+/// Whether nothing speaks of a control.
+fn is_open(control: &ControlResult) -> bool {
+    let ControlResult { rules, findings, shown, via, .. } = control;
+    control.status == ControlStatus::NoEvidence
+        && rules.is_empty()
+        && findings.is_empty()
+        && shown.is_empty()
+        && via.is_empty()
+}
+
 /// What asks for something first.
 const ORDER: &[ControlStatus] =
     &[ControlStatus::Failed, ControlStatus::NoEvidence, ControlStatus::Passed, ControlStatus::NotApplicable];
@@ -306,6 +353,7 @@ mod tests {
             "What is missing",
             "Incomplete",
             "Declared evidence",
+            "Not judged",
             "(ended)",
             "href=\"#c0\"",
             "id=\"c1\"",

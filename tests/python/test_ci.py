@@ -57,10 +57,10 @@ class Checkout:
         path.write_text(f"#!/bin/sh\n{body}\n")
         path.chmod(0o755)
 
-    def sh(self, script: str, code: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
+    def sh(self, script: str, env: dict[str, str] | None = None, code: int = 0) -> subprocess.CompletedProcess[str]:
         run = subprocess.run(
             ["bash", "-eo", "pipefail", "-c", script],
-            cwd=self.tree, env={**self.env, **env}, capture_output=True, encoding="utf-8", timeout=120,
+            cwd=self.tree, env={**self.env, **(env or {})}, capture_output=True, encoding="utf-8", timeout=120,
         )
         assert run.returncode == code, f"{script}\n{run.stdout}\n{run.stderr}"
         return run
@@ -101,20 +101,20 @@ def test_github_fails_only_on_what_a_pull_request_brings(checkout: Checkout) -> 
         "Install", "Assess where the pull request starts", "Fail on what the pull request brings", "Comment",
     ]
     checkout.sh("git commit --quiet --allow-empty -m harmless")
-    checkout.sh(steps["Install"], **env)
-    checkout.sh(steps["Assess where the pull request starts"], **env)
-    assert "no new findings" in checkout.sh(steps["Fail on what the pull request brings"], **env).stdout
+    checkout.sh(steps["Install"], env)
+    checkout.sh(steps["Assess where the pull request starts"], env)
+    assert "no new findings" in checkout.sh(steps["Fail on what the pull request brings"], env).stdout
     assert (checkout.out / "aispm.md").read_text().startswith("<!-- aispm -->\n## AI security posture: passes\n")
 
     checkout.worsen()
-    assert "worker" in checkout.sh(steps["Fail on what the pull request brings"], code=1, **env).stdout
+    assert "worker" in checkout.sh(steps["Fail on what the pull request brings"], env, code=1).stdout
     comment = (checkout.out / "aispm.md").read_text()
     assert comment.startswith("<!-- aispm -->\n## AI security posture: fails\n") and "`./app/tools.py:5`" in comment
     results = json.loads((checkout.out / "aispm.sarif").read_text())["runs"][0]["results"]
     new = [result for result in results if result["baselineState"] == "new" and result["level"] == "error"]
     places = [result["locations"][0]["physicalLocation"]["artifactLocation"] for result in new]
     assert {"uri": "app/tools.py", "uriBaseId": "%SRCROOT%"} in places
-    checkout.sh(steps["Comment"], **env)
+    checkout.sh(steps["Comment"], env)
     assert checkout.noted == [
         "pip install aispm-core",
         f"gh pr comment 7 --body-file {checkout.out}/aispm.md --edit-last --create-if-none",
@@ -125,22 +125,22 @@ def test_github_shows_a_branch_without_failing_it(checkout: Checkout) -> None:
     env = {"OUT": str(checkout.out), "AISPM_PACKAGE": "aispm-core"}
     for step in github_steps("push"):
         if step["name"] != "Comment":
-            checkout.sh(step["run"], **env)
+            checkout.sh(step["run"], env)
     assert json.loads((checkout.out / "aispm.sarif").read_text())["runs"][0]["results"]
     assert (checkout.out / "aispm.html").read_text().startswith("<!doctype html>")
 
 
 def test_gitlab_fails_only_on_what_a_merge_request_brings(checkout: Checkout) -> None:
     (job,) = yaml.safe_load((CI / "gitlab-ci.yml").read_text()).values()
-    checkout.sh("\n".join(job["before_script"]), AISPM_PACKAGE="aispm-core")
+    checkout.sh("\n".join(job["before_script"]), {"AISPM_PACKAGE": "aispm-core"})
     script = "\n".join(job["script"])
     env = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": checkout.base}
-    checkout.sh(script, **env)
+    checkout.sh(script, env)
     assert ElementTree.parse(checkout.tree / job["artifacts"]["reports"]["junit"]).getroot().get("failures") == "0"
 
     checkout.sh("git clean --quiet --force")
     checkout.worsen()
-    checkout.sh(script, code=1, **env)
+    checkout.sh(script, env, code=1)
     junit = ElementTree.parse(checkout.tree / job["artifacts"]["reports"]["junit"])
     assert any("worker" in case.get("name", "") for case in junit.iter("testcase") if case.find("failure") is not None)
     quality = json.loads((checkout.tree / job["artifacts"]["reports"]["codequality"]).read_text())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::bar::bar;
-use super::{Badge, Listed, Out, Safe, changes, coverage, listed};
+use super::{Badge, Listed, Out, Safe, changes, coverage, listed, trend};
 use crate::assess::RiskSubject;
 use crate::asset::{Finding, Severity};
 use crate::path::PathStatus;
@@ -32,6 +32,7 @@ pub(super) fn write(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
     tallies(out, "System", &lines(report, RiskSubject::System))?;
     tallies(out, "Owner", &lines(report, RiskSubject::Owner))?;
     writeln!(out, "</div><div>")?;
+    trend::card(report, out)?;
     coverage::card(report, out)?;
     writeln!(out, "</div></div></section>")
 }
@@ -109,8 +110,9 @@ fn fix_first(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
     let these = if fixes.len() == 1 { "This change cuts" } else { "Together these changes cut" };
     write!(out, "<div class=\"card\"><h2>Fix first</h2><p class=\"soft\">{these} all paths.</p><ol class=\"lines\">")?;
     for fix in fixes.iter().take(LINES) {
-        let (cut, action) = (fix.paths_cut, Safe(&fix.action));
-        write!(out, "<li><span class=\"cuts-n\">cuts {cut} of {all}</span><span>{action}")?;
+        // a way that others stand in for cuts nothing alone
+        let cut = if fix.paths_cut == 0 { "also".to_owned() } else { format!("cuts {} of {all}", fix.paths_cut) };
+        write!(out, "<li><span class=\"cuts-n\">{cut}</span><span>{}", Safe(&fix.action))?;
         if let Some(evidence) = fix.evidence.first() {
             write!(out, " <code>{}</code>", Safe(&evidence.location()))?;
         }

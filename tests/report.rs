@@ -342,6 +342,20 @@ fn check(format: Format, text: &str) {
     }
 }
 
+#[cfg(feature = "store")]
+#[test]
+fn html_draws_how_risk_moved() {
+    use aispm_core::assess::Trend;
+
+    let point = |time: &str, risk: f64| serde_json::json!({"snapshot": 1, "time": time, "assets": 1, "findings": {}, "risk": risk, "scores": []});
+    let points = [point("2026-10-01T08:00:00Z", 80.0), point("2026-11-01T08:00:00Z", 60.5), point("<b>", 40.0)];
+    let trend: Trend = serde_json::from_value(serde_json::json!({ "points": points })).unwrap();
+    let html = Report::new(&sample()).trend(&trend).render(Format::Html);
+    assert!(html.contains("points=\"0,20.0 150,39.5 300,60.0 \""));
+    assert!(html.contains("80 on 2026-10-01, 40 on &lt;b&gt;"));
+    assert!(!Report::new(&sample()).render(Format::Html).contains("Risk over time"));
+}
+
 #[test]
 fn foreign_text_stays_text() {
     let assessment = hostile();

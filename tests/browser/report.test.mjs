@@ -303,7 +303,7 @@ test("a hostile estate is shown and does nothing", async () => {
     const seen = await page.$eval(panels, (panel) => panel.innerText);
     for (const hostile of HOSTILE) assert.ok(seen.includes(hostile), `${hostile} is shown as text`);
     if (script) {
-      assert.ok((await page.$$(".choices a")).length > 1);
+      assert.ok(await page.$(".choices a"), "a path through it is drawn");
       await page.$$eval(".choices a, .what .title, .theme, thead button", (all) => all.forEach((one) => one.click()));
       await page.hover(".what .title");
     }

@@ -124,13 +124,23 @@ pub struct Report<'a> {
     width: usize,
     time: Time,
     gate: Option<Gate>,
+    /// Times and the risk of the estate, oldest first.
+    trend: Vec<(&'a str, f64)>,
 }
 
 impl<'a> Report<'a> {
     /// Without colour, 100 columns wide.
     #[must_use]
     pub fn new(assessment: &'a Assessment) -> Self {
-        Self { assessment, rules: BTreeMap::new(), color: false, width: WIDTH, time: Time::default(), gate: None }
+        Self {
+            assessment,
+            rules: BTreeMap::new(),
+            color: false,
+            width: WIDTH,
+            time: Time::default(),
+            gate: None,
+            trend: Vec::new(),
+        }
     }
 
     /// Explains findings with what these rules say of themselves.
@@ -165,6 +175,14 @@ impl<'a> Report<'a> {
     #[must_use]
     pub fn gate(mut self, gate: impl Into<Option<Gate>>) -> Self {
         self.gate = gate.into();
+        self
+    }
+
+    /// How risk moved until now, for formats that draw it.
+    #[cfg(feature = "store")]
+    #[must_use]
+    pub fn trend(mut self, trend: &'a crate::assess::Trend) -> Self {
+        self.trend = trend.points.iter().map(|point| (point.time.as_str(), point.risk)).collect();
         self
     }
 

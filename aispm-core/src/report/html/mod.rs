@@ -25,6 +25,7 @@ mod inventory;
 mod layout;
 mod overview;
 mod paths;
+mod trend;
 
 const PAGE: &str = include_str!("../../../data/report/page.html");
 const STYLE: &str =

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::bar::bar;
-use super::{Badge, Listed, Out, Safe, changes, coverage, listed};
+use super::{Badge, Listed, Out, Safe, changes, coverage, listed, trend};
 use crate::assess::RiskSubject;
 use crate::asset::{Finding, Severity};
 use crate::path::PathStatus;
@@ -32,6 +32,7 @@ pub(super) fn write(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
     tallies(out, "System", &lines(report, RiskSubject::System))?;
     tallies(out, "Owner", &lines(report, RiskSubject::Owner))?;
     writeln!(out, "</div><div>")?;
+    trend::card(report, out)?;
     coverage::card(report, out)?;
     writeln!(out, "</div></div></section>")
 }

@@ -110,8 +110,9 @@ fn fix_first(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
     let these = if fixes.len() == 1 { "This change cuts" } else { "Together these changes cut" };
     write!(out, "<div class=\"card\"><h2>Fix first</h2><p class=\"soft\">{these} all paths.</p><ol class=\"lines\">")?;
     for fix in fixes.iter().take(LINES) {
-        let (cut, action) = (fix.paths_cut, Safe(&fix.action));
-        write!(out, "<li><span class=\"cuts-n\">cuts {cut} of {all}</span><span>{action}")?;
+        // a way that others stand in for cuts nothing alone
+        let cut = if fix.paths_cut == 0 { "also".to_owned() } else { format!("cuts {} of {all}", fix.paths_cut) };
+        write!(out, "<li><span class=\"cuts-n\">{cut}</span><span>{}", Safe(&fix.action))?;
         if let Some(evidence) = fix.evidence.first() {
             write!(out, " <code>{}</code>", Safe(&evidence.location()))?;
         }

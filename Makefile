@@ -15,7 +15,9 @@ CARGO_SCOPE := --release --locked -p aispm-core -p aispm-node --features aispm-c
 # where napi-derive notes types
 export NAPI_TYPE_DEF_TMP_FOLDER := $(CURDIR)/target/napi-types
 
-.PHONY: demo build test test-rust test-python test-node lint features bench fmt clean
+BROWSER := tests/browser
+
+.PHONY: demo build test test-peers test-rust test-python test-node lint features bench fmt clean
 
 demo: build
 	target/release/aispm assess examples/estate
@@ -44,6 +46,13 @@ test-python: wheel | $(LOGS)
 test-node: addon | $(LOGS)
 	cd aispm-node && npm test 2>&1 | tee ../$(LOGS)/node.log
 	node examples/quickstart.mjs > $(LOGS)/quickstart-node.log
+
+# What needs system packages: the HTML report in Chromium. Installs Chromium if there is none.
+test-peers: build | $(LOGS)
+	@command -v chromium chromium-browser google-chrome google-chrome-stable > /dev/null || test -x "$$CHROMIUM" \
+		|| (apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium)
+	cd $(BROWSER) && npm ci --ignore-scripts --no-audit --no-fund && npm test 2>&1 | tee ../../$(LOGS)/browser.log
+	@echo "browser: $$(awk '/pass [0-9]+/ { n += $$NF } END { print n + 0 }' $(LOGS)/browser.log) passed"
 
 # The wheel, installed into .venv.
 .PHONY: wheel

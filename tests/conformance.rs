@@ -119,7 +119,7 @@ enum Request {
     CheckMessages { guard: Option<String>, messages: Value },
     ScanModel { file: String, base64: String },
     Discover { path: String },
-    Assess { path: String },
+    Assess { path: String, today: String },
     Lineage { path: String, question: Question },
 }
 
@@ -182,7 +182,7 @@ impl Request {
                 report
             }
             Self::Discover { path } => document(&Assessor::new().discover([path]).unwrap()),
-            Self::Assess { path } => document(&Assessor::new().run([path]).unwrap()),
+            Self::Assess { path, today } => document(&Assessor::new().today(today).run([path]).unwrap()),
             Self::Lineage { path, question: Question { from, classes, upstream, through, kind } } => {
                 let mut query = LineageQuery::default();
                 query.from = from.iter().map(AssetId::from).collect();

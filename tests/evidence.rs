@@ -78,3 +78,62 @@ fn a_signed_log_is_written_checked_and_tampered_with() {
     assert_eq!(aispm(folder.path(), "evidence verify nothing").status.code(), Some(2));
     assert_eq!(aispm(folder.path(), "evidence verify log --head nothing").status.code(), Some(2));
 }
+
+#[test]
+fn evidence_of_a_framework_is_a_page_and_oscal() {
+    let folder = tempfile::tempdir().unwrap();
+    let estate = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/estate");
+    ok(
+        folder.path(),
+        &format!("evidence pack {estate} --framework owasp --framework gdpr --time 2026-01-31T12:00:00Z -o out"),
+    );
+    let file = |name: &str| fs::read_to_string(folder.path().join("out").join(name)).unwrap();
+    assert!(file("owasp.html").starts_with("<!doctype html>") && file("gdpr.html").contains("Failed"));
+    assert!(file("owasp.oscal.json").contains("\"last-modified\": \"2026-01-31T12:00:00.000Z\""));
+    assert!(file("manifest.json").contains("owasp.oscal.json"));
+    let refused = aispm(folder.path(), &format!("evidence pack {estate} --framework nothing -o out"));
+    assert!(refused.status.code() == Some(2) && told(&refused).contains("known: "), "{}", told(&refused));
+}
+
+#[test]
+fn a_data_pack_replaces_the_rules_and_adds_providers() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir_all(at("pack/rules")).unwrap();
+    fs::create_dir_all(at("pack/providers")).unwrap();
+    fs::write(
+        at("pack/rules/own.yaml"),
+        "rules:\n  - id: OWN-1\n    title: An application\n    severity: low\n    description: For the test.\n    \
+         kinds: [application]\n    when: 'true'\n    message: '{asset.name} is there'\n    fix: None.\n    controls: { own_list: [A-1] }\n",
+    )
+    .unwrap();
+    fs::write(at("pack/providers/own.yaml"), "ai_providers:\n  - name: Own AI\n    env: [OWN_AI_TOKEN]\n").unwrap();
+    fs::create_dir_all(at("pack/advisories")).unwrap();
+    fs::create_dir_all(at("pack/catalogues")).unwrap();
+    fs::write(
+        at("pack/catalogues/own_list.yaml"),
+        "name: Our list\nversion: '1'\ncontrols: { A-1: First, A-2: Second }\n",
+    )
+    .unwrap();
+    fs::write(at("pack/advisories/own.yaml"), "- { id: OWN-1, package: pypi/own, severity: high, fixed: '2.0' }\n")
+        .unwrap();
+    fs::write(at("key"), KEY).unwrap();
+    fs::write(at("public"), PUBLIC).unwrap();
+    fs::write(at(".env"), "OWN_AI_TOKEN=x\n").unwrap();
+    ok(folder.path(), "data build pack --name own --version 7 --created 2026-01-31 --key key");
+    assert!(ok(folder.path(), "data verify pack --public-key public --today 2026-02-01").contains("1 days ago"));
+    assert_eq!(aispm(folder.path(), "data verify pack --today 2027-02-01").status.code(), Some(1));
+    assert!(ok(folder.path(), "rules --data pack").contains("1 rules"));
+    assert!(ok(folder.path(), "discover .env --data pack").contains("Own AI"));
+    let text = ok(folder.path(), "assess .env --data pack --data-key public --today 2026-02-01");
+    assert!(text.contains("data pack own 7, 1 day old") && !text.contains("GOV-DATA"), "{text}");
+    let json = ok(folder.path(), "assess .env --data pack --today 2026-12-01 --format json");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["data_pack"]["age_days"], 304);
+    let own = json["coverage"].as_array().unwrap().iter().find(|coverage| coverage["framework"] == "own_list").unwrap();
+    assert_eq!((&own["controls"][0]["id"], &own["controls"][0]["name"]), (&"A-1".into(), &"First".into()));
+    assert!(json["findings"].as_array().unwrap().iter().any(|finding| finding["rule"] == "GOV-DATA"));
+    fs::write(at("pack/rules/own.yaml"), "rules: []\n").unwrap();
+    let refused = aispm(folder.path(), "assess .env --data pack");
+    assert!(refused.status.code() == Some(2) && told(&refused).contains("its SHA-256 is another"));
+}

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use aispm_core::assess::{Assessment, Gate};
 use aispm_core::asset::Severity;
-use aispm_core::policy::PolicySet;
+use aispm_core::policy::RuleInfo;
 use aispm_core::report::{Format, Report};
 use serde_json::{Value, json};
 
@@ -74,20 +74,31 @@ fn hostile() -> Assessment {
     serde_json::from_value(value).unwrap()
 }
 
-/// The sample after a baseline: the first finding is new, the second known, the third gone; the first path is new.
+/// The sample after a baseline: of the findings the first is new, the second known, the third gone, the last waived; the
+/// first path is new.
 fn compared() -> Assessment {
     let mut value = serde_json::to_value(sample()).unwrap();
     let mut findings = value["findings"].as_array().unwrap().clone();
     let (known, resolved) = (findings.remove(1), findings.remove(1));
     value["baseline"] = json!({"known": [known], "resolved": [resolved], "new_paths": [value["paths"][0]["id"]]});
+    let waiver = json!({"rule": "GOV-003", "asset": "*", "owner": "platform@acme.example",
+        "reason": "moves to team search", "expires": "2026-03-31", "ticket": "SEC-7"});
+    value["waived"] =
+        json!([{"finding": findings.pop().unwrap(), "waiver": waiver, "place": {"path": "aispm.yaml", "line": 9}}]);
     value["findings"] = json!(findings);
+    value["unknown"] = json!([{"rule": "RUN-009", "needs": "`response` in aispm.yaml"}]);
     serde_json::from_value(value).unwrap()
 }
 
 /// A report that has all it can be given.
 fn render(assessment: &Assessment, format: Format) -> String {
-    let rules = PolicySet::builtin().unwrap().rules();
-    let rules: Vec<_> = rules.into_iter().filter(|rule| rule.id == "EXP-001" || rule.id == "SUP-012").collect();
+    let rule = |id: &str| -> RuleInfo {
+        let rule = json!({"id": id, "title": format!("Title of {id}"), "severity": "high", "controls": [],
+            "description": format!("Why {id} matters."), "fix": format!("What to do about {id}.")});
+        serde_json::from_value(rule).unwrap()
+    };
+    // one that found something, one that did not, one that could not judge
+    let rules = [rule("EXP-001"), rule("SUP-012"), rule("RUN-009")];
     Report::new(assessment).rules(&rules).time(TIME).gate(Gate::new(Severity::High)).render(format)
 }
 
@@ -194,7 +205,8 @@ fn text_and_sarif_tell_new_from_known() {
     let log: Value = serde_json::from_str(&render(&compared, Format::Sarif)).unwrap();
     let results = log["runs"][0]["results"].as_array().unwrap();
     let states: Vec<&str> = results.iter().map(|result| result["baselineState"].as_str().unwrap()).collect();
-    assert_eq!(states, ["new", "new", "new", "unchanged", "new", "unchanged", "unchanged"]);
+    assert!(results[3]["suppressions"][0]["justification"].as_str().unwrap().contains("until 2026-03-31"));
+    assert_eq!(states, ["new", "new", "unchanged", "unchanged", "new", "unchanged", "unchanged"]);
 }
 
 #[test]
@@ -309,7 +321,7 @@ fn check(format: Format, text: &str) {
                     quotes += usize::from(*c == '"');
                     *c == ',' && quotes % 2 == 0
                 });
-                assert_eq!(cells.count(), 15, "{row}");
+                assert_eq!(cells.count(), 16, "{row}");
             }
         }
         Format::Ocsf | Format::Ecs => {
@@ -328,6 +340,20 @@ fn check(format: Format, text: &str) {
         }
         _ => assert!(text.lines().all(|line| !line.starts_with("-->")), "a name does not start a line"),
     }
+}
+
+#[cfg(feature = "store")]
+#[test]
+fn html_draws_how_risk_moved() {
+    use aispm_core::assess::Trend;
+
+    let point = |time: &str, risk: f64| serde_json::json!({"snapshot": 1, "time": time, "assets": 1, "findings": {}, "risk": risk, "scores": []});
+    let points = [point("2026-10-01T08:00:00Z", 80.0), point("2026-11-01T08:00:00Z", 60.5), point("<b>", 40.0)];
+    let trend: Trend = serde_json::from_value(serde_json::json!({ "points": points })).unwrap();
+    let html = Report::new(&sample()).trend(&trend).render(Format::Html);
+    assert!(html.contains("points=\"0,20.0 150,39.5 300,60.0 \""));
+    assert!(html.contains("80 on 2026-10-01, 40 on &lt;b&gt;"));
+    assert!(!Report::new(&sample()).render(Format::Html).contains("Risk over time"));
 }
 
 #[test]

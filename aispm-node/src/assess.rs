@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use aispm_core::assess::Assessor;
 use aispm_core::identity::usage;
+use aispm_core::monitor::now;
+use aispm_core::policy::PolicySet;
+use aispm_core::report::{Format, Report};
 use aispm_core::{asset, path};
 use napi::Env;
 use napi::bindgen_prelude::{AsyncTask, Either};
@@ -11,6 +14,7 @@ use napi_derive::napi;
 use serde_json::{Map, Value};
 
 use crate::convert::{Js, class, object};
+use crate::posture::{Answer, Comparison, Coverage, DataInfo, Explanation, Risk, Waived};
 use crate::task::{Call, promise, sync};
 
 object! {
@@ -37,6 +41,7 @@ object! {
         #[napi(ts_type = "Severity")]
         severity: String,
         asset: String,
+        owner: Option<String>,
         message: String,
         fix: String,
         related: Vec<String>,
@@ -337,6 +342,8 @@ class! {
         summary: Summary,
         /// What is wrong, worst first.
         findings: Vec<Finding>,
+        /// What is wrong and somebody accepts for a while, worst first.
+        waived: Vec<Waived>,
         /// How attackers would move, worst first.
         paths: Vec<AttackPath>,
         /// Where most paths meet.
@@ -355,6 +362,16 @@ class! {
         incomplete: Vec<Unread>,
         /// AI permissions that identities hold, against what logs show them to use, with narrowed policies.
         unused_permissions: Vec<Usage>,
+        /// How much what is wrong matters: the estate, systems, owners, then assets, each worst first.
+        risks: Vec<Risk>,
+        /// How the controls of each framework came out.
+        coverage: Vec<Coverage>,
+        /// What came and went since the baseline, if one was given.
+        baseline: Option<Comparison>,
+        /// Plain questions of a security lead, answered.
+        readiness: Vec<Answer>,
+        /// The data pack that was used, if any.
+        data_pack: Option<DataInfo>,
         /// Rules that could not judge, and what they need.
         unknown: Vec<Unknown>,
         /// What the caller should know.
@@ -375,6 +392,29 @@ impl Assessment {
     pub fn lineage(&self, env: &Env, question: LineageQuestion) -> napi::Result<Vec<LineageAnswer>> {
         sync(env, question.ask(&self.inner.inventory))
     }
+
+    /// The report in a format of the command line: `text`, `json`, `sarif`, `html`, ….
+    #[napi]
+    pub fn render(&self, env: &Env, format: String) -> napi::Result<String> {
+        let rules = PolicySet::builtin().map(|policies| policies.rules());
+        let rendered =
+            format.parse::<Format>().and_then(|format| Ok(Report::new(&self.inner).rules(&rules?).render(format)));
+        sync(env, rendered)
+    }
+
+    /// Explains a finding (fingerprint, or six digits of it), an attack path, an asset, a system, an owner, a rule, or
+    /// `estate`.
+    #[napi]
+    pub fn explain(&self, env: &Env, id: String) -> napi::Result<Explanation> {
+        let rules = PolicySet::builtin().map(|policies| policies.rules());
+        sync(env, rules.and_then(|rules| Report::new(&self.inner).rules(&rules).explain(&id)).map(Js::js))
+    }
+
+    /// Only what one owner answers for.
+    #[napi]
+    pub fn of_owner(&self, owner: String) -> Self {
+        self.inner.clone().of_owner(&owner).into()
+    }
 }
 
 /// What an assessment takes besides the built-in rules.
@@ -388,7 +428,7 @@ pub struct AssessOptions {
     pub policy: Option<Either<String, Vec<String>>>,
     /// An earlier assessment (JSON); only findings that it did not have are reported.
     pub baseline: Option<String>,
-    /// The day waivers are judged on, `YYYY-MM-DD`.
+    /// The day approvals, evidence and waivers are judged on, `YYYY-MM-DD`; by default the system's.
     pub today: Option<String>,
 }
 
@@ -404,9 +444,7 @@ fn run(paths: Either<String, Vec<String>>, options: Option<AssessOptions>) -> ai
     if let Some(file) = baseline {
         assessor = assessor.baseline(file);
     }
-    if let Some(day) = today {
-        assessor = assessor.today(day);
-    }
+    assessor = assessor.today(today.unwrap_or_else(now));
     assessor.run(many(paths)).map(Assessment::from)
 }
 

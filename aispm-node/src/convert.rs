@@ -39,6 +39,7 @@ js! {
     bool => bool: |v| v;
     f64 => f64: |v| v;
     // exact to 2^53
+    i64 => f64: |v| v as f64;
     u64 => f64: |v| v as f64;
     usize => f64: |v| v as f64;
     String => String: |v| v;
@@ -58,6 +59,10 @@ js! {
     asset::RelationKind => String: |v| v.to_string();
     asset::RiskClass => String: |v| v.to_string();
     asset::Severity => String: |v| v.to_string();
+    aispm_core::assess::RiskSubject => String: |v| v.to_string();
+    aispm_core::policy::controls::ControlStatus => String: |v| v.to_string();
+    aispm_core::policy::readiness::Reply => String: |v| v.to_string();
+    aispm_core::report::Explained => String: |v| v.to_string();
     path::From => Vec<String>: |v| match v {
         path::From::One(id) => vec![id.js()],
         path::From::All(ids) => ids.js(),

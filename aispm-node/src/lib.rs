@@ -6,6 +6,7 @@
 mod assess;
 mod convert;
 mod guard;
+mod posture;
 mod scan;
 mod task;
 mod text;

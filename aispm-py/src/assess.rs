@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use aispm_core::assess::Assessor;
 use aispm_core::identity::usage;
+use aispm_core::monitor::now;
+use aispm_core::policy::PolicySet;
 use aispm_core::report::{Format, Report};
 use aispm_core::{asset, path};
 use pyo3::prelude::*;
@@ -26,7 +28,7 @@ view! {
 view! {
     /// Something wrong with an asset, with the evidence that shows it.
     part Finding(asset::Finding) repr(rule, severity, asset, message)
-    { fingerprint, rule, title, severity, asset, message, fix, related, controls, evidence }
+    { fingerprint, rule, title, severity, asset, owner, message, fix, related, controls, evidence }
 }
 
 view! {
@@ -259,8 +261,25 @@ view! {
     /// What is known and wrong of an estate.
     document Assessment(aispm_core::assess::Assessment) repr(summary)
     {
-        summary, findings, paths, choke_points, fixes, admins, inventory, files, skipped, incomplete,
-        unused_permissions, unknown, warnings,
+        summary, findings, waived, paths, choke_points, fixes, admins, inventory, files, skipped, incomplete,
+        unused_permissions, risks, coverage, baseline, readiness, data_pack, unknown, warnings,
+    }
+
+    /// The report in a format of the command line: `text`, `json`, `sarif`, `html`, ….
+    fn render(&self, py: Python<'_>, format: &str) -> PyResult<String> {
+        let format: Format = format.parse().map_err(|error| raise(py, &error))?;
+        call(py, || Ok(Report::new(&self.inner).rules(&PolicySet::builtin()?.rules()).render(format)))
+    }
+
+    /// Explains a finding (fingerprint, or six digits of it), an attack path, an asset, a system, an owner, a rule, or
+    /// `estate`.
+    fn explain(&self, py: Python<'_>, id: &str) -> PyResult<Py<PyAny>> {
+        call(py, || Report::new(&self.inner).rules(&PolicySet::builtin()?.rules()).explain(id))?.native(py)
+    }
+
+    /// Only what one owner answers for.
+    fn of_owner(&self, owner: &str) -> Self {
+        self.inner.clone().of_owner(owner).into()
     }
 
     /// Whether a finding is at or above this severity.
@@ -291,7 +310,8 @@ impl From<Paths> for Vec<PathBuf> {
     }
 }
 
-/// Assesses files and folders: what AI there is, what is wrong with it, how an attacker would move.
+/// Assesses files and folders: what AI there is, what is wrong with it, how an attacker would move. Approvals, evidence
+/// and waivers are judged on the day `today` (`YYYY-MM-DD`), by default the system's.
 #[pyfunction]
 #[pyo3(signature = (path, *, facts = None, policy = None, baseline = None, today = None))]
 pub(crate) fn assess(
@@ -312,9 +332,7 @@ pub(crate) fn assess(
     if let Some(file) = baseline {
         assessor = assessor.baseline(file);
     }
-    if let Some(day) = today {
-        assessor = assessor.today(day);
-    }
+    assessor = assessor.today(today.unwrap_or_else(now));
     call(py, || assessor.run(Vec::from(path))).map(Assessment::from)
 }
 

@@ -107,6 +107,7 @@ macro_rules! native {
 native! {
     bool: |v, py| PyBool::new(py, *v).to_owned();
     f64: |v, py| PyFloat::new(py, *v);
+    i64: |v, py| PyInt::new(py, *v);
     u64: |v, py| PyInt::new(py, *v);
     usize: |v, py| PyInt::new(py, *v);
     String: |v, py| PyString::new(py, v);
@@ -128,6 +129,10 @@ native! {
     aispm_core::text::Transform: |v, py| PyString::intern(py, v.as_str());
     Duration: |v, py| PyFloat::new(py, v.as_secs_f64());
     aispm_core::guard::Action: |v, py| PyString::intern(py, v.as_str());
+    aispm_core::assess::RiskSubject: |v, py| PyString::intern(py, v.as_str());
+    aispm_core::policy::controls::ControlStatus: |v, py| PyString::intern(py, v.as_str());
+    aispm_core::policy::readiness::Reply: |v, py| PyString::intern(py, v.as_str());
+    aispm_core::report::Explained: |v, py| PyString::intern(py, v.as_str());
     aispm_core::path::Consequence: |v, py| PyString::intern(py, &name(v));
     aispm_core::path::Goal: |v, py| PyString::intern(py, &name(v));
     aispm_core::path::PatchFormat: |v, py| PyString::intern(py, v.as_str());

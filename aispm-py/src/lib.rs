@@ -3,6 +3,7 @@
 mod assess;
 mod convert;
 mod guard;
+mod posture;
 mod scan;
 mod text;
 
@@ -22,6 +23,11 @@ mod _aispm {
     use crate::convert::AispmError;
     #[pymodule_export]
     use crate::guard::{Decision, Guard};
+    #[pymodule_export]
+    use crate::posture::{
+        Answer, Comparison, ControlResult, Coverage, DataInfo, Explanation, Factor, Risk, RiskMember, RiskTerm, Rule,
+        Shown, Waived, Waiver,
+    };
     #[pymodule_export]
     use crate::scan::{ModelFinding, ModelReport, scan_model, scan_models};
     #[pymodule_export]

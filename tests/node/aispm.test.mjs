@@ -34,6 +34,26 @@ test('attributes are camelCase, converted once and usable after destructuring', 
   assert.equal(assessment.fails('critical'), assessment.findings.some(({ severity }) => severity === 'critical'))
 })
 
+test('each framework says what fails and shows it', async () => {
+  const { coverage, findings, readiness } = await assess('examples/estate', { today: '2026-11-27' })
+  const article = coverage.find(({ framework }) => framework === 'eu_ai_act').controls.find(({ id }) => id === 'Art.15')
+  assert.equal(article.status, 'failed')
+  const shown = findings.filter(({ fingerprint }) => article.findings.includes(fingerprint)).map(({ evidence }) => evidence[0].path)
+  assert.ok(shown.includes('examples/estate/kubernetes/chat-inference.yaml'))
+  assert.deepEqual(new Set(readiness.map(({ answer }) => answer)), new Set(['yes', 'no', 'unknown']))
+})
+
+test('scores are explained and reports rendered', () => {
+  const assessment = assessSync('examples/estate', { today: '2026-11-27' })
+  const worst = assessment.risks.find(({ subject }) => subject === 'asset')
+  const explanation = assessment.explain(worst.terms[0].finding.slice(0, 12))
+  assert.deepEqual([explanation.kind, explanation.findings[0].rule], ['finding', worst.terms[0].rule])
+  const owner = assessment.risks.find(({ subject }) => subject === 'owner').id
+  assert.ok(assessment.ofOwner(owner).findings.every((finding) => finding.owner === owner))
+  assert.equal(JSON.parse(assessment.render('sarif')).version, '2.1.0')
+  assert.throws(() => assessment.explain('nobody'), { code: 'usage' })
+})
+
 test('results print as their documents', () => {
   const detection = detectSync(OVERRIDE)
   assert.match(inspect(detection), /^Detection \{/)

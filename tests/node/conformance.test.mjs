@@ -52,7 +52,7 @@ const calls = {
   ],
   scan_model: [(a) => scanModelSync(temporary(a)), (a) => scanModel(temporary(a))],
   discover: [(a) => discoverSync(a.path), (a) => discover(a.path)],
-  assess: [(a) => assessSync(a.path), (a) => assess(a.path)],
+  assess: [(a) => assessSync(a.path, { today: a.today }), (a) => assess(a.path, { today: a.today })],
 }
 
 for (const file of ['detect.json', 'guard.json', 'scan.json', 'estate.json']) {

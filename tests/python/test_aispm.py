@@ -38,6 +38,37 @@ def test_assessments_lead_to_their_parts() -> None:
     assert assessment.fails("critical") is any(f.severity == "critical" for f in assessment.findings)
 
 
+def test_each_framework_says_what_fails_and_shows_it() -> None:
+    assessment = aispm.assess("examples/estate", today="2026-11-27")
+    by_fingerprint = {finding.fingerprint: finding for finding in assessment.findings}
+    act = next(coverage for coverage in assessment.coverage if coverage.framework == "eu_ai_act")
+    article = next(control for control in act.controls if control.id == "Art.15")
+    assert article.status == "failed" and article.name and article.reason
+    shown = [by_fingerprint[finding].evidence[0].location for finding in article.findings]
+    assert "examples/estate/kubernetes/chat-inference.yaml:43" in shown
+    assert {control.status for coverage in assessment.coverage for control in coverage.controls} > {"passed", "failed"}
+    assert {answer.answer for answer in assessment.readiness} == {"yes", "no", "unknown"}
+
+
+def test_scores_are_explained_and_reports_rendered() -> None:
+    assessment = aispm.assess("examples/estate", today="2026-11-27")
+    worst = next(risk for risk in assessment.risks if risk.subject == "asset")
+    term = worst.terms[0]
+    product = term.severity.value * term.exposure.value * term.data.value * term.reachability.value
+    assert term.points == pytest.approx(min(product, 0.95), abs=1e-4)
+    explanation = assessment.explain(term.finding[:12])
+    assert (explanation.kind, explanation.findings[0].rule) == ("finding", term.rule)
+    assert explanation.risk == worst
+    owner = next(risk.id for risk in assessment.risks if risk.subject == "owner")
+    assert {finding.owner for finding in assessment.of_owner(owner).findings} == {owner}
+    assert json.loads(assessment.render("sarif"))["version"] == "2.1.0"
+    with pytest.raises(aispm.AispmError, match="known"):
+        assessment.render("paper")
+    with pytest.raises(aispm.AispmError) as raised:
+        assessment.explain("nobody")
+    assert raised.value.code == "usage"
+
+
 def test_several_paths_and_path_objects() -> None:
     both = aispm.discover([Path("examples/estate/aws"), "examples/estate/app"])
     assert {asset.id for asset in aispm.discover(Path("examples/estate/aws")).assets} <= {a.id for a in both.assets}

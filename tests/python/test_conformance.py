@@ -55,7 +55,7 @@ def call(vector: Any, folder: Path) -> Any:
     if vector["call"] == "discover":
         return aispm.discover(given["path"])
     if vector["call"] == "assess":
-        return aispm.assess(given["path"])
+        return aispm.assess(given["path"], today=given["today"])
     if vector["call"] == "scan_model":
         file = folder / given["file"]
         file.write_bytes(base64.b64decode(given["base64"]))

@@ -11,11 +11,11 @@ const findings = () => {
   const number = (n) => n.toLocaleString("en");
   const plural = (n, word) => number(n) + " " + word + (n === 1 ? "" : "s");
 
-  const rows = data.findings.map(([severity, rule, asset, owner, message, fix, places, fingerprint]) => {
+  const rows = data.findings.map(([severity, rule, asset, owner, message, fix, places, fingerprint, state, waiver]) => {
     const [id, title, why, controls] = data.rules[rule];
     const [name, assetId, kind, systems] = data.assets[asset];
     const row = { severity, rule: id, title, why, controls, asset: name, assetId, kind, systems, owner: text(owner) || "nobody",
-      isOwned: owner >= 0, message: text(message), fix: text(fix), fingerprint,
+      isOwned: owner >= 0, message: text(message), fix: text(fix), fingerprint, state, waiver: text(waiver),
       places: places.map(([place, excerpt]) => [text(place), text(excerpt)]) };
     row.frameworks = [...new Set(controls.map((n) => data.controls[n].split(" ")[0]))];
     row.search = [id, title, name, assetId, row.owner, row.message, fingerprint, ...row.places.map(([place]) => place)].join("\n").toLowerCase();
@@ -24,6 +24,7 @@ const findings = () => {
 
   // which values a select offers, most findings first
   const choices = {
+    state: (row) => [[row.state, row.state]],
     rule: (row) => [[row.rule, row.rule + " " + row.title]],
     owner: (row) => [[(row.isOwned ? "+" + row.owner : "-"), row.owner]],
     kind: (row) => [[row.kind, row.kind.replaceAll("-", " ")]],
@@ -41,25 +42,25 @@ const findings = () => {
     fields[name].closest("label").hidden = counts.size < 2;
   }
 
-  const state = { sort: "severity", descending: true, page: 0, open: new Set(), control: "", print: false, rows: [] };
+  const view = { sort: "severity", descending: true, page: 0, open: new Set(), control: "", print: false, rows: [] };
 
   const matches = () => {
     const words = fields.text.value.toLowerCase().split(/\s+/).filter(Boolean);
     const severities = new Set(all("[name=severity]:checked", form).map((box) => box.value));
     const asked = Object.keys(choices).filter((name) => fields[name].value);
-    const control = fields.control.checked ? data.controls.indexOf(state.control) : null;
+    const control = fields.control.checked ? data.controls.indexOf(view.control) : null;
     return rows.filter((row) => severities.has(row.severity) && words.every((word) => row.search.includes(word)) &&
       asked.every((name) => choices[name](row).some(([value]) => value === fields[name].value)) &&
       (control === null || row.controls.includes(control)));
   };
   const compare = (a, b) => {
-    if (state.sort === "severity") return grades.indexOf(a.severity) - grades.indexOf(b.severity);
-    return a[state.sort] < b[state.sort] ? -1 : a[state.sort] > b[state.sort] ? 1 : 0;
+    if (view.sort === "severity") return grades.indexOf(a.severity) - grades.indexOf(b.severity);
+    return a[view.sort] < b[view.sort] ? -1 : a[view.sort] > b[view.sort] ? 1 : 0;
   };
   const apply = () => {
     // the block is sorted worst first, and sorting keeps that order among equals
-    state.rows = matches().sort((a, b) => (state.descending ? compare(b, a) : compare(a, b)));
-    state.page = 0;
+    view.rows = matches().sort((a, b) => (view.descending ? compare(b, a) : compare(a, b)));
+    view.page = 0;
     render();
   };
 
@@ -68,17 +69,18 @@ const findings = () => {
       make("li", {}, make("code", { textContent: place }), " ", excerpt && make("q", { textContent: excerpt }))));
     const tags = make("p", {}, ...row.controls.map((n) => make("span", { className: "tag", textContent: data.controls[n] })));
     return make("div", { className: "detail" }, row.why && make("p", { textContent: row.why }), list,
-      row.fix && make("p", { className: "fix", textContent: row.fix }), tags,
+      row.fix && make("p", { className: "fix", textContent: row.fix }),
+      row.waiver && make("p", { textContent: "Waived by " + row.waiver }), tags,
       make("p", { className: "soft" }, make("code", { textContent: row.assetId }), " · ", make("code", { textContent: row.fingerprint })));
   };
   const line = (row) => {
-    const isOpen = state.print || state.open.has(row.fingerprint);
+    const isOpen = view.print || view.open.has(row.fingerprint);
     const press = make("button", { type: "button", className: "title", textContent: row.title });
     press.setAttribute("aria-expanded", isOpen);
-    const cell = make("td", { className: "what" }, press, make("p", { textContent: row.message }), isOpen && detail(row));
+    const cell = make("td", { className: "what" }, press, row.state !== "open" && make("span", { className: "tag", textContent: row.state }), make("p", { textContent: row.message }), isOpen && detail(row));
     press.addEventListener("click", () => {
-      const open = !state.open.delete(row.fingerprint);
-      if (open) { state.open.add(row.fingerprint); cell.append(detail(row)); } else one(".detail", cell).remove();
+      const open = !view.open.delete(row.fingerprint);
+      if (open) { view.open.add(row.fingerprint); cell.append(detail(row)); } else one(".detail", cell).remove();
       press.setAttribute("aria-expanded", open);
     });
     return make("tr", {},
@@ -87,34 +89,34 @@ const findings = () => {
       make("td", { textContent: row.owner, className: row.isOwned ? "" : "soft" }), make("td", {}, make("code", { textContent: row.rule })));
   };
   const render = () => {
-    const from = state.page * PAGE;
-    const shown = state.print ? state.rows : state.rows.slice(from, from + PAGE);
+    const from = view.page * PAGE;
+    const shown = view.print ? view.rows : view.rows.slice(from, from + PAGE);
     const body = [];
     let group;
     const groups = new Map();
-    for (const row of state.rows) groups.set(row[state.sort], (groups.get(row[state.sort]) || 0) + 1);
+    for (const row of view.rows) groups.set(row[view.sort], (groups.get(row[view.sort]) || 0) + 1);
     for (const row of shown) {
-      if (row[state.sort] !== group && groups.size > 1 && groups.size < state.rows.length) {
-        group = row[state.sort];
+      if (row[view.sort] !== group && groups.size > 1 && groups.size < view.rows.length) {
+        group = row[view.sort];
         body.push(make("tr", { className: "group" }, make("th", { colSpan: 5, scope: "colgroup", textContent: group + " · " + number(groups.get(group)) })));
       }
       body.push(line(row));
     }
     table.tBodies[0].replaceChildren(...body);
     for (const head of all("th[scope=col]", table)) {
-      if (one("button", head).value === state.sort) head.setAttribute("aria-sort", state.descending ? "descending" : "ascending");
+      if (one("button", head).value === view.sort) head.setAttribute("aria-sort", view.descending ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
     }
     const left = data.all - rows.length;
-    status.textContent = (state.rows.length === rows.length ? plural(rows.length, "finding")
-      : number(state.rows.length) + " of " + plural(rows.length, "finding")) +
+    status.textContent = (view.rows.length === rows.length ? plural(rows.length, "finding")
+      : number(view.rows.length) + " of " + plural(rows.length, "finding")) +
       (left ? "; the JSON has " + number(left) + " more" : "");
-    const last = Math.max(0, Math.ceil(state.rows.length / PAGE) - 1);
+    const last = Math.max(0, Math.ceil(view.rows.length / PAGE) - 1);
     pages.hidden = last === 0;
     const [back, next] = all("button", pages);
-    back.disabled = state.page === 0;
-    next.disabled = state.page === last;
-    one("span", pages).textContent = number(from + 1) + "–" + number(Math.min(from + PAGE, state.rows.length)) + " of " + number(state.rows.length);
+    back.disabled = view.page === 0;
+    next.disabled = view.page === last;
+    one("span", pages).textContent = number(from + 1) + "–" + number(Math.min(from + PAGE, view.rows.length)) + " of " + number(view.rows.length);
   };
 
   form.addEventListener("submit", (event) => event.preventDefault());
@@ -123,13 +125,13 @@ const findings = () => {
   one("thead", table).addEventListener("click", (event) => {
     const { value } = event.target;
     if (!value) return;
-    state.descending = state.sort === value ? !state.descending : value === "severity";
-    state.sort = value;
+    view.descending = view.sort === value ? !view.descending : value === "severity";
+    view.sort = value;
     apply();
   });
   pages.addEventListener("click", (event) => {
     if (!event.target.value) return;
-    state.page += Number(event.target.value);
+    view.page += Number(event.target.value);
     render();
     one("#findings").scrollIntoView();
   });
@@ -142,7 +144,7 @@ const findings = () => {
     fields.control.closest("label").hidden = true;
     if (name === "severity") for (const box of all("[name=severity]", form)) box.checked = box.value === value;
     else if (name === "control") {
-      state.control = value;
+      view.control = value;
       fields.control.checked = true;
       fields.control.closest("label").hidden = false;
       fields.control.nextElementSibling.textContent = value;
@@ -150,5 +152,5 @@ const findings = () => {
     apply();
   });
   apply();
-  return (print) => { state.print = print; render(); };
+  return (print) => { view.print = print; render(); };
 };

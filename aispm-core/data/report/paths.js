@@ -14,7 +14,7 @@ const explorer = () => {
   const told = make("p", { className: "told" });
   told.setAttribute("role", "status");
   const tools = make("div", { className: "tools" },
-    button("+", "Zoom in", () => zoom(0.8)), button("−", "Zoom out", () => zoom(1.25)), button("Fit", "Show all of it", () => fit()));
+    button("+", "Zoom in", () => zoom(0.8)), button("−", "Zoom out", () => zoom(1.25)), button("Fit", "Fit all of it", () => fit()));
   const stage = make("div", { className: "stage" }, view, tools, told);
   view.setAttribute("role", "application");
   view.setAttribute("aria-label", "Drawing. Arrow keys move it, plus and minus zoom, 0 shows all of it.");
@@ -26,11 +26,12 @@ const explorer = () => {
   const show = () => svg.setAttribute("viewBox", [box.x, box.y, box.w, box.h].join(" "));
   // the whole drawing, but never larger than it is drawn
   const fit = () => {
+    const TOOLS = 44;
     const w = view.clientWidth || whole.w, h = view.clientHeight || whole.h;
-    const scale = Math.max(whole.w / w, whole.h / h, 0.9);
+    const scale = Math.max(whole.w / w, whole.h / (h - TOOLS), 0.9);
     box = { w: w * scale, h: h * scale };
     box.x = (whole.w - box.w) / 2;
-    box.y = (whole.h - box.h) / 2;
+    box.y = (whole.h - box.h - TOOLS * scale) / 2;
     show();
   };
   const zoom = (by, x = 0.5, y = 0.5) => {

@@ -97,7 +97,8 @@ impl Baseline {
         for finding in &self.findings {
             *left.entry(&finding.fingerprint).or_default() += 1;
         }
-        let mut seen = HashSet::new();
+        let mut seen: HashSet<String> =
+            assessment.waived.iter().map(|waived| waived.finding.fingerprint.clone()).collect();
         let (mut known, mut new) = (Vec::new(), Vec::new());
         for finding in std::mem::take(&mut assessment.findings) {
             seen.insert(finding.fingerprint.clone());

@@ -50,15 +50,22 @@ fn sensitive_kinds(text: &str) -> BTreeSet<String> {
     kinds
 }
 
-/// Counts hostile matches in the `description` and `template` of tools, servers, prompts and agents into the property
-/// `tool_poisoning`; clean descriptions leave nothing. Linear in the texts, in parallel.
+/// The least score of a match in the text of a skill: instructions are what a skill is made of, and long ones look a
+/// little like orders behind the user's back. Of 21 public skills, the worst match in harmless ones scores 0.97.
+const IN_SKILL: f64 = 0.99;
+
+/// Counts hostile matches in the `description` and `template` of tools, servers, prompts and agents, and in the
+/// `instructions` of skills, into the property `tool_poisoning`; clean ones leave nothing. Linear in the texts, in
+/// parallel.
 pub(super) fn judge(inventory: &mut Inventory) {
     let described =
         |kind| matches!(kind, AssetKind::Tool | AssetKind::McpServer | AssetKind::PromptTemplate | AssetKind::Agent);
     let assets: Vec<_> = inventory.assets().filter(|asset| described(asset.kind)).collect();
     let hostile = assets.into_par_iter().filter_map(|asset| {
         let texts = ["description", "template"].iter().filter_map(|key| asset.text(key));
-        let count: usize = texts.map(hostile_matches).sum();
+        let skill = asset.text("instructions").filter(|_| asset.text("role") == Some("agent-skill"));
+        let count: usize = texts.map(|text| hostile_matches(text, 0.0)).sum();
+        let count = count + skill.map_or(0, |text| hostile_matches(text, IN_SKILL));
         (count > 0).then(|| (asset.id.clone(), count))
     });
     let hostile: Vec<(AssetId, usize)> = hostile.collect();
@@ -69,7 +76,32 @@ pub(super) fn judge(inventory: &mut Inventory) {
     }
 }
 
-fn hostile_matches(text: &str) -> usize {
+/// Hostile matches of at least a score; what is hidden from people counts whatever its score.
+fn hostile_matches(text: &str, least: f64) -> usize {
     let found = Detectors::builtin().detect(text, TextRole::ToolDescription);
-    found.matches.iter().filter(|m| m.detector.parse().is_ok_and(|detector| HOSTILE.contains(&detector))).count()
+    let is_hostile = |m: &&Match| {
+        let hidden = |detector| detector == Detector::InvisibleText || m.score >= least;
+        m.detector.parse().is_ok_and(|detector| HOSTILE.contains(&detector) && hidden(detector))
+    };
+    found.matches.iter().filter(is_hostile).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asset::Asset;
+
+    #[test]
+    fn personal_data_and_hidden_secrets_in_prompts_are_noted_by_kind() {
+        let mut inventory = Inventory::new();
+        let prompt = |id: &str, text: &str| Asset::new(id, AssetKind::PromptTemplate, id).with("template", text);
+        inventory.add(prompt("people", "Send complaints to jane.doe@acme-corp.de and answer {input}."));
+        inventory.add(prompt("key", "Call the API with token *** for {input}."));
+        inventory.add(prompt("plain", "You help customers. Answer {input} from {context}."));
+        judge_prompts(&mut inventory);
+        let noted = |id: &str| inventory.get(id).unwrap().properties.get("sensitive_text").cloned();
+        assert_eq!(noted("people"), Some(serde_json::json!(["EMAIL_ADDRESS"])));
+        assert_eq!(noted("key"), Some(serde_json::json!(["secret"])));
+        assert_eq!(noted("plain"), None);
+    }
 }

@@ -17,6 +17,7 @@ use crate::policy::{PolicySet, Unknown, Verdict};
 use crate::supply::Advisories;
 
 mod baseline;
+pub mod data;
 mod descriptions;
 mod gate;
 pub mod ledger;
@@ -30,6 +31,7 @@ mod trend;
 
 use baseline::Baseline;
 pub use baseline::Comparison;
+use data::{DataInfo, DataPack};
 pub use gate::{Gate, Outcome};
 pub use risk::{Factor, Risk, RiskMember, RiskSubject, RiskTerm};
 #[cfg(feature = "store")]
@@ -81,6 +83,9 @@ pub struct Assessment {
     /// The plain questions that a security lead starts from, with their answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub readiness: Vec<Answer>,
+    /// The data pack that it was made with, if one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_pack: Option<DataInfo>,
     /// Rules that could not judge, and what they need.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<Unknown>,
@@ -126,6 +131,7 @@ pub struct Assessor {
     advisories: Vec<PathBuf>,
     builtin_advisories: Option<Advisories>,
     today: Option<String>,
+    data: Option<DataPack>,
 }
 
 impl Assessor {
@@ -184,6 +190,13 @@ impl Assessor {
         self
     }
 
+    /// With the rules, providers, advisories and catalogues of this pack. If it is out of date on the day given, that is a finding.
+    #[must_use]
+    pub fn data(mut self, pack: DataPack) -> Self {
+        self.data = Some(pack);
+        self
+    }
+
     /// Assesses files and folders. Errors are of the configuration: facts, policies, baseline. Input that cannot be read
     /// is listed in [`Assessment::incomplete`].
     pub fn run<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<Assessment> {
@@ -214,8 +227,13 @@ impl Assessor {
             facts.mark_expired(today, &mut discovery.inventory);
         }
         let solution = path::solve(&discovery.inventory, &Query::posture());
-        let Verdict { findings, waived, warnings } = policies.waive(policies.evaluate(&discovery.inventory, &solution));
+        let Verdict { mut findings, waived, warnings } =
+            policies.waive(policies.evaluate(&discovery.inventory, &solution));
         discovery.warnings.extend(warnings);
+        if let Some(stale) = self.data.as_ref().and_then(|pack| pack.stale(self.today.as_deref())) {
+            let worse = findings.partition_point(|finding| finding.severity >= stale.severity);
+            findings.insert(worse, stale);
+        }
         let unknown = policies.unknown(&discovery.inventory);
         let inventory = &discovery.inventory;
         let readiness = readiness::answers(&policies, inventory, &solution, &discovery.files, &findings, &waived)?;
@@ -228,6 +246,7 @@ impl Assessor {
             baseline.apply(&mut assessment);
         }
         assessment.summary = Summary::new(&assessment.inventory, &assessment.findings, assessment.paths.len());
+        assessment.data_pack = self.data.as_ref().map(|pack| pack.info(self.today.as_deref()));
         assessment.unknown = unknown;
         assessment.coverage = coverage;
         assessment.risks = risks;
@@ -257,7 +276,12 @@ impl Assessor {
     fn read<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<Read> {
         let paths: Vec<PathBuf> = paths.into_iter().map(|path| path.as_ref().to_path_buf()).collect();
         let (file, facts) = self.declared(&paths)?;
-        let mut discovery = self.discoverer.run(&paths);
+        let discoverer = self.discoverer.clone();
+        let discoverer = match &self.data {
+            Some(pack) => pack.discoverer(discoverer)?,
+            None => discoverer,
+        };
+        let mut discovery = discoverer.run(&paths);
         if let Some(file) = file {
             let path = file.display().to_string();
             discovery.skipped.retain(|unread| unread.path != path);
@@ -289,6 +313,9 @@ impl Assessor {
 
     fn policies(&self, facts: &Facts) -> Result<PolicySet> {
         let mut builder = PolicySet::builder().facts(facts).today(self.today.as_deref());
+        if let Some(pack) = &self.data {
+            builder = pack.policies(builder)?;
+        }
         for file in &self.policies {
             builder = builder.file(file)?;
         }

@@ -84,13 +84,19 @@ impl Known {
     }
 }
 
-/// Gives messages and calls the ids of the assets that they mean. O(messages + names · assets).
+/// Gives messages and calls the ids of the assets that they mean; where there is none of that name, of the log that they
+/// stand in. O(messages + names · assets).
 pub(super) fn settle(discovery: &mut Discovery) {
+    let Discovery { inventory, events, calls, .. } = discovery;
     let mut known = Known::default();
-    for event in &mut discovery.events {
-        event.asset = known.resolve(&event.asset, &discovery.inventory);
+    let log = |id: AssetId, place: Option<&Evidence>| match place {
+        Some(place) if inventory.get(id.as_str()).is_none() => AssetId::from(format!("file:{}", place.path)),
+        _ => id,
+    };
+    for event in events {
+        event.asset = log(known.resolve(&event.asset, inventory), Some(&event.evidence));
     }
-    discovery.calls.rename(|id| Some(resolve(id, &discovery.inventory)));
+    calls.rename(|id, calls| Some(log(resolve(id, inventory), calls.place.as_ref())));
 }
 
 /// Writes into each asset what its messages and calls show, for rules to judge: how many there are by role (`messages`),
@@ -197,3 +203,6 @@ pub(super) fn neighbourhood(id: &AssetId, inventory: &Inventory, depth: usize) -
     }
     near
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::data::DataPack;
 use super::{Assessor, load};
 use crate::asset::{Error, ErrorKind, Inventory, Result};
 use crate::discover::{Discoverer, Discovery};
@@ -13,7 +14,8 @@ impl Assessor {
     /// Notes known flaws and digests on the assets that have them.
     pub(super) fn note_supply(&self, discovery: &mut Discovery) -> Result<()> {
         let given = self.given()?;
-        let builtin = self.builtin_advisories.as_ref().unwrap_or_else(|| Advisories::builtin());
+        let packed = self.data.as_ref().map(DataPack::advisories).transpose()?.flatten();
+        let builtin = self.builtin_advisories.as_ref().or(packed.as_ref()).unwrap_or_else(|| Advisories::builtin());
         mark(builtin, &[&given, &discovery.advisories], &mut discovery.inventory);
         note(&mut discovery.inventory);
         if let Some(baseline) = &self.baseline {

@@ -57,6 +57,8 @@ pub(crate) struct Calls {
     /// Where a tool was called with arguments that do harm, and how often that was.
     pub(crate) dangerous: Vec<Evidence>,
     pub(crate) dangerous_calls: u64,
+    /// One place where any of this was recorded.
+    pub(crate) place: Option<Evidence>,
 }
 
 /// The calls of an hour.
@@ -83,7 +85,7 @@ impl CallLog {
     /// Counts a call of or to an asset; one without a time counts nowhere. O(log n).
     pub(crate) fn record(&mut self, asset: &str, call: ModelCall<'_>, evidence: &Evidence) {
         let Some(at) = call.time.and_then(hour) else { return };
-        let calls = self.assets.entry(AssetId::from(asset)).or_default();
+        let calls = self.at(asset, evidence);
         calls.count(
             at,
             Hour {
@@ -111,12 +113,18 @@ impl CallLog {
 
     /// Counts a call to a tool; `dangerous` says what is wrong with its arguments.
     pub(crate) fn tool(&mut self, asset: &str, tool: &str, dangerous: Option<&str>, evidence: &Evidence) {
-        let calls = self.assets.entry(AssetId::from(asset)).or_default();
+        let calls = self.at(asset, evidence);
         calls.call(tool, 1);
         if let Some(reason) = dangerous {
             calls.dangerous_calls += 1;
             calls.endanger(evidence.clone().excerpt(format!("{tool}: {reason}")));
         }
+    }
+
+    fn at(&mut self, asset: &str, evidence: &Evidence) -> &mut Calls {
+        let calls = self.assets.entry(AssetId::from(asset)).or_default();
+        calls.place.get_or_insert_with(|| evidence.clone());
+        calls
     }
 
     /// Adds the calls that another log holds.
@@ -129,14 +137,15 @@ impl CallLog {
             }
             more.tools.into_iter().for_each(|(tool, count)| calls.call(&tool, count));
             calls.dangerous_calls += more.dangerous_calls;
+            calls.place = calls.place.take().or(more.place);
             more.dangerous.into_iter().for_each(|place| calls.endanger(place));
         }
     }
 
     /// Gives assets other ids.
-    pub(crate) fn rename(&mut self, other: impl Fn(&AssetId) -> Option<AssetId>) {
+    pub(crate) fn rename(&mut self, other: impl Fn(&AssetId, &Calls) -> Option<AssetId>) {
         for (asset, calls) in std::mem::take(&mut self.assets) {
-            let asset = other(&asset).unwrap_or(asset);
+            let asset = other(&asset, &calls).unwrap_or(asset);
             self.extend(Self { assets: BTreeMap::from([(asset, calls)]) });
         }
     }
@@ -238,7 +247,7 @@ mod tests {
             log.tool("b", "run", (i == 3).then_some("harm"), &Evidence::file("f"));
         }
         log.record("a", ModelCall { time: Some("noon"), ..ModelCall::default() }, &Evidence::default());
-        log.rename(|id| (id.as_str() == "b").then(|| "a".into()));
+        log.rename(|id, _| (id.as_str() == "b").then(|| "a".into()));
         let calls = &log.assets["a"];
         assert_eq!((log.assets.len(), calls.hours.len(), calls.habits(Aspect::Caller)), (1, 1, None));
         assert_eq!((calls.tools["run"], calls.dangerous_calls), (265, 1));

@@ -26,6 +26,8 @@ pub(crate) enum Purpose {
     Entry,
     /// The head of a ledger.
     Head,
+    /// The manifest of a data pack.
+    DataPack,
 }
 
 impl SigningKey {
@@ -94,6 +96,7 @@ impl Purpose {
         let purpose: &[u8] = match self {
             Self::Entry => b"aispm/1 ledger entry\n",
             Self::Head => b"aispm/1 ledger head\n",
+            Self::DataPack => b"aispm/1 data pack\n",
         };
         [purpose, message].concat()
     }

@@ -7,7 +7,7 @@ use super::{Exit, format, warn, written};
 use crate::assess::{Assessment, Assessor, Gate, Outcome};
 use crate::asset::{Error, ErrorKind, Result, Severity};
 use crate::monitor;
-use crate::policy::PolicySet;
+use crate::policy::{PolicySet, RuleInfo};
 use crate::report::{Format, Report};
 
 /// Assess an estate: inventory, findings, attack paths
@@ -28,6 +28,8 @@ pub(super) struct Args {
     /// Also know the flaws of packages in this OSV file, folder or archive; may be given several times
     #[arg(long, value_name = "PATH")]
     advisories: Vec<PathBuf>,
+    #[command(flatten)]
+    data: super::data::Data,
     /// Report only what this owner answers for
     #[arg(long, value_name = "OWNER")]
     owner: Option<String>,
@@ -58,7 +60,7 @@ pub(super) struct Args {
     /// Also write this format to this file, from the same run; may be given several times
     #[arg(long, value_name = "FORMAT=FILE", value_parser = also)]
     also: Vec<(Format, PathBuf)>,
-    /// The time that reports bear, RFC 3339, instead of now
+    /// The time that reports and log entries bear, RFC 3339, instead of now
     #[arg(long, value_name = "TIME", value_parser = time)]
     time: Option<String>,
 }
@@ -78,7 +80,9 @@ fn also(text: &str) -> Result<(Format, PathBuf)> {
 
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
-        let assessment = self.assessor()?.run(&self.paths)?;
+        let data = self.data.load()?;
+        let rules = data.iter().try_fold(PolicySet::builder(), |rules, pack| pack.policies(rules))?.build()?.rules();
+        let assessment = data.into_iter().fold(self.assessor()?, Assessor::data).run(&self.paths)?;
         if let Some(ledger) = &self.ledger {
             super::evidence::record(ledger, self.ledger_key.clone(), self.time.as_deref(), &assessment)?;
         }
@@ -90,7 +94,7 @@ impl Args {
             Some(owner) => assessment.of_owner(owner),
             None => assessment,
         };
-        self.print(&assessment)?;
+        self.print(&assessment, &rules)?;
         Ok(self.verdict(&assessment))
     }
 
@@ -107,10 +111,9 @@ impl Args {
         Ok(assessor.today(self.today.clone().unwrap_or_else(super::today)))
     }
 
-    fn print(&self, assessment: &Assessment) -> Result<()> {
-        let rules = PolicySet::builtin()?.rules();
+    fn print(&self, assessment: &Assessment, rules: &[RuleInfo]) -> Result<()> {
         let time = self.time.clone().unwrap_or_else(monitor::now);
-        let report = Report::new(assessment).rules(&rules).time(&time).gate(self.gate());
+        let report = Report::new(assessment).rules(rules).time(&time).gate(self.gate());
         for (format, file) in &self.also {
             report.write(*format, &mut *super::output(Some(file))?).map_err(written)?;
         }

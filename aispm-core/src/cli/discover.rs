@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::{Exit, line, print_json, written};
+use crate::assess::Assessor;
 use crate::asset::Result;
 use crate::discover::Discovery;
 use crate::report::{self, CycloneDx, count};
@@ -20,6 +21,8 @@ pub(super) struct Args {
     /// Also know the AI services, packages and model servers of this file; may be given several times
     #[arg(long = "catalog", value_name = "FILE")]
     catalogs: Vec<PathBuf>,
+    #[command(flatten)]
+    data: super::data::Data,
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -59,6 +62,7 @@ impl From<SpecVersion> for report::SpecVersion {
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
         let assessor = self.facts.iter().fold(super::assessor(&self.catalogs)?, |assessor, file| assessor.facts(file));
+        let assessor = self.data.load()?.into_iter().fold(assessor, Assessor::data);
         let discovery = assessor.discover(&self.paths)?;
         let mut out = super::output(self.output.as_ref())?;
         match self.format {

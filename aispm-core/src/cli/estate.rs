@@ -21,6 +21,8 @@ pub(super) struct Estate {
     /// Also judge by the rules of this file; may be given several times
     #[arg(long = "policy", value_name = "FILE")]
     policies: Vec<PathBuf>,
+    #[command(flatten)]
+    data: super::data::Data,
     /// Judge approvals, waivers and evidence as on this day, YYYY-MM-DD, instead of today
     #[arg(long, value_name = "DAY", value_parser = super::day)]
     today: Option<String>,
@@ -38,6 +40,7 @@ impl Estate {
     fn assessor(&self) -> Result<Assessor> {
         let today = self.today.clone().unwrap_or_else(super::today);
         let assessor = self.facts.iter().fold(super::assessor(&self.catalogs)?, |assessor, file| assessor.facts(file));
+        let assessor = self.data.load()?.into_iter().fold(assessor, Assessor::data);
         Ok(self.policies.iter().fold(assessor, Assessor::policy).today(today))
     }
 }

@@ -8,12 +8,14 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::{Exit, input, line, print_json, written};
-use crate::assess::Assessment;
 use crate::assess::ledger::{
     AssessmentRecord, DecisionRecord, Entry, EntryKind, Head, Ledger, Record, Verification, Verifier,
 };
+use crate::assess::{Assessment, Assessor};
 use crate::asset::{Document, Error, ErrorKind, Match, Result, SigningKey, VerifyingKey, Waiver, hex, sha256};
 use crate::monitor::now;
+use crate::policy::{PolicySet, PolicySetBuilder};
+use crate::report::{EvidencePack, Report};
 
 /// Keep a tamper-evident log of assessments, decisions and waivers, and check it
 #[derive(Debug, clap::Args)]
@@ -56,6 +58,29 @@ enum Command {
         ledger: PathBuf,
         #[command(flatten)]
         signing: Signing,
+    },
+    /// Write evidence for an auditor: for each framework a page and OSCAL assessment results, and a manifest of digests
+    Pack {
+        /// Files and folders
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// This framework, such as eu_ai_act, owasp or iso_42001; may be given several times
+        #[arg(long = "framework", value_name = "KEY", required = true)]
+        frameworks: Vec<String>,
+        /// Declared facts, instead of aispm.yaml at the root of what is assessed
+        #[arg(long, value_name = "FILE")]
+        facts: Option<PathBuf>,
+        /// Also judge by the rules of this file; may be given several times
+        #[arg(long = "policy", value_name = "FILE")]
+        policies: Vec<PathBuf>,
+        #[command(flatten)]
+        data: super::data::Data,
+        /// The time that the evidence bears and approvals are judged by, RFC 3339 in UTC, instead of now
+        #[arg(long)]
+        time: Option<String>,
+        /// The folder to write to; made if it is not there
+        #[arg(short, long, value_name = "FOLDER")]
+        output: PathBuf,
     },
     /// List the entries of a log
     Show {
@@ -124,9 +149,30 @@ impl Args {
             }
             Command::Head { ledger, signing } => {
                 let (key, verifier) = signing.read()?;
-                let found = sound(&ledger, verify(&ledger, &verifier)?)?;
+                let mut found = sound(&ledger, verify(&ledger, &Verifier::new())?)?;
+                if key.is_some() && found.signed > 0 {
+                    found = sound(&ledger, verify(&ledger, &verifier)?)?;
+                }
                 let head = key.iter().fold(found.head, Head::sign);
                 print_json(&mut *super::output(None)?, &head)?;
+                Ok(Exit::Clean)
+            }
+            Command::Pack { paths, frameworks, facts, policies, data, time, output } => {
+                let time = time.unwrap_or_else(now);
+                let data = data.load()?;
+                let assessor = facts.iter().fold(super::assessor(&[])?.today(&time), Assessor::facts);
+                let assessor = policies.iter().fold(assessor, Assessor::policy);
+                let assessment = data.iter().cloned().fold(assessor, Assessor::data).run(&paths)?;
+                if assessment.files.is_empty() {
+                    return Err(Error::new(ErrorKind::Usage, "no file of a known format, so there is no evidence"));
+                }
+                let rules = policies.iter().try_fold(PolicySet::builder(), PolicySetBuilder::file)?;
+                let rules = data.iter().try_fold(rules, |rules, pack| pack.policies(rules))?.build()?.rules();
+                let report = Report::new(&assessment).rules(&rules).time(&time);
+                write(&output, &EvidencePack::new(&report, &frameworks)?)?;
+                for unread in assessment.blind_spots() {
+                    super::warn(&format!("{} was not read: {}", unread.path, unread.reason));
+                }
                 Ok(Exit::Clean)
             }
             Command::Show { ledger, seq } => show(&ledger, seq),
@@ -294,6 +340,16 @@ fn text(out: &mut dyn Write, found: &Verification, no_key: bool, no_head: bool) 
         line(out, format_args!("without --head, entries that were cut off at the end are not noticed"))?;
     }
     out.flush()
+}
+
+/// Writes the files of a pack, the manifest last.
+fn write(folder: &Path, pack: &EvidencePack) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|error| Error::unreadable(folder, error))?;
+    for (name, text) in &pack.files {
+        let file = folder.join(name);
+        std::fs::write(&file, text).map_err(|error| Error::unreadable(&file, error))?;
+    }
+    Ok(())
 }
 
 /// The entries as they stand, a line each; a line that is none is told of by `verify`.

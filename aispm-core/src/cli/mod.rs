@@ -21,6 +21,7 @@ mod classify;
 mod collect;
 mod completions;
 mod coverage;
+mod data;
 mod detect;
 mod diff;
 mod discover;
@@ -67,6 +68,7 @@ enum Command {
     History(history::Args),
     Init(init::Args),
     Collect(collect::Args),
+    Data(data::Args),
     Schema(schema::Args),
     Completions(completions::Args),
 }
@@ -111,6 +113,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::History(args) => args.run(),
         Command::Init(args) => args.run(),
         Command::Collect(args) => args.run(),
+        Command::Data(args) => args.run(),
         Command::Schema(args) => args.run(),
         Command::Completions(args) => args.run(),
     };

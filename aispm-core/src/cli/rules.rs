@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::{Exit, print_json, written};
+use crate::assess::data::DataPack;
 use crate::asset::{Error, ErrorKind, Result};
 use crate::policy::{MutationReport, PolicySet, RuleInfo, TestReport, controls};
 
@@ -20,6 +21,8 @@ pub(super) struct Args {
     /// Also the rules of this file; can be given more than once
     #[arg(long, value_name = "FILE")]
     policy: Vec<PathBuf>,
+    #[command(flatten)]
+    data: super::data::Data,
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -63,11 +66,11 @@ impl Args {
     pub(super) fn run(self) -> Result<Exit> {
         let mut out = super::output(None)?;
         if let Some(Action::Params { policy }) = &self.action {
-            params(&mut *out, &read(policy, true)?).map_err(written)?;
+            params(&mut *out, &read(policy, true, None)?).map_err(written)?;
             return Ok(Exit::Clean);
         }
         if let Some(Action::Test { packs, policy, mutations }) = &self.action {
-            let set = read(&[packs.as_slice(), policy.as_slice()].concat(), packs.is_empty())?;
+            let set = read(&[packs.as_slice(), policy.as_slice()].concat(), packs.is_empty(), None)?;
             let report = set.test();
             test_report(&mut *out, &report).map_err(written)?;
             let spoilt = if *mutations { set.mutate() } else { MutationReport::default() };
@@ -77,7 +80,7 @@ impl Args {
             let clean = report.failures.is_empty() && spoilt.survivors.is_empty();
             return Ok(if clean { Exit::Clean } else { Exit::Findings });
         }
-        let mut rules = read(&self.policy, true)?.rules();
+        let mut rules = read(&self.policy, true, self.data.load()?)?.rules();
         if let Some(id) = &self.id {
             rules.retain(|rule| rule.id.eq_ignore_ascii_case(id));
             if rules.is_empty() {
@@ -94,8 +97,9 @@ impl Args {
     }
 }
 
-fn read(packs: &[PathBuf], builtin: bool) -> Result<PolicySet> {
-    let mut builder = PolicySet::builder().builtin(builtin);
+fn read(packs: &[PathBuf], builtin: bool, data: Option<DataPack>) -> Result<PolicySet> {
+    let builder = PolicySet::builder().builtin(builtin);
+    let mut builder = data.iter().try_fold(builder, |builder, pack| pack.policies(builder))?;
     for path in packs {
         builder = match path.as_os_str() == "-" {
             true => builder.pack("-", super::input(path)?),

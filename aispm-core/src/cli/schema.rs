@@ -24,6 +24,7 @@ const SCHEMAS: &[Row] = &[
     ("classification", document::<crate::policy::classify::SystemClass>),
     ("collect", document::<crate::discover::collect::Plan>),
     ("coverage", document::<crate::report::CoverageReport>),
+    ("data-pack", config::<crate::assess::data::Manifest>),
     ("decision", part::<crate::guard::Decision>),
     ("detection", part::<crate::text::Detection>),
     ("diff", document::<crate::report::Diff>),

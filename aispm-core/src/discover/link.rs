@@ -25,7 +25,7 @@ pub(super) fn join(discovery: &mut Discovery) {
             event.asset = id.clone();
         }
     }
-    discovery.calls.rename(|id| renamed.get(id).cloned());
+    discovery.calls.rename(|id, _| renamed.get(id).cloned());
     let mut found = Found::default();
     select(&discovery.inventory, &mut found);
     kubernetes::settle(&discovery.inventory, &mut found);
@@ -174,5 +174,5 @@ fn name_events(discovery: &mut Discovery) {
         }
     }
     let id = |name: &AssetId| names.get(name.as_str()).copied().flatten().cloned();
-    discovery.calls.rename(|name| id(name).filter(|_| discovery.inventory.get(name.as_str()).is_none()));
+    discovery.calls.rename(|name, _| id(name).filter(|_| discovery.inventory.get(name.as_str()).is_none()));
 }

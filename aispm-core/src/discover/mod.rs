@@ -187,6 +187,14 @@ impl Discoverer {
         Ok(self)
     }
 
+    /// Adds tables as [`catalog`](Self::catalog) does, but below those that were added so far.
+    pub(crate) fn below(mut self, mut files: Vec<(String, String)>) -> Result<Self> {
+        files.append(&mut self.added);
+        self.added = files;
+        self.tables = catalog::Tables::extended(&self.added)?;
+        Ok(self)
+    }
+
     /// Reads files and folders in parallel; paths that do not exist are reported under `incomplete`, never lost.
     ///
     /// Linear in the input, and O(n log n) in what is found. Memory is bounded by what is found and, for each thread, by

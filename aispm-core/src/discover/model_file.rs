@@ -98,8 +98,8 @@ pub(super) fn sniff(path: &str, bytes: &[u8]) -> Option<Sniffed> {
         // the index of sharded weights is no weights
         _ if name.ends_with(".index.json") => None,
         _ if last == "pth" && is_path_file(bytes) => None,
-        // `model.pkl.sig`, unless it is a model by its content
-        None | Some(Format::Json) if super::signature::is_beside(&name) => None,
+        // a signature or checksum of one, unless it is a model by its content
+        None | Some(Format::Json | Format::Text) if super::signature::is_beside(&name) => None,
         // `model.pkl.gz` is one as well
         _ if name.starts_with("model.tar") || extensions.any(|extension| MODEL_NAMES.contains(&extension)) => {
             Some(Sniffed::Model)

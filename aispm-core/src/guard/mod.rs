@@ -18,6 +18,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::assess::ledger;
 use crate::asset::{Document, Error, Match, Result, TextRole, names};
 use crate::text::{Detector, Detectors};
 
@@ -207,6 +208,13 @@ fn is_allowed(policy: &DirectionPolicy, finding: &Match, text: &str) -> bool {
     };
     let found = text.get(finding.start..finding.end).unwrap_or_default();
     detector.allow.iter().any(|allowed| config::matches(allowed, found))
+}
+
+impl From<&Decision> for ledger::Record {
+    /// The action and the rules that matched; nothing of the text.
+    fn from(decision: &Decision) -> Self {
+        ledger::DecisionRecord::new(decision.action.as_str(), &decision.findings).into()
+    }
 }
 
 impl Decision {

@@ -2,7 +2,7 @@
 //! or becoming something, applied once and not chained. Denies, boundaries, organisation policies, the policies of
 //! resources and keys have their say, as in paths.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::OnceLock;
 
 use super::graph::FactId;
@@ -51,7 +51,17 @@ pub(crate) struct Access<'a> {
     /// The fact that somebody acts as a principal, or has a power over an asset.
     acts: HashMap<Ix, FactId>,
     gained: HashMap<Ix, Vec<FactId>>,
+    /// By asset, worked out when it is first asked for.
+    strengths: Vec<OnceLock<Strength>>,
     complete: bool,
+}
+
+/// All that an identity may do, to compare it with another.
+#[derive(Debug)]
+struct Strength {
+    admin: bool,
+    full: Vec<&'static str>,
+    rights: HashSet<(Ix, &'static str)>,
 }
 
 /// One thing that a principal may do.
@@ -102,7 +112,8 @@ impl<'a> Access<'a> {
                 gained.entry(*ix).or_default().push(id);
             }
         }
-        Self { world, facts, instances, from, to, acts, gained, complete }
+        let strengths = world.all().map(|_| OnceLock::new()).collect();
+        Self { world, facts, instances, from, to, acts, gained, strengths, complete }
     }
 
     /// Whether the budget was enough.
@@ -174,14 +185,61 @@ impl<'a> Access<'a> {
     }
 
     /// Services in which an identity may do everything to everything: those of AI, and those that hold data, code or
-    /// rights. `iam` stands for rights over rights, whatever they are called. O(services · statements).
-    pub(crate) fn full(&self, id: &str) -> Vec<&'static str> {
+    /// rights. `iam` stands for rights over rights, whatever they are called. O(services · statements), once an identity.
+    pub(crate) fn full(&self, id: &str) -> &[&'static str] {
+        self.world.ix(id).and_then(|ix| self.strength(ix)).map_or(&[], |strength| &strength.full)
+    }
+
+    /// Identities that a principal can become by way of an AI service, and that are administrator or may do something that
+    /// he may not. O(rights of all of them), each of them worked out once.
+    pub(crate) fn escalations(&self, principal: &str) -> Vec<Right<'_>> {
+        let Some(own) = self.world.ix(principal).and_then(|ix| self.strength(ix)) else { return Vec::new() };
+        let mut found = self.of(principal);
+        found.retain(|right| {
+            let other = self.world.ix(right.asset.as_str()).filter(|_| right.power == power_name(Power::Controls));
+            let other = other.filter(|ix| self.world.node(*ix).is_some_and(|node| node.kind.is_identity()));
+            other.and_then(|ix| self.strength(ix)).is_some_and(|other| {
+                let more = || other.full.iter().any(|service| !own.full.contains(service));
+                other.admin || more() || !other.rights.is_subset(&own.rights)
+            })
+        });
+        found
+    }
+
+    /// Who may read an asset but not all of these others that somebody may read. O(readers of all of them).
+    pub(crate) fn reads_beyond<'s>(&self, asset: &str, sources: impl Iterator<Item = &'s str>) -> Vec<Right<'_>> {
+        let reads = |right: &Right<'_>| right.power == power_name(Power::Reads);
+        let mut readers = self.over(asset);
+        readers.retain(reads);
+        let mut beyond = BTreeSet::new();
+        for source in sources {
+            let known: HashSet<&AssetId> = self.over(source).iter().filter(|r| reads(r)).map(|r| r.principal).collect();
+            if !known.is_empty() {
+                beyond.extend(readers.iter().map(|right| right.principal).filter(|reader| !known.contains(reader)));
+            }
+        }
+        readers.retain(|right| beyond.contains(right.principal));
+        readers
+    }
+
+    fn strength(&self, ix: Ix) -> Option<&Strength> {
+        let slot = self.strengths.get(index(ix))?;
+        let id = self.world.id(ix)?;
+        Some(slot.get_or_init(|| {
+            let admin = self.world.is_admin(ix);
+            let rights = if admin { Vec::new() } else { self.of(id.as_str()) };
+            let rights = rights.iter().filter_map(|r| Some((self.world.ix(r.asset.as_str())?, r.power)));
+            Strength { admin, full: self.whole_services(id.as_str(), admin), rights: rights.collect() }
+        }))
+    }
+
+    fn whole_services(&self, id: &str, admin: bool) -> Vec<&'static str> {
         let estate = &self.world.estate;
         let principal = estate.principal_of(id);
         let aws = AWS.iter().filter(|service| principal.is_some_and(|p| estate.commands(p, service)));
         let elsewhere = ELSEWHERE.iter().filter(|(platform, service)| self.commands_elsewhere(id, *platform, service));
-        let owner = principal.is_none() && self.world.ix(id).is_some_and(|ix| self.world.is_admin(ix));
-        aws.copied().chain(elsewhere.map(|(_, service)| *service)).chain(owner.then_some("iam")).collect()
+        let owner = (admin && principal.is_none()).then_some("iam");
+        aws.copied().chain(elsewhere.map(|(_, service)| *service)).chain(owner).collect()
     }
 
     /// Who of other accounts may use a resource by its own policy, whatever for; `*` is anyone.
@@ -248,4 +306,94 @@ fn is_direct(rule: &Rule) -> bool {
 pub(crate) fn has_principals(inventory: &Inventory) -> bool {
     let policies = ["policy", "Policy", "resource_policy", "public_roles"];
     inventory.assets().any(|a| a.kind.is_identity() || policies.iter().any(|key| a.properties.contains_key(*key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::asset::{Asset, Relation, RelationKind};
+
+    const ACCOUNT: &str = "arn:aws:iam::111122223333:";
+
+    fn role(name: &str, statements: Value) -> Asset {
+        let policies = json!([{"PolicyName": "p", "PolicyDocument": {"Statement": statements}}]);
+        let trust = json!({"Statement": {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}});
+        let role = Asset::new(format!("{ACCOUNT}role/{name}"), AssetKind::Role, name);
+        let at = Evidence { pointer: Some(format!("/{name}")), ..Evidence::file("iam.json") };
+        role.with("RolePolicyList", policies).with("AssumeRolePolicyDocument", trust).seen(at)
+    }
+
+    fn estate() -> Inventory {
+        let mut inventory = Inventory::new();
+        let allow = |action: Value| json!({"Effect": "Allow", "Action": action, "Resource": "*"});
+        inventory.add(role("reader", allow(json!("s3:GetObject"))));
+        inventory.add(role("admin", allow(json!("*"))));
+        inventory.add(role("scientist", allow(json!(["iam:PassRole", "sagemaker:CreateTrainingJob"]))));
+        let denied = json!([allow(json!("s3:*")), {"Effect": "Deny", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::train/*"}]);
+        inventory.add(role("denied", denied));
+        inventory.add(Asset::new("arn:aws:s3:::train", AssetKind::Bucket, "train"));
+        inventory.add(Asset::new("arn:aws:s3:::logs", AssetKind::Bucket, "logs"));
+        inventory.add(Asset::new("m", AssetKind::Model, "m"));
+        inventory.relate(Relation::new("m", RelationKind::TrainedOn, "arn:aws:s3:::train"));
+        inventory
+    }
+
+    fn told(rights: Vec<Right<'_>>) -> Vec<String> {
+        let name = |id: &AssetId| id.as_str().rsplit(['/', ':']).next().unwrap().to_owned();
+        rights.iter().map(|r| format!("{} {} {}", name(r.principal), r.power, name(r.asset))).collect()
+    }
+
+    #[test]
+    fn what_policies_leave_of_data_of_value() {
+        let inventory = estate();
+        let access = Access::new(&inventory);
+        assert!(access.is_complete());
+        let of = |name: &str| told(access.of(&format!("{ACCOUNT}role/{name}")));
+        assert_eq!(of("reader"), ["reader reads train"], "the bucket of logs is of no value");
+        assert_eq!(of("denied"), ["denied reads train"]);
+        assert!(of("admin").contains(&"admin writes train".to_owned()), "{:?}", of("admin"));
+        assert_eq!(access.of("nobody").len(), 0);
+        let over = told(access.over("arn:aws:s3:::train"));
+        assert_eq!(over, ["admin reads train", "admin writes train", "denied reads train", "reader reads train"]);
+    }
+
+    #[test]
+    fn whole_services_and_stronger_identities() {
+        let inventory = estate();
+        let access = Access::new(&inventory);
+        let id = |name: &str| format!("{ACCOUNT}role/{name}");
+        assert_eq!(access.full(&id("reader")), [""; 0]);
+        assert_eq!(access.full(&id("denied")), ["s3"], "a deny of one action leaves the rest");
+        assert!(access.full(&id("admin")).contains(&"iam"));
+        let stronger = told(access.escalations(&id("scientist")));
+        let expected = ["admin", "denied", "reader"].map(|name| format!("scientist controls {name}"));
+        assert_eq!(stronger, expected);
+        assert_eq!(told(access.escalations(&id("reader"))), [""; 0]);
+    }
+
+    #[test]
+    fn a_right_is_shown_by_its_statement() {
+        let inventory = estate();
+        let access = Access::new(&inventory);
+        let right = access.of(&format!("{ACCOUNT}role/reader"))[0];
+        let evidence = access.evidence(&right);
+        let pointer = evidence[0].pointer.as_deref().unwrap();
+        assert!(pointer.starts_with("/reader/RolePolicyList/0/PolicyDocument"), "{pointer}");
+    }
+
+    #[test]
+    fn strangers_are_those_of_other_accounts() {
+        let mut inventory = estate();
+        let policy = json!({"Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::999999999999:root", format!("{ACCOUNT}role/reader")]}, "Action": "*", "Resource": "*"},
+            {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}},
+        ]});
+        let group = "arn:aws:sagemaker:eu-west-1:111122223333:model-package-group/g";
+        inventory.add(Asset::new(group, AssetKind::ModelRegistry, "g").with("policy", policy));
+        let access = Access::new(&inventory);
+        assert_eq!(access.strangers(group), ["arn:aws:iam::999999999999:root"]);
+        assert!(access.strangers("arn:aws:s3:::train").is_empty());
+    }
 }

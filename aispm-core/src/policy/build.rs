@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 
-use super::controls::Shown;
+use super::controls::{Catalogues, Shown};
 use super::pack::Pack;
 use super::param::Params;
 use super::rego::RegoPolicy;
@@ -33,6 +33,7 @@ pub struct PolicySetBuilder {
     rego: Vec<(String, String)>,
     facts: Option<Facts>,
     today: Option<String>,
+    catalogues: Option<Catalogues>,
 }
 
 impl PolicySetBuilder {
@@ -111,6 +112,12 @@ impl PolicySetBuilder {
         self
     }
 
+    /// Control catalogues for rules to cite, instead of the built-in ones.
+    pub fn catalogues(mut self, catalogues: Catalogues) -> Self {
+        self.catalogues = Some(catalogues);
+        self
+    }
+
     /// The day (RFC 3339) on which approvals and waivers are judged; without it no approval has ended, and no waiver
     /// covers anything.
     pub fn today(mut self, day: Option<&str>) -> Self {
@@ -138,7 +145,11 @@ impl PolicySetBuilder {
         }
         let params = Arc::new(params);
         packs.iter_mut().flat_map(|pack| &mut pack.rules).for_each(|rule| rule.params = Arc::clone(&params));
-        packs.iter().skip(known).try_for_each(|pack| pack.check(&params))?;
+        let catalogues = match &self.catalogues {
+            Some(catalogues) => catalogues,
+            None => Catalogues::builtin()?,
+        };
+        packs.iter().skip(known).try_for_each(|pack| pack.check(&params, catalogues))?;
 
         let rules = merge(&mut packs)?;
         let rego = self.rego.iter().map(|(path, text)| RegoPolicy::new(path, text)).collect::<Result<Vec<_>>>()?;
@@ -160,6 +171,7 @@ impl PolicySetBuilder {
             waivers,
             rego,
             today: self.today,
+            catalogues: self.catalogues,
         })
     }
 }

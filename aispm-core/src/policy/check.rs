@@ -97,7 +97,7 @@ impl Shape {
             (Self::Event, "detector") => Self::Name(known::<Detector>),
             (Self::Event, "messages") => Self::Number,
             (Self::Event, "types") => list(Self::Text),
-            (Self::Asset, "access" | "accessed_by") => list(Self::Right),
+            (Self::Asset, "access" | "accessed_by" | "escalations" | "reads_beyond_sources") => list(Self::Right),
             (Self::Asset, "full_access" | "strangers") => list(Self::Text),
             (Self::Asset, "acts_as") => list(Self::Asset),
             (Self::Asset, "age_days") => Self::Number,

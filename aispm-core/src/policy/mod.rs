@@ -15,6 +15,7 @@
 //! | `paths` | attack paths through it: `source`, `target`, `goal`, `severity`, `status`, `risk`, `rules`, `techniques`, `assets`, and `entry`, what its first step reaches |
 //! | `events` | what was found in its messages: `role`, `detector`, how many `messages`, and `types` of match |
 //! | `asset.access`, `asset.accessed_by` | what it may do itself to AI assets, what they are made from and sensitive data, after denies, boundaries and resource policies, and who may to it: `power` (`reads`, `writes`, `poisons`, `influences`, `controls`), `rule` (the attack rule), `conditional`, and `asset`, the other end |
+//! | `asset.escalations`, `asset.reads_beyond_sources` | of `access`, the stronger identities that it can become by way of an AI service; of `accessed_by`, readers who may not read all that it was made from |
 //! | `asset.strangers` | principals of other accounts, or `*`, that its own policy lets in without a condition |
 //! | `asset.acts_as` | the identities that it acts as, directly or by becoming them |
 //! | `asset.age_days` | days since it was made, where the source says when and the day is given |
@@ -133,9 +134,19 @@ pub struct PolicySet {
     /// Declared evidence, with its places.
     shown: Vec<controls::Shown>,
     today: Option<String>,
+    /// Where they are not the built-in ones.
+    catalogues: Option<controls::Catalogues>,
 }
 
 impl PolicySet {
+    /// The catalogues that rules cite.
+    fn catalogues(&self) -> Result<&controls::Catalogues> {
+        match &self.catalogues {
+            Some(catalogues) => Ok(catalogues),
+            None => controls::Catalogues::builtin(),
+        }
+    }
+
     /// The built-in rules.
     pub fn builtin() -> Result<Self> {
         Self::builder().build()
@@ -192,7 +203,7 @@ impl PolicySet {
     /// The rules that can judge, by the kinds of asset that they look at.
     fn by_kind(&self, inventory: &Inventory) -> HashMap<AssetKind, Vec<&Rule>> {
         let mut by_kind = HashMap::<AssetKind, Vec<&Rule>>::new();
-        for rule in self.rules.iter().filter(|rule| self.unmet(rule, inventory).is_none()) {
+        for rule in self.rules.iter().filter(|rule| self.can_judge(rule, inventory)) {
             rule.kinds.iter().for_each(|kind| by_kind.entry(*kind).or_default().push(rule));
         }
         by_kind
@@ -200,7 +211,7 @@ impl PolicySet {
 
     /// What every principal may do, if there is one and a rule that asks has something to judge.
     fn asked_access<'a>(&self, inventory: &'a Inventory) -> Option<Access<'a>> {
-        let asking = self.rules.iter().filter(|rule| rule.asks_access() && self.unmet(rule, inventory).is_none());
+        let asking = self.rules.iter().filter(|rule| rule.asks_access() && self.can_judge(rule, inventory));
         let kinds: HashSet<AssetKind> = asking.flat_map(|rule| rule.kinds.iter().copied()).collect();
         let asked = inventory.assets().any(|asset| kinds.contains(&asset.kind));
         (asked && has_principals(inventory)).then(|| Access::new(inventory))
@@ -216,6 +227,10 @@ impl PolicySet {
         unmet.collect()
     }
 
+    fn can_judge(&self, rule: &Rule, inventory: &Inventory) -> bool {
+        rule.needs.partly || self.unmet(rule, inventory).is_none()
+    }
+
     /// What a rule needs and does not have.
     fn unmet(&self, rule: &Rule, inventory: &Inventory) -> Option<String> {
         let needs = &rule.needs;
@@ -224,18 +239,34 @@ impl PolicySet {
         let undeclared = |section: &String| !self.facts.contains_key(section);
         let facts = needs.facts.iter().map(|name| undeclared(name).then(|| format!("`{name}` in aispm.yaml")));
         let property = needs.property.as_deref().map(|property| {
-            let has = |a: &Asset| property.split('|').any(|property| a.properties.contains_key(property));
+            let has = |a: &Asset| property.split('|').any(|property| shows(a, property));
             let shown = inventory.assets().any(|a| rule.kinds.contains(&a.kind) && has(a));
             let input = || needs.input.clone().unwrap_or_else(|| format!("input that shows `{property}`"));
             (!shown).then(input)
         });
-        let all = params.chain(facts).chain(property);
+        let identity = |a: &Asset| a.kind.is_identity() && a.kind != AssetKind::AccessKey;
+        let identities = needs.identities.then(|| {
+            let input = "identities with their policies or role assignments: exports of IAM, Entra or RBAC";
+            (!inventory.assets().any(identity)).then(|| input.to_owned())
+        });
+        let all = params.chain(facts).chain(property).chain(identities);
         if !needs.either {
             return all.flatten().next();
         }
         // one that is met is enough
         let missing = all.collect::<Option<Vec<_>>>()?;
         (!missing.is_empty()).then(|| missing.join(", or "))
+    }
+}
+
+/// Whether an asset's source tells this of it: a property, or what discovery makes of several.
+fn shows(asset: &Asset, property: &str) -> bool {
+    match property {
+        "authentication" => asset.authentication.is_some(),
+        "encryption.at_rest" => asset.encryption.at_rest.is_some(),
+        "encryption.in_transit" => asset.encryption.in_transit.is_some(),
+        "encryption.customer_key" => asset.encryption.customer_key.is_some(),
+        _ => asset.properties.contains_key(property),
     }
 }
 
@@ -300,7 +331,10 @@ fn took_part(parts: &[Part], asset: &Asset, scope: &Scope<'_>) -> (Vec<AssetId>,
                 [from, to]
             }
             Part::Right { from, power, to } => {
-                evidence.extend(scope.world().proof(from, power, to));
+                // more is not shown
+                if evidence.len() < EVIDENCE_LIMIT {
+                    evidence.extend(scope.world().proof(from, power, to));
+                }
                 [from, to]
             }
             Part::Asset(id) => [id, id],

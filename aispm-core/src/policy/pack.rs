@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::controls::{self, Framework};
+use super::controls::Catalogues;
 use super::param::Params;
 use super::rule::{FIELDS, Place, Rule, RuleSource};
 use crate::asset::{Document, Error, Result, Severity, Waiver, pointer_key};
@@ -101,8 +101,8 @@ impl Pack {
     }
 
     /// Compiles everything and looks up all names, so that what is wrong is known now.
-    pub(super) fn check(&self, params: &Params) -> Result<()> {
-        let mut frameworks = None;
+    pub(super) fn check(&self, params: &Params, catalogues: &Catalogues) -> Result<()> {
+        let known = catalogues.frameworks();
         for (i, rule) in self.rules.iter().enumerate() {
             rule.compiled().map_err(|flawed| rule.error(flawed, &self.text))?;
             let wrong =
@@ -117,10 +117,6 @@ impl Pack {
                 return wrong("/needs/facts", format!("`needs` names {name:?}, which is no section of aispm.yaml"));
             }
             for control in &rule.info.controls {
-                let known: &Vec<Framework> = match &mut frameworks {
-                    Some(known) => known,
-                    none => none.insert(controls::frameworks()?),
-                };
                 let field = format!("/controls/{}", pointer_key(&control.framework));
                 match known.iter().find(|framework| framework.key == control.framework) {
                     None => {

@@ -4,7 +4,7 @@
 //! news, which rules' findings are bad news. What shows neither is unknown, and the answer names the export that would
 //! tell. Nothing is guessed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rayon::prelude::*;
 use schemars::JsonSchema;
@@ -295,6 +295,8 @@ impl Found<'_> {
         let mut answer = self.reply(Some(false), reasons.join("; "), assets);
         answer.findings = findings.iter().map(|finding| finding.fingerprint.clone()).collect();
         answer.evidence.extend(findings.iter().filter_map(|finding| finding.evidence.first().cloned()));
+        let mut seen = HashSet::new();
+        answer.evidence.retain(|place| seen.insert(place.clone()));
         answer.evidence.truncate(NAMED);
         for asset in findings.iter().map(|finding| &finding.asset) {
             if answer.assets.len() < NAMED && !answer.assets.contains(asset) {

@@ -44,8 +44,13 @@ pub(super) struct Needs {
     pub(super) params: Vec<String>,
     /// Sections of aispm.yaml that must not be empty.
     pub(super) facts: Vec<String>,
-    /// A property, or one of several with `|` between them, that an asset of the rule's kinds must carry…
+    /// A property, `authentication` or a field of `encryption`, or one of several with `|` between them, that an asset of
+    /// the rule's kinds must carry…
     pub(super) property: Option<String>,
+    /// Identities, so that it can be told who may do what.
+    pub(super) identities: bool,
+    /// Whether it judges all the same what it can: only that it passed is not said then.
+    pub(super) partly: bool,
     /// Whether one of these is enough.
     pub(super) either: bool,
     /// …and what kind of input would bring it, in words.

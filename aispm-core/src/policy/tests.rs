@@ -40,7 +40,7 @@ fn every_built_in_rule_passes_its_own_tests() {
     for (path, text) in BUILTIN {
         let mut pack = pack::Pack::read(path, text).unwrap();
         pack.rules.iter_mut().for_each(|rule| rule.params = Arc::clone(&set.params));
-        pack.check(&set.params).unwrap();
+        pack.check(&set.params, controls::Catalogues::builtin().unwrap()).unwrap();
     }
     let report = set.test();
     assert_eq!(report.failures, []);

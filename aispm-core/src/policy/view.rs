@@ -48,7 +48,8 @@ const STATEMENT_DEPTH: usize = 12;
 const MADE: [&str; 7] =
     ["created", "CreateDate", "create_date", "created_at", "createdAt", "createTime", "validAfterTime"];
 /// Fields of an asset that need all permissions worked out.
-pub(super) const ACCESS_FIELDS: [&str; 4] = ["access", "accessed_by", "full_access", "strangers"];
+pub(super) const ACCESS_FIELDS: [&str; 6] =
+    ["access", "accessed_by", "full_access", "strangers", "escalations", "reads_beyond_sources"];
 
 /// What rules can ask about, indexed once per evaluation.
 #[derive(Debug)]
@@ -228,7 +229,12 @@ fn asset_field<'a>(world: &'a World<'a>, id: &'a str, asset: Option<&'a Asset>, 
         "paths" => views(world.paths.get(id).into_iter().flatten().map(|path| View::Path(world, path))),
         "access" => rights(world, world.access.map(|access| access.of(id)), |right| right.asset),
         "accessed_by" => rights(world, world.access.map(|access| access.over(id)), |right| right.principal),
-        "full_access" => list(world.access.map(|access| access.full(id)).into_iter().flatten().map(text)),
+        "full_access" => list(world.access.map_or(&[][..], |access| access.full(id)).iter().map(|name| text(name))),
+        "escalations" => rights(world, world.access.map(|access| access.escalations(id)), |right| right.asset),
+        "reads_beyond_sources" => {
+            let beyond = world.access.map(|access| access.reads_beyond(id, lineage(world, id).into_iter()));
+            rights(world, beyond, |right| right.principal)
+        }
         "strangers" => list(world.access.map(|access| access.strangers(id)).into_iter().flatten().map(text)),
         "acts_as" => views(acts_as(world, id).into_iter().map(|id| world.asset(id))),
         "age_days" => age(asset, world.today).map_or(Val::Null, Val::Int),

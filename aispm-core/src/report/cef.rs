@@ -13,6 +13,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
         event.put("outcome", state.as_str());
         event.label(3, "fix", &finding.fix);
         event.label(4, "owner", finding.owner.as_deref().unwrap_or_default());
+        event.label(5, "waiver", &state.waiver().unwrap_or_default());
         event.write(out)?;
     }
     for path in &report.assessment.paths {

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::{Report, State, escape, path_rule};
 use crate::asset::{Evidence, Severity};
 
-/// Findings and attack paths that are there; GitLab compares branches itself.
+/// Findings and attack paths that are there and not waived; GitLab compares branches itself.
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let findings = report.told().filter(|(_, state)| *state != State::Resolved).map(|(finding, _)| {
+    let findings = report.there().filter(|(_, state)| !matches!(state, State::Waived(_))).map(|(finding, _)| {
         let description = format!("{}: {}", finding.title, finding.message);
         violation(&finding.rule, &description, finding.severity, &finding.fingerprint, &report.place(finding))
     });

@@ -231,7 +231,7 @@ fn look(status: ControlStatus) -> Style {
 }
 
 /// An id's words and numbers, so that `Art.4` comes before `Art.10`.
-fn natural(id: &str) -> Vec<(u64, String)> {
+pub(super) fn natural(id: &str) -> Vec<(u64, String)> {
     let mut parts = Vec::new();
     let mut rest = id;
     while !rest.is_empty() {

@@ -5,11 +5,11 @@
 
 use std::io::{self, Write};
 
-use super::{Report, certainty, chain, escape, path_rule, steps};
+use super::{Report, State, certainty, chain, escape, path_rule, steps};
 use crate::asset::{Evidence, Finding};
 use crate::path::AttackPath;
 
-const HEADER: [&str; 16] = [
+const HEADER: [&str; 17] = [
     "state",
     "severity",
     "rule",
@@ -26,12 +26,13 @@ const HEADER: [&str; 16] = [
     "related",
     "controls",
     "fingerprint",
+    "waiver",
 ];
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     row(out, HEADER.map(str::to_owned))?;
     for (finding, state) in report.told() {
-        row(out, finding_row(report, finding, state.as_str()))?;
+        row(out, finding_row(report, finding, state))?;
     }
     for path in &report.assessment.paths {
         row(out, path_row(report, path))?;
@@ -39,11 +40,11 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
     out.flush()
 }
 
-fn finding_row(report: &Report<'_>, finding: &Finding, state: &str) -> [String; 16] {
+fn finding_row(report: &Report<'_>, finding: &Finding, state: State<'_>) -> [String; 17] {
     let place = report.evidence(finding).first().cloned().unwrap_or_default();
     let controls = finding.controls.iter().map(|control| format!("{}:{}", control.framework, control.id));
     [
-        state.to_owned(),
+        state.as_str().to_owned(),
         finding.severity.to_string(),
         finding.rule.clone(),
         finding.title.clone(),
@@ -59,10 +60,11 @@ fn finding_row(report: &Report<'_>, finding: &Finding, state: &str) -> [String; 
         finding.related.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
         controls.collect::<Vec<_>>().join("; "),
         finding.fingerprint.clone(),
+        state.waiver().unwrap_or_default(),
     ]
 }
 
-fn path_row(report: &Report<'_>, path: &AttackPath) -> [String; 16] {
+fn path_row(report: &Report<'_>, path: &AttackPath) -> [String; 17] {
     let place: Evidence = path.steps.iter().find_map(|step| step.evidence.first()).cloned().unwrap_or_default();
     let techniques: Vec<&str> = path.steps.iter().map(|step| step.technique.as_str()).collect();
     [
@@ -82,10 +84,11 @@ fn path_row(report: &Report<'_>, path: &AttackPath) -> [String; 16] {
         chain(path).into_iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
         techniques.join("; "),
         path.id.clone(),
+        String::new(),
     ]
 }
 
-fn row(out: &mut dyn Write, cells: [String; 16]) -> io::Result<()> {
+fn row(out: &mut dyn Write, cells: [String; 17]) -> io::Result<()> {
     let cells = cells.map(|cell| escape::csv(&cell));
     write!(out, "{}\r\n", cells.join(","))
 }

@@ -22,7 +22,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
     out.flush()
 }
 
-fn finding_event(report: &Report<'_>, finding: &Finding, state: State) -> Value {
+fn finding_event(report: &Report<'_>, finding: &Finding, state: State<'_>) -> Value {
     let controls = finding.controls.iter().map(|control| format!("{}/{}", control.framework, control.id));
     let mut own = json!({
         "state": state.as_str(),
@@ -35,6 +35,9 @@ fn finding_event(report: &Report<'_>, finding: &Finding, state: State) -> Value 
     });
     if let Some(owner) = &finding.owner {
         set(&mut own, "owner", json!(escape::plain(owner)));
+    }
+    if let Some(waiver) = state.waiver() {
+        set(&mut own, "waiver", json!(escape::plain(&waiver)));
     }
     let mut event = event(report, "finding", state, finding.severity, &finding.fingerprint, own);
     set(&mut event, "message", json!(escape::plain(&finding.message)));
@@ -79,7 +82,7 @@ fn path_event(report: &Report<'_>, path: &AttackPath) -> Value {
     event
 }
 
-fn event(report: &Report<'_>, data: &str, state: State, severity: Severity, id: &str, own: Value) -> Value {
+fn event(report: &Report<'_>, data: &str, state: State<'_>, severity: Severity, id: &str, own: Value) -> Value {
     // the numbers that Elastic's own rules use
     let number = match severity {
         Severity::Critical => 99,

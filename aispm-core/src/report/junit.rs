@@ -1,7 +1,8 @@
 //! JUnit XML: one test suite for each family of rules, in the dialect that GitLab, Jenkins, Azure and GitHub actions read.
 //!
 //! A rule that found something has one failing test case for each finding; a rule that could not judge is skipped with
-//! the reason; input that could not be read is an error. What the baseline knew passes and says so.
+//! the reason, as is a finding that is waived; input that could not be read is an error. What the baseline knew passes
+//! and says so.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
@@ -15,8 +16,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
     writeln!(out, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
     writeln!(out, r#"<testsuites name="aispm" {} time="0">"#, counts(cases()))?;
     for (name, cases) in &suites {
-        let time = report.time.rfc3339_millis();
-        let time = time.trim_end_matches(".000Z");
+        let time = report.time.local();
         let (name, counts) = (escape::html(name), counts(cases.iter()));
         writeln!(out, r#"  <testsuite name="{name}" {counts} time="0" timestamp="{time}">"#)?;
         for case in cases {
@@ -32,7 +32,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
 fn suites(report: &Report<'_>) -> BTreeMap<String, Vec<Case>> {
     let mut suites = BTreeMap::<String, Vec<Case>>::new();
     let mut told = HashSet::new();
-    for (finding, state) in report.told().filter(|(_, state)| *state != State::Resolved) {
+    for (finding, state) in report.there() {
         told.insert(finding.rule.as_str());
         suites.entry(family(&finding.rule).to_owned()).or_default().push(Case::of(report, finding, state));
     }
@@ -89,7 +89,10 @@ enum Outcome {
 }
 
 impl Outcome {
-    fn of(state: State, severity: &str, message: &str, body: Vec<String>) -> Self {
+    fn of(state: State<'_>, severity: &str, message: &str, body: Vec<String>) -> Self {
+        if let Some(waiver) = state.waiver() {
+            return Self::Skipped(format!("{waiver}: {severity}: {message}"));
+        }
         if state == State::Known {
             return Self::Known(format!("known since the baseline: {severity}: {message}"));
         }
@@ -99,7 +102,7 @@ impl Outcome {
 
 impl Case {
     /// The name holds the fingerprint, since readers tell test cases apart by their names.
-    fn of(report: &Report<'_>, finding: &Finding, state: State) -> Self {
+    fn of(report: &Report<'_>, finding: &Finding, state: State<'_>) -> Self {
         let name = format!("{} {}: {} [{}]", finding.rule, finding.title, finding.asset, finding.fingerprint);
         let mut body: Vec<String> = report.evidence(finding).iter().map(Evidence::location).collect();
         body.extend(finding.owner.as_ref().map(|owner| format!("owner: {owner}")));

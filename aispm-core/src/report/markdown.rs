@@ -23,24 +23,26 @@ const SHOWN: usize = 10;
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut page = Page { text: String::from("<!-- aispm -->\n"), left_out: false };
     headline(report, &mut page);
-    let of = |state: fn(State) -> bool| -> Vec<&Finding> {
-        report.told().filter(|(_, is)| state(*is)).map(|(finding, _)| finding).collect()
+    let of = |name: &str| -> Vec<(&Finding, State<'_>)> {
+        report.told().filter(|(_, state)| state.as_str() == name).collect()
     };
     unread(report, &mut page);
-    let new = of(State::is_alert);
+    let new: Vec<_> = report.told().filter(|(_, state)| state.is_alert()).collect();
     let (shown, more) = new.split_at(new.len().min(SHOWN));
-    page.part(None, TABLE, shown.iter().map(|finding| row(report, finding)));
-    page.part(Some(count(more.len(), "more finding")), TABLE, more.iter().map(|f| row(report, f)));
+    page.part(None, TABLE, shown.iter().map(|told| row(report, told)));
+    page.part(Some(count(more.len(), "more finding")), TABLE, more.iter().map(|told| row(report, told)));
     page.part(Some("How to fix".to_owned()), "", fixes(report, &new).into_iter());
     let paths = &report.assessment.paths;
     let title = count(paths.len(), "attack path");
     page.part(Some(title), "", paths.iter().enumerate().map(|(n, path)| attack_path(report, n + 1, path)));
-    let known = of(|state| state == State::Known);
+    let known = of("known");
     let title = format!("{} since the baseline", count(known.len(), "known finding"));
-    page.part(Some(title), TABLE, known.iter().map(|finding| row(report, finding)));
-    let resolved = of(|state| state == State::Resolved);
+    page.part(Some(title), TABLE, known.iter().map(|told| row(report, told)));
+    let waived = of("waived");
+    page.part(Some(count(waived.len(), "waived finding")), TABLE, waived.iter().map(|told| row(report, told)));
+    let resolved = of("resolved");
     let title = format!("{} since the baseline", count(resolved.len(), "resolved finding"));
-    page.part(Some(title), TABLE, resolved.iter().map(|finding| row(report, finding)));
+    page.part(Some(title), TABLE, resolved.iter().map(|told| row(report, told)));
     controls(report, &mut page);
     if page.left_out {
         page.text.push_str("\nShortened to fit a comment; `--format json` or `html` has everything.\n");
@@ -78,6 +80,7 @@ fn headline(report: &Report<'_>, page: &mut Page) {
         )),
     }
     let new = assessment.baseline.as_ref().map(|told| format!(" ({} new)", told.new_paths.len())).unwrap_or_default();
+    parts.extend((!assessment.waived.is_empty()).then(|| format!("{} waived", assessment.waived.len())));
     parts.push(format!("{}{new}", count(assessment.paths.len(), "attack path")));
     parts.push(format!("{} ({} AI)", count(assessment.inventory.len(), "asset"), report.ai_assets()));
     page.text += &format!("{}\n\n", parts.join(" · "));
@@ -93,11 +96,12 @@ fn unread(report: &Report<'_>, page: &mut Page) {
     page.part(None, "Note:\n\n", rows);
 }
 
-fn row(report: &Report<'_>, finding: &Finding) -> String {
+fn row(report: &Report<'_>, (finding, state): &(&Finding, State<'_>)) -> String {
     let place = report.evidence(finding).first().map(Evidence::location).unwrap_or_default();
     let owner = finding.owner.as_ref().map(|owner| format!("<br>owner {}", markdown(&cut(owner)))).unwrap_or_default();
+    let waiver = state.waiver().map(|waiver| format!("<br>{}", markdown(&cut(&waiver)))).unwrap_or_default();
     format!(
-        "| {} | **{}** {}<br>{} | {}{owner} | {} |\n",
+        "| {} | **{}** {}<br>{}{waiver} | {}{owner} | {} |\n",
         finding.severity,
         markdown(&cut(&finding.rule)),
         markdown(&cut(&finding.title)),
@@ -108,9 +112,9 @@ fn row(report: &Report<'_>, finding: &Finding) -> String {
 }
 
 /// What to do, each said once with the rules that say it.
-fn fixes(report: &Report<'_>, findings: &[&Finding]) -> Vec<String> {
+fn fixes(report: &Report<'_>, findings: &[(&Finding, State<'_>)]) -> Vec<String> {
     let mut fixes = BTreeMap::<(&str, &str), ()>::new();
-    findings.iter().filter(|finding| !finding.fix.is_empty()).for_each(|finding| {
+    findings.iter().filter(|(finding, _)| !finding.fix.is_empty()).for_each(|(finding, _)| {
         fixes.insert((&finding.rule, &finding.fix), ());
     });
     let rules = fixes.keys().map(|(rule, fix)| format!("- **{}** {}\n", markdown(&cut(rule)), markdown(&cut(fix))));

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::assess::{Assessment, Gate};
 pub(crate) use crate::asset::count;
-use crate::asset::{Asset, AssetId, AssetKind, Evidence, Finding, RelationKind, Severity};
+use crate::asset::{Asset, AssetId, AssetKind, Evidence, Finding, Severity};
 use crate::path::{AttackPath, ChokePoint, From, Goal, PathStatus, Step};
 use crate::policy::RuleInfo;
 
@@ -45,6 +45,8 @@ mod junit;
 mod markdown;
 mod mermaid;
 mod ocsf;
+mod oscal;
+mod pack;
 mod page;
 mod readiness;
 mod reference;
@@ -62,6 +64,7 @@ pub use draft::{Draft, DraftSection, Gap, Statement, annex_iv, training_data};
 pub use escape::plain;
 pub use explain::{Explained, Explanation};
 pub use json::write as write_json;
+pub use pack::EvidencePack;
 pub use readiness::ReadinessReport;
 use state::State;
 use time::Time;
@@ -88,6 +91,8 @@ crate::asset::names! {
         CodeQuality = "codequality",
         /// OCSF 1.8.0 detection and compliance findings, one JSON object a line.
         Ocsf = "ocsf",
+        /// OSCAL 1.0.6 assessment results.
+        Oscal = "oscal",
         /// Elastic Common Schema, one JSON object a line.
         Ecs = "ecs",
         /// ArcSight Common Event Format, one event a line.
@@ -119,13 +124,23 @@ pub struct Report<'a> {
     width: usize,
     time: Time,
     gate: Option<Gate>,
+    /// Times and the risk of the estate, oldest first.
+    trend: Vec<(&'a str, f64)>,
 }
 
 impl<'a> Report<'a> {
     /// Without colour, 100 columns wide.
     #[must_use]
     pub fn new(assessment: &'a Assessment) -> Self {
-        Self { assessment, rules: BTreeMap::new(), color: false, width: WIDTH, time: Time::NONE, gate: None }
+        Self {
+            assessment,
+            rules: BTreeMap::new(),
+            color: false,
+            width: WIDTH,
+            time: Time::default(),
+            gate: None,
+            trend: Vec::new(),
+        }
     }
 
     /// Explains findings with what these rules say of themselves.
@@ -152,7 +167,7 @@ impl<'a> Report<'a> {
     /// As of this time, RFC 3339 in UTC such as `2026-01-31T12:00:00Z`; anything else is taken as none given.
     #[must_use]
     pub fn time(mut self, time: &str) -> Self {
-        self.time = Time::parse(time).unwrap_or(Time::NONE);
+        self.time = Time::parse(time).unwrap_or_default();
         self
     }
 
@@ -160,6 +175,14 @@ impl<'a> Report<'a> {
     #[must_use]
     pub fn gate(mut self, gate: impl Into<Option<Gate>>) -> Self {
         self.gate = gate.into();
+        self
+    }
+
+    /// How risk moved until now, for formats that draw it.
+    #[cfg(feature = "store")]
+    #[must_use]
+    pub fn trend(mut self, trend: &'a crate::assess::Trend) -> Self {
+        self.trend = trend.points.iter().map(|point| (point.time.as_str(), point.risk)).collect();
         self
     }
 
@@ -174,6 +197,7 @@ impl<'a> Report<'a> {
             Format::Junit => junit::write(self, out),
             Format::CodeQuality => codequality::write(self, out),
             Format::Ocsf => ocsf::write(self, out),
+            Format::Oscal => oscal::write(self, out),
             Format::Ecs => ecs::write(self, out),
             Format::Cef => cef::write(self, out),
             Format::Stix => stix::write(self, out),
@@ -285,18 +309,6 @@ impl<'a> Report<'a> {
     /// One move per pair of assets with its techniques, however many paths take it, in the paths' order.
     fn moves(&self) -> Vec<(&'a AssetId, &'a AssetId, String)> {
         moves_of(&self.assessment.paths)
-    }
-
-    /// Declared systems, each with itself and what it contains.
-    fn systems(&self) -> Vec<(&'a Asset, BTreeSet<&'a AssetId>)> {
-        let inventory = &self.assessment.inventory;
-        let members = |system: &'a Asset| {
-            let contains =
-                inventory.outgoing(system.id.as_str()).filter(|relation| relation.kind == RelationKind::Contains);
-            contains.map(|relation| &relation.to).chain([&system.id]).collect()
-        };
-        let systems = inventory.assets().filter(|asset| asset.kind == AssetKind::System);
-        systems.map(|system| (system, members(system))).collect()
     }
 
     fn ai_assets(&self) -> usize {

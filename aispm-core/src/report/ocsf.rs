@@ -37,7 +37,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
     out.flush()
 }
 
-fn detection(report: &Report<'_>, finding: &Finding, state: State) -> Value {
+fn detection(report: &Report<'_>, finding: &Finding, state: State<'_>) -> Value {
     let mut info = json!({
         "uid": finding.fingerprint,
         "title": text(&finding.title),
@@ -54,6 +54,7 @@ fn detection(report: &Report<'_>, finding: &Finding, state: State) -> Value {
     put(&mut info, "data_sources", sources(report.evidence(finding)));
     let mut event = event(report, 2004, state, finding.severity, info);
     put(&mut event, "message", text(&finding.message));
+    put(&mut event, "status_detail", text(&state.waiver().unwrap_or_default()));
     put(&mut event, "cloud", cloud(&finding.asset));
     let related = finding.related.iter().map(|id| resource(report, id, false));
     put(&mut event, "resources", list(std::iter::once(resource(report, &finding.asset, true)).chain(related)));
@@ -150,15 +151,16 @@ fn compliance(
 }
 
 /// What all events have.
-fn event(report: &Report<'_>, class: i64, state: State, severity: Severity, info: Value) -> Value {
+fn event(report: &Report<'_>, class: i64, state: State<'_>, severity: Severity, info: Value) -> Value {
     let (activity, activity_name) = match state {
         State::Open | State::New => (1, "Create"),
-        State::Known => (2, "Update"),
+        State::Known | State::Waived(_) => (2, "Update"),
         State::Resolved => (3, "Close"),
     };
     let (status, status_name) = match state {
         State::Open | State::New => (1, "New"),
         State::Known => (99, "Known"),
+        State::Waived(_) => (3, "Suppressed"),
         State::Resolved => (4, "Resolved"),
     };
     let (severity, severity_name) = match severity {

@@ -2,7 +2,8 @@
 //!
 //! Code hosts refuse a result without a line of a file, so a place without a line is given line 1, and a finding without
 //! a place that of the file in which facts are declared. Relative paths are relative to `%SRCROOT%`, the root of the
-//! repository. What a baseline knew is `unchanged`; what is gone is left out, since code hosts would show it.
+//! repository. What a baseline knew is `unchanged`, what is waived suppressed; what is gone is left out, since code hosts
+//! would show it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -75,8 +76,7 @@ struct Results<'a> {
 impl Serialize for Results<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { report, rules } = self;
-        let findings = report.told().filter(|(_, state)| *state != State::Resolved);
-        let findings = findings.map(|(finding, state)| finding_result(report, rules, finding, state));
+        let findings = report.there().map(|(finding, state)| finding_result(report, rules, finding, state));
         let paths = report.assessment.paths.iter().map(|path| path_result(report, rules, path));
         serializer.collect_seq(findings.chain(paths))
     }
@@ -91,11 +91,8 @@ struct Rules {
 
 impl Rules {
     fn of(report: &Report<'_>) -> Self {
-        let findings: BTreeMap<&str, &Finding> = report
-            .told()
-            .filter(|(_, state)| *state != State::Resolved)
-            .map(|(finding, _)| (finding.rule.as_str(), finding))
-            .collect();
+        let findings: BTreeMap<&str, &Finding> =
+            report.there().map(|(finding, _)| (finding.rule.as_str(), finding)).collect();
         let taxonomies = Taxonomies::of(findings.values().flat_map(|finding| &finding.controls));
         let mut descriptors = BTreeMap::<String, Value>::new();
         for (id, finding) in &findings {
@@ -109,12 +106,12 @@ impl Rules {
     }
 
     /// A result's reference to its rule, its severity, and how it compares with the baseline.
-    fn result(&self, rule: &str, severity: Severity, state: State) -> Value {
+    fn result(&self, rule: &str, severity: Severity, state: State<'_>) -> Value {
         let mut result = json!({"ruleId": rule, "ruleIndex": self.index.get(rule), "level": level(severity)});
         match state {
             State::New => set(&mut result, "baselineState", json!("new")),
             State::Known => set(&mut result, "baselineState", json!("unchanged")),
-            State::Open | State::Resolved => {}
+            State::Open | State::Waived(_) | State::Resolved => {}
         }
         result
     }
@@ -227,9 +224,16 @@ fn descriptor(id: &str, title: &str, why: &str, fix: &str, severity: Severity, c
     })
 }
 
-fn finding_result(report: &Report<'_>, rules: &Rules, finding: &Finding, state: State) -> Value {
+fn finding_result(report: &Report<'_>, rules: &Rules, finding: &Finding, state: State<'_>) -> Value {
     let mut result = rules.result(&finding.rule, finding.severity, state);
     let evidence = report.evidence(finding);
+    if let Some(waiver) = state.waiver() {
+        let suppression = json!({"kind": "external", "status": "accepted", "justification": escape::plain(&waiver)});
+        set(&mut result, "suppressions", json!([suppression]));
+        if report.assessment.baseline.is_some() {
+            set(&mut result, "baselineState", json!("unchanged"));
+        }
+    }
     set(&mut result, "message", message(&finding.message));
     set(&mut result, "locations", json!(locations(report, &finding.asset, evidence)));
     set(&mut result, "partialFingerprints", json!({FINGERPRINT: finding.fingerprint}));

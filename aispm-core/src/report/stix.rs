@@ -2,7 +2,7 @@
 //!
 //! An asset is `infrastructure`, or `software` if it is a package; a rule that found something is a `vulnerability` that
 //! assets have, and its fix a `course-of-action`; techniques are `attack-pattern`s that target what they reach; an attack
-//! path is a `report` on all that takes part (the published schema of bundles has no place for a `grouping`). What the baseline knew is still there and so in it; what is gone is not.
+//! path is a `report` on all that takes part (the published schema of bundles has no place for a `grouping`). What the baseline knew or somebody waived is still there and so in it; what is gone is not.
 //!
 //! Ids are made from the content (UUIDv5), so that a platform updates what it has. `modified` is the report's time;
 //! `created` is always 1970-01-01T00:00:00.000Z, since no run knows which was the first.
@@ -25,8 +25,8 @@ const OBSERVABLES: Uuid = uuid!("00abedb4-aa42-466c-9c01-fed23315a9b7");
 
 pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut bundle = Bundle::new(report);
-    for (finding, _) in report.told().filter(|(_, state)| *state != State::Resolved) {
-        bundle.finding(finding);
+    for (finding, state) in report.there() {
+        bundle.finding(finding, state);
     }
     for path in &report.assessment.paths {
         bundle.path(path);
@@ -56,7 +56,7 @@ impl<'a> Bundle<'a> {
         bundle
     }
 
-    fn finding(&mut self, finding: &Finding) {
+    fn finding(&mut self, finding: &Finding, state: State<'_>) {
         let report = self.report;
         let asset = self.asset(&finding.asset);
         let weakness = made("vulnerability", &[&finding.rule, &finding.title]);
@@ -71,7 +71,8 @@ impl<'a> Bundle<'a> {
         );
         let places: Vec<String> = report.evidence(finding).iter().map(Evidence::location).collect();
         let description = format!("{} ({})", finding.message, places.join(", "));
-        self.relate("has", &asset, &weakness, &finding.fingerprint, &[finding.severity.as_str()], &description);
+        let labels = [finding.severity.as_str(), state.as_str()];
+        self.relate("has", &asset, &weakness, &finding.fingerprint, &labels, &description);
         for related in &finding.related {
             let related = self.asset(related);
             self.relate("related-to", &related, &asset, &finding.fingerprint, &[], &finding.message);
@@ -174,7 +175,7 @@ impl<'a> Bundle<'a> {
             ("type", json!(kind)),
             ("spec_version", json!("2.1")),
             ("id", json!(id)),
-            ("created", json!(Time::NONE.rfc3339_millis())),
+            ("created", json!(Time::default().rfc3339_millis())),
             ("modified", json!(self.modified)),
         ] {
             set(&mut object, key, value);

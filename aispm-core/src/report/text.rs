@@ -23,6 +23,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> 
     attack_paths(report, &mut page)?;
     fix_first(report, &mut page)?;
     findings(report, &mut page)?;
+    waived(report, &mut page)?;
     since_the_baseline(report, &mut page)?;
     controls(report, &mut page)?;
     unread(report, &mut page)?;
@@ -43,6 +44,7 @@ fn header(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
         counts => format!("{}: {}", count(assessment.findings.len(), &format!("{new}finding")), counts.join(", ")),
     });
     parts.extend(baseline.iter().map(|told| format!("{} known, {} resolved", told.known.len(), told.resolved.len())));
+    parts.extend((!assessment.waived.is_empty()).then(|| format!("{} waived", assessment.waived.len())));
     let paths = count(assessment.paths.len(), "attack path");
     parts.push(match baseline {
         Some(told) => format!("{paths} ({} new)", told.new_paths.len()),
@@ -51,7 +53,12 @@ fn header(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
     if !assessment.incomplete.is_empty() {
         parts.push(page.paint(ALARM, "INCOMPLETE"));
     }
-    writeln!(page.out, "{}", parts.join(" · "))
+    writeln!(page.out, "{}", parts.join(" · "))?;
+    let Some(data) = &assessment.data_pack else { return Ok(()) };
+    let age = data.age_days.and_then(|days| usize::try_from(days).ok());
+    let age = age.map(|days| format!(", {} old", count(days, "day"))).unwrap_or_default();
+    let signed = if data.signed_by.is_some() { "" } else { ", signature not checked" };
+    page.wrap(0, 0, FAINT, &format!("data pack {} {}{age}{signed}", data.name, data.version))
 }
 
 fn attack_paths(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
@@ -158,6 +165,23 @@ fn finding_group(report: &Report<'_>, page: &mut Page<'_>, group: &Group<'_>) ->
         page.wrap(4, 4, FAINT, &format!("… and {more} more, listed with --format json"))?;
     }
     page.fix(4, group.shared_fix().unwrap_or_default())
+}
+
+fn waived(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {
+    let waived: Vec<_> = report.there().filter_map(|(finding, state)| Some((finding, state.waiver()?))).collect();
+    if waived.is_empty() {
+        return Ok(());
+    }
+    page.heading("Waived")?;
+    writeln!(page.out)?;
+    for (finding, waiver) in waived.iter().take(LISTED) {
+        let lead = format!("{} {} {}: ", finding.severity, finding.rule, report.name(&finding.asset));
+        page.wrap(2, 4, Style::new(), &format!("{lead}{waiver}"))?;
+    }
+    match waived.len().checked_sub(LISTED) {
+        Some(more @ 1..) => page.wrap(2, 2, FAINT, &format!("… and {more} more, listed with --format json")),
+        _ => Ok(()),
+    }
 }
 
 fn since_the_baseline(report: &Report<'_>, page: &mut Page<'_>) -> io::Result<()> {

@@ -10,7 +10,7 @@
 //! | nothing | any change by one who does not write the hashes of all later entries anew: a changed, removed, inserted or moved entry |
 //! | a head noted elsewhere ([`Verifier::head`]) | every change up to that head, also by one who writes all hashes anew, and a tail cut before it |
 //! | the public key of a signed log ([`Verifier::key`]) | every change and insertion by one without the private key; not a cut tail, nor a whole log of the same key put in its place |
-//! | a signed head and the public key | all of these, without the head having to be kept safe |
+//! | a signed head and the public key | every change up to that head and a cut tail, without the head having to be kept safe, and also of a log without signatures |
 //!
 //! None of it proves that what was logged was true, or that all was logged. One who holds the private key can write any
 //! history; a head that someone else keeps limits him to what comes after it.

@@ -134,6 +134,18 @@ fn a_cut_tail_shows_against_a_head() {
 }
 
 #[test]
+fn a_signed_head_vouches_for_a_log_without_signatures() {
+    let key = SigningKey::parse(KEY).unwrap();
+    let (lines, head) = log(4, None);
+    let signed = Verifier::new().signed_head(head.clone().sign(&key)).key(key.verifying_key());
+    assert_eq!(problems(&signed, &lines), []);
+    assert_eq!(problems(&Verifier::new().signed_head(head).key(key.verifying_key()), &lines).len(), 1);
+    assert_eq!(problems(&signed, &lines[..3]), [(ProblemKind::Head, None, None)]);
+    let (more, _) = log(5, None);
+    assert_eq!(problems(&signed, &more), [(ProblemKind::Signature, None, None)]);
+}
+
+#[test]
 fn signatures_bind_a_log_to_its_key() {
     use ProblemKind::Signature;
     let (lines, _) = log(4, Some(KEY));

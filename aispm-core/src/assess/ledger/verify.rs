@@ -109,7 +109,8 @@ impl Verifier {
         self
     }
 
-    /// Every entry must be signed by this key, or by another that is given.
+    /// Every entry must be signed by this key, or by another that is given. A log without any signature is as good up to a
+    /// [`signed_head`](Self::signed_head).
     #[must_use]
     pub fn key(mut self, key: VerifyingKey) -> Self {
         self.keys.push(key);
@@ -253,11 +254,16 @@ impl<'a> Walk<'a> {
                     None => Some("names a key that is none"),
                 }
             }
-            (None, None) if !keys.is_empty() => Some("is not signed"),
+            // a log without signatures can be vouched for by a signed head
+            (None, None) if !keys.is_empty() && !self.vouched() => Some("is not signed"),
             (None, None) if self.found.signed > 0 => Some("is not signed, unlike those before it"),
             (None, None) => None,
             _ => Some("has half a signature"),
         }
+    }
+
+    fn vouched(&self) -> bool {
+        self.found.signed == 0 && matches!(self.verifier.head, Some(Expected::Head(_)))
     }
 
     /// Where an entry stands among the others. The number of the next one tells an entry that stands out of the row from
@@ -395,6 +401,10 @@ impl<'a> Walk<'a> {
     }
 
     fn end(mut self) -> Verification {
+        if let Some(after @ 1..) = self.found.after_head.filter(|_| !self.verifier.keys.is_empty() && self.vouched()) {
+            let message = format!("{} at the end are neither signed nor covered by the signed head", count(after));
+            self.problem(None, None, ProblemKind::Signature, message);
+        }
         match &self.verifier.head {
             Some(Expected::Head(head)) if !head.is_signed_by(&self.verifier.keys) => {
                 let message = "the expected head is not signed by the key given, or was changed";

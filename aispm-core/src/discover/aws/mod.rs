@@ -25,6 +25,7 @@ mod trail;
 mod tests;
 
 pub(super) use lineage::join;
+pub(super) use trail::SWITCHED_OFF;
 
 use super::format::Structured;
 

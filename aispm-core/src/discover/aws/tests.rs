@@ -286,3 +286,27 @@ Resources:
     assert!(asset(&inventory, &id("Fn")).ai);
     assert_eq!(asset(&read(true), &id("Bucket")).exposure, None);
 }
+
+#[test]
+fn keys_of_one_service_and_the_policy_on_learning_from_data() {
+    let credential = json!({"ServiceSpecificCredentials": [{
+        "UserName": "BedrockAPIKey-1", "Status": "Active", "ServiceName": "bedrock.amazonaws.com", "ServiceSpecificCredentialId": "ACCA1",
+        "CreateDate": "2025-01-01T00:00:00Z", "ExpirationDate": "2026-01-01T00:00:00Z"}]});
+    let policy = json!({"Policy": {
+        "PolicySummary": {"Id": "p-1", "Arn": "arn:aws:organizations::111111111111:policy/o-1/aiservices_opt_out_policy/p-1",
+            "Name": "ai", "Type": "AISERVICES_OPT_OUT_POLICY"},
+        "Content": "{\"services\":{\"default\":{\"opt_out_policy\":{\"@@assign\":\"optOut\"}}}}"}});
+    let inventory = read(&[credential, policy]);
+    let key = inventory.assets().find(|asset| asset.kind == AssetKind::AccessKey).unwrap();
+    assert_eq!(
+        (key.text("ServiceName"), key.text("ExpirationDate")),
+        (Some("bedrock.amazonaws.com"), Some("2026-01-01T00:00:00Z"))
+    );
+    assert!(
+        inventory
+            .outgoing(key.id.as_str())
+            .any(|r| r.kind == RelationKind::RunsAs && r.to.as_str().ends_with("user/BedrockAPIKey-1"))
+    );
+    let policy = inventory.assets().find(|asset| asset.properties.contains_key("ai_opt_out")).unwrap();
+    assert_eq!(policy.properties["ai_opt_out"], true);
+}

@@ -59,6 +59,8 @@ fn rules() -> &'static Rules {
     TABLE.get_or_init(|| Document::config("cloudtrail.yaml", RULES).unwrap_or_default())
 }
 
+/// The property of an account that lists them.
+pub(in crate::discover) const SWITCHED_OFF: &str = "switched_off";
 /// Most events noted by which recording or guarding ended.
 const SWITCHES_LIMIT: usize = 20;
 
@@ -181,7 +183,7 @@ fn watch(action: &str, actor: Option<&str>, place: &Place, evidence: &Evidence, 
     account.properties.insert("audit_log".into(), TRAIL.name.into());
     let Some(actor) = actor.filter(|_| rules().switches_off.iter().any(|known| known == action)) else { return };
     let evidence = evidence.clone().excerpt(format!("{action} by {actor}"));
-    let list = account.properties.entry("switched_off").or_insert_with(|| Value::Array(Vec::new()));
+    let list = account.properties.entry(SWITCHED_OFF).or_insert_with(|| Value::Array(Vec::new()));
     if let (Some(list), Ok(place)) =
         (list.as_array_mut().filter(|l| l.len() < SWITCHES_LIMIT), serde_json::to_value(evidence))
     {
@@ -342,6 +344,36 @@ mod tests {
         let mut found = Found::default();
         assert!(dispatch(&Document::json("t.json", &value.to_string()).unwrap(), &mut found));
         found
+    }
+
+    #[test]
+    fn who_ends_the_recording_is_noted_on_the_account() {
+        let found = read(&session("cloudtrail", "StopLogging", Value::Null));
+        let account = found.inventory.get("arn:aws:iam::111111111111:root").unwrap();
+        let place = &account.properties[SWITCHED_OFF][0];
+        assert_eq!(
+            (account.text("audit_log"), place["excerpt"].as_str()),
+            (Some("aws-cloudtrail"), Some("cloudtrail:StopLogging by arn:aws:iam::111111111111:role/app"))
+        );
+        let mut denied = session("bedrock", "DeleteGuardrail", Value::Null);
+        denied["errorCode"] = "AccessDenied".into();
+        for event in [denied, session("bedrock", "GetGuardrail", Value::Null)] {
+            let found = read(&event);
+            assert!(
+                !found.inventory.get("arn:aws:iam::111111111111:root").unwrap().properties.contains_key(SWITCHED_OFF)
+            );
+        }
+    }
+
+    #[test]
+    fn calls_of_ai_services_are_counted() {
+        let mut event = session("bedrock", "InvokeModel", json!({"modelId": "amazon.nova-x"}));
+        event["userAgent"] = "Boto3/1.34".into();
+        let found = read(&event);
+        let calls = &found.calls.assets["ai-provider:amazon-bedrock"];
+        assert_eq!(calls.hours.len(), 1);
+        let seen: Vec<_> = calls.values.values().map(|values| values.keys().next().unwrap().as_str()).collect();
+        assert_eq!(seen, [ROLE, "eu-west-1", "model:amazon.nova-x", "Boto3"]);
     }
 
     fn relation(found: &Found, kind: RelationKind, to: &str) -> (u64, Option<String>) {

@@ -29,6 +29,14 @@ fn types() -> &'static Types {
     TABLE.get_or_init(|| Document::config("evidence.yaml", TYPES).unwrap_or_default())
 }
 
+impl DeclaredEvidence {
+    /// Whether it is about anything: what its type says of an asset must name one.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        self.asset.is_some() || !types().asset.contains(&self.kind)
+    }
+}
+
 impl Apply<'_> {
     /// Writes each piece of evidence into the property `declared_evidence` of the assets it is about, with its place.
     pub(super) fn declared_evidence(&mut self) {
@@ -41,7 +49,7 @@ impl Apply<'_> {
             let entry = entry(declared, &place);
             match &declared.asset {
                 Some(pattern) => self.each(pattern, &pointer, |asset| list(asset, entry.clone())),
-                None if types().asset.contains(&declared.kind) => {
+                None if !declared.counts() => {
                     let message = format!("{} names no asset, so it counts for none", declared.kind);
                     self.warn(&place, &message);
                 }

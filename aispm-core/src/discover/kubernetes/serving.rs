@@ -59,7 +59,7 @@ pub(super) fn models(object: &Object<'_>, workload: &mut Asset, found: &mut Foun
     }
     if let Some(runtime) = object.value.pointer("/spec/predictor/model/runtime").and_then(Value::as_str) {
         // which of the two kinds of runtime it is shows when all files are read
-        workload.properties.insert("runtime".into(), runtime.into());
+        workload.properties.insert("serving_runtime".into(), runtime.into());
     }
     address(object, workload, found);
 }

@@ -68,7 +68,7 @@ fn contains(whole: &Asset, part: &Asset, found: &mut Found) {
 /// An inference service takes the runtime of its namespace before that of the cluster.
 fn runtime(asset: &Asset, inventory: &Inventory, found: &mut Found) {
     let (Some(name), Some(cluster), Some(namespace)) =
-        (asset.text("runtime"), asset.text("cluster"), asset.text("namespace"))
+        (asset.text("serving_runtime"), asset.text("cluster"), asset.text("namespace"))
     else {
         return;
     };

@@ -85,6 +85,11 @@ impl Reference {
     /// A PEP 508 requirement, also with `name@version` as `uvx` takes it; `None` if there is no name.
     pub(super) fn pypi(requirement: &str) -> Option<Self> {
         let requirement = requirement.split(';').next().unwrap_or_default().trim();
+        if let Some((scheme, _)) = requirement.split_once("://")
+            && scheme.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'+')
+        {
+            return Self::pypi_url(requirement);
+        }
         let end =
             requirement.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))).unwrap_or(requirement.len());
         let (name, rest) = requirement.split_at_checked(end)?;
@@ -108,6 +113,21 @@ impl Reference {
             exact: single.then(|| exact.to_owned()),
             source,
         })
+    }
+
+    /// `git+https://host/owner/name.git@revision#egg=name`, as pip takes it.
+    fn pypi_url(url: &str) -> Option<Self> {
+        let (place, fragment) = url.split_once('#').unwrap_or((url, ""));
+        let egg = fragment.split('&').find_map(|part| part.strip_prefix("egg="));
+        let last = place.trim_end_matches('/').rsplit('/').next()?;
+        let last = last.split('@').next().unwrap_or(last).trim_end_matches(".git");
+        // the name of a wheel or archive ends where its version begins
+        let archive = [".whl", ".gz", ".zip", ".bz2"].iter().any(|end| last.ends_with(end));
+        let name = egg.unwrap_or(if archive { last.split('-').next().unwrap_or(last) } else { last });
+        let name = name.split('[').next().unwrap_or(name);
+        let named = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+        let source = Some(place.to_owned());
+        named.then(|| Self { ecosystem: "pypi", name: normal(name), written: None, exact: None, source })
     }
 
     /// One version of a package that a lock file names; `written` as the file has it.
@@ -236,6 +256,13 @@ mod tests {
         assert_eq!(id(Reference::npm_parts("b", Some("^4"))), "pkg:npm/b");
         let git = Reference::pypi(&format!("x @ git+https://h/x@{}", "a".repeat(40))).unwrap().asset();
         assert_eq!(git.provenance.pinned, Some(true));
+        let git = Reference::pypi("git+https://github.com/acme/Trans_Formers.git@v4#egg=ignored").unwrap();
+        assert_eq!(
+            (git.name.as_str(), git.source.as_deref()),
+            ("ignored", Some("git+https://github.com/acme/Trans_Formers.git@v4"))
+        );
+        assert_eq!(pypi("git+https://github.com/acme/Trans_Formers.git"), "pkg:pypi/trans-formers");
+        assert_eq!(pypi("https://host/x/acme_kit-1.0-py3-none-any.whl"), "pkg:pypi/acme-kit");
         assert_eq!(Reference::pypi("--hash=sha256:00"), None);
     }
 }

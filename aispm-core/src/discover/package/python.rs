@@ -22,12 +22,8 @@ fn read(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
         let line = line.split(" #").next().unwrap_or_default().split(" --hash").next().unwrap_or_default();
         let line = line.trim().trim_end_matches('\\').trim();
         let line = line.strip_prefix("-e ").map_or(line, str::trim);
-        let reference = match line.split_once("#egg=") {
-            Some((url, egg)) => Reference::pypi(egg).map(|found| Reference { source: Some(url.to_owned()), ..found }),
-            None if line.starts_with('-') || line.contains("://") && !line.contains('@') => None,
-            None => Reference::pypi(line),
-        };
-        if let Some(reference) = reference {
+        let requirement = Some(line).filter(|line| !line.starts_with('-'));
+        if let Some(reference) = requirement.and_then(Reference::pypi) {
             depend(source.path, &reference, &source.line(i as u64 + 1), found);
         }
     }

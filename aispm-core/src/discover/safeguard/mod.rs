@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | `prompt_attack_filter` | guardrails | `HIGH`, `MEDIUM`, `LOW` or `NONE` |
 //! | `sensitive_information_filter`, `grounding_check` | guardrails | whether there is one |
-//! | `invocation_logging` | log sinks and endpoints | whether what is asked and answered is kept |
+//! | `invocation_logging` | log sinks, endpoints and gateways | whether what is asked and answered is kept |
 //! | `monitored` | endpoints of trained models | whether drift and data quality are watched |
 //! | `effect` | tools | what calling it does to the world: `send`, `pay`, `write`, `delete` |
 //! | `human_approval` | tools and agents | whether a person must agree |
@@ -34,6 +34,7 @@ pub(super) fn join(inventory: &mut Inventory) {
         let mut told = match asset.kind {
             AssetKind::Guardrail => guardrail::facts(asset),
             AssetKind::LogSink | AssetKind::Endpoint => service::facts(asset, &watched, inventory),
+            AssetKind::NetworkEntry => service::gateway(asset),
             AssetKind::Tool => agent::tool(asset),
             AssetKind::Agent => agent::agent(asset, inventory),
             _ => Vec::new(),

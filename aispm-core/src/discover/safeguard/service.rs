@@ -18,6 +18,17 @@ impl Watched {
     }
 }
 
+/// A gateway that is told where to send what passes it.
+pub(super) fn gateway(asset: &Asset) -> Vec<(&'static str, Value)> {
+    if asset.text("gateway") != Some("litellm") {
+        return Vec::new();
+    }
+    let on = |key: &str| asset.properties.get(key).is_some_and(is_on);
+    let sends = |key: &str| asset.properties.get(key).and_then(Value::as_array).is_some_and(|to| !to.is_empty());
+    let kept = sends("success_callback") || sends("callbacks") || on("store_prompts_in_spend_logs");
+    vec![("invocation_logging", (kept && !on("turn_off_message_logging")).into())]
+}
+
 pub(super) fn facts(asset: &Asset, watched: &Watched, inventory: &Inventory) -> Vec<(&'static str, Value)> {
     let of = type_of(asset).to_ascii_lowercase();
     let logging = match of.as_str() {

@@ -102,6 +102,21 @@ resource "aws_sagemaker_endpoint" "e" { name = "e" }
 }
 
 #[test]
+fn gateways_that_keep_what_passes() {
+    for (settings, expected) in [
+        ("", false),
+        ("litellm_settings: {success_callback: [langfuse]}\n", true),
+        ("litellm_settings: {success_callback: [langfuse], turn_off_message_logging: true}\n", false),
+        ("general_settings: {store_prompts_in_spend_logs: true}\n", true),
+    ] {
+        let text = format!("model_list:\n- {{model_name: a, litellm_params: {{model: openai/gpt-4o}}}}\n{settings}");
+        let inventory = discovery_of(&[("litellm.yaml", &text)]).inventory;
+        let gateway = inventory.assets().find(|asset| asset.text("gateway") == Some("litellm")).unwrap();
+        assert_eq!(facts(gateway, &["invocation_logging"]), [json!(expected)], "{settings}");
+    }
+}
+
+#[test]
 fn effects_of_tools() {
     for (name, annotations, expected) in [
         ("sendEmail", json!(null), json!("send")),

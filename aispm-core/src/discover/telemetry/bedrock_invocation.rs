@@ -60,8 +60,8 @@ fn read(document: &Document, found: &mut Found) {
         failed: row.get("errorCode").is_some_and(|code| !code.is_null()),
         ..ModelCall::default()
     };
-    for id in [provider.map(|provider| provider.id()).as_deref(), Some(from.as_str())].into_iter().flatten() {
-        found.calls.record(id, call, &evidence);
+    if let Some(provider) = provider {
+        found.calls.record(&provider.id(), call, &evidence);
     }
     for id in guardrails(row) {
         let arn = match (account, region) {

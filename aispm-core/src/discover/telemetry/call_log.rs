@@ -74,8 +74,8 @@ fn read(document: &Document, found: &mut Found) {
     let call = Call { source, target, model, time: time.as_deref(), blocked: false };
     let (id, model) = call.tell(&evidence, found);
     // one person's calls are too few for a habit
-    let counts_for = [Some(id.as_str()).filter(|_| !person), provider.as_deref()];
-    counts_for.into_iter().flatten().for_each(|id| found.calls.record(id, counted, &evidence));
+    let counts_for = if person { provider.as_deref() } else { Some(id.as_str()) };
+    counts_for.into_iter().for_each(|id| found.calls.record(id, counted, &evidence));
     if let Some(key) = text(Role::Key) {
         note_of(id.as_str(), "keys", key, found);
     }
@@ -164,10 +164,7 @@ mod tests {
     fn calls_are_counted_with_what_became_of_them() {
         let row = |status: u64| json!({"model": "gpt-4o", "provider": "openai", "prompt_tokens": 3, "completion_tokens": 4, "app": "desk", "timestamp": "2026-01-02T03:04:05Z", "status_code": status, "latency_ms": 70, "user_agent": "curl/8", "region": "eu"});
         let found = lines(&[row(200), row(429)]);
-        assert_eq!(
-            found.calls.assets.keys().map(|id| id.as_str()).collect::<Vec<_>>(),
-            ["ai-provider:openai", "service:desk"]
-        );
+        assert_eq!(found.calls.assets.keys().map(|id| id.as_str()).collect::<Vec<_>>(), ["service:desk"]);
         let calls = &found.calls.assets["service:desk"];
         let hour = calls.hours.values().next().unwrap();
         assert_eq!((hour.calls, hour.tokens, hour.failed, hour.millis), (2, 14, 1, 140));

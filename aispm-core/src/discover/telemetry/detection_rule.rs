@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 
-use crate::asset::{Asset, AssetKind, Document, RelationKind};
+use crate::asset::{Asset, AssetKind, CallLog, Document, RelationKind};
+use crate::discover::aws::SWITCHED_OFF;
 use crate::discover::format::{Found, Structured, dispatch};
 
 pub(super) const RULE: Structured = Structured {
@@ -50,7 +51,8 @@ fn read(document: &Document, found: &mut Found) {
     if found.depth >= DEPTH {
         return;
     }
-    found.depth += 1;
+    let mut examples = found.beside();
+    examples.depth = found.depth + 1;
     for (i, test) in rule.get("Tests").and_then(Value::as_array).into_iter().flatten().enumerate() {
         let pointer = format!("/Tests/{i}/Log");
         let event = match test.get("Log") {
@@ -59,10 +61,17 @@ fn read(document: &Document, found: &mut Found) {
             None => None,
         };
         if let Some(event) = event {
-            dispatch(&event, found);
+            dispatch(&event, &mut examples);
         }
     }
-    found.depth -= 1;
+    // what a test makes up did not happen
+    examples.events.clear();
+    examples.calls = CallLog::default();
+    let switched = examples.inventory.assets().filter(|asset| asset.properties.contains_key(SWITCHED_OFF));
+    for id in switched.map(|asset| asset.id.clone()).collect::<Vec<_>>() {
+        examples.inventory.get_mut(id.as_str()).and_then(|asset| asset.properties.remove(SWITCHED_OFF));
+    }
+    found.extend(examples);
 }
 
 #[cfg(test)]

@@ -166,3 +166,25 @@ fn secrets_are_named_and_not_kept() {
     assert!(!text.contains("hush") && text.contains("${var.p}"));
     assert!(inventory.assets().any(|asset| asset.ai && asset.kind == AssetKind::Workload));
 }
+
+#[test]
+fn a_type_that_could_have_a_key_has_none_if_none_is_named() {
+    let inventory = discovered(&[
+        ("aws_sagemaker_notebook_instance", json!({"name": "a", "instance_type": "ml.t3.medium"})),
+        (
+            "aws_sagemaker_notebook_instance",
+            json!({"name": "b", "kms_key_id": "arn:aws:kms:eu-west-1:111122223333:key/k"}),
+        ),
+        (
+            "aws_sagemaker_data_quality_job_definition",
+            json!({"name": "c", "network_config": [{"enable_inter_container_traffic_encryption": false}]}),
+        ),
+        ("aws_instance", json!({"tags": {"Name": "d"}})),
+    ]);
+    let encryption =
+        |name: &str| inventory.assets().find(|asset| asset.name == name).map(|asset| asset.encryption.clone());
+    assert_eq!(encryption("a").unwrap().customer_key, Some(false));
+    assert_eq!(encryption("b").unwrap().customer_key, Some(true));
+    assert_eq!(encryption("c").unwrap().in_transit, Some(false));
+    assert!(encryption("d").is_none_or(|encryption| encryption.customer_key.is_none()));
+}

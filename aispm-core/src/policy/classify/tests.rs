@@ -152,5 +152,5 @@ fn mistakes_are_told_with_their_place() {
     assert!(error.contains("there is no system \"other\"; known: s"), "{error}");
     let unknown = "systems:\n  - id: s\n    classification:\n      profilng: true\n";
     let error = Facts::from_yaml("f.yaml", unknown).unwrap_err().to_string();
-    assert!(error.starts_with("f.yaml:4: unknown field `profilng`"), "{error}");
+    assert!(error.starts_with("f.yaml:4:7: unknown field `profilng`"), "{error}");
 }

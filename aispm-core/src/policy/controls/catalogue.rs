@@ -91,6 +91,14 @@ impl Catalogues {
         Ok(Self { frameworks, crosswalk })
     }
 
+    /// The built-in ones with these, by key, added or in their place; `crosswalk` is the key of the crosswalk.
+    pub fn with<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self> {
+        let mut texts = CATALOGUES.iter().copied().collect::<BTreeMap<_, _>>();
+        texts.extend(files);
+        let crosswalk = texts.remove("crosswalk").unwrap_or(Crosswalk::BUILTIN);
+        Self::new(texts, crosswalk)
+    }
+
     /// Every framework, by key.
     #[must_use]
     pub fn frameworks(&self) -> &[Framework] {

@@ -199,7 +199,7 @@ pub fn coverage(
     waived: &[Waived],
     answers: &[Answer],
 ) -> Vec<Coverage> {
-    let Ok(catalogues) = Catalogues::builtin() else { return Vec::new() };
+    let Ok(catalogues) = policies.catalogues() else { return Vec::new() };
     let mut assets = HashMap::<AssetKind, usize>::new();
     inventory.assets().for_each(|asset| *assets.entry(asset.kind).or_default() += 1);
     let mut tallies = BTreeMap::<Control, Tally<'_>>::new();
@@ -349,7 +349,7 @@ impl Shown {
             expired: declared.expires.as_deref().zip(today).is_some_and(|(until, today)| until < today),
             evidence: facts.document().evidence(&format!("/evidence/{i}")),
         };
-        facts.evidence.iter().enumerate().map(shown).collect()
+        facts.evidence.iter().enumerate().filter(|(_, declared)| declared.counts()).map(shown).collect()
     }
 
     /// `shown by red-team TICKET-1 for m (aispm.yaml:18), until 2026-12-31`.

@@ -108,7 +108,7 @@ fn general(draft: &mut Draft, parts: &Parts<'_>) {
         section.gap("description of the user interface", DEVELOPERS);
     });
     draft.section("1(h)", "Instructions for use", |section| {
-        evidence(section, parts, &["model-card", "transparency-notice"]);
+        evidence(section, parts, &["instructions-for-use", "model-card", "transparency-notice"]);
         section.gap("instructions for use after Article 13(3)", PROVIDER);
     });
 }
@@ -214,7 +214,7 @@ fn operation(draft: &mut Draft, parts: &Parts<'_>) {
         section.gap("why these metrics fit this system", DEVELOPERS);
     });
     draft.section("5", "Risk management system", |section| {
-        evidence(section, parts, &["risk-assessment", "impact-assessment", "dpia", "threat-model"]);
+        evidence(section, parts, &["risk-assessment", "impact-assessment", "dpia", "fria", "threat-model"]);
         section.gap("description of the system of Article 9", RISK);
     });
     draft.section("6", "Changes through the lifecycle", |section| {
@@ -231,7 +231,7 @@ fn operation(draft: &mut Draft, parts: &Parts<'_>) {
         section.gap("harmonised standards applied in full or in part, or how the requirements are met otherwise", RISK);
     });
     draft.section("8", "EU declaration of conformity", |section| {
-        evidence(section, parts, &["conformity-assessment"]);
+        evidence(section, parts, &["conformity-declaration"]);
         section.gap("copy of the declaration of Article 47", PROVIDER);
     });
     draft.section("9", "Post-market monitoring", |section| {

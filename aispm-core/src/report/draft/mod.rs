@@ -102,7 +102,7 @@ impl Draft {
     /// As Markdown; all text from the input is escaped. Linear in the draft.
     pub fn markdown(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "# {}\n", md(&self.title))?;
-        writeln!(out, "A draft after {}, filled from what exports and declarations show. ", md(&self.basis))?;
+        writeln!(out, "A draft after {}, filled from what exports and declarations show.", md(&self.basis))?;
         writeln!(out, "{} in it are marked `[GAP: …]`.\n", count(self.gaps, "gap"))?;
         for note in &self.notes {
             writeln!(out, "> {}\n", md(note))?;

@@ -96,7 +96,17 @@ impl<'a> Parts<'a> {
         let inventory = &self.assessment.inventory;
         let upstream = inventory.lineage(&query);
         let mut data = upstream.iter().filter_map(|answer| inventory.get(answer.asset.as_str())).collect::<Vec<_>>();
-        data.retain(|asset| asset.kind.is_data() && asset.kind != AssetKind::Secret);
+        // where models are kept is not what they were made of
+        let keeps = |asset: &Asset| {
+            inventory.outgoing(asset.id.as_str()).filter(|relation| relation.kind == RelationKind::Contains).any(
+                |held| {
+                    inventory
+                        .get(held.to.as_str())
+                        .is_some_and(|held| matches!(held.kind, AssetKind::Model | AssetKind::ModelFile))
+                },
+            )
+        };
+        data.retain(|asset| asset.kind.is_data() && asset.kind != AssetKind::Secret && !keeps(asset));
         data.sort_by(|a, b| a.id.cmp(&b.id));
         data
     }

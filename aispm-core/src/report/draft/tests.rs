@@ -14,7 +14,7 @@ assets:
   - { id: tickets, data_classes: [customer] }
   - { id: made, data_classes: [synthetic] }
 evidence:
-  - { type: red-team, ref: T-1, expires: 2026-01-31 }
+  - { type: red-team, ref: T-1, asset: s, expires: 2026-01-31 }
   - { type: red-team, ref: T-2, asset: elsewhere }
 ";
 

@@ -23,18 +23,19 @@ pub(super) fn card(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
         return Ok(());
     }
     let frameworks = controls::frameworks().unwrap_or_default();
-    write!(out, "<div class=\"card\"><h2>Coverage</h2><table class=\"tally\"><tbody>")?;
+    write!(out, "<div class=\"card\"><h2>Coverage</h2><table class=\"tally\"><thead><tr>")?;
+    for head in ["Framework", "Controls", "Failed"] {
+        write!(out, "<th scope=\"col\">{head}</th>")?;
+    }
+    write!(out, "</tr></thead><tbody>")?;
     for coverage in coverage {
         let (key, name) = (Safe(&coverage.framework), Safe(name(coverage, &frameworks)));
-        write!(
-            out,
-            "<tr><th scope=\"row\"><a href=\"#fw-{key}\">{name}</a></th><td></td><td>{}</td>",
-            parts(coverage)
-        )?;
+        write!(out, "<tr><th scope=\"row\"><a href=\"#fw-{key}\" title=\"{name}\">{name}</a></th>")?;
+        write!(out, "<td>{}</td>", parts(coverage))?;
         let (failed, all) = (coverage.with(ControlStatus::Failed).count(), coverage.controls.len());
         writeln!(out, "<td>{failed}<span class=\"soft\">/{all}</span></td></tr>")?;
     }
-    writeln!(out, "</tbody></table><p class=\"soft\">Controls that fail, of those that rules bear on.</p></div>")
+    writeln!(out, "</tbody></table></div>")
 }
 
 pub(super) fn write(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
@@ -50,13 +51,13 @@ pub(super) fn write(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
     )?;
     let frameworks = controls::frameworks().unwrap_or_default();
     for coverage in coverage {
-        framework(report, out, coverage, &frameworks)?;
+        framework(out, coverage, &frameworks)?;
     }
     unknown(report, out)?;
     writeln!(out, "</section>")
 }
 
-fn framework(report: &Report<'_>, out: Out<'_>, coverage: &Coverage, all: &[Framework]) -> io::Result<()> {
+fn framework(out: Out<'_>, coverage: &Coverage, all: &[Framework]) -> io::Result<()> {
     let framework = all.iter().find(|framework| framework.key == coverage.framework);
     let (key, name) = (Safe(&coverage.framework), Safe(name(coverage, all)));
     let version = framework.map_or("", |framework| framework.version.as_str());
@@ -74,25 +75,19 @@ fn framework(report: &Report<'_>, out: Out<'_>, coverage: &Coverage, all: &[Fram
     let sorted = STATUS.iter().flat_map(|(status, word)| coverage.with(*status).map(move |control| (control, *word)));
     for (control, word) in sorted.take(ROWS) {
         let title = framework.and_then(|framework| framework.controls.get(&control.id));
-        self::control(report, out, coverage, control, (word, title.map_or("", String::as_str)))?;
+        self::control(out, coverage, control, (word, title.map_or("", String::as_str)))?;
     }
     writeln!(out, "</tbody></table>")?;
     left_out(out, coverage.controls.len(), ROWS, "control")?;
     writeln!(out, "</div></details>")
 }
 
-fn control(
-    report: &Report<'_>,
-    out: Out<'_>,
-    coverage: &Coverage,
-    control: &ControlResult,
-    (word, title): (&str, &str),
-) -> io::Result<()> {
+fn control(out: Out<'_>, coverage: &Coverage, control: &ControlResult, (word, title): (&str, &str)) -> io::Result<()> {
     let ControlResult { id, status, reason, findings, .. } = control;
     let (framework, id) = (Safe(&coverage.framework), Safe(id));
     write!(out, "<tr><th scope=\"row\">{id} <span class=\"soft\">{}</span></th>", Safe(title))?;
     write!(out, "<td class=\"{status}\">{word}</td><td>{}</td><td>", Safe(reason))?;
-    if !findings.is_empty() && !report.assessment.findings.is_empty() {
+    if !findings.is_empty() {
         let n = count(findings.len(), "finding");
         write!(out, "<a href=\"#findings\" data-filter=\"control={framework} {id}\">{n}</a>")?;
     }

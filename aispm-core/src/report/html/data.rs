@@ -7,8 +7,8 @@ use std::io;
 
 use serde::{Serialize, Serializer};
 
-use super::Out;
-use crate::asset::{AssetId, Control, Finding};
+use super::{Listed, Out, listed};
+use crate::asset::{AssetId, AssetKind, Control, Finding};
 use crate::policy::controls;
 use crate::report::{Report, escape};
 
@@ -28,18 +28,21 @@ struct Data<'a> {
     systems: Vec<[Text<'a>; 2]>,
     /// `framework id`.
     controls: Numbered<&'a Control, String>,
-    rules: Numbered<(&'a str, &'a str), RuleRow<'a>>,
-    /// Name, id, kind, systems.
-    assets: Numbered<&'a AssetId, (Text<'a>, Text<'a>, &'static str, Vec<usize>)>,
+    /// By id and title.
+    rules: Numbered<(&'a str, &'a str), Rule<'a>>,
+    assets: Numbered<&'a AssetId, Target<'a>>,
     texts: Numbered<Text<'a>, Text<'a>>,
     findings: Vec<Row<'a>>,
 }
 
-/// Severity, rule, asset, owner, message, fix, places with excerpts, fingerprint.
-type Row<'a> = (&'static str, usize, usize, isize, usize, isize, Vec<(usize, isize)>, Text<'a>);
-
 /// Id, title, why it matters, controls.
-type RuleRow<'a> = (Text<'a>, Text<'a>, Text<'a>, Vec<usize>);
+type Rule<'a> = (Text<'a>, Text<'a>, Text<'a>, Vec<usize>);
+
+/// Name, id, kind, systems.
+type Target<'a> = (Text<'a>, Text<'a>, &'static str, Vec<usize>);
+
+/// Severity, rule, asset, owner, message, fix, places with excerpts, fingerprint, state, waiver.
+type Row<'a> = (&'static str, usize, usize, isize, usize, isize, Vec<(usize, isize)>, Text<'a>, &'static str, isize);
 
 /// Foreign text without what hides or moves other text.
 type Text<'a> = Cow<'a, str>;
@@ -51,7 +54,7 @@ struct Numbered<K, V> {
 }
 
 pub(super) fn write(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
-    if report.assessment.findings.is_empty() {
+    if listed(report).next().is_none() {
         return out.write_all(b"null");
     }
     let json = serde_json::to_string(&Data::of(report))?;
@@ -69,34 +72,31 @@ pub(super) fn write(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
 
 impl<'a> Data<'a> {
     fn of(report: &Report<'a>) -> Self {
-        let assessment = report.assessment;
-        let mut data = Self { all: assessment.findings.len(), ..Self::default() };
+        let mut data = Self { all: listed(report).count(), ..Self::default() };
         let frameworks = controls::frameworks().unwrap_or_default();
         data.frameworks = frameworks.into_iter().map(|framework| (framework.key, framework.name)).collect();
         let systems = data.systems(report);
-        for finding in assessment.findings.iter().take(FINDINGS) {
-            let row = data.row(report, &systems, finding);
+        for listed in listed(report).take(FINDINGS) {
+            let row = data.row(report, &systems, &listed);
             data.findings.push(row);
         }
         data
     }
 
     /// Notes the declared systems; gives the numbers of those that each asset is of.
-    fn systems(&mut self, report: &Report<'a>) -> HashMap<&'a AssetId, Vec<usize>> {
+    fn systems(&mut self, report: &Report<'a>) -> HashMap<&'a str, Vec<usize>> {
         let mut of = HashMap::<_, Vec<usize>>::new();
-        for (n, (system, members)) in report.systems().into_iter().enumerate() {
+        let systems = report.assessment.inventory.assets().filter(|asset| asset.kind == AssetKind::System);
+        for (n, system) in systems.enumerate() {
             self.systems.push([escape::plain(system.id.as_str()), escape::plain(report.name(&system.id))]);
+            let members = report.assessment.members(system.id.as_str());
             members.into_iter().for_each(|id| of.entry(id).or_default().push(n));
         }
         of
     }
 
-    fn row(
-        &mut self,
-        report: &Report<'a>,
-        systems: &HashMap<&'a AssetId, Vec<usize>>,
-        finding: &'a Finding,
-    ) -> Row<'a> {
+    fn row(&mut self, report: &Report<'a>, systems: &HashMap<&'a str, Vec<usize>>, listed: &Listed<'a>) -> Row<'a> {
+        let finding = listed.finding;
         let Finding { rule, title, asset, owner, message, fix, severity, fingerprint, controls, .. } = finding;
         let rule = self.rules.number((rule, title), || {
             let named =
@@ -105,7 +105,7 @@ impl<'a> Data<'a> {
             (escape::plain(rule), escape::plain(title), escape::plain(report.why(rule)), controls)
         });
         let asset = self.assets.number(asset, || {
-            let systems = systems.get(asset).cloned().unwrap_or_default();
+            let systems = systems.get(asset.as_str()).cloned().unwrap_or_default();
             (escape::plain(report.name(asset)), escape::plain(asset.as_str()), report.kind(asset).as_str(), systems)
         });
         let mut text = |text: &str| -> usize {
@@ -116,7 +116,10 @@ impl<'a> Data<'a> {
         let places = places.map(|it| (text(&it.location()), or_none(it.excerpt.as_deref().map(&mut text)))).collect();
         let owner = or_none(owner.as_deref().map(&mut text));
         let fix = or_none(Some(fix.as_str()).filter(|fix| !fix.is_empty()).map(&mut text));
-        (severity.as_str(), rule, asset, owner, text(message), fix, places, escape::plain(fingerprint))
+        let waiver = listed.waiver.map(|it| format!("{} until {}: {}", it.owner, it.expires, it.reason));
+        let (message, waiver) = (text(message), or_none(waiver.as_deref().map(&mut text)));
+        let fingerprint = escape::plain(fingerprint);
+        (severity.as_str(), rule, asset, owner, message, fix, places, fingerprint, listed.state, waiver)
     }
 }
 

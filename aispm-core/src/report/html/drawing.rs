@@ -202,17 +202,17 @@ fn write_move(svg: &mut String, curve: &str, head: &str, (x, y): Point, label: &
     };
     let maybe = if label.maybe { " maybe" } else { "" };
     let (href, title, text) = (escape::html(&label.href), escape::html(&label.title), escape::html(&label.text));
+    let note = escape::html(&shorten(&escape::plain(&label.note)));
+    // the name that is spoken begins with what is seen
     let _ = write!(
         svg,
-        "<a class=\"move{maybe}\" href=\"#{href}\"{takers} aria-label=\"{title}\"><title>{title}</title>\
+        "<a class=\"move{maybe}\" href=\"#{href}\"{takers} aria-label=\"{text} {note} {title}\"><title>{title}</title>\
          <path class=\"wide\" d=\"{curve}\"/><path class=\"line\" d=\"{curve}\"/><path class=\"head\" d=\"{head}\"/>\
-         <circle cx=\"{x}\" cy=\"{y}\" r=\"10\"/><text x=\"{x}\" y=\"{}\">{text}</text>",
-        y + 4
+         <circle cx=\"{x}\" cy=\"{y}\" r=\"10\"/><text x=\"{x}\" y=\"{0}\">{text} </text>\
+         <text class=\"note\" x=\"{1}\" y=\"{0}\">{note}</text>",
+        y + 4,
+        x + 15
     );
-    if !label.note.is_empty() {
-        let note = escape::html(&shorten(&escape::plain(&label.note)));
-        let _ = write!(svg, "<text class=\"note\" x=\"{}\" y=\"{}\">{note}</text>", x + 15, y + 4);
-    }
     svg.push_str("</a>");
 }
 

@@ -1,57 +1,67 @@
 //! Findings: the controls and the empty table that the script fills, and without it the worst of each rule.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::io;
 
-use super::{Badge, Out, Safe, heading, places};
-use crate::asset::Finding;
+use super::{Badge, Listed, Out, Safe, heading, listed, places};
+use crate::asset::{Finding, Severity};
 use crate::report::{Group, Report, count};
 
 /// Findings written out of one rule, and in all, for those who read without the script.
 const HITS: (usize, usize) = (20, 300);
 
+/// What findings can be chosen by.
+const SELECTS: [(&str, &str); 6] = [
+    ("state", "State"),
+    ("rule", "Rule"),
+    ("owner", "Owner"),
+    ("kind", "Kind"),
+    ("framework", "Framework"),
+    ("system", "System"),
+];
+
 pub(super) fn write(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
-    let assessment = report.assessment;
-    if assessment.findings.is_empty() && assessment.coverage.is_empty() {
+    let mut groups = BTreeMap::<_, Vec<&Finding>>::new();
+    for Listed { finding, waiver, .. } in listed(report) {
+        let key = (waiver.is_some(), Reverse(finding.severity), finding.rule.as_str());
+        groups.entry(key).or_default().push(finding);
+    }
+    if groups.is_empty() && report.assessment.coverage.is_empty() {
         return Ok(());
     }
     heading(out, "findings", "Findings", "")?;
-    if assessment.findings.is_empty() {
+    if groups.is_empty() {
         return writeln!(out, "<p>None.</p></section>");
     }
-    table(report, out)?;
+    table(out)?;
     writeln!(out, "<div class=\"static\">")?;
     let mut left = HITS.1;
-    for group in report.groups() {
-        let shown = group.findings.len().min(HITS.0).min(left);
+    for ((is_waived, ..), findings) in groups {
+        let shown = findings.len().min(HITS.0).min(left);
         left -= shown;
-        self::group(report, out, &group, shown)?;
+        if let Some(group) = Group::new(findings) {
+            self::group(report, out, &group, shown, is_waived)?;
+        }
     }
     writeln!(out, "</div></section>")
 }
 
 /// What the script works on.
-fn table(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
+fn table(out: Out<'_>) -> io::Result<()> {
     write!(out, "<form class=\"filters dynamic\" role=\"search\" aria-label=\"Filter findings\">")?;
     write!(out, "<label class=\"field grow\"><span>Search</span><input type=\"search\" name=\"text\" ")?;
     writeln!(out, "placeholder=\"words, ids, files\" autocomplete=\"off\"></label>")?;
-    for (name, label) in
-        [("rule", "Rule"), ("owner", "Owner"), ("kind", "Kind"), ("framework", "Framework"), ("system", "System")]
-    {
-        write!(
-            out,
-            "<label class=\"field\" hidden><span>{label}</span><select name=\"{name}\"><option value=\"\">any</option>"
-        )?;
-        writeln!(out, "</select></label>")?;
+    for (name, label) in SELECTS {
+        write!(out, "<label class=\"field\" hidden><span>{label}</span><select name=\"{name}\">")?;
+        writeln!(out, "<option value=\"\">any</option></select></label>")?;
     }
     write!(out, "<fieldset><legend>Severity</legend>")?;
-    for (severity, n) in report.severities() {
-        write!(
-            out,
-            "<label class=\"chip {severity}\"><input type=\"checkbox\" name=\"severity\" value=\"{severity}\" checked>"
-        )?;
-        write!(out, "{severity} {n}</label>")?;
+    for severity in Severity::ALL.iter().rev() {
+        write!(out, "<label class=\"chip {severity}\"><input type=\"checkbox\" name=\"severity\" ")?;
+        write!(out, "value=\"{severity}\" checked>{severity}</label>")?;
     }
-    write!(out, "</fieldset><label class=\"chip\" hidden><input type=\"checkbox\" name=\"new\">new only</label>")?;
+    write!(out, "</fieldset>")?;
     write!(out, "<label class=\"chip\" hidden><input type=\"checkbox\" name=\"control\"><span></span></label>")?;
     writeln!(out, "<button type=\"reset\">Clear</button></form>")?;
     writeln!(out, "<p class=\"count dynamic\" role=\"status\"></p><table class=\"findings dynamic\"><thead><tr>")?;
@@ -69,11 +79,12 @@ fn table(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
     writeln!(out, "<button type=\"button\" value=\"1\">Next ›</button></nav>")
 }
 
-fn group(report: &Report<'_>, out: Out<'_>, group: &Group<'_>, shown: usize) -> io::Result<()> {
+fn group(report: &Report<'_>, out: Out<'_>, group: &Group<'_>, shown: usize, is_waived: bool) -> io::Result<()> {
     let first = group.first;
     let (title, rule, n) = (Safe(&first.title), Safe(&first.rule), count(group.findings.len(), "finding"));
     write!(out, "<details open><summary>{}<span class=\"title\">{title}</span>", Badge(first.severity))?;
-    writeln!(out, "<span class=\"more\">{rule} · {n}</span></summary><div class=\"inside\">")?;
+    let waived = if is_waived { ", waived" } else { "" };
+    writeln!(out, "<span class=\"more\">{rule} · {n}{waived}</span></summary><div class=\"inside\">")?;
     let why = report.why(&first.rule);
     if !why.is_empty() {
         writeln!(out, "<p>{}</p>", Safe(why))?;

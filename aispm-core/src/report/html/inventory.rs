@@ -7,6 +7,9 @@ use super::{Out, ROWS, Safe, heading, left_out};
 use crate::asset::{Asset, Authentication, Exposure};
 use crate::report::{Report, count};
 
+/// A longer list is closed at first.
+const OPEN: usize = 12;
+
 pub(super) fn write(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
     let inventory = &report.assessment.inventory;
     let ai = report.ai_assets();
@@ -16,9 +19,10 @@ pub(super) fn write(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
         writeln!(out, "<p>No AI assets.</p>")?;
     } else {
         kinds(report, out)?;
+        let open = if ai <= OPEN { " open" } else { "" };
         write!(
             out,
-            "<details class=\"framework\" open><summary><span class=\"title\">{}</span></summary>",
+            "<details class=\"framework\"{open}><summary><span class=\"title\">{}</span></summary>",
             count(ai, "AI asset")
         )?;
         write!(out, "<div class=\"inside\"><table class=\"assets\"><thead><tr>")?;

@@ -17,6 +17,8 @@ const LANE: i32 = 10;
 const MARGIN: i32 = 12;
 /// Beside the boxes, for arrows that go back.
 pub(super) const BEND: i32 = 56;
+/// Beside an arrow that goes back, for what it says.
+const NOTE: i32 = 72;
 /// How often the layers are gone through, downwards and upwards by turns.
 const SWEEPS: usize = 7;
 
@@ -57,7 +59,7 @@ impl Layout {
             }
             routes.push(route);
         }
-        let bend = if routes.iter().any(Vec::is_empty) { BEND } else { 0 };
+        let bend = if routes.iter().any(Vec::is_empty) { BEND + NOTE } else { 0 };
         let (slots, (width, height)) = place(nodes, &layer, &routes);
         Self { slots, routes, size: (width + bend, height) }
     }

@@ -11,10 +11,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
+use super::state::State;
 use super::{Report, count, escape};
-use crate::asset::{Evidence, Severity};
+use crate::asset::{Evidence, Finding, Severity, Waiver};
 
 mod bar;
+mod changes;
 mod coverage;
 mod data;
 mod drawing;
@@ -23,6 +25,7 @@ mod inventory;
 mod layout;
 mod overview;
 mod paths;
+mod trend;
 
 const PAGE: &str = include_str!("../../../data/report/page.html");
 const STYLE: &str =
@@ -69,6 +72,7 @@ fn hash(text: &str) -> String {
 
 fn body(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
     overview::write(report, out)?;
+    changes::write(report, out)?;
     paths::write(report, out)?;
     findings::write(report, out)?;
     coverage::write(report, out)?;
@@ -79,8 +83,9 @@ fn body(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
 fn contents(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
     let assessment = report.assessment;
     let sections = [
+        ("changes", "Changes", changes::number(report)),
         ("paths", "Attack paths", assessment.paths.len()),
-        ("findings", "Findings", assessment.findings.len()),
+        ("findings", "Findings", listed(report).filter(|it| it.waiver.is_none()).count()),
         ("coverage", "Coverage", assessment.coverage.len()),
         ("inventory", "Inventory", report.ai_assets()),
     ];
@@ -90,6 +95,22 @@ fn contents(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A finding of the page: what is there, and what somebody lives with.
+struct Listed<'a> {
+    finding: &'a Finding,
+    state: &'static str,
+    waiver: Option<&'a Waiver>,
+}
+
+/// All findings of the page, those that are waived last.
+fn listed<'a>(report: &Report<'a>) -> impl Iterator<Item = Listed<'a>> + use<'a> {
+    let there = report.told().filter(|(_, state)| matches!(state, State::Open | State::New | State::Known));
+    let waived = report.assessment.waived.iter();
+    there
+        .map(|(finding, state)| Listed { finding, state: state.as_str(), waiver: None })
+        .chain(waived.map(|it| Listed { finding: &it.finding, state: "waived", waiver: Some(&it.waiver) }))
 }
 
 /// Text from the input, escaped where it is written.

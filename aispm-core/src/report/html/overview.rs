@@ -1,11 +1,12 @@
 //! Posture at a glance: how bad, where, whose, and what to do first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 
 use super::bar::bar;
-use super::{Badge, Out, Safe, coverage};
-use crate::asset::{Asset, AssetId, Finding, Severity};
+use super::{Badge, Listed, Out, Safe, changes, coverage, listed, trend};
+use crate::assess::RiskSubject;
+use crate::asset::{Finding, Severity};
 use crate::path::PathStatus;
 use crate::report::{Report, count};
 
@@ -14,24 +15,26 @@ const LINES: usize = 6;
 
 pub(super) fn write(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
     let assessment = report.assessment;
-    writeln!(
-        out,
-        "<section id=\"overview\" aria-labelledby=\"overview-h\"><h1 id=\"overview-h\">AI security posture</h1>"
-    )?;
+    write!(out, "<section id=\"overview\" aria-labelledby=\"overview-h\">")?;
+    writeln!(out, "<h1 id=\"overview-h\">AI security posture</h1>")?;
     let (ai, all) = (count(report.ai_assets(), "AI asset"), assessment.inventory.len());
     let (files, skipped) = (count(assessment.files.len(), "file"), assessment.skipped.len());
     writeln!(out, "<p class=\"lead\">{ai} among {all} in all · {files} read, {skipped} skipped</p>")?;
     incomplete(report, out)?;
-    if !assessment.findings.is_empty() || !assessment.coverage.is_empty() {
-        severities(report, out)?;
+    for warning in &assessment.warnings {
+        writeln!(out, "<p class=\"if\">{}</p>", Safe(warning))?;
     }
-    write!(out, "<div class=\"cards\">")?;
+    figures(report, out)?;
+    writeln!(out, "<div class=\"cards\"><div>")?;
     worst_paths(report, out)?;
     fix_first(report, out)?;
-    tallies(out, "Systems", &systems(report))?;
-    tallies(out, "Owners", &owners(report))?;
+    writeln!(out, "</div><div>")?;
+    tallies(out, "System", &lines(report, RiskSubject::System))?;
+    tallies(out, "Owner", &lines(report, RiskSubject::Owner))?;
+    writeln!(out, "</div><div>")?;
+    trend::card(report, out)?;
     coverage::card(report, out)?;
-    writeln!(out, "</div></section>")
+    writeln!(out, "</div></div></section>")
 }
 
 fn incomplete(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
@@ -49,15 +52,38 @@ fn incomplete(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
     writeln!(out, "</ul></div>")
 }
 
-fn severities(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
-    let tally = Tally::of(report.assessment.findings.iter());
-    write!(out, "<div class=\"severities\"><ul>")?;
-    for (severity, n) in tally.worst_first() {
-        let none = if n == 0 { " none" } else { "" };
-        write!(out, "<li class=\"{severity}{none}\"><a href=\"#findings\" data-filter=\"severity={severity}\">")?;
-        write!(out, "<b>{n}</b> {severity}</a></li>")?;
+/// The numbers in large: risk, findings by severity, paths, what came and went.
+fn figures(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
+    let assessment = report.assessment;
+    write!(out, "<ul class=\"figures\">")?;
+    if let Some(estate) = assessment.risks.iter().find(|risk| risk.subject == RiskSubject::Estate) {
+        write!(out, "<li><b>{:.0}</b> risk, of 100</li>", estate.score)?;
     }
-    writeln!(out, "</ul>{}</div>", tally.bar(tally.sum()))
+    let tally = Tally::of(open(report).map(|listed| listed.finding));
+    if tally.sum() > 0 || !assessment.coverage.is_empty() {
+        write!(out, "<li class=\"severities\"><ul>")?;
+        for (severity, n) in tally.worst_first() {
+            let none = if n == 0 { " none" } else { "" };
+            write!(out, "<li class=\"{severity}{none}\"><a href=\"#findings\" ")?;
+            write!(out, "data-filter=\"severity={severity}\"><b>{n}</b> {severity}</a></li>")?;
+        }
+        write!(out, "</ul>{}</li>", tally.bar(tally.sum()))?;
+    }
+    if !assessment.paths.is_empty() {
+        let (n, s) = (assessment.paths.len(), if assessment.paths.len() == 1 { "" } else { "s" });
+        write!(out, "<li><a href=\"#paths\"><b>{n}</b> attack path{s}</a></li>")?;
+    }
+    changes::figure(report, out)?;
+    if !assessment.waived.is_empty() {
+        let n = assessment.waived.len();
+        write!(out, "<li><a href=\"#findings\" data-filter=\"state=waived\"><b>{n}</b> waived</a></li>")?;
+    }
+    writeln!(out, "</ul>")
+}
+
+/// What nobody has accepted.
+fn open<'a>(report: &Report<'a>) -> impl Iterator<Item = Listed<'a>> + use<'a> {
+    listed(report).filter(|listed| listed.waiver.is_none())
 }
 
 fn worst_paths(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
@@ -66,7 +92,7 @@ fn worst_paths(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
         return Ok(());
     }
     let confirmed = paths.iter().filter(|path| path.status == PathStatus::Confirmed).count();
-    write!(out, "<div class=\"card wide\"><h2>Worst attack paths</h2>")?;
+    write!(out, "<div class=\"card\"><h2>Worst attack paths</h2>")?;
     write!(out, "<p class=\"soft\">{}, {confirmed} confirmed</p><ol class=\"lines\">", count(paths.len(), "path"))?;
     for (n, path) in (1..).zip(paths.iter().take(LINES)) {
         let title = report.title(path);
@@ -81,33 +107,31 @@ fn fix_first(report: &Report<'_>, out: Out<'_>) -> io::Result<()> {
         return Ok(());
     }
     let all = report.assessment.paths.len();
-    write!(out, "<div class=\"card wide\"><h2>Fix first</h2>")?;
-    write!(
-        out,
-        "<p class=\"soft\">{} cut all paths.</p>",
-        count(fixes.len(), "change").replace("1 change", "This change alone")
-    )?;
-    write!(out, "<ol class=\"lines\">")?;
+    let these = if fixes.len() == 1 { "This change cuts" } else { "Together these changes cut" };
+    write!(out, "<div class=\"card\"><h2>Fix first</h2><p class=\"soft\">{these} all paths.</p><ol class=\"lines\">")?;
     for fix in fixes.iter().take(LINES) {
-        write!(out, "<li><span class=\"cuts-n\">cuts {} of {all}</span><span>{}", fix.paths_cut, Safe(&fix.action))?;
+        // a way that others stand in for cuts nothing alone
+        let cut = if fix.paths_cut == 0 { "also".to_owned() } else { format!("cuts {} of {all}", fix.paths_cut) };
+        write!(out, "<li><span class=\"cuts-n\">{cut}</span><span>{}", Safe(&fix.action))?;
         if let Some(evidence) = fix.evidence.first() {
             write!(out, " <code>{}</code>", Safe(&evidence.location()))?;
         }
         write!(out, "</span></li>")?;
     }
-    writeln!(out, "</ol></div>")
+    write!(out, "</ol>")?;
+    and_more(out, fixes.len())?;
+    writeln!(out, "</div>")
 }
 
-/// Findings of one owner or system.
-struct Line<'a> {
-    name: &'a str,
-    /// What the table of findings is set to when it is clicked.
-    filter: String,
-    tally: Tally,
+fn and_more(out: Out<'_>, all: usize) -> io::Result<()> {
+    match all.checked_sub(LINES) {
+        Some(more @ 1..) => writeln!(out, "<p class=\"soft\">and {more} more</p>"),
+        _ => Ok(()),
+    }
 }
 
 /// Findings by severity, mild to grave.
-#[derive(Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Default, Clone, Copy)]
 struct Tally([usize; Severity::ALL.len()]);
 
 impl Tally {
@@ -122,6 +146,11 @@ impl Tally {
         at.and_then(|at| self.0.get_mut(at)).into_iter().for_each(|n| *n += 1);
     }
 
+    fn and(mut self, other: &Self) -> Self {
+        self.0.iter_mut().zip(other.0).for_each(|(sum, n)| *sum += n);
+        self
+    }
+
     fn worst_first(&self) -> impl Iterator<Item = (Severity, usize)> {
         Severity::ALL.iter().copied().zip(self.0).rev()
     }
@@ -134,65 +163,62 @@ impl Tally {
         let parts: Vec<(&str, usize)> = self.worst_first().map(|(severity, n)| (severity.as_str(), n)).collect();
         bar(&parts, most)
     }
-
-    /// More of the worst comes first.
-    fn rank(self) -> impl Ord {
-        let Self(mut counts) = self;
-        counts.reverse();
-        std::cmp::Reverse(counts)
-    }
 }
 
-fn owners<'a>(report: &Report<'a>) -> Vec<Line<'a>> {
-    let mut by_owner = BTreeMap::<Option<&str>, Tally>::new();
-    for finding in &report.assessment.findings {
-        by_owner.entry(finding.owner.as_deref()).or_default().add(finding);
-    }
-    let line = |(owner, tally): (Option<&'a str>, Tally)| Line {
-        name: owner.unwrap_or("nobody"),
-        filter: owner.map_or("owner=-".to_owned(), |owner| format!("owner=+{owner}")),
-        tally,
-    };
-    ranked(by_owner.into_iter().map(line).collect())
+/// Findings of one owner or system.
+struct Line<'a> {
+    name: &'a str,
+    /// What the table of findings is set to when it is clicked.
+    filter: String,
+    tally: Tally,
+    /// None for what nobody owns.
+    score: Option<f64>,
 }
 
-/// Declared systems with the findings of all that they contain.
-fn systems<'a>(report: &Report<'a>) -> Vec<Line<'a>> {
-    let mut of_asset = BTreeMap::<&AssetId, Tally>::new();
-    for finding in &report.assessment.findings {
-        of_asset.entry(&finding.asset).or_default().add(finding);
-    }
-    let line = |(system, members): (&'a Asset, BTreeSet<&AssetId>)| {
-        let mut tally = Tally::default();
-        for of_asset in members.into_iter().filter_map(|id| of_asset.get(id)) {
-            tally.0.iter_mut().zip(of_asset.0).for_each(|(sum, n)| *sum += n);
+/// Owners or systems by their score, worst first, and at the end what nobody owns.
+fn lines<'a>(report: &Report<'a>, subject: RiskSubject) -> Vec<Line<'a>> {
+    let mut by = BTreeMap::<&str, Tally>::new();
+    let mut of_nobody = Tally::default();
+    for Listed { finding, .. } in open(report) {
+        match (subject, &finding.owner) {
+            (RiskSubject::System, _) => by.entry(finding.asset.as_str()).or_default().add(finding),
+            (_, Some(owner)) => by.entry(owner).or_default().add(finding),
+            (_, None) => of_nobody.add(finding),
         }
-        let name = if system.name.is_empty() { system.id.as_str() } else { &system.name };
-        Line { name, filter: format!("system={}", system.id), tally }
-    };
-    ranked(report.systems().into_iter().map(line).collect())
-}
-
-fn ranked(mut lines: Vec<Line<'_>>) -> Vec<Line<'_>> {
-    lines.retain(|line| line.tally.sum() > 0);
-    lines.sort_by_key(|line| line.tally.rank());
-    lines
+    }
+    let risks = report.assessment.risks.iter().filter(|risk| risk.subject == subject);
+    let line = risks.map(|risk| {
+        let (filter, ids) = match subject {
+            RiskSubject::System => ("system=", report.assessment.members(&risk.id)),
+            _ => ("owner=+", vec![risk.id.as_str()]),
+        };
+        let tally = ids.iter().filter_map(|id| by.get(id)).fold(Tally::default(), Tally::and);
+        Line { name: &risk.name, filter: format!("{filter}{}", risk.id), tally, score: Some(risk.score) }
+    });
+    let nobody = Line { name: "nobody", filter: "owner=-".to_owned(), tally: of_nobody, score: None };
+    line.chain([nobody]).filter(|line| line.tally.sum() > 0).collect()
 }
 
 fn tallies(out: Out<'_>, title: &str, lines: &[Line<'_>]) -> io::Result<()> {
     let Some(most) = lines.iter().map(|line| line.tally.sum()).max() else { return Ok(()) };
-    write!(out, "<div class=\"card\"><h2>{title}</h2><table class=\"tally\"><tbody>")?;
+    write!(out, "<div class=\"card\"><h2>{title}s</h2><table class=\"tally\"><thead><tr>")?;
+    for head in [title, "Worst", "Findings", "Risk"] {
+        write!(out, "<th scope=\"col\">{head}</th>")?;
+    }
+    write!(out, "</tr></thead><tbody>")?;
     for line in lines.iter().take(LINES) {
         let (name, filter) = (Safe(line.name), Safe(&line.filter));
-        write!(out, "<tr><th scope=\"row\"><a href=\"#findings\" data-filter=\"{filter}\">{name}</a></th>")?;
+        write!(
+            out,
+            "<tr><th scope=\"row\"><a href=\"#findings\" data-filter=\"{filter}\" title=\"{name}\">{name}</a></th>"
+        )?;
         let worst = line.tally.worst_first().find(|(_, n)| *n > 0);
         let worst =
             worst.map_or(String::new(), |(severity, n)| format!("<span class=\"{severity}\">{n} {severity}</span>"));
-        writeln!(out, "<td>{worst}</td><td>{}</td><td>{}</td></tr>", line.tally.bar(most), line.tally.sum())?;
+        let score = line.score.map_or("–".to_owned(), |score| format!("{score:.0}"));
+        writeln!(out, "<td>{worst}</td><td>{}</td><td>{score}</td></tr>", line.tally.bar(most))?;
     }
     write!(out, "</tbody></table>")?;
-    if let Some(more @ 1..) = lines.len().checked_sub(LINES) {
-        write!(out, "<p class=\"soft\">and {more} more</p>")?;
-    }
+    and_more(out, lines.len())?;
     writeln!(out, "</div>")
 }

@@ -132,6 +132,9 @@ fn allowed(document: &Document, key: &str, asset: &mut Asset, found: &mut Found)
     }
 }
 
+/// Most characters kept of a skill.
+const SKILL_TEXT: usize = 1 << 15;
+
 fn skill(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
     let (document, error) = header(source);
     let value = &document.value;
@@ -146,6 +149,9 @@ fn skill(source: &Source<'_>, found: &mut Found) -> Result<(), Error> {
     if let Some(description) = text(value, "description").or(first) {
         asset.properties.insert("description".into(), short(description).into());
     }
+    // what it tells the agent to do, once the agent has chosen it
+    let told: String = source.text.chars().take(SKILL_TEXT).collect();
+    asset.properties.insert("instructions".into(), told.into());
     asset.provenance.licence = text(value, "license").map(str::to_owned);
     asset.provenance.version = value.pointer("/metadata/version").and_then(Value::as_str).map(str::to_owned);
     allowed(&document, "allowed-tools", &mut asset, found);

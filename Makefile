@@ -104,7 +104,7 @@ check-kill-switches: build
 	$(PYTHON) tests/tools/kill_switches.py $(DATA)
 
 bench:
-	cargo bench --locked -p aispm-core --features cli
+	cargo bench --locked -p aispm-core --features cli,rego
 
 # The attack-graph engine beside petgraph, then beside networkx, rustworkx and igraph in an environment of their own.
 .PHONY: bench-path-peers

@@ -145,7 +145,7 @@ impl Document {
     /// That something is wrong at a JSON pointer of this document, with its line and column where known.
     #[must_use]
     pub fn error(&self, pointer: &str, message: impl Into<String>) -> Error {
-        let error = placed(Error::new(ErrorKind::Invalid, message), nearest(&self.lines, pointer));
+        let error = placed(Error::new(ErrorKind::Invalid, message), nearest(&self.lines, &self.in_file(pointer)));
         if self.path.is_empty() { error } else { error.at(&*self.path) }
     }
 
@@ -159,18 +159,26 @@ impl Document {
     #[must_use]
     pub fn evidence(&self, pointer: &str) -> Evidence {
         let mut evidence = Evidence::file(Arc::clone(&self.path));
-        let pointer = match &self.place {
-            Place::Whole => pointer.to_owned(),
-            Place::At(base) => format!("{base}{pointer}"),
-            Place::Inside(base) => base.clone(),
-            Place::Rows(list, first) => shifted(pointer, list, *first),
-            Place::Line(line) => return evidence.line(*line),
-        };
+        if let Place::Line(line) = self.place {
+            return evidence.line(line);
+        }
+        let pointer = self.in_file(pointer);
         evidence.line = nearest(&self.lines, &pointer).map(|(line, _)| line.into());
         if !pointer.is_empty() {
             evidence.pointer = Some(pointer);
         }
         evidence
+    }
+
+    /// A pointer of this document as one of its file.
+    fn in_file(&self, pointer: &str) -> String {
+        match &self.place {
+            Place::Whole => pointer.to_owned(),
+            Place::At(base) => format!("{base}{pointer}"),
+            Place::Inside(base) => base.clone(),
+            Place::Rows(list, first) => shifted(pointer, list, *first),
+            Place::Line(_) => String::new(),
+        }
     }
 }
 

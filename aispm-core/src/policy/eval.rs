@@ -304,6 +304,10 @@ impl Node {
                     (Val::Json(_) | Val::List(_), Val::Int(i)) => {
                         usize::try_from(*i).ok().and_then(|i| of.item(i)).ok_or(Fault::Absent)?
                     }
+                    // a whole number, however written
+                    (Val::Json(_) | Val::List(_), Val::Double(i)) if i.fract() == 0.0 && i.abs() < 9.0e15 => {
+                        usize::try_from(*i as i64).ok().and_then(|i| of.item(i)).ok_or(Fault::Absent)?
+                    }
                     (Val::View(_) | Val::Record(_), Val::Text(name)) => of.field(name)?,
                     _ => return Err(Fault::no_overload("[]", &[&of, &index])),
                 }

@@ -121,7 +121,10 @@ const findings = () => {
 
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", apply);
-  form.addEventListener("reset", () => setTimeout(() => { fields.control.closest("label").hidden = true; apply(); }));
+  form.addEventListener("reset", () => setTimeout(() => {
+    fields.control.closest("label").hidden = !fields.control.checked;
+    apply();
+  }));
   one("thead", table).addEventListener("click", (event) => {
     const { value } = event.target;
     if (!value) return;

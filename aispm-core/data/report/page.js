@@ -23,7 +23,8 @@ const theme = () => {
 
 // what a link leads to may stand in a closed block
 const reveal = () => {
-  const id = decodeURIComponent(location.hash.slice(1));
+  let id = location.hash.slice(1);
+  try { id = decodeURIComponent(id); } catch { /* a link from elsewhere */ }
   const target = id && document.getElementById(id);
   if (!target) return;
   for (let up = target; up; up = up.parentElement) if (up.localName === "details") up.open = true;

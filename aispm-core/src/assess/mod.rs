@@ -203,6 +203,9 @@ impl Assessor {
     /// is listed in [`Assessment::incomplete`].
     pub fn run<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<Assessment> {
         let Read { mut discovery, facts } = self.read(paths)?;
+        if discovery.files.is_empty() {
+            discovery.warnings.push("no file of a known format was read, so nothing was judged".to_owned());
+        }
         runtime::settle(&mut discovery);
         runtime::record(runtime::hits(&discovery.events, &discovery.inventory), &mut discovery.inventory);
         runtime::describe(&mut discovery);

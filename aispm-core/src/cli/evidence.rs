@@ -336,6 +336,9 @@ fn text(out: &mut dyn Write, found: &Verification, no_key: bool, no_head: bool) 
         _ => ", signed by the key given".to_owned(),
     };
     line(out, format_args!("{verdict}: {} entries{}, head {}", found.entries, signed, found.head.hash))?;
+    if let Some(after @ 1..) = found.after_head.filter(|_| found.is_intact()) {
+        line(out, format_args!("{after} entries follow the given head; only the chain vouches for them"))?;
+    }
     if found.is_intact() && no_head {
         line(out, format_args!("without --head, entries that were cut off at the end are not noticed"))?;
     }

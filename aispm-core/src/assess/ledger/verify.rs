@@ -452,6 +452,10 @@ fn parse(line: &Line) -> std::result::Result<(Entry, String), String> {
         return Err("not in canonical form: white space, order, spelling or a member twice".to_owned());
     }
     let entry = Entry::deserialize(&value).map_err(|error| format!("no entry: {error}"))?;
+    // `null` for what may be absent would be a second spelling that no hash covers
+    if serde_json::to_value(&entry).ok().as_ref() != Some(&value) {
+        return Err("not in canonical form: a member is null or of another spelling".to_owned());
+    }
     if !is_utc(&entry.time) {
         return Err("no entry: `time` is not a time in UTC".to_owned());
     }

@@ -1,7 +1,7 @@
 //! The findings as a JSON block for the script: each text once, rows of numbers into them.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 use std::io;
 
@@ -27,7 +27,7 @@ struct Data<'a> {
     /// Id and name.
     systems: Vec<[Text<'a>; 2]>,
     /// `framework id`.
-    controls: Numbered<&'a Control, String>,
+    controls: Numbered<Control, String>,
     /// By id and title.
     rules: Numbered<(&'a str, &'a str), Rule<'a>>,
     assets: Numbered<&'a AssetId, Target<'a>>,
@@ -76,8 +76,9 @@ impl<'a> Data<'a> {
         let frameworks = controls::frameworks().unwrap_or_default();
         data.frameworks = frameworks.into_iter().map(|framework| (framework.key, framework.name)).collect();
         let systems = data.systems(report);
+        let controls = controls_by_rule(report);
         for listed in listed(report).take(FINDINGS) {
-            let row = data.row(report, &systems, &listed);
+            let row = data.row(report, &systems, &controls, &listed);
             data.findings.push(row);
         }
         data
@@ -95,13 +96,20 @@ impl<'a> Data<'a> {
         of
     }
 
-    fn row(&mut self, report: &Report<'a>, systems: &HashMap<&'a str, Vec<usize>>, listed: &Listed<'a>) -> Row<'a> {
+    fn row(
+        &mut self,
+        report: &Report<'a>,
+        systems: &HashMap<&'a str, Vec<usize>>,
+        controls: &HashMap<&'a str, BTreeSet<Control>>,
+        listed: &Listed<'a>,
+    ) -> Row<'a> {
         let finding = listed.finding;
-        let Finding { rule, title, asset, owner, message, fix, severity, fingerprint, controls, .. } = finding;
+        let Finding { rule, title, asset, owner, message, fix, severity, fingerprint, .. } = finding;
         let rule = self.rules.number((rule, title), || {
             let named =
                 |control: &Control| escape::plain(&format!("{} {}", control.framework, control.id)).into_owned();
-            let controls = controls.iter().map(|control| self.controls.number(control, || named(control))).collect();
+            let controls = controls.get(rule.as_str()).into_iter().flatten();
+            let controls = controls.map(|control| self.controls.number(control.clone(), || named(control))).collect();
             (escape::plain(rule), escape::plain(title), escape::plain(report.why(rule)), controls)
         });
         let asset = self.assets.number(asset, || {
@@ -121,6 +129,26 @@ impl<'a> Data<'a> {
         let fingerprint = escape::plain(fingerprint);
         (severity.as_str(), rule, asset, owner, message, fix, places, fingerprint, listed.state, waiver)
     }
+}
+
+/// The controls that the findings of each rule bear on: those that it cites, and those that they reach by the crosswalk or
+/// by a plain question.
+fn controls_by_rule<'a>(report: &Report<'a>) -> HashMap<&'a str, BTreeSet<Control>> {
+    let mut by_rule = HashMap::<&str, BTreeSet<Control>>::new();
+    let mut rules = HashMap::new();
+    for listed in listed(report) {
+        let finding = listed.finding;
+        rules.insert(finding.fingerprint.as_str(), finding.rule.as_str());
+        by_rule.entry(&finding.rule).or_default().extend(finding.controls.iter().cloned());
+    }
+    for coverage in &report.assessment.coverage {
+        for control in &coverage.controls {
+            for rule in control.findings.iter().filter_map(|fingerprint| rules.get(fingerprint.as_str())) {
+                by_rule.entry(*rule).or_default().insert(Control::new(&coverage.framework, &control.id));
+            }
+        }
+    }
+    by_rule
 }
 
 fn or_none(number: Option<usize>) -> isize {

@@ -151,14 +151,14 @@ fn resolve(named: &AssetId, inventory: &Inventory) -> AssetId {
     kinds.into_iter().find_map(same).unwrap_or_else(|| named.clone())
 }
 
-/// Writes hits into the assets' `runtime` property, where rules read them:
+/// Writes hits into the assets' `observed` property, where rules read them:
 /// `{"output": {"pii": {"messages": 2, "types": {"EMAIL_ADDRESS": 3}, "evidence": [{"path": "log.jsonl", "line": 7}]}}}`.
 /// Numbers add to those that are there.
 pub(super) fn record(hits: HitMap, inventory: &mut Inventory) {
     for ((asset, detector, role), mut hits) in hits {
         let Some(asset) = inventory.get_mut(asset.as_str()) else { continue };
         let slot =
-            ["runtime", role.as_str(), detector.as_str()].into_iter().try_fold(&mut asset.properties, |map, key| {
+            ["observed", role.as_str(), detector.as_str()].into_iter().try_fold(&mut asset.properties, |map, key| {
                 map.entry(key).or_insert_with(|| Value::Object(Map::new())).as_object_mut()
             });
         let Some(slot) = slot else { continue };
@@ -175,7 +175,7 @@ pub(super) fn record(hits: HitMap, inventory: &mut Inventory) {
 
 /// In how many messages of an asset something was found: by role, the most that one detector found.
 pub(super) fn attacks(asset: &Asset) -> usize {
-    let Some(roles) = asset.properties.get("runtime").and_then(Value::as_object) else { return 0 };
+    let Some(roles) = asset.properties.get("observed").and_then(Value::as_object) else { return 0 };
     let messages = |hits: &Value| hits.get("messages").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
     let most = |role: &Value| role.as_object().and_then(|role| role.values().filter_map(messages).max());
     roles.values().filter_map(most).fold(0, usize::saturating_add)

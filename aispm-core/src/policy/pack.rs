@@ -19,7 +19,7 @@
 //!     kinds: [endpoint]
 //!     when: asset.ai && !(asset.properties.region in params.regions)
 //!     because: outgoing.filter(r, r.kind == "serves")   # what took part; if given, must not be empty
-//!     evidence: [runtime.output.pii.evidence]  # properties that list evidence, shown before the asset's own
+//!     evidence: [observed.output.pii.evidence]  # properties that list evidence, shown before the asset's own
 //!     message: "{asset.name} runs in {asset.properties.region}"   # also {because}, or {because.model|bucket} by kind
 //!     fix: Move it.
 //!     controls: { gdpr: [Art.44] }

@@ -377,9 +377,9 @@ fn runs_ai(world: &World<'_>, id: &str) -> bool {
     ai(id) || world.inventory.outgoing(id).any(|r| r.kind == RelationKind::Exposes && ai(r.to.as_str()))
 }
 
-/// What was found in an asset's messages, as `assess` records it in the property `runtime`: by role and detector.
+/// What was found in an asset's messages, as `assess` records it in the property `observed`: by role and detector.
 fn events<'a>(asset: &'a Asset) -> impl Iterator<Item = View<'a>> {
-    let by_role = asset.properties.get("runtime").and_then(Value::as_object).into_iter().flatten();
+    let by_role = asset.properties.get("observed").and_then(Value::as_object).into_iter().flatten();
     by_role.flat_map(|(role, found)| {
         let hits = found.as_object().into_iter().flatten();
         hits.filter_map(move |(detector, hits)| Some(View::Event(role, detector, hits.as_object()?)))

@@ -465,7 +465,7 @@ evidence:
         let error = |text: &str| Facts::from_yaml("f.yaml", text).unwrap_err().to_string();
         assert!(error("systems:\n  - id: s\n    ownr: me\n").starts_with("f.yaml:3:5: unknown field `ownr`"));
         assert!(
-            error("approvals:\n  - { asset: a, by: b, until: soon }\n").starts_with("f.yaml:2:27: \"soon\" is no date")
+            error("approvals:\n  - { asset: a, by: b, until: soon }\n").starts_with("f.yaml:2:24: \"soon\" is no date")
         );
         assert!(error("relations:\n  - { from: a, kind: loves, to: b }\n").contains("loves"));
         assert_eq!(Facts::from_yaml("f", "# nothing yet\n").unwrap(), Facts::default());

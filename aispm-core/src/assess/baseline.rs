@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::IgnoredAny;
 
 use super::Assessment;
-use crate::asset::{Error, ErrorKind, Finding, Result};
+use crate::asset::{Error, ErrorKind, Finding, Result, Severity};
 
 /// How an assessment compares with the earlier one that was given as baseline.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -94,16 +94,21 @@ impl Baseline {
     pub(super) fn apply(self, assessment: &mut Assessment) {
         assessment.warnings.extend(self.doubt(assessment));
         let mut left = HashMap::<&str, usize>::new();
+        let mut gravest = HashMap::<&str, Severity>::new();
         for finding in &self.findings {
             *left.entry(&finding.fingerprint).or_default() += 1;
+            let known = gravest.entry(&finding.fingerprint).or_insert(finding.severity);
+            *known = finding.severity.max(*known);
         }
         let mut seen: HashSet<String> =
             assessment.waived.iter().map(|waived| waived.finding.fingerprint.clone()).collect();
         let (mut known, mut new) = (Vec::new(), Vec::new());
         for finding in std::mem::take(&mut assessment.findings) {
             seen.insert(finding.fingerprint.clone());
+            // what has become graver is new: it was not accepted so
+            let as_grave = gravest.get(finding.fingerprint.as_str()).is_some_and(|known| *known >= finding.severity);
             match left.get_mut(finding.fingerprint.as_str()) {
-                Some(left @ 1..) => {
+                Some(left @ 1..) if as_grave => {
                     *left -= 1;
                     known.push(finding);
                 }

@@ -17,6 +17,7 @@ use crate::policy::{PolicySet, Unknown, Verdict};
 use crate::supply::Advisories;
 
 mod baseline;
+mod classes;
 pub mod data;
 mod descriptions;
 mod gate;
@@ -31,7 +32,8 @@ mod trend;
 
 use baseline::Baseline;
 pub use baseline::Comparison;
-use data::{DataInfo, DataPack};
+pub use data::DataInfo;
+use data::DataPack;
 pub use gate::{Gate, Outcome};
 pub use risk::{Factor, Risk, RiskMember, RiskSubject, RiskTerm};
 #[cfg(feature = "store")]
@@ -221,6 +223,8 @@ impl Assessor {
         descriptions::judge_prompts(&mut discovery.inventory);
         self.note_supply(&mut discovery)?;
         retention::mark(&mut discovery.inventory);
+        let differ = classes::settle(&mut discovery.inventory);
+        discovery.warnings.extend(differ);
         let used = usage::of(&discovery.inventory);
         stale::mark(&used, &mut discovery.inventory);
         if let Some(today) = &self.today {

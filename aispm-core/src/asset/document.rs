@@ -28,6 +28,9 @@ pub struct Document {
 /// A line and a column, both from 1, the column in code points.
 type Spot = (u32, u32);
 
+/// A key that stands twice, and where it does so.
+type Twice = (String, Spot);
+
 /// Where the value of each JSON pointer begins; that of a field begins with its name.
 type Lines = HashMap<String, Spot>;
 
@@ -94,8 +97,13 @@ impl Document {
     /// Parses a YAML stream: every document before the first error, and that error. Linear in the text and in what its
     /// aliases expand to, up to the node budget.
     pub fn yaml(path: impl Into<String>, text: &str) -> (Vec<Self>, Option<Error>) {
-        let path = path.into();
-        let mut loader = Loader { parser: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0 };
+        let (documents, error, _) = Self::load(path.into(), text);
+        (documents, error)
+    }
+
+    /// As [`yaml`](Self::yaml), with the first key that stands twice in its mapping; the last of the two is kept.
+    fn load(path: String, text: &str) -> (Vec<Self>, Option<Error>, Option<Twice>) {
+        let mut loader = Loader { parser: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0, twice: None };
         let mut documents = Vec::new();
         let error = loop {
             match loader.document() {
@@ -109,7 +117,7 @@ impl Document {
                 Err(error) => break Some(error.at(&path)),
             }
         };
-        (documents, error)
+        (documents, error, loader.twice)
     }
 
     /// Parses a configuration of ours, YAML or JSON (which is YAML), into a type; errors name file, line and column.
@@ -117,10 +125,14 @@ impl Document {
         Self::one(path, text)?.read()
     }
 
-    /// Parses a YAML stream that must be one document.
+    /// Parses a YAML stream that must be one document, without a key that stands twice in its mapping.
     pub fn one(path: impl Into<String>, text: &str) -> Result<Self> {
         let path = path.into();
-        let (documents, error) = Self::yaml(path.as_str(), text);
+        let (documents, error, twice) = Self::load(path.clone(), text);
+        if let Some((key, spot)) = twice.filter(|_| error.is_none()) {
+            let message = format!("`{key}` stands twice; the first would be lost");
+            return Err(placed(Error::new(ErrorKind::Invalid, message), Some(spot)).at(path));
+        }
         match (error, <[Self; 1]>::try_from(documents)) {
             (Some(error), _) => Err(error),
             (None, Ok([document])) => Ok(document),
@@ -136,8 +148,18 @@ impl Document {
         T::deserialize(&self.value).or_else(|_| {
             // again, and slower, to know where it stops
             serde_path_to_error::deserialize(&self.value).map_err(|error| {
-                let pointer = pointer_of(error.path());
-                self.error(&pointer, error.into_inner().to_string())
+                let reached = pointer_of(error.path());
+                let message = error.inner().to_string();
+                let pointer = match reached {
+                    Ok(pointer) => pointer,
+                    // below a key that is no text to serde: the first place that bears what the message names
+                    Err(pointer) => {
+                        let named = message.split('`').nth(1).unwrap_or_default();
+                        let below = self.value.pointer(&pointer).and_then(|value| find(value, named, &pointer));
+                        below.unwrap_or(pointer)
+                    }
+                };
+                self.error(&pointer, message)
             })
         })
     }
@@ -224,17 +246,33 @@ fn placed(error: Error, spot: Option<Spot>) -> Error {
 }
 
 /// Where deserialising stopped, as a JSON pointer.
-fn pointer_of(path: &serde_path_to_error::Path) -> String {
+///
+/// An error is as far as it goes: a key that is an enum is not told.
+fn pointer_of(path: &serde_path_to_error::Path) -> Result<String, String> {
     use serde_path_to_error::Segment;
     let mut pointer = String::new();
     for segment in path {
         match segment {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
             Segment::Map { key } => pointer.push_str(&format!("/{}", pointer_key(key))),
-            Segment::Enum { .. } | Segment::Unknown => {}
+            Segment::Enum { .. } => {}
+            Segment::Unknown => return Err(pointer),
         }
     }
-    pointer
+    Ok(pointer)
+}
+
+/// The pointer of the first field or text of this name, depth first; documents are at most 128 deep.
+fn find(value: &Value, named: &str, at: &str) -> Option<String> {
+    match value {
+        Value::Object(map) => map.iter().find_map(|(key, child)| {
+            let below = format!("{at}/{}", pointer_key(key));
+            if key == named { Some(below) } else { find(child, named, &below) }
+        }),
+        Value::Array(items) => items.iter().enumerate().find_map(|(i, child)| find(child, named, &format!("{at}/{i}"))),
+        Value::String(text) if !named.is_empty() && text == named => Some(at.to_owned()),
+        _ => None,
+    }
 }
 
 /// Builds values from YAML events.
@@ -242,6 +280,8 @@ struct Loader<'a, T: saphyr_parser::Input> {
     parser: Parser<'a, T>,
     anchors: HashMap<usize, (Value, usize)>,
     nodes: usize,
+    /// The first key that stood twice in its mapping.
+    twice: Option<Twice>,
 }
 
 impl<'a, T: saphyr_parser::Input> Loader<'a, T> {
@@ -357,6 +397,9 @@ impl<'a, T: saphyr_parser::Input> Loader<'a, T> {
                     match item {
                         Value::Object(base) if plain && key == "<<" => merged.push(base),
                         item => {
+                            if self.twice.is_none() && map.contains_key(&key) {
+                                self.twice = Some((key.clone(), spot(key_span)));
+                            }
                             map.insert(key, item);
                         }
                     }
@@ -488,5 +531,7 @@ mod tests {
         }
         let error = Document::config::<Config>("c.yaml", "name: x\n\nnmae: y\n").unwrap_err();
         assert_eq!(error.to_string(), "c.yaml:3:1: unknown field `nmae`, expected `name`");
+        let error = Document::config::<Config>("c.yaml", "name: x\nname: y\n").unwrap_err();
+        assert_eq!(error.to_string(), "c.yaml:2:1: `name` stands twice; the first would be lost");
     }
 }

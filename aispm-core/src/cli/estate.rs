@@ -47,7 +47,7 @@ impl Estate {
 
 /// Why a result must not be relied on: nothing could be read, or a gate would pass on half the input.
 pub(super) fn unreliable(assessment: &Assessment, gate: bool, allow_incomplete: bool) -> Option<Exit> {
-    let nothing = assessment.files.is_empty() && !assessment.incomplete.is_empty();
+    let nothing = assessment.files.is_empty() && (gate && !allow_incomplete || !assessment.incomplete.is_empty());
     let blind = assessment.blind_spots().filter(|_| gate && !allow_incomplete).count() > 0;
     if !nothing && !blind {
         return None;

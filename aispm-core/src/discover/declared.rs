@@ -187,6 +187,7 @@ impl Facts {
         let document = Document::one(path, text)?;
         let mut facts: Self = document.read()?;
         facts.lines = Lines(document);
+        facts.drop_blanks();
         if let Some((pointer, date)) = facts.dates().into_iter().find(|(_, date)| day(date).is_none()) {
             return Err(facts.error(&pointer, format!("{date:?} is no date; write YYYY-MM-DD")));
         }
@@ -223,6 +224,15 @@ impl Facts {
         // what is declared may hold classes and lineage
         inventory.inherit_classes();
         warnings
+    }
+
+    /// An owner or purpose of nothing but spaces is none.
+    fn drop_blanks(&mut self) {
+        let systems = self.systems.iter_mut().flat_map(|system| [&mut system.owner, &mut system.purpose]);
+        let assets = self.assets.iter_mut().flat_map(|asset| [&mut asset.owner, &mut asset.purpose]);
+        for text in systems.chain(assets) {
+            *text = text.take().filter(|text| !text.trim().is_empty());
+        }
     }
 
     /// Every date with its pointer.

@@ -105,6 +105,10 @@ impl Report<'_> {
             let (id, rule) = (rule.id.clone(), Some((*rule).clone()));
             return Ok(Explanation { id, findings, rule, ..of(Explained::Rule) });
         }
+        let paths = self.paths_of(&id.into());
+        if !paths.is_empty() {
+            return Ok(Explanation { paths, ..of(Explained::Risk) });
+        }
         let message = match assessment.inventory.get(id) {
             Some(Asset { name, .. }) => format!("nothing is wrong with {name}: no finding, no score"),
             None => format!(

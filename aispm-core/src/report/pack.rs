@@ -314,13 +314,14 @@ mod tests {
                 "expired": true, "evidence": {"path": hostile}}]},
             {"id": "LLM04:2025", "name": "", "status": "no_evidence", "reason": "R-2 needs logs", "rules": ["R-2"]},
         ]}]);
-        let mut assessment = Assessment::default();
-        assessment.coverage = serde_json::from_value(coverage).unwrap();
-        assessment.unknown = serde_json::from_value(json!([{"rule": "R-2", "needs": hostile}])).unwrap();
-        assessment.incomplete =
-            serde_json::from_value(json!([{"path": hostile, "reason": hostile, "critical": true}])).unwrap();
-        assessment.findings = vec![finding];
-        assessment
+        Assessment {
+            coverage: serde_json::from_value(coverage).unwrap(),
+            unknown: serde_json::from_value(json!([{"rule": "R-2", "needs": hostile}])).unwrap(),
+            incomplete: serde_json::from_value(json!([{"path": hostile, "reason": hostile, "critical": true}]))
+                .unwrap(),
+            findings: vec![finding],
+            ..Assessment::default()
+        }
     }
 
     #[test]

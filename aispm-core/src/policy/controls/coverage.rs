@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::crosswalk::Crosswalk;
 use super::{Catalogues, Framework};
-use crate::asset::{AssetKind, Control, Evidence, Finding, Inventory, Waived, count};
+use crate::asset::{Asset, AssetId, AssetKind, Control, Evidence, Finding, Inventory, Waived, count};
 use crate::discover::declared::{DeclaredEvidence, Facts};
 use crate::policy::readiness::{self, Answer};
 use crate::policy::{PolicySet, Rule};
@@ -188,7 +188,8 @@ impl<'a> Tally<'a> {
 }
 
 /// The coverage of each framework that rules, declared evidence or the crosswalk bear on, by key; of `aispm_readiness` by
-/// the answers. A rule judged if the inventory has an asset of its kinds and all that the rule needs. A waived finding
+/// the answers. A rule judged if the inventory has an asset of its kinds that bears on AI, and all that the rule needs; a control of
+/// which some rules could not judge has not passed. A waived finding
 /// fails its controls all the same.
 /// O(assets + rules · controls + findings · controls + rows of the crosswalk · rules and findings behind them).
 #[must_use]
@@ -201,7 +202,14 @@ pub fn coverage(
 ) -> Vec<Coverage> {
     let Ok(catalogues) = policies.catalogues() else { return Vec::new() };
     let mut assets = HashMap::<AssetKind, usize>::new();
-    inventory.assets().for_each(|asset| *assets.entry(asset.kind).or_default() += 1);
+    for asset in inventory.assets().filter(|asset| bears_on_ai(asset, inventory)) {
+        *assets.entry(asset.kind).or_default() += 1;
+    }
+    if assets.is_empty() {
+        // what people declare of the organisation says nothing where there is no AI
+    } else if let organisations @ 1.. = inventory.assets().filter(|asset| asset.kind == AssetKind::Team).count() {
+        assets.insert(AssetKind::Team, organisations);
+    }
     let mut tallies = BTreeMap::<Control, Tally<'_>>::new();
     for rule in &policies.rules {
         let tally = judge(policies, rule, inventory, &assets);
@@ -250,6 +258,13 @@ pub fn coverage(
     by_framework.into_iter().map(|(framework, controls)| Coverage { framework, controls }).collect()
 }
 
+/// Whether an asset is AI, or one relation away from what is: the rest of an estate shows nothing about AI.
+fn bears_on_ai(asset: &Asset, inventory: &Inventory) -> bool {
+    let ai = |id: &AssetId| inventory.get(id.as_str()).is_some_and(|asset| asset.ai);
+    let id = asset.id.as_str();
+    asset.ai || inventory.outgoing(id).any(|r| ai(&r.to)) || inventory.incoming(id).any(|r| ai(&r.from))
+}
+
 /// What a rule says by itself.
 fn judge<'a>(
     policies: &PolicySet,
@@ -292,7 +307,7 @@ impl Tally<'_> {
             ControlStatus::Failed
         } else if !lapsed.is_empty() {
             ControlStatus::NoEvidence
-        } else if !self.judged.is_empty() || !current.is_empty() {
+        } else if !current.is_empty() || !self.judged.is_empty() && self.needs.is_empty() {
             ControlStatus::Passed
         } else if !self.needs.is_empty() {
             ControlStatus::NoEvidence

@@ -1,7 +1,7 @@
 //! What only shows when all files are read: which runtime an inference service means, which objects a kustomization or
 //! chart holds, what policies let in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -81,8 +81,9 @@ fn runtime(asset: &Asset, inventory: &Inventory, found: &mut Found) {
 }
 
 /// What relations make of assets: workloads behind a mesh policy that asks for identity ask for it themselves, and a
-/// pipeline that deploys AI is AI.
+/// pipeline that deploys AI is AI. Also counts who shares a GPU.
 pub(in crate::discover) fn guard(inventory: &mut Inventory) {
+    count_tenants(inventory);
     let deploying: Vec<AssetId> = inventory
         .relations()
         .filter(|relation| relation.kind == RelationKind::DeployedBy)
@@ -109,6 +110,40 @@ pub(in crate::discover) fn guard(inventory: &mut Inventory) {
     for id in guarded {
         if let Some(asset) = inventory.get_mut(id.as_str()) {
             asset.authentication = Some(Authentication::Identity);
+        }
+    }
+}
+
+/// How many namespaces have pods on GPUs that are shared: of a node those on it, of a configuration those of its cluster.
+fn count_tenants(inventory: &mut Inventory) {
+    let shared: Vec<&Asset> = inventory.assets().filter(|asset| asset.properties.contains_key("gpu_sharing")).collect();
+    if shared.is_empty() {
+        return;
+    }
+    let namespace = |asset: &Asset| match asset.text("namespace") {
+        Some(namespace) if asset.kind != AssetKind::Node && asset.properties.contains_key("gpu") => {
+            Some(namespace.to_owned())
+        }
+        _ => None,
+    };
+    let mut by_cluster: HashMap<&str, HashSet<String>> = HashMap::new();
+    for asset in inventory.assets() {
+        if let (Some(cluster), Some(namespace)) = (asset.text("cluster"), namespace(asset)) {
+            by_cluster.entry(cluster).or_default().insert(namespace);
+        }
+    }
+    let tenants = |asset: &Asset| {
+        if asset.kind == AssetKind::Node {
+            let on = inventory.incoming(asset.id.as_str()).filter(|relation| relation.kind == RelationKind::RunsOn);
+            on.filter_map(|relation| namespace(inventory.get(relation.from.as_str())?)).collect::<HashSet<_>>().len()
+        } else {
+            asset.text("cluster").and_then(|cluster| by_cluster.get(cluster)).map_or(0, HashSet::len)
+        }
+    };
+    let counted: Vec<(AssetId, usize)> = shared.iter().map(|asset| (asset.id.clone(), tenants(asset))).collect();
+    for (id, tenants) in counted {
+        if let Some(asset) = inventory.get_mut(id.as_str()) {
+            asset.properties.insert("gpu_tenants".into(), tenants.into());
         }
     }
 }

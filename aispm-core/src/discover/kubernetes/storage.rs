@@ -17,9 +17,8 @@ pub(super) fn store(object: &Object<'_>, found: &mut Found) {
         asset.properties.insert("secret_type".into(), type_.into());
     }
     let texts = object.value.get("data").and_then(Value::as_object).into_iter().flat_map(Map::values);
-    if kind == AssetKind::Resource && texts.filter_map(Value::as_str).any(|text| text.contains("timeSlicing:")) {
-        // the NVIDIA device plugin shares one GPU between pods without memory isolation
-        asset.properties.insert("gpu_time_slicing".into(), true.into());
+    if let Some(sharing) = texts.filter_map(Value::as_str).find_map(shared).filter(|_| kind == AssetKind::Resource) {
+        asset.properties.insert("gpu_sharing".into(), sharing.into());
     }
     let token = asset.text("secret_type") == Some("kubernetes.io/service-account-token");
     let account = object.metadata("annotations").and_then(|all| text(all, "kubernetes.io/service-account.name"));
@@ -30,6 +29,13 @@ pub(super) fn store(object: &Object<'_>, found: &mut Found) {
         let stub = object.stub("ServiceAccount", None, account);
         object.relate(&secret, RelationKind::CanAssume, stub, &evidence, found);
     }
+}
+
+/// How a configuration of the NVIDIA device plugin has pods share a GPU.
+fn shared(config: &str) -> Option<&'static str> {
+    let (_, sharing) = config.split_once("sharing:")?;
+    let ways = [("timeSlicing:", "time-slicing"), ("mps:", "mps")];
+    ways.iter().find(|(key, _)| sharing.contains(key)).map(|(_, name)| *name)
 }
 
 /// A Secret that an operator fills from elsewhere: which keys, and where they come from.

@@ -275,6 +275,31 @@ fn policies_hold_traffic_back() {
 }
 
 #[test]
+fn who_shares_a_gpu_is_counted_by_namespace() {
+    let pod = |namespace: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: p, namespace: {namespace}}}\nspec: {{nodeName: gpu-1, containers: [{{name: c, image: 'vllm/vllm-openai:v1', resources: {{limits: {{nvidia.com/gpu: 1}}}}}}]}}"
+        )
+    };
+    let plugin = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: plugin, namespace: gpu-operator}\ndata: {any: 'sharing: {timeSlicing: {resources: [{name: nvidia.com/gpu, replicas: 4}]}}'}";
+    let node = |name: &str| {
+        format!(
+            "apiVersion: v1\nkind: Node\nmetadata: {{name: {name}, labels: {{nvidia.com/gpu.sharing-strategy: mps}}}}\nstatus: {{capacity: {{nvidia.com/gpu: '4'}}}}"
+        )
+    };
+    let text = [pod("red"), pod("blue"), plugin.to_owned(), node("gpu-1"), node("gpu-2")].join("\n---\n");
+    let inventory = estate(&text).inventory;
+    for (id, sharing, tenants) in [
+        ("k8s://cluster/gpu-operator/ConfigMap/plugin", "time-slicing", 2),
+        ("k8s://cluster/-/Node/gpu-1", "mps", 2),
+        ("k8s://cluster/-/Node/gpu-2", "mps", 0),
+    ] {
+        let asset = inventory.get(id).unwrap();
+        assert_eq!((asset.text("gpu_sharing"), &asset.properties["gpu_tenants"]), (Some(sharing), &tenants.into()));
+    }
+}
+
+#[test]
 fn typed_lists_pods_of_a_cluster_and_gateways() {
     let inventory = estate(
         r#"{"apiVersion": "v1", "kind": "PodList", "items": [{"metadata": {"name": "p", "labels": {"app": "llm"}, "ownerReferences": [{"kind": "ReplicaSet", "name": "rs"}]},

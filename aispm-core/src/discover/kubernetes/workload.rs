@@ -86,6 +86,8 @@ fn context(object: &Object<'_>, kind: AssetKind) -> Asset {
                 .map(|(name, count)| (name.clone(), count.clone()))
                 .collect();
             keep("gpu", Some(&gpus.into()).filter(|gpus| **gpus != Value::Object(Map::new())));
+            let labels = object.metadata("labels");
+            keep("gpu_sharing", labels.and_then(|labels| labels.get("nvidia.com/gpu.sharing-strategy")));
             keep("taints", spec.get("taints"));
             keep("provider_id", spec.get("providerID"));
         }

@@ -51,6 +51,7 @@ const SAAS: &str = include_str!("../../../data/discover/saas.yaml");
 #[serde(deny_unknown_fields)]
 struct Tables {
     apps: Shapes,
+    features: Vec<String>,
     data: BTreeMap<String, BTreeMap<String, Vec<String>>>,
 }
 
@@ -58,6 +59,8 @@ struct Tables {
 #[derive(Debug, Default)]
 struct App<'a> {
     product: &'a str,
+    /// Whether it is an AI feature of the product itself, switched on.
+    feature: bool,
     id: Option<String>,
     /// Its object in a directory.
     alias: Option<&'a str>,
@@ -76,6 +79,7 @@ impl<'a> App<'a> {
         let text = |role| shape.text(row, role);
         Self {
             product: &shape.product,
+            feature: tables().features.contains(&shape.name),
             id: shape.written(row, Role::AppId),
             alias: text(Role::AppAlias),
             name: text(Role::AppName),
@@ -118,6 +122,9 @@ impl<'a> App<'a> {
             if let Some(text) = text {
                 asset.properties.insert(key.to_owned(), text.into());
             }
+        }
+        if self.feature {
+            asset.properties.insert("ai_feature".into(), "enabled".into());
         }
         self.scopes.iter().for_each(|scope| note(&mut asset, "scopes", scope));
         Some(asset)
@@ -243,6 +250,7 @@ mod tests {
     fn the_table_loads() {
         let tables: Tables = Document::config("saas.yaml", SAAS).unwrap();
         assert!(tables.apps.iter().all(|shape| !shape.product.is_empty()));
+        assert!(tables.features.iter().all(|name| tables.apps.iter().any(|shape| shape.name == *name)));
     }
 
     #[test]
@@ -266,6 +274,14 @@ mod tests {
             found.inventory.get("oauth-app:1.apps").unwrap().ai && !found.inventory.get("oauth-app:2.apps").unwrap().ai
         );
         assert_eq!(found.inventory.get("oauth-app:2.apps").unwrap().evidence[0].pointer.as_deref(), Some("/items/1"));
+    }
+
+    #[test]
+    fn a_seat_shows_a_feature_switched_on() {
+        let found = lines(&[json!({"assignee": {"login": "ann"}, "last_activity_editor": "vscode"})]);
+        assert_eq!(found.inventory.get("saas:github/github-copilot").unwrap().text("ai_feature"), Some("enabled"));
+        let found = lines(&[json!({"app": {"id": "A1", "name": "Claude"}, "scopes": []})]);
+        assert_eq!(found.inventory.get("oauth-app:A1").unwrap().text("ai_feature"), None);
     }
 
     #[test]

@@ -31,7 +31,8 @@ fn read(document: &Document, found: &mut Found) {
     let evidence = document.evidence("/Operation").excerpt("CopilotInteraction");
     let app = Asset::new("saas:microsoft-365/copilot", AssetKind::SaasApp, "Microsoft 365 Copilot")
         .ai()
-        .with("product", "microsoft-365");
+        .with("product", "microsoft-365")
+        .with("ai_feature", "enabled");
     let id = app.id.to_string();
     add(app, &evidence, found);
     if let Some(provider) = catalog().provider_by_title("Microsoft Copilot") {
@@ -77,6 +78,7 @@ mod tests {
         let found = lines(&[
             json!({"Operation": "CopilotInteraction", "UserId": "ann@acme.test", "CreationTime": "2025-01-01T00:00:00", "CopilotEventData": {"AppHost": "Word", "AccessedResources": [{"Type": "docx"}]}}),
         ]);
+        assert_eq!(found.inventory.get("saas:microsoft-365/copilot").unwrap().text("ai_feature"), Some("enabled"));
         assert_eq!(
             relations(&found),
             [

@@ -163,6 +163,7 @@ mod tests {
         let found = lines(&[json!({"url": "chatgpt.com/", "login": "ann@acme.test", "action": "Blocked"})]);
         assert_eq!(relations(&found), [""; 0]);
         assert_eq!(found.inventory.get("user:ann@acme.test").unwrap().properties["blocked_ai"], json!(["ChatGPT"]));
+        assert_eq!(found.inventory.get("ai-provider:chatgpt").unwrap().properties["seen_in_traffic"], true);
     }
 
     #[test]

@@ -147,7 +147,7 @@ impl Call<'_> {
                 note(asset, "blocked_ai", &name);
             }
             if let Some(provider) = target.provider {
-                add(provider.asset(), evidence, found);
+                add(in_traffic(provider), evidence, found);
             }
             return (from, None);
         }
@@ -155,7 +155,7 @@ impl Call<'_> {
         if let Some(provider) = target.provider {
             let id = provider.id();
             if !settled(&id, found) {
-                add(provider.asset(), evidence, found);
+                add(in_traffic(provider), evidence, found);
             }
             found.happened(from.as_str(), RelationKind::Invokes, &id, time, evidence);
         }
@@ -186,6 +186,11 @@ impl Call<'_> {
         }
         (from, named)
     }
+}
+
+/// A provider that a log names, rather than code or configuration.
+fn in_traffic(provider: &Provider) -> Asset {
+    provider.asset().with("seen_in_traffic", true)
 }
 
 /// Adds an asset with its evidence.

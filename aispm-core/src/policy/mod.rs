@@ -44,6 +44,7 @@ mod eval;
 mod evidence;
 mod expression;
 mod mutation;
+mod needs;
 mod pack;
 mod param;
 pub mod readiness;
@@ -62,6 +63,7 @@ pub use selftest::{PackTests, TestFailure, TestReport};
 pub use waiver::{EXPIRED_WAIVER, Verdict};
 
 use expression::{Part, Scope};
+use needs::Seen;
 use param::Params;
 use rego::RegoPolicy;
 use rule::Rule;
@@ -174,10 +176,11 @@ impl PolicySet {
     /// never passes by failing. O(assets · rules of their kind), in parallel.
     #[must_use]
     pub fn evaluate(&self, inventory: &Inventory, solution: &Solution) -> Vec<Finding> {
-        let access = self.asked_access(inventory);
+        let seen = Seen::of(inventory);
+        let access = self.asked_access(inventory, &seen);
         let world = World::new(inventory, solution, &self.values, &self.facts, self.today.as_deref());
         let world = world.with_access(access.as_ref());
-        let by_kind = self.by_kind(inventory);
+        let by_kind = self.by_kind(&seen);
         let judged = inventory.assets().filter_map(|asset| Some((asset, by_kind.get(&asset.kind)?)));
         let mut findings: Vec<Finding> = judged
             .collect::<Vec<_>>()
@@ -196,22 +199,22 @@ impl PolicySet {
     /// its kind that have all they need.
     #[must_use]
     pub fn conditions(&self, inventory: &Inventory) -> usize {
-        let by_kind = self.by_kind(inventory);
+        let by_kind = self.by_kind(&Seen::of(inventory));
         inventory.assets().filter_map(|asset| by_kind.get(&asset.kind)).map(Vec::len).sum()
     }
 
     /// The rules that can judge, by the kinds of asset that they look at.
-    fn by_kind(&self, inventory: &Inventory) -> HashMap<AssetKind, Vec<&Rule>> {
+    fn by_kind(&self, seen: &Seen<'_>) -> HashMap<AssetKind, Vec<&Rule>> {
         let mut by_kind = HashMap::<AssetKind, Vec<&Rule>>::new();
-        for rule in self.rules.iter().filter(|rule| self.can_judge(rule, inventory)) {
+        for rule in self.rules.iter().filter(|rule| self.can_judge(rule, seen)) {
             rule.kinds.iter().for_each(|kind| by_kind.entry(*kind).or_default().push(rule));
         }
         by_kind
     }
 
     /// What every principal may do, if there is one and a rule that asks has something to judge.
-    fn asked_access<'a>(&self, inventory: &'a Inventory) -> Option<Access<'a>> {
-        let asking = self.rules.iter().filter(|rule| rule.asks_access() && self.can_judge(rule, inventory));
+    fn asked_access<'a>(&self, inventory: &'a Inventory, seen: &Seen<'_>) -> Option<Access<'a>> {
+        let asking = self.rules.iter().filter(|rule| rule.asks_access() && self.can_judge(rule, seen));
         let kinds: HashSet<AssetKind> = asking.flat_map(|rule| rule.kinds.iter().copied()).collect();
         let asked = inventory.assets().any(|asset| kinds.contains(&asset.kind));
         (asked && has_principals(inventory)).then(|| Access::new(inventory))
@@ -220,53 +223,9 @@ impl PolicySet {
     /// Rules that cannot judge this inventory, and what they need, by id.
     #[must_use]
     pub fn unknown(&self, inventory: &Inventory) -> Vec<Unknown> {
-        let unmet = self
-            .rules
-            .iter()
-            .filter_map(|rule| Some(Unknown { rule: rule.info.id.clone(), needs: self.unmet(rule, inventory)? }));
-        unmet.collect()
-    }
-
-    fn can_judge(&self, rule: &Rule, inventory: &Inventory) -> bool {
-        rule.needs.partly || self.unmet(rule, inventory).is_none()
-    }
-
-    /// What a rule needs and does not have.
-    fn unmet(&self, rule: &Rule, inventory: &Inventory) -> Option<String> {
-        let needs = &rule.needs;
-        let unset = |name: &String| self.values.get(name).is_none_or(Value::is_null);
-        let params = needs.params.iter().map(|name| unset(name).then(|| format!("`params.{name}` in aispm.yaml")));
-        let undeclared = |section: &String| !self.facts.contains_key(section);
-        let facts = needs.facts.iter().map(|name| undeclared(name).then(|| format!("`{name}` in aispm.yaml")));
-        let property = needs.property.as_deref().map(|property| {
-            let has = |a: &Asset| property.split('|').any(|property| shows(a, property));
-            let shown = inventory.assets().any(|a| rule.kinds.contains(&a.kind) && has(a));
-            let input = || needs.input.clone().unwrap_or_else(|| format!("input that shows `{property}`"));
-            (!shown).then(input)
-        });
-        let identity = |a: &Asset| a.kind.is_identity() && a.kind != AssetKind::AccessKey;
-        let identities = needs.identities.then(|| {
-            let input = "identities with their policies or role assignments: exports of IAM, Entra or RBAC";
-            (!inventory.assets().any(identity)).then(|| input.to_owned())
-        });
-        let all = params.chain(facts).chain(property).chain(identities);
-        if !needs.either {
-            return all.flatten().next();
-        }
-        // one that is met is enough
-        let missing = all.collect::<Option<Vec<_>>>()?;
-        (!missing.is_empty()).then(|| missing.join(", or "))
-    }
-}
-
-/// Whether an asset's source tells this of it: a property, or what discovery makes of several.
-fn shows(asset: &Asset, property: &str) -> bool {
-    match property {
-        "authentication" => asset.authentication.is_some(),
-        "encryption.at_rest" => asset.encryption.at_rest.is_some(),
-        "encryption.in_transit" => asset.encryption.in_transit.is_some(),
-        "encryption.customer_key" => asset.encryption.customer_key.is_some(),
-        _ => asset.properties.contains_key(property),
+        let seen = Seen::of(inventory);
+        let unmet = |rule: &Rule| Some(Unknown { rule: rule.info.id.clone(), needs: self.unmet(rule, &seen)? });
+        self.rules.iter().filter_map(unmet).collect()
     }
 }
 

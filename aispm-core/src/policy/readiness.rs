@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::PolicySet;
 use super::controls::{ControlResult, ControlStatus, Framework};
 use super::expression::{Expression, Purpose, Scope};
+use super::needs::Seen;
 use super::view::World;
 use crate::asset::{
     Asset, AssetId, AssetKind, Document, Error, ErrorKind, Evidence, Finding, Inventory, Result, Waived, count,
@@ -129,7 +130,7 @@ pub fn answers(
     for finding in findings.iter().chain(waived.iter().map(|waived| &waived.finding)) {
         by_rule.entry(&finding.rule).or_default().push(finding);
     }
-    let ask = Ask { policies, inventory, world: &world, files, by_rule };
+    let ask = Ask { policies, inventory, world: &world, seen: Seen::of(inventory), files, by_rule };
     questions()?.iter().map(|question| ask.answer(question)).collect()
 }
 
@@ -137,6 +138,7 @@ struct Ask<'a> {
     policies: &'a PolicySet,
     inventory: &'a Inventory,
     world: &'a World<'a>,
+    seen: Seen<'a>,
     files: &'a [FileSeen],
     by_rule: HashMap<&'a str, Vec<&'a Finding>>,
 }
@@ -219,7 +221,7 @@ impl Ask<'_> {
     /// What a rule that answers it lacks.
     fn unmet(&self, question: &Question) -> Option<String> {
         let rules = self.policies.rules.iter().filter(|rule| question.rules.contains(&rule.info.id));
-        rules.filter_map(|rule| Some((rule, self.policies.unmet(rule, self.inventory)?))).find_map(|(rule, needs)| {
+        rules.filter_map(|rule| Some((rule, self.policies.unmet(rule, &self.seen)?))).find_map(|(rule, needs)| {
             let applies = self.inventory.assets().any(|asset| rule.kinds.contains(&asset.kind));
             applies.then(|| format!("{} needs {needs}", rule.info.id))
         })

@@ -9,6 +9,7 @@ use super::crosswalk::Crosswalk;
 use super::{Catalogues, Framework};
 use crate::asset::{Asset, AssetId, AssetKind, Control, Evidence, Finding, Inventory, Waived, count};
 use crate::discover::declared::{DeclaredEvidence, Facts};
+use crate::policy::needs::Seen;
 use crate::policy::readiness::{self, Answer};
 use crate::policy::{PolicySet, Rule};
 
@@ -211,8 +212,9 @@ pub fn coverage(
         assets.insert(AssetKind::Team, organisations);
     }
     let mut tallies = BTreeMap::<Control, Tally<'_>>::new();
+    let seen = Seen::of(inventory);
     for rule in &policies.rules {
-        let tally = judge(policies, rule, inventory, &assets);
+        let tally = judge(policies, rule, &seen, &assets);
         for control in &rule.info.controls {
             tallies.entry(control.clone()).or_default().take(&tally);
         }
@@ -266,16 +268,11 @@ fn bears_on_ai(asset: &Asset, inventory: &Inventory) -> bool {
 }
 
 /// What a rule says by itself.
-fn judge<'a>(
-    policies: &PolicySet,
-    rule: &'a Rule,
-    inventory: &Inventory,
-    assets: &HashMap<AssetKind, usize>,
-) -> Tally<'a> {
+fn judge<'a>(policies: &PolicySet, rule: &'a Rule, seen: &Seen<'_>, assets: &HashMap<AssetKind, usize>) -> Tally<'a> {
     let id = rule.info.id.as_str();
     let mut tally = Tally { rules: BTreeSet::from([id]), ..Tally::default() };
     if rule.kinds.iter().any(|kind| assets.contains_key(kind)) {
-        match policies.unmet(rule, inventory) {
+        match policies.unmet(rule, seen) {
             Some(needs) => {
                 tally.needs.insert(id, needs);
             }

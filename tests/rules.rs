@@ -73,7 +73,7 @@ fn each_mistake_in_a_pack_is_one_error_with_its_place() {
             "p.yaml:10:32: rule ORG-1: `when`: `startsWith` needs text, found",
         ),
         ("asset.ai &&", "asset.name.matches(3) &&", "p.yaml:10:29: rule ORG-1: `when`: `matches` needs text, found"),
-        ("asset.ai &&", "days(asset.ai, 3) > 1 &&", "p.yaml:10:15: rule ORG-1: `when`: `days` needs text, found true"),
+        ("asset.ai &&", "days(asset.ai, 3) > 1 &&", "p.yaml:10:11: rule ORG-1: `when`: `days` needs text, found true"),
         (
             "asset.ai &&",
             "int(outgoing) > 1 &&",

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use aispm_core::assess::Assessor;
@@ -58,6 +59,35 @@ fn each_mistake_in_a_pack_is_one_error_with_its_place() {
         ("asset.ai &&", "asset.ai == 1 &&", "p.yaml:10:20: rule ORG-1: `when`: true or false cannot be compared to"),
         ("asset.ai &&", "params.region == [] &&", "p.yaml:10:17: rule ORG-1: `when`: the organisation has no field"),
         ("asset.ai &&", "params.regions > 3 &&", "p.yaml:10:26: rule ORG-1: `when`: a list has no order"),
+        (
+            "asset.ai &&",
+            "size(asset.ai) == 1 &&",
+            "p.yaml:10:15: rule ORG-1: `when`: `size` needs text or a list, found",
+        ),
+        ("asset.ai &&", "asset.name - 1 == 1 &&", "p.yaml:10:22: rule ORG-1: `when`: `-` needs numbers, found text"),
+        ("asset.ai &&", "-asset.name == 1 &&", "p.yaml:10:11: rule ORG-1: `when`: `-` needs numbers, found text"),
+        ("asset.ai &&", "asset.name + 1 == 1 &&", "p.yaml:10:22: rule ORG-1: `when`: text and a number have no sum"),
+        (
+            "asset.ai &&",
+            "asset.name.startsWith(3) &&",
+            "p.yaml:10:32: rule ORG-1: `when`: `startsWith` needs text, found",
+        ),
+        ("asset.ai &&", "asset.name.matches(3) &&", "p.yaml:10:29: rule ORG-1: `when`: `matches` needs text, found"),
+        ("asset.ai &&", "days(asset.ai, 3) > 1 &&", "p.yaml:10:11: rule ORG-1: `when`: `days` needs text, found true"),
+        (
+            "asset.ai &&",
+            "int(outgoing) > 1 &&",
+            "p.yaml:10:14: rule ORG-1: `when`: `int` needs a number or text, found",
+        ),
+        (
+            "asset.ai &&",
+            "params.regions['a'] == '' &&",
+            "p.yaml:10:25: rule ORG-1: `when`: `[]` of a list needs a number",
+        ),
+        // ids
+        ("id: ORG-1", "id: ''", "p.yaml:5:5: rule : its id is empty"),
+        ("id: ORG-1", "id: ORG 1", "p.yaml:5:5: rule ORG 1: its id has a space in it"),
+        ("id: ORG-1", "id: GOV-DATA", "p.yaml:5:5: rule GOV-DATA: its id is one of our own"),
         ("message: m", "message: \"{asset.nmae}\"", "p.yaml:11:15: rule ORG-1: `message`: `{asset.nmae}`: no field"),
         // names that stand for something elsewhere
         ("params: [regions]", "params: [region]", "p.yaml:14:14: rule ORG-1: `needs` names \"region\", which is no"),
@@ -82,6 +112,10 @@ fn each_mistake_in_a_pack_is_one_error_with_its_place() {
     for (line, instead, expected) in cases {
         let found = error(builder().pack("p.yaml", pack(line, instead)));
         assert!(found.starts_with(expected), "{instead}\nexpected {expected}\nfound    {found}");
+    }
+    for (text, place) in [("[]", "p.yaml:1:1"), ("rules: [[ORG-1]]", "p.yaml:1:9"), ("waivers: [[a]]", "p.yaml:1:11")] {
+        let found = error(builder().pack("p.yaml", text));
+        assert_eq!(found, format!("{place}: expected fields with their values (`name: value`)"));
     }
 }
 
@@ -223,6 +257,17 @@ fn an_expired_waiver_covers_nothing_and_is_a_finding() {
     assert_eq!((expired.owner.as_deref(), expired.related.len()), (Some("web"), 2));
     assert_eq!(expired.evidence[0].line, Some(7));
     assert_eq!(expired.message, "the waiver of ORG-1 on e* ended on 2030-01-31; 2 findings are back");
+}
+
+#[test]
+fn each_expired_waiver_has_a_fingerprint_of_its_own() {
+    let waiver = |reason: &str| {
+        format!("\n  - {{ rule: ORG-1, asset: \"e*\", owner: web, reason: {reason}, expires: 2030-01-31 }}")
+    };
+    let assessment = assess(&format!("{}{}\n", waiver("demo"), waiver("pilot")), Some("2030-02-01"));
+    let expired = assessment.findings.iter().filter(|finding| finding.rule == EXPIRED_WAIVER);
+    let fingerprints: BTreeSet<_> = expired.map(|finding| &finding.fingerprint).collect();
+    assert_eq!(fingerprints.len(), 2);
 }
 
 #[test]

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Exit, print_json, written};
+use super::{Exit, line, print_json, written};
 use crate::assess::data::DataPack;
 use crate::asset::{Error, ErrorKind, Result};
 use crate::policy::{MutationReport, PolicySet, RuleInfo, TestReport, controls};
+use crate::report::plain;
 
 /// List posture rules, show one, or run the tests they carry
 #[derive(Debug, clap::Args)]
@@ -112,9 +113,9 @@ fn read(packs: &[PathBuf], builtin: bool, data: Option<DataPack>) -> Result<Poli
 /// A line a rule.
 fn list(out: &mut dyn Write, rules: &[RuleInfo]) -> std::io::Result<()> {
     for rule in rules {
-        writeln!(out, "{:<10} {:<9} {}", rule.id, rule.severity, rule.title)?;
+        line(out, format_args!("{:<10} {:<9} {}", rule.id, rule.severity, rule.title))?;
     }
-    writeln!(out, "{} rules; `aispm rules ID` shows one", rules.len())?;
+    line(out, format_args!("{} rules; `aispm rules ID` shows one", rules.len()))?;
     out.flush()
 }
 
@@ -122,26 +123,33 @@ fn list(out: &mut dyn Write, rules: &[RuleInfo]) -> std::io::Result<()> {
 fn one(out: &mut dyn Write, rule: &RuleInfo) -> Result<()> {
     let frameworks = controls::frameworks()?;
     let mut text = || -> std::io::Result<()> {
-        writeln!(out, "{}  {}  {}\n\n{}\n\nFix: {}\n", rule.id, rule.severity, rule.title, rule.description, rule.fix)?;
+        line(out, format_args!("{}  {}  {}", rule.id, rule.severity, rule.title))?;
+        writeln!(out, "\n{}\n", paragraph(&rule.description))?;
+        writeln!(out, "Fix: {}\n", paragraph(&rule.fix))?;
         for control in &rule.controls {
             let framework = frameworks.iter().find(|framework| framework.key == control.framework);
             let name = framework.and_then(|framework| framework.controls.get(&control.id));
             let name = name.map_or("", String::as_str);
             let framework = framework.map_or(control.framework.as_str(), |framework| &framework.name);
-            writeln!(out, "{:<16} {name} ({framework})", control.id)?;
+            line(out, format_args!("{:<16} {name} ({framework})", control.id))?;
         }
         out.flush()
     };
     text().map_err(written)
 }
 
+/// Text of a pack that may run over several lines, harmless.
+fn paragraph(text: &str) -> String {
+    text.trim_end().lines().map(plain).collect::<Vec<_>>().join("\n")
+}
+
 /// A line a parameter.
 fn params(out: &mut dyn Write, set: &PolicySet) -> std::io::Result<()> {
     for (name, param) in set.params() {
         let value = if param.value.is_null() { "not set".to_owned() } else { param.value.to_string() };
-        writeln!(out, "{name:<22} {:<7} {value:<12} {}", param.kind, param.description)?;
+        line(out, format_args!("{name:<22} {:<7} {value:<12} {}", param.kind, param.description))?;
     }
-    writeln!(out, "Set them under `params` in aispm.yaml.")?;
+    line(out, format_args!("Set them under `params` in aispm.yaml."))?;
     out.flush()
 }
 
@@ -150,23 +158,34 @@ fn test_report(out: &mut dyn Write, report: &TestReport) -> std::io::Result<()> 
     let width = report.packs.iter().map(|pack| pack.path.chars().count()).max().unwrap_or(0);
     for pack in &report.packs {
         let came_out = if pack.failed == 0 { "passed".to_owned() } else { format!("{} failed", pack.failed) };
-        writeln!(out, "{:<width$} {:>4} rules {:>5} tests  {came_out}", pack.path, pack.rules.len(), pack.tests)?;
+        line(
+            out,
+            format_args!("{:<width$} {:>4} rules {:>5} tests  {came_out}", pack.path, pack.rules.len(), pack.tests),
+        )?;
         for failure in report.failures.iter().filter(|failure| pack.rules.contains(&failure.rule)) {
-            writeln!(out, "  FAILED  {}  {}: {}", failure.rule, failure.test, failure.message)?;
+            line(out, format_args!("  FAILED  {}  {}: {}", failure.rule, failure.test, failure.message))?;
         }
         for rule in report.thin.iter().filter(|rule| pack.rules.contains(rule)) {
-            writeln!(out, "  thin    {rule}: fewer than two `fire` or two `pass` tests")?;
+            line(out, format_args!("  thin    {rule}: fewer than two `fire` or two `pass` tests"))?;
         }
     }
     let passed = report.tests.saturating_sub(report.failures.len());
-    writeln!(out, "{} rules, {} tests, {passed} passed, {} failed", report.rules, report.tests, report.failures.len())?;
+    line(
+        out,
+        format_args!(
+            "{} rules, {} tests, {passed} passed, {} failed",
+            report.rules,
+            report.tests,
+            report.failures.len()
+        ),
+    )?;
     out.flush()
 }
 
 fn mutation_report(out: &mut dyn Write, report: &MutationReport) -> std::io::Result<()> {
     for survivor in &report.survivors {
-        writeln!(out, "SURVIVED  {}  {}", survivor.rule, survivor.mutation)?;
+        line(out, format_args!("SURVIVED  {}  {}", survivor.rule, survivor.mutation))?;
     }
-    writeln!(out, "{} mutations of conditions, {} survived", report.mutants, report.survivors.len())?;
+    line(out, format_args!("{} mutations of conditions, {} survived", report.mutants, report.survivors.len()))?;
     out.flush()
 }

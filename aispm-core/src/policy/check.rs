@@ -167,6 +167,19 @@ impl Shape {
         }
     }
 
+    /// What `+` makes of two values: numbers, text or lists.
+    fn sum(&self, other: &Self) -> Option<Self> {
+        use Shape::{Any, List, Name, Null, Number, Text};
+        match (self, other) {
+            (List(_), List(_)) => Some(other.clone()),
+            (Any | Null, Any | Null) | (Number, Any | Null | Number) => Some(self.clone()),
+            (Text | Name(_), Any | Null | Text | Name(_)) | (Any | Null, Text | Name(_)) => Some(Text),
+            (List(_), Any | Null) => Some(list(Any)),
+            (Any | Null, Number | List(_)) => Some(other.clone()),
+            _ => None,
+        }
+    }
+
     fn is(&self, wanted: &Self) -> bool {
         matches!(self, Self::Any) || std::mem::discriminant(self) == std::mem::discriminant(wanted)
     }
@@ -278,24 +291,47 @@ impl Checker<'_> {
                 Ok(Shape::Bool)
             }
             (operators::LESS | operators::LESS_EQUALS | operators::GREATER | operators::GREATER_EQUALS, [a, b]) => {
-                if a.comparable(b) { Ok(Shape::Bool) } else { fault(format!("{} has no order", a.describe())) }
+                let ordered = a.comparable(b) && !matches!(a, Shape::List(_));
+                if ordered { Ok(Shape::Bool) } else { fault(format!("{} has no order", a.describe())) }
+            }
+            (operators::CONDITIONAL, [condition, Shape::Null, _]) if condition.is(&Shape::Bool) => {
+                Ok(shapes.swap_remove(2))
             }
             (operators::CONDITIONAL, [condition, ..]) if condition.is(&Shape::Bool) => Ok(shapes.swap_remove(1)),
-            (operators::ADD, [Shape::List(_), right @ Shape::List(_)]) => Ok(right.clone()),
-            (operators::ADD, [left, _]) => Ok(left.clone()),
-            (operators::SUBSTRACT | operators::MULTIPLY | operators::DIVIDE | operators::MODULO, [..])
-            | (operators::NEGATE, [_]) => Ok(Shape::Number),
-            (operators::INDEX, [Shape::List(element), _]) => Ok((**element).clone()),
+            (operators::ADD, [left, right]) => match left.sum(right) {
+                Some(sum) => Ok(sum),
+                None => fault(format!("{} and {} have no sum", left.describe(), right.describe())),
+            },
+            (
+                name @ (operators::SUBSTRACT
+                | operators::MULTIPLY
+                | operators::DIVIDE
+                | operators::MODULO
+                | operators::NEGATE),
+                sides,
+            ) => match sides.iter().find(|side| !matches!(side, Shape::Any | Shape::Null | Shape::Number)) {
+                Some(side) => fault(format!("`{}` needs numbers, found {}", name.trim_matches('_'), side.describe())),
+                None => Ok(Shape::Number),
+            },
+            (operators::INDEX, [Shape::List(element), Shape::Any | Shape::Null | Shape::Number]) => {
+                Ok((**element).clone())
+            }
+            (operators::INDEX, [Shape::List(_), index]) => {
+                fault(format!("`[]` of a list needs a number, found {}", index.describe()))
+            }
             (operators::INDEX, [Shape::Any, _]) => Ok(Shape::Any),
             (operators::NOT_STRICTLY_FALSE, [_]) => Ok(Shape::Bool),
-            (name, _) => {
+            (name, arguments) => {
+                let mut values = target.iter().chain(arguments);
                 if name == "matches" {
-                    return text_or_unknown(name, target.as_ref()).map_or_else(fault, |()| Ok(Shape::Bool));
+                    return values
+                        .try_for_each(|value| takes(Function::Like, name, value))
+                        .map_or_else(fault, |()| Ok(Shape::Bool));
                 }
                 let Some((function, _)) = function(name) else { return fault(format!("unknown function `{name}`")) };
-                let result = returned(function);
-                let on_text = target.as_ref().filter(|_| matches!(result, Shape::Bool));
-                text_or_unknown(name, on_text).map_or_else(fault, |()| Ok(result))
+                values
+                    .try_for_each(|value| takes(function, name, value))
+                    .map_or_else(fault, |()| Ok(returned(function)))
             }
         }
     }
@@ -322,12 +358,20 @@ impl Checker<'_> {
     }
 }
 
-/// Whether a function can be called on a value, if it needs text there.
-fn text_or_unknown(name: &str, target: Option<&Shape>) -> Result<(), String> {
-    match target {
-        Some(Shape::Any | Shape::Text | Shape::Name(_)) | None => Ok(()),
-        Some(other) => Err(format!("`{name}` needs text, found {}", other.describe())),
-    }
+/// Whether a function takes a value; what may be absent or anything is told when the rule is evaluated.
+fn takes(function: Function, name: &str, value: &Shape) -> Result<(), String> {
+    use Shape::{Any, Bool, List, Name, Null, Number, Params, Text};
+    let (fits, wanted) = match function {
+        Function::Contains | Function::StartsWith | Function::EndsWith | Function::Like | Function::Days => {
+            (matches!(value, Any | Null | Text | Name(_)), "text")
+        }
+        Function::Size => (matches!(value, Any | Null | Text | Name(_) | List(_) | Params), "text or a list"),
+        Function::Int | Function::Double => (matches!(value, Any | Null | Number | Text), "a number or text"),
+        Function::Text => {
+            (matches!(value, Any | Null | Bool | Number | Text | Name(_)), "text, a number, or true or false")
+        }
+    };
+    if fits { Ok(()) } else { Err(format!("`{name}` needs {wanted}, found {}", value.describe())) }
 }
 
 fn literal_shape(literal: &LiteralValue) -> Shape {

@@ -34,9 +34,11 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::POLICY_ERROR;
 use super::controls::Catalogues;
 use super::param::Params;
 use super::rule::{FIELDS, Place, Rule, RuleSource};
+use super::waiver::EXPIRED_WAIVER;
 use crate::asset::{Document, Error, Result, Severity, Waiver, pointer_key};
 use crate::discover::declared::Facts;
 
@@ -79,7 +81,7 @@ impl Pack {
     /// Reads a pack without compiling its expressions.
     pub(super) fn read(path: &str, text: &str) -> Result<Self> {
         let document = Document::one(path, text)?;
-        let source: PackSource = document.read()?;
+        let source: PackSource = mappings(&document)?.read()?;
         let lines = |i: usize| FIELDS.map(|field| document.evidence(&format!("/rules/{i}/{field}")).line);
         let rules = source.rules.into_iter().enumerate();
         let rules = rules.map(|(i, rule)| Rule::new(rule, Place { path: path.to_owned(), lines: lines(i) }));
@@ -107,6 +109,9 @@ impl Pack {
             rule.compiled().map_err(|flawed| rule.error(flawed, &self.text))?;
             let wrong =
                 |field: &str, what: String| Err(self.rule_error(i, field, format!("rule {}: {what}", rule.info.id)));
+            if let Some(what) = wrong_id(&rule.info.id) {
+                return wrong("/id", what.to_owned());
+            }
             if rule.kinds.is_empty() {
                 return wrong("/kinds", "it has no kinds of asset to look at".to_owned());
             }
@@ -131,6 +136,34 @@ impl Pack {
             }
         }
         Ok(())
+    }
+}
+
+/// The document, if it, its rules and its waivers are mappings: a list would be taken for their fields in order.
+fn mappings(document: &Document) -> Result<&Document> {
+    let lists = ["rules", "waivers"].into_iter().filter_map(|name| Some((name, document.value.get(name)?.as_array()?)));
+    let items =
+        lists.flat_map(|(name, items)| items.iter().enumerate().map(move |(i, item)| (format!("/{name}/{i}"), item)));
+    let other = std::iter::once((String::new(), &document.value)).chain(items).find(|(_, value)| !value.is_object());
+    match other {
+        Some((pointer, _)) => Err(document.error(&pointer, "expected fields with their values (`name: value`)")),
+        None => Ok(document),
+    }
+}
+
+/// The rules of findings that no pack makes, the last the assessment's.
+const OWN_IDS: [&str; 3] = [POLICY_ERROR, EXPIRED_WAIVER, "GOV-DATA"];
+
+/// What is wrong with the id of a rule.
+fn wrong_id(id: &str) -> Option<&'static str> {
+    if id.is_empty() {
+        Some("its id is empty")
+    } else if id.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        Some("its id has a space in it")
+    } else if OWN_IDS.iter().any(|own| own.eq_ignore_ascii_case(id)) {
+        Some("its id is one of our own")
+    } else {
+        None
     }
 }
 

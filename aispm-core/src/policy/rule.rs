@@ -124,7 +124,7 @@ impl Rule {
                 fix: source.fix,
                 controls: controls.collect(),
             },
-            kinds: source.kinds,
+            kinds: each_once(source.kinds),
             needs: source.needs,
             tests: source.tests,
             evidence: source.evidence,
@@ -247,6 +247,17 @@ impl Rule {
             None => error.at_line(start, 1),
         }
     }
+}
+
+/// Without what is named again.
+fn each_once(kinds: Vec<AssetKind>) -> Vec<AssetKind> {
+    let mut once = Vec::with_capacity(kinds.len());
+    for kind in kinds {
+        if !once.contains(&kind) {
+            once.push(kind);
+        }
+    }
+    once
 }
 
 /// Line and column, from 1, of the first occurrence of a piece of a line at or after a line.

@@ -166,3 +166,45 @@ fn the_same_estate_gives_the_same_findings() {
     let second = fast("second", || set.evaluate(&inventory, &Solution::default()));
     assert_eq!(first, second);
 }
+
+#[test]
+fn what_a_template_leaves_open_neither_fires_nor_fails() {
+    let open = |acls: serde_json::Value| {
+        let conditions = [
+            "asset.properties.acls.exists(a, a.entity == 'allUsers')",
+            "(!has(asset.properties.acls))",
+            "asset.properties.acls == null",
+            "(!(asset.properties.acls in ['eu']))",
+            "asset.properties['acls'] > 3",
+        ];
+        conditions.map(|when| fires(when, endpoint().with("acls", acls.clone())).len())
+    };
+    for acls in ["${var.acls}", "${[for a in var.acls : { entity = a }]}"] {
+        assert_eq!(open(acls.into()), [0; 5], "{acls}");
+    }
+    assert_eq!(open(serde_json::json!({"Ref": "Acls"})), [0; 5]);
+    assert_eq!(open(serde_json::json!(["${var.acl}"])), [0, 0, 0, 1, 1]);
+    // some of it is known
+    for text in ["${var.a}-${var.b}", "eu-${var.a}", "${var.a"] {
+        assert_eq!(fires("asset.properties.t.size() > 3", endpoint().with("t", text)).len(), 1, "{text}");
+    }
+}
+
+#[test]
+fn a_runtime_of_the_sources_own_is_not_ours() {
+    let mut inventory = Inventory::new();
+    for kind in [AssetKind::Application, AssetKind::Function] {
+        inventory.add(Asset::new(kind.as_str(), kind, "f").with("runtime", "python3.12"));
+    }
+    let findings = PolicySet::builtin().unwrap().evaluate(&inventory, &Solution::default());
+    assert!(findings.iter().all(|finding| finding.rule != POLICY_ERROR), "{findings:?}");
+}
+
+#[test]
+fn a_kind_named_twice_is_judged_once() {
+    let pack = one_rule("asset.id == 'e'").replace("[endpoint]", "[endpoint, endpoint]");
+    let set = PolicySet::builder().builtin(false).pack("p.yaml", pack).build().unwrap();
+    let mut inventory = Inventory::new();
+    inventory.add(endpoint());
+    assert_eq!(set.evaluate(&inventory, &Solution::default()).len(), 1);
+}

@@ -115,7 +115,7 @@ impl<'a> Val<'a> {
     /// The i-th item of a list.
     pub(super) fn item(&self, i: usize) -> Option<Self> {
         match self {
-            Self::Json(items) => items.get(i).map(json),
+            Self::Json(items) => items.get(i).map(|item| if is_open(item) { Self::Null } else { json(item) }),
             Self::List(items) => items.get(i).cloned(),
             _ => None,
         }
@@ -206,4 +206,28 @@ pub(super) fn json(value: &Value) -> Val<'_> {
         Value::Array(items) => Val::Json(items),
         Value::Object(map) => Val::View(View::Object(map)),
     }
+}
+
+/// Whether a value is an expression of Terraform or CloudFormation that was not resolved: all of it, as text that is only
+/// in part could still tell something.
+pub(super) fn is_open(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.strip_prefix("${").is_some_and(ends_with_its_bracket),
+        Value::Object(map) => map.len() == 1 && map.keys().any(|key| key == "Ref" || key.starts_with("Fn::")),
+        _ => false,
+    }
+}
+
+/// Whether the bracket opened before a text is closed by its last character and no earlier one. Linear in the text.
+fn ends_with_its_bracket(text: &str) -> bool {
+    let mut open = 1_usize;
+    let closed = text.bytes().position(|byte| {
+        match byte {
+            b'{' => open += 1,
+            b'}' => open -= 1,
+            _ => {}
+        }
+        open == 0
+    });
+    closed.is_some_and(|at| at + 1 == text.len())
 }

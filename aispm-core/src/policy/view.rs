@@ -1,7 +1,8 @@
 //! How assets, relations and paths look to a rule: borrowed as they are, each field resolved when it is asked for.
 //!
 //! A field that a kind of value can have but this one lacks is `null`; a field that no such value can have is found
-//! when the rule is compiled ([`super::check`]).
+//! when the rule is compiled ([`super::check`]). What a template leaves open (`${var.acls}`) is absent: a condition that
+//! needs it does not hold, whichever way it asks.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -10,7 +11,7 @@ use std::rc::Rc;
 use serde_json::{Map, Value};
 
 use super::evidence;
-use super::value::{Fault, Val, flag, json, list, optional, text};
+use super::value::{Fault, Val, flag, is_open, json, list, optional, text};
 use crate::asset::{Asset, AssetId, AssetKind, Encryption, Evidence, Inventory, Provenance, Relation, RelationKind};
 use crate::identity::aws::days_between;
 use crate::path::{Access, AttackPath, From as StepFrom, Right, Solution};
@@ -140,7 +141,7 @@ pub(super) enum View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// The field of this name, `null` if this value lacks it, `None` if no such value has it.
+    /// The field of this name, `null` if this value lacks it, `None` if no such value has it or a template leaves it open.
     pub(super) fn field(&self, name: &str) -> Option<Val<'a>> {
         Some(match *self {
             Self::Asset(world, id, asset) => return asset_field(world, id, asset, name),
@@ -202,7 +203,12 @@ impl<'a> View<'a> {
                 _ => return None,
             },
             Self::Declared(map, today) if name == "age_days" => evidence::age(map, today).map_or(Val::Null, number),
-            Self::Declared(map, _) | Self::Object(map) => json(map.get(name).unwrap_or(&Value::Null)),
+            Self::Declared(map, _) => json(map.get(name).unwrap_or(&Value::Null)),
+            // what a template leaves open could be anything: rules cannot tell, not even that it is not there
+            Self::Object(map) => match map.get(name) {
+                Some(value) if is_open(value) => return None,
+                value => json(value.unwrap_or(&Value::Null)),
+            },
         })
     }
 }

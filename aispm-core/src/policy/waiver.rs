@@ -55,8 +55,9 @@ impl Placed {
         };
         let id = AssetId::from(asset.as_str());
         let title = "A waiver has expired";
-        let mut finding =
-            Finding::new(EXPIRED_WAIVER, Severity::Medium, id, &format!("{rule} {expires}"), title, message);
+        // the reason tells apart two that ended on one day
+        let key = format!("{rule} {expires} {reason}");
+        let mut finding = Finding::new(EXPIRED_WAIVER, Severity::Medium, id, &key, title, message);
         "Mend what it covered, or decide again with a new reason and date; remove it if nothing is left to cover."
             .clone_into(&mut finding.fix);
         finding.owner = Some(owner.clone());

@@ -62,7 +62,7 @@ fn each_mistake_in_a_pack_is_one_error_with_its_place() {
         (
             "asset.ai &&",
             "size(asset.ai) == 1 &&",
-            "p.yaml:10:15: rule ORG-1: `when`: `size` needs text or a list, found",
+            "p.yaml:10:11: rule ORG-1: `when`: `size` needs text or a list, found",
         ),
         ("asset.ai &&", "asset.name - 1 == 1 &&", "p.yaml:10:22: rule ORG-1: `when`: `-` needs numbers, found text"),
         ("asset.ai &&", "-asset.name == 1 &&", "p.yaml:10:11: rule ORG-1: `when`: `-` needs numbers, found text"),
@@ -73,11 +73,11 @@ fn each_mistake_in_a_pack_is_one_error_with_its_place() {
             "p.yaml:10:32: rule ORG-1: `when`: `startsWith` needs text, found",
         ),
         ("asset.ai &&", "asset.name.matches(3) &&", "p.yaml:10:29: rule ORG-1: `when`: `matches` needs text, found"),
-        ("asset.ai &&", "days(asset.ai, 3) > 1 &&", "p.yaml:10:15: rule ORG-1: `when`: `days` needs text, found true"),
+        ("asset.ai &&", "days(asset.ai, 3) > 1 &&", "p.yaml:10:11: rule ORG-1: `when`: `days` needs text, found true"),
         (
             "asset.ai &&",
             "int(outgoing) > 1 &&",
-            "p.yaml:10:14: rule ORG-1: `when`: `int` needs a number or text, found",
+            "p.yaml:10:11: rule ORG-1: `when`: `int` needs a number or text, found",
         ),
         (
             "asset.ai &&",

@@ -62,7 +62,7 @@ fn each_mistake_in_a_pack_is_one_error_with_its_place() {
         (
             "asset.ai &&",
             "size(asset.ai) == 1 &&",
-            "p.yaml:10:15: rule ORG-1: `when`: `size` needs text or a list, found",
+            "p.yaml:10:11: rule ORG-1: `when`: `size` needs text or a list, found",
         ),
         ("asset.ai &&", "asset.name - 1 == 1 &&", "p.yaml:10:22: rule ORG-1: `when`: `-` needs numbers, found text"),
         ("asset.ai &&", "-asset.name == 1 &&", "p.yaml:10:11: rule ORG-1: `when`: `-` needs numbers, found text"),
@@ -77,7 +77,7 @@ fn each_mistake_in_a_pack_is_one_error_with_its_place() {
         (
             "asset.ai &&",
             "int(outgoing) > 1 &&",
-            "p.yaml:10:14: rule ORG-1: `when`: `int` needs a number or text, found",
+            "p.yaml:10:11: rule ORG-1: `when`: `int` needs a number or text, found",
         ),
         (
             "asset.ai &&",

@@ -1,6 +1,6 @@
 //! Evaluation: a checked expression becomes a tree of nodes, in which names are resolved and patterns compiled, and is
-//! walked over borrowed values. Results are those of the CEL interpreter, which a test holds it against; it takes less
-//! than a tenth of the time, as it puts nothing in boxes and looks nothing up by name that was known before.
+//! walked over borrowed values. Results are those of the CEL interpreter, against which a test holds it; it puts nothing
+//! in boxes and looks nothing up by name that was known before.
 
 use std::borrow::Cow;
 use std::rc::Rc;

@@ -377,7 +377,7 @@ impl Assessment {
         self.findings.iter().any(|finding| finding.severity >= bar)
     }
 
-    /// Takes in one run-time event: counts its hits on the asset's `runtime` property, raises the risk of the attack
+    /// Takes in one run-time event: counts its hits on the asset's `observed` property, raises the risk of the attack
     /// paths near the asset, each by half of what is missing to 100, and with it the [`risks`](Self::risks). A message
     /// without a match changes nothing. O(text + paths · steps + relations near the asset + findings).
     pub fn observe(&mut self, event: &Event) -> Observation {

@@ -11,6 +11,8 @@ export declare class Assessment {
   get summary(): Summary
   /** What is wrong, worst first. */
   get findings(): Array<Finding>
+  /** What is wrong and somebody accepts for a while, worst first. */
+  get waived(): Array<Waived>
   /** How attackers would move, worst first. */
   get paths(): Array<AttackPath>
   /** Where most paths meet. */
@@ -29,6 +31,16 @@ export declare class Assessment {
   get incomplete(): Array<Unread>
   /** AI permissions that identities hold, against what logs show them to use, with narrowed policies. */
   get unusedPermissions(): Array<Usage>
+  /** How much what is wrong matters: the estate, systems, owners, then assets, each worst first. */
+  get risks(): Array<Risk>
+  /** How the controls of each framework came out. */
+  get coverage(): Array<Coverage>
+  /** What came and went since the baseline, if one was given. */
+  get baseline(): Comparison | null
+  /** Plain questions of a security lead, answered. */
+  get readiness(): Array<Answer>
+  /** The data pack that was used, if any. */
+  get dataPack(): DataInfo | null
   /** Rules that could not judge, and what they need. */
   get unknown(): Array<Unknown>
   /** What the caller should know. */
@@ -39,6 +51,15 @@ export declare class Assessment {
   fails(severity: Severity): boolean
   /** What comes from assets or data (or, upstream, what they come from), each with a shortest chain. */
   lineage(question: LineageQuestion): Array<LineageAnswer>
+  /** The report in a format of the command line: `text`, `json`, `sarif`, `html`, …. */
+  render(format: string): string
+  /**
+   * Explains a finding (fingerprint, or six digits of it), an attack path, an asset, a system, an owner, a rule, or
+   * `estate`.
+   */
+  explain(id: string): Explanation
+  /** Only what one owner answers for. */
+  ofOwner(owner: string): Assessment
 }
 
 /** What a guard says about one text. */
@@ -153,6 +174,22 @@ export interface Activity {
   actions: Record<string, number>
 }
 
+/** A plain question and its answer. */
+export interface Answer {
+  id: string
+  question: string
+  answer: 'yes' | 'no' | 'unknown'
+  good?: boolean
+  reason: string
+  asked: number
+  assets: Array<string>
+  rules: Array<string>
+  findings: Array<string>
+  evidence: Array<Evidence>
+  needs?: string
+  collect: Array<string>
+}
+
 /** Assesses files and folders: what AI there is, what is wrong with it, how an attacker would move. */
 export declare function assess(path: string | Array<string>, options?: AssessOptions | undefined | null): Promise<Assessment>
 
@@ -164,7 +201,7 @@ export interface AssessOptions {
   policy?: string | string[]
   /** An earlier assessment (JSON); only findings that it did not have are reported. */
   baseline?: string
-  /** The day waivers are judged on, `YYYY-MM-DD`. */
+  /** The day approvals, evidence and waivers are judged on, `YYYY-MM-DD`; by default the system's. */
   today?: string
 }
 
@@ -217,10 +254,47 @@ export interface ChokePoint {
   paths: number
 }
 
+/** What came and went since the baseline. */
+export interface Comparison {
+  known: Array<Finding>
+  resolved: Array<Finding>
+  newPaths: Array<string>
+}
+
 /** A control of a framework. */
 export interface Control {
   framework: string
   id: string
+}
+
+/** How one control came out, and why. */
+export interface ControlResult {
+  id: string
+  name: string
+  status: 'passed' | 'failed' | 'not_applicable' | 'no_evidence'
+  reason: string
+  rules: Array<string>
+  unknown: Array<string>
+  assets: number
+  findings: Array<string>
+  shown: Array<Shown>
+  via: Array<Control>
+}
+
+/** How the controls of a framework came out. */
+export interface Coverage {
+  framework: string
+  controls: Array<ControlResult>
+}
+
+/** The data pack that was used. */
+export interface DataInfo {
+  name: string
+  version: string
+  created: string
+  expires?: string
+  ageDays?: number
+  signedBy?: string
 }
 
 /** Looks for injections, personal data, secrets and bad links in a text. */
@@ -256,6 +330,16 @@ export interface Evidence {
   excerpt?: string
 }
 
+/** One finding, attack path, score, asset or rule, with everything that bears on it. */
+export interface Explanation {
+  kind: 'finding' | 'path' | 'risk' | 'rule'
+  id: string
+  findings: Array<Finding>
+  rule?: Rule
+  paths: Array<AttackPath>
+  risk?: Risk
+}
+
 /** What another tool found on an asset. */
 export interface ExternalFinding {
   tool: string
@@ -264,6 +348,12 @@ export interface ExternalFinding {
   severity: Severity
   time?: string
   evidence: Array<Evidence>
+}
+
+/** One term of a product, and why it is so. */
+export interface Factor {
+  value: number
+  reason: string
 }
 
 /** A file that was understood. */
@@ -280,6 +370,7 @@ export interface Finding {
   title: string
   severity: Severity
   asset: string
+  owner?: string
   message: string
   fix: string
   related: Array<string>
@@ -406,6 +497,45 @@ export interface Relation {
   evidence: Array<Evidence>
 }
 
+/** How much what is wrong with the estate, a system, an owner or an asset matters, from 0 to 100. */
+export interface Risk {
+  subject: 'estate' | 'system' | 'owner' | 'asset'
+  id: string
+  name: string
+  score: number
+  findings: number
+  terms: Array<RiskTerm>
+  members: Array<RiskMember>
+  average?: number
+}
+
+/** An asset of a system, owner or estate, and its score. */
+export interface RiskMember {
+  asset: string
+  score: number
+}
+
+/** The points of one finding: severity × exposure × data × reachability. */
+export interface RiskTerm {
+  finding: string
+  rule: string
+  severity: Factor
+  exposure: Factor
+  data: Factor
+  reachability: Factor
+  points: number
+}
+
+/** What a rule says of itself. */
+export interface Rule {
+  id: string
+  title: string
+  severity: Severity
+  description: string
+  fix: string
+  controls: Array<Control>
+}
+
 /** Judges a model file without loading it. One that cannot be read is `unscanned`, with the reason. */
 export declare function scanModel(path: string): Promise<ModelReport>
 
@@ -417,6 +547,16 @@ export declare function scanModelsSync(path: string): Array<ModelReport>
 
 /** `scanModel` on this thread. */
 export declare function scanModelSync(path: string): ModelReport
+
+/** A piece of declared evidence for a control. */
+export interface Shown {
+  kind: string
+  reference: string
+  asset?: string
+  until?: string
+  expired: boolean
+  evidence: Evidence
+}
 
 /** One move of an attacker; `from` lists all that it needs. */
 export interface Step {
@@ -469,6 +609,23 @@ export interface Used {
 
 /** The version of this package. */
 export declare function version(): string
+
+/** A finding that somebody accepts for a while. */
+export interface Waived {
+  finding: Finding
+  waiver: Waiver
+  place: Evidence
+}
+
+/** Who accepts what, why, and until when. */
+export interface Waiver {
+  rule: string
+  asset: string
+  owner: string
+  reason: string
+  expires: string
+  ticket?: string
+}
 
 /** A time over which use was observed. */
 export interface Window {

@@ -2,6 +2,7 @@
 
 use aispm_core::policy::controls;
 use aispm_core::{assess, asset, policy, report};
+use pyo3::prelude::*;
 
 use crate::convert::view;
 

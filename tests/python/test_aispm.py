@@ -45,7 +45,7 @@ def test_each_framework_says_what_fails_and_shows_it() -> None:
     article = next(control for control in act.controls if control.id == "Art.15")
     assert article.status == "failed" and article.name and article.reason
     shown = [by_fingerprint[finding].evidence[0].location for finding in article.findings]
-    assert "examples/estate/kubernetes/chat-inference.yaml:43" in shown
+    assert "examples/estate/kubernetes/chat-inference.yaml:40" in shown
     assert {control.status for coverage in assessment.coverage for control in coverage.controls} > {"passed", "failed"}
     assert {answer.answer for answer in assessment.readiness} == {"yes", "no", "unknown"}
 

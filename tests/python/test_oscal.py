@@ -30,7 +30,7 @@ def document() -> Any:
 def validator() -> Any:
     if not SCHEMA.is_file():
         pytest.skip(f"no {SCHEMA}; set AISPM_SCHEMAS to the folder that holds it")
-    from jsonschema import Draft7Validator
+    from jsonschema import Draft7Validator  # type: ignore[import-untyped]
 
     # Python's re knows no \p{…}; [^\W\d_] is a letter
     text = SCHEMA.read_text("utf-8").replace(r"\\p{L}", r"[^\\W\\d_]").replace(r"\\p{N}", r"\\d")

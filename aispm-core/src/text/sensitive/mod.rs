@@ -8,6 +8,9 @@ mod hay;
 mod links;
 mod pii;
 mod secrets;
+mod stream;
+
+pub use stream::{Released, Stream};
 
 use std::sync::OnceLock;
 
@@ -47,36 +50,72 @@ impl Sensitive {
     /// Appends credentials only; otherwise as [`find`](Self::find).
     pub fn find_secrets(&self, text: &str, matches: &mut Vec<Match>) {
         let hay = Hay::new(text);
-        self.anchors.each(text, |owner, start, end| match owner {
-            Owner::Rule(index) => self.secrets.by_rule(hay, index, start..end, matches),
-            Owner::Name => self.secrets.by_name(hay, start..end, matches),
-            _ => {}
+        self.anchors.each(text, &mut anchors::Read::default(), |owner, span| {
+            match owner {
+                Owner::Rule(index) => self.secrets.by_rule(hay, index, span, matches),
+                Owner::Name => self.secrets.by_name(hay, span, matches),
+                Owner::Address | Owner::Markup => {}
+            }
+            true
         });
     }
 
     /// Appends every match in `text`, byte offsets into it, in no promised order, overlaps unresolved.
     pub fn find(&self, text: &str, role: TextRole, matches: &mut Vec<Match>) {
-        let hay = Hay::new(text);
-        self.pii.find(hay, matches);
-        // Where the last address and the last markup end, and how many addresses began inside that address.
-        let (mut address, mut markup, mut nested) = (0, 0, 0);
-        self.anchors.each(text, |owner, start, end| match owner {
-            Owner::Rule(index) => self.secrets.by_rule(hay, index, start..end, matches),
-            Owner::Name => self.secrets.by_name(hay, start..end, matches),
-            Owner::Address => {
-                nested = if start < address { nested + 1 } else { 0 };
-                if nested > NESTED {
-                    return;
-                }
-                let Some((span, authority)) = self.links.address(hay, start..end, matches) else { return };
-                address = address.max(span.end);
-                self.secrets.in_address(hay, authority, matches);
-            }
-            Owner::Markup if start < markup => {}
-            Owner::Markup => markup = self.links.markup(hay, start..end, role, matches),
-        });
-        self.links.bare(hay, matches);
+        let (hay, mut read) = (Hay::new(text), Read::default());
+        self.pii.find(hay, &mut read.pii, matches);
+        self.announced(hay, role, &mut read.announced, matches);
+        self.links.bare(hay, &mut read.bare, matches);
     }
+
+    /// What an anchor announces, from where the text was `read` to, until something cannot be settled; gives where its
+    /// anchor begins.
+    fn announced(&self, hay: Hay<'_>, role: TextRole, read: &mut Announced, matches: &mut Vec<Match>) -> Option<usize> {
+        let Announced { anchors, address, markup, nested } = read;
+        self.anchors.each(hay.text(), anchors, |owner, span| {
+            let (known, before) = (matches.len(), (*address, *markup, *nested));
+            match owner {
+                Owner::Rule(index) => self.secrets.by_rule(hay, index, span, matches),
+                Owner::Name => self.secrets.by_name(hay, span, matches),
+                Owner::Address => {
+                    *nested = if span.start < *address { *nested + 1 } else { 0 };
+                    if *nested <= NESTED
+                        && let Some((span, authority)) = self.links.address(hay, span, matches)
+                    {
+                        *address = span.end.max(*address);
+                        self.secrets.in_address(hay, authority, matches);
+                    }
+                }
+                Owner::Markup if span.start < *markup => {}
+                Owner::Markup => *markup = self.links.markup(hay, span, role, matches),
+            }
+            let settled = !hay.looked_past();
+            if !settled {
+                matches.truncate(known);
+                (*address, *markup, *nested) = before;
+            }
+            settled
+        })
+    }
+}
+
+/// How far each pass has read a text.
+#[derive(Debug, Clone, Default)]
+struct Read {
+    pii: pii::Read,
+    announced: Announced,
+    /// Host names without a scheme.
+    bare: usize,
+}
+
+/// How far a text has been read for what anchors announce.
+#[derive(Debug, Clone, Default)]
+struct Announced {
+    anchors: anchors::Read,
+    /// Where the last address ends, where the next markup may begin, and how many addresses began inside the last.
+    address: usize,
+    markup: usize,
+    nested: usize,
 }
 
 /// The class of data that a match type belongs to: `personal`, `government_id`, `payment`, `financial`, `health`,

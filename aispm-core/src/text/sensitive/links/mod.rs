@@ -80,35 +80,43 @@ impl Links {
         Some((span, authority))
     }
 
-    /// Reads host names that stand without a scheme, and those of e-mail addresses.
-    pub(super) fn bare(&self, hay: Hay<'_>, matches: &mut Vec<Match>) {
-        let mut floor = 0;
-        for dot in memchr::memchr_iter(b'.', hay.bytes()) {
-            if dot < floor
-                || !is_word(hay.before(dot))
-                || !hay.at(dot + 1).is_ascii_alphanumeric() && hay.at(dot + 1) < 0x80
-            {
-                continue;
+    /// Reads host names that stand without a scheme, and those of e-mail addresses, from `read` on, until one cannot be
+    /// settled; gives where the dot of that one stands.
+    pub(super) fn bare(&self, hay: Hay<'_>, read: &mut usize, matches: &mut Vec<Match>) -> Option<usize> {
+        while let Some(next) = hay.bytes().get(*read..).and_then(|rest| memchr::memchr(b'.', rest)) {
+            let dot = *read + next;
+            let (end, found) = self.bare_name(hay, dot, *read);
+            if hay.looked_past() {
+                *read = dot;
+                return Some(dot);
             }
-            let start = hay.run_back(dot, 64, |b| b.is_ascii_alphanumeric() || b == b'-' || b >= 0x80).max(floor);
-            let end = host::end(hay, start);
-            floor = end.max(dot + 1);
-            let name = hay.get(start..end);
-            // After `/` it is a path or an address that is read elsewhere; after `=` or `_`, before `(`, it is code.
-            let sign = hay.before(start);
-            if matches!(sign, b'/' | b'=' | b'_' | b'.' | b'\\' | b'$')
-                || matches!(hay.at(end), b'(' | b'_' | b'=' | b'[' | b':')
-                || !(4..=100).contains(&name.len())
-            {
-                continue;
-            }
-            let prose = sign == b'@' || hay.lone(&(start..end));
-            let Some(verdict) = host::is_public(name).then(|| self.judge.host(name, "")).flatten() else { continue };
-            // Without a scheme many a dotted name is none of a host; weak signs need an address or a lone name.
-            if prose || (verdict.score >= 0.8 && verdict.rule != "lure-words") {
-                matches.push(phishing(verdict.kind, verdict.rule, verdict.score, start..end));
-            }
+            matches.extend(found);
+            *read = end;
         }
+        *read = hay.len();
+        None
+    }
+
+    /// Where to go on after the host name around `dot`, and what is wrong with it. It does not reach before `floor`.
+    fn bare_name(&self, hay: Hay<'_>, dot: usize, floor: usize) -> (usize, Option<Match>) {
+        let next = hay.at(dot + 1);
+        if !is_word(hay.before(dot)) || !next.is_ascii_alphanumeric() && next < 0x80 {
+            return (dot + 1, None);
+        }
+        let start = hay.run_back(dot, 64, |b| b.is_ascii_alphanumeric() || b == b'-' || b >= 0x80).max(floor);
+        let end = host::end(hay, start);
+        let name = hay.get(start..end);
+        // After `/` it is a path or an address that is read elsewhere; after `=` or `_`, before `(`, it is code.
+        let sign = hay.before(start);
+        let code = matches!(sign, b'/' | b'=' | b'_' | b'.' | b'\\' | b'$')
+            || matches!(hay.at(end), b'(' | b'_' | b'=' | b'[' | b':');
+        let verdict = (!code && (4..=100).contains(&name.len()) && host::is_public(name))
+            .then(|| self.judge.host(name, ""))
+            .flatten()
+            // Without a scheme many a dotted name is none of a host; weak signs need an address or a lone name.
+            .filter(|v| (v.score >= 0.8 && v.rule != "lure-words") || sign == b'@' || hay.lone(&(start..end)));
+        let found = verdict.map(|v| phishing(v.kind, v.rule, v.score, start..end));
+        (end.max(dot + 1), found)
     }
 
     /// Reads the address in a Markdown or HTML link or image whose markup begins at `anchor`.

@@ -33,6 +33,14 @@ pub(super) struct Pii {
     names: name::Names,
 }
 
+/// How far a text has been read for entities.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Read {
+    pub(super) at: usize,
+    /// Nothing before this is part of a later entity.
+    pub(super) floor: usize,
+}
+
 impl Pii {
     pub(super) fn new() -> Result<Self, toml::de::Error> {
         Ok(Self {
@@ -48,16 +56,14 @@ impl Pii {
         self.identifiers.kinds().iter().find(|k| k.kind == kind).map(|k| k.class.as_str())
     }
 
-    /// Appends the entities in `hay`. Linear: every verifier reads a bounded stretch, and what it takes is not read again.
-    pub(super) fn find(&self, hay: Hay<'_>, matches: &mut Vec<Match>) {
+    /// Appends the entities in `hay` from where it was `read` to, until one cannot be settled; gives where that one
+    /// stands. Linear: every verifier reads a bounded stretch, and what it takes is not read again.
+    pub(super) fn find(&self, hay: Hay<'_>, read: &mut Read, matches: &mut Vec<Match>) -> Option<usize> {
         let mut fits = Vec::new();
-        let mut at = 0;
-        // Nothing before this is part of a later entity.
-        let mut floor = 0;
-        while let Some(next) = hay.bytes().get(at..).and_then(|b| {
+        while let Some(next) = hay.bytes().get(read.at..).and_then(|b| {
             b.iter().position(|b| b.is_ascii_digit() || b.is_ascii_uppercase() || matches!(b, b'@' | b':' | b'-'))
         }) {
-            let here = at + next;
+            let (here, floor, known) = (read.at + next, read.floor, matches.len());
             let end = match hay.at(here) {
                 b'@' => entity(matches, "EMAIL_ADDRESS", network::email(hay, here), 0.95),
                 b':' => self.colon(hay, here, floor, matches),
@@ -71,9 +77,16 @@ impl Pii {
                 }
                 _ => self.digit(hay, here, floor, &mut fits, matches),
             };
-            at = end.unwrap_or(here + 1).max(here + 1);
-            floor = end.map_or(floor, |e| e.max(floor));
+            if hay.looked_past() {
+                matches.truncate(known);
+                read.at = here;
+                return Some(here);
+            }
+            read.at = end.unwrap_or(here + 1).max(here + 1);
+            read.floor = end.map_or(floor, |e| e.max(floor));
         }
+        read.at = hay.len();
+        None
     }
 
     /// Names; an e-mail address or an identifier may begin with them too, so nothing is taken.

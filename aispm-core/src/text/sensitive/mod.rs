@@ -4,6 +4,7 @@
 //! bounded stretch there. No pattern runs over the whole text, and a text without a hit allocates nothing.
 
 mod anchors;
+mod clean;
 mod hay;
 mod links;
 mod pii;
@@ -61,7 +62,20 @@ impl Sensitive {
     }
 
     /// Appends every match in `text`, byte offsets into it, in no promised order, overlaps unresolved.
+    /// Characters that nobody sees, and letters and digits in other forms, do not hide anything.
     pub fn find(&self, text: &str, role: TextRole, matches: &mut Vec<Match>) {
+        let Some((clean, map)) = clean::cleaned(text) else { return self.find_clean(text, role, matches) };
+        let known = matches.len();
+        self.find_clean(&clean, role, matches);
+        for m in matches.iter_mut().skip(known) {
+            (m.start, m.end) = {
+                let given = map.given(m.start..m.end);
+                (given.start, given.end)
+            };
+        }
+    }
+
+    fn find_clean(&self, text: &str, role: TextRole, matches: &mut Vec<Match>) {
         let (hay, mut read) = (Hay::new(text), Read::default());
         self.pii.find(hay, &mut read.pii, matches);
         self.announced(hay, role, &mut read.announced, matches);
@@ -169,6 +183,18 @@ mod tests {
         ];
         let found = found(text);
         assert_eq!(found.iter().map(|(k, t)| (k.as_str(), t.as_str())).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn disguise_hides_nothing_and_offsets_are_those_of_the_given_text() {
+        let text =
+            "é mail ａｎｎ@mail.exa\u{200b}mple.org, card 4012-8888\u{ad}-8888-１８８１, 😀 call +٤٤ 20 7946 0958.";
+        let expected = [
+            ("EMAIL_ADDRESS", "ａｎｎ@mail.exa\u{200b}mple.org"),
+            ("CREDIT_CARD", "4012-8888\u{ad}-8888-１８８１"),
+            ("PHONE_NUMBER", "+٤٤ 20 7946 0958"),
+        ];
+        assert_eq!(found(text).iter().map(|(k, t)| (k.as_str(), t.as_str())).collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use std::cell::Cell;
 
+use super::clean::Map;
 use super::hay::{Hay, LOOK_BACK};
 use super::{Read, Sensitive};
 use crate::asset::{Match, TextRole};
@@ -19,16 +20,20 @@ const KNOWN: usize = 32;
 pub struct Stream<'s> {
     sensitive: &'s Sensitive,
     role: TextRole,
-    /// The end of the text that has arrived, from `start` on.
+    /// The end of the text as given, and how many of its bytes were let go.
+    given: String,
+    let_go: usize,
+    /// The end of the text that has arrived, cleaned, from `start` on, and the way back.
     text: String,
-    /// Bytes of the text before `self.text`.
+    map: Map,
+    /// Bytes of the cleaned text before `self.text`.
     start: usize,
     /// Bytes of `self.text` that were let go.
     released: usize,
     read: Read,
     /// Of each pass the matches that it may look back at, and how many of them were told.
     found: [(Vec<Match>, usize); 3],
-    /// Matches that were decided and not let go, offsets into the whole.
+    /// Matches that were decided and not let go, offsets into the whole, cleaned.
     pending: Vec<Match>,
     /// The length of `self.text` from which on it is worth to look again.
     again: usize,
@@ -53,7 +58,10 @@ impl Sensitive {
         Stream {
             sensitive: self,
             role,
+            given: String::new(),
+            let_go: 0,
             text: String::new(),
+            map: Map::default(),
             start: 0,
             released: 0,
             read: Read::default(),
@@ -68,21 +76,22 @@ impl Stream<'_> {
     /// Takes the next piece and lets go what is settled by now.
     pub fn push(&mut self, piece: &str) -> Released<'_> {
         self.forget();
-        self.text.push_str(piece);
+        self.given.push_str(piece);
+        self.map.push(piece, &mut self.text);
         if self.text.len() < self.again {
-            return self.release(self.released);
+            return self.release(self.released, false);
         }
         let held = self.advance(true);
         // a candidate that needs more is not asked again for every byte
         self.again = self.text.len() + (self.text.len() - held) / 8;
-        self.release(held)
+        self.release(held, false)
     }
 
     /// Ends the text and lets go the rest of it.
     pub fn finish(&mut self) -> Released<'_> {
         self.forget();
         let all = self.advance(false);
-        self.release(all)
+        self.release(all, true)
     }
 
     /// Goes on with every pass; gives what is to be held back, from where on.
@@ -114,30 +123,39 @@ impl Stream<'_> {
         from.into_iter().map(|at| reach(&self.text, at)).min().unwrap_or(length)
     }
 
-    /// Lets go up to `held`, or to the first match that goes beyond.
-    fn release(&mut self, held: usize) -> Released<'_> {
-        let mut held = self.start + held;
+    /// Lets go up to `held`, or to the first match that goes beyond; with `last` all that was given.
+    fn release(&mut self, held: usize, last: bool) -> Released<'_> {
+        let mut held = (self.start + held).max(self.start + self.released);
         self.pending.sort_by_key(|m| std::cmp::Reverse(m.end));
         for m in &self.pending {
             if m.start < held && held < m.end {
                 held = m.start;
             }
         }
-        let from = self.start + self.released;
-        let held = held.max(from);
-        let matches = self.pending.extract_if(.., |m| m.end <= held).collect();
-        self.released = held - self.start;
-        Released { text: self.text.get(from - self.start..self.released).unwrap_or_default(), start: from, matches }
+        self.released = self.released.max(held - self.start);
+        let (from, held) = (self.let_go, self.start + self.released);
+        let to = if last { self.map.end() } else { self.map.given(0..held).end.max(from) };
+        self.let_go = to;
+        let mut matches = self.pending.extract_if(.., |m| m.end <= held).collect::<Vec<_>>();
+        for m in &mut matches {
+            let given = self.map.given(m.start..m.end);
+            (m.start, m.end) = (given.start, given.end);
+        }
+        let kept = self.map.end() - self.given.len();
+        Released { text: self.given.get(from - kept..to - kept).unwrap_or_default(), start: from, matches }
     }
 
     /// Forgets what was let go and is too far back for any look.
     fn forget(&mut self) {
+        let gone = self.let_go - (self.map.end() - self.given.len());
+        self.given.drain(..gone);
         let cut = self.text.floor_char_boundary(self.released.saturating_sub(2 * LOOK_BACK));
         if cut < 4 * LOOK_BACK {
             return;
         }
         self.text.drain(..cut);
         self.start += cut;
+        self.map.forget(self.start);
         self.released -= cut;
         self.again = self.again.saturating_sub(cut);
         let Read { pii, announced, bare } = &mut self.read;
@@ -268,7 +286,7 @@ mod tests {
                 Just("sk-"), Just("]("), Just("http"), Just("+1"), Just("("), Just(")"), Just("😀"), Just("%"),
                 Just("GB82"), Just("AA"), Just("\n"), Just("&quot;"), Just("May "), Just("2024-"), Just("::"),
                 Just("Ann"), Just("Smith"), Just("Dr. "), Just("202 555 0143"), Just("example.org"), Just("card "),
-                Just("token: "), Just("x9Kq2LmZ8vR4"), Just("the "), Just("phone "), Just("![i"), Just("<img src="),
+                Just("token: "), Just("x9Kq2LmZ8vR4"), Just("the "), Just("phone "), Just("![i"), Just("<img src="), Just("\u{200b}"), Just("１"), Just("𝐚"), Just("\u{feff}"),
             ], 0..80),
             lengths in proptest::collection::vec(1usize..40, 1..8),
         ) {

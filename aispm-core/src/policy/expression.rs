@@ -49,6 +49,17 @@ pub(super) enum Part {
     Path { id: String, source: String, target: String },
 }
 
+impl Part {
+    /// The ids that it brings in: of a path its own, of all else those of the assets besides the one judged.
+    pub(super) fn ids<'p>(&'p self, judged: &'p str) -> impl Iterator<Item = &'p str> {
+        let ends = match self {
+            Self::Relation { from, to, .. } | Self::Right { from, to, .. } => [from, to],
+            Self::Asset(id) | Self::Path { id, .. } => [id, id],
+        };
+        ends.into_iter().map(String::as_str).filter(move |id| *id != judged)
+    }
+}
+
 impl Expression {
     pub(super) fn compile(source: &str, purpose: Purpose, params: &Params) -> Result<Self, Flaw> {
         if let Some(message) = too_complex(source) {

@@ -24,6 +24,10 @@
 //! | `params`, `facts`, `today` | the organisation's parameters, aispm.yaml, the day given |
 //! | `text.like("a*b")` | a pattern over the whole text, letter case aside; `false` on `null` |
 //! | `days(from, to)` | whole days from one date or time to another |
+//!
+//! `because` lists what takes part; a rule that has one fires only where it is not empty. `tests` are small estates on which
+//! the rule is to `fire` or to `pass`; one that fires can say what all takes part, by the ids of assets and paths
+//! (`because: [ID, …]`), and [`PolicySet::mutate`] tells which mistakes the tests do not notice.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;

@@ -11,6 +11,20 @@ const AFTER: usize = 40;
 /// The farthest look back that any verifier takes, in bytes.
 pub(super) const LOOK_BACK: usize = 512;
 
+#[cfg(test)]
+thread_local! {
+    /// Bytes looked at by this thread, so that tests count work and not time.
+    pub(super) static LOOKED_AT: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Counts bytes looked at, in tests.
+#[inline]
+fn looked_at(bytes: usize) {
+    #[cfg(test)]
+    LOOKED_AT.with(|count| count.set(count.get() + bytes as u64));
+    let _ = bytes;
+}
+
 /// A text and the looks that verifiers take at it. Positions are bytes; reads past an end give 0.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hay<'t> {
@@ -57,6 +71,7 @@ impl<'t> Hay<'t> {
     }
 
     pub(super) fn at(self, at: usize) -> u8 {
+        looked_at(1);
         self.bytes().get(at).copied().unwrap_or_else(|| {
             self.past();
             0
@@ -69,6 +84,7 @@ impl<'t> Hay<'t> {
 
     /// The text of `span`; empty where it does not lie on character boundaries.
     pub(super) fn get(self, span: Range<usize>) -> &'t str {
+        looked_at(span.len());
         if span.end > self.len() {
             self.past();
         }
@@ -93,6 +109,7 @@ impl<'t> Hay<'t> {
     pub(super) fn run(self, start: usize, most: usize, keep: impl Fn(u8) -> bool) -> usize {
         let rest = self.bytes().get(start..).unwrap_or_default();
         let length = rest.iter().take(most).take_while(|b| keep(**b)).count();
+        looked_at(length);
         if length == rest.len() && length < most {
             self.past();
         }
@@ -103,7 +120,9 @@ impl<'t> Hay<'t> {
     pub(super) fn run_back(self, end: usize, most: usize, keep: impl Fn(u8) -> bool) -> usize {
         debug_assert!(most <= LOOK_BACK);
         let rest = self.bytes().get(..end).unwrap_or_default();
-        end - rest.iter().rev().take(most).take_while(|b| keep(**b)).count()
+        let length = rest.iter().rev().take(most).take_while(|b| keep(**b)).count();
+        looked_at(length);
+        end - length
     }
 
     /// Whether `span` is all there is: a cell or a field rather than prose.
@@ -143,6 +162,7 @@ impl<'t> Hay<'t> {
     fn has(self, window: &Range<usize>, word: &str) -> bool {
         let word = word.as_bytes();
         let Some(bytes) = self.bytes().get(window.clone()) else { return false };
+        looked_at(bytes.len());
         let first = word.first().copied().unwrap_or(0).to_ascii_lowercase();
         bytes.windows(word.len().max(1)).enumerate().any(|(i, w)| {
             w.first().is_some_and(|b| b.to_ascii_lowercase() == first)

@@ -215,6 +215,25 @@ mod tests {
     }
 
     #[test]
+    fn every_match_is_what_its_offsets_say() {
+        // each of these stands between emoji, marks and invisible characters; its span must be itself
+        let key = format!("AKIA{}", "Q3EGRZ7WYDTN5KJB");
+        for (kind, value) in [
+            ("EMAIL_ADDRESS", "ann@mail.example.org"),
+            ("CREDIT_CARD", "4012-8888-8888-1881"),
+            ("IBAN_CODE", "GB82 WEST 1234 5698 7654 32"),
+            ("aws-access-key-id", &key),
+        ] {
+            for (before, after) in
+                [("👩\u{200d}👧 ", " 🏴"), ("e\u{301} ", " ｘ"), ("\u{e0061}\u{e0062} ", "\u{feff}."), ("𝄞 ", "")]
+            {
+                let text = format!("{before}{value}{after}");
+                assert!(found(&text).contains(&(kind.to_owned(), value.to_owned())), "{text:?}: {:?}", found(&text));
+            }
+        }
+    }
+
+    #[test]
     fn every_type_has_a_class() {
         for (kind, class) in [
             ("EMAIL_ADDRESS", "personal"),
@@ -225,6 +244,67 @@ mod tests {
             assert_eq!(data_class(kind), Some(class));
         }
         assert_eq!(data_class("NOTHING"), None);
+    }
+
+    /// Bytes that verifiers look at in a text of this piece.
+    fn work(piece: &str, size: usize) -> u64 {
+        let text = piece.repeat(size / piece.len());
+        let before = hay::LOOKED_AT.with(std::cell::Cell::get);
+        Sensitive::builtin().find(&text, TextRole::Output, &mut Vec::new());
+        hay::LOOKED_AT.with(std::cell::Cell::get) - before
+    }
+
+    #[test]
+    fn twice_the_text_is_twice_the_work_at_most() {
+        for piece in [
+            "a",
+            "A",
+            "Aa ",
+            "4",
+            "4012 ",
+            "1.",
+            "aGVsbG8gd29ybGQg",
+            " ",
+            "@",
+            "a@a.",
+            "a:",
+            "::",
+            "%41",
+            "a\u{200b}",
+            "e\u{301}",
+            "\"",
+            "password=",
+            "password=x9Kq2LmZ8vR4 ",
+            "sk-",
+            "sk-ant-",
+            "eyJ",
+            "https://",
+            "http://a.",
+            "www.",
+            "](",
+            "![](http://",
+            "<img src=",
+            "xn--",
+            "AKIA",
+            "-----BEGIN RSA PRIVATE KEY-----",
+            "May 1, 20",
+            "Mr. Ann ",
+            "+1 (",
+            "12 Elm ",
+            "token: ",
+            "key=\"",
+            "&quot;",
+            "=",
+            "_",
+            "-",
+            "GB82 ",
+            "ghp_",
+            "a.b/c?d=",
+        ] {
+            let (once, twice) = (work(piece, 1 << 17), work(piece, 1 << 18));
+            assert!(twice <= 2 * once + once / 10 + 4096, "{piece:?}: {once}, {twice}");
+            assert!(twice >> 18 < 1024, "{piece:?}: {} bytes looked at for each", twice >> 18);
+        }
     }
 
     proptest! {

@@ -46,23 +46,25 @@ impl Sensitive {
 
     /// Appends credentials only; otherwise as [`find`](Self::find).
     pub fn find_secrets(&self, text: &str, matches: &mut Vec<Match>) {
-        let hay = Hay::new(text);
+        let (hay, mut seen) = (Hay::new(text), secrets::Seen::default());
+        self.secrets.alone(hay, matches);
         self.anchors.each(text, |owner, start, end| match owner {
-            Owner::Rule(index) => self.secrets.by_rule(hay, index, start..end, matches),
-            Owner::Name => self.secrets.by_name(hay, start..end, matches),
+            Owner::Rule(index) => self.secrets.by_rule(hay, index, start..end, &mut seen, matches),
+            Owner::Name(expect) => self.secrets.by_name(hay, expect, start..end, &mut seen, matches),
             _ => {}
         });
     }
 
     /// Appends every match in `text`, byte offsets into it, in no promised order, overlaps unresolved.
     pub fn find(&self, text: &str, role: TextRole, matches: &mut Vec<Match>) {
-        let hay = Hay::new(text);
+        let (hay, mut seen) = (Hay::new(text), secrets::Seen::default());
         self.pii.find(hay, matches);
+        self.secrets.alone(hay, matches);
         // Where the last address and the last markup end, and how many addresses began inside that address.
         let (mut address, mut markup, mut nested) = (0, 0, 0);
         self.anchors.each(text, |owner, start, end| match owner {
-            Owner::Rule(index) => self.secrets.by_rule(hay, index, start..end, matches),
-            Owner::Name => self.secrets.by_name(hay, start..end, matches),
+            Owner::Rule(index) => self.secrets.by_rule(hay, index, start..end, &mut seen, matches),
+            Owner::Name(expect) => self.secrets.by_name(hay, expect, start..end, &mut seen, matches),
             Owner::Address => {
                 nested = if start < address { nested + 1 } else { 0 };
                 if nested > NESTED {

@@ -5,13 +5,15 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 
+use super::secrets::Expect;
+
 /// Whom an anchor calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owner {
     /// The secret rule of this index.
     Rule(u16),
     /// The judge of values assigned to names that tell of secrets.
-    Name,
+    Name(Expect),
     /// The reader of addresses: `://` or `www.`.
     Address,
     /// The reader of Markdown and HTML links and images.

@@ -46,6 +46,11 @@ impl<'t> Hay<'t> {
         Self { text, cut, past }
     }
 
+    /// Whether more of the text is to come.
+    pub(super) fn goes_on(self) -> bool {
+        self.past.is_some()
+    }
+
     /// Whether a look has gone past what is there since the last time this was asked.
     pub(super) fn looked_past(self) -> bool {
         self.past.is_some_and(|past| past.replace(false))

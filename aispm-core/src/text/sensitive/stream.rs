@@ -9,6 +9,7 @@ use std::cell::Cell;
 
 use super::clean::Map;
 use super::hay::{Hay, LOOK_BACK};
+use super::secrets::Secrets;
 use super::{Read, Sensitive};
 use crate::asset::{Match, TextRole};
 
@@ -100,6 +101,10 @@ impl Stream<'_> {
         let (cut, length) = (self.start > 0, self.text.len());
         let hay = Hay::part(&self.text, cut, more.then_some(&past));
         let [pii, announced, bare] = &mut self.found;
+        let alone = !cut && Secrets::may_be_alone(&self.text);
+        if alone && !more {
+            self.sensitive.secrets.alone(hay, &mut announced.0);
+        }
         let stops = [
             self.sensitive.pii.find(hay, &mut self.read.pii, &mut pii.0),
             self.sensitive.announced(hay, self.role, &mut self.read.announced, &mut announced.0),
@@ -114,8 +119,8 @@ impl Stream<'_> {
             }));
             *told = matches.len();
         }
-        if !more {
-            return length;
+        if !more || alone {
+            return if more { 0 } else { length };
         }
         let unread = length.saturating_sub(self.sensitive.anchors.longest());
         let [pii, announced, bare] = stops;
@@ -167,6 +172,7 @@ impl Stream<'_> {
             &mut announced.markup,
             bare,
         ];
+        announced.seen.shift(cut);
         places.into_iter().for_each(|place| *place = place.saturating_sub(cut));
         for (matches, told) in &mut self.found {
             matches.drain(..matches.len().saturating_sub(KNOWN));

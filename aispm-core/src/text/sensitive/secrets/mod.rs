@@ -2,13 +2,18 @@
 
 mod assign;
 mod check;
+mod judge;
 mod look;
 mod rule;
+mod words;
 
 use std::ops::Range;
 
 use serde::Deserialize;
 
+use self::assign::Assigned;
+pub(super) use self::judge::Expect;
+use self::judge::Judge;
 use self::rule::{At, Rule};
 use super::anchors::Owner;
 use super::hay::Hay;
@@ -16,13 +21,26 @@ use crate::asset::{Match, Severity};
 
 const RULES: &str = include_str!("../../../../data/text/sensitive/secrets.toml");
 
+/// The longest text that may be a lone token, in bytes.
+const ALONE: usize = 256;
+/// The most blanks in it.
+const BLANKS: usize = 8;
+
 /// The detector of secrets.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Secrets {
     #[serde(rename = "rule")]
     rules: Vec<Rule>,
-    names: Vec<String>,
+    judge: Judge,
+}
+
+/// What was seen last in a text, so that nothing is judged twice.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen {
+    name: Range<usize>,
+    expect: Option<Expect>,
+    assigned: Option<Assigned>,
 }
 
 impl Secrets {
@@ -34,7 +52,10 @@ impl Secrets {
     pub(super) fn anchors(&self) -> impl Iterator<Item = (String, Owner)> {
         let rules =
             (0u16..).zip(&self.rules).flat_map(|(i, r)| r.anchors.iter().map(move |a| (a.clone(), Owner::Rule(i))));
-        rules.chain(self.names.iter().map(|n| (n.clone(), Owner::Name)))
+        let judge = &self.judge;
+        let names =
+            [(&judge.password, Expect::Password), (&judge.random, Expect::Random), (&judge.perhaps, Expect::Perhaps)];
+        rules.chain(names.into_iter().flat_map(|(n, e)| n.iter().map(move |n| (n.clone(), Owner::Name(e)))))
     }
 
     pub(super) fn has(&self, id: &str) -> bool {
@@ -42,33 +63,65 @@ impl Secrets {
     }
 
     /// Judges the secret that rule `index` may find at `anchor`.
-    pub(super) fn by_rule(&self, hay: Hay<'_>, index: u16, anchor: Range<usize>, matches: &mut Vec<Match>) {
+    pub(super) fn by_rule(
+        &self,
+        hay: Hay<'_>,
+        index: u16,
+        anchor: Range<usize>,
+        seen: &mut Seen,
+        matches: &mut Vec<Match>,
+    ) {
         let Some(rule) = self.rules.get(usize::from(index)) else { return };
         let value = match rule.at {
-            At::Value => assign::assigned(hay, &anchor).map(|a| a.value),
-            At::Token | At::Embedded => None,
+            At::Value => match seen.assigned(hay, &anchor) {
+                Some(assigned) => Some(assigned.value.clone()),
+                None => return,
+            },
+            At::Token | At::Embedded | At::Alone => None,
         };
-        if rule.at == At::Value && value.is_none() {
-            return;
-        }
         if let Some(span) = rule.verify(hay, anchor, value.as_ref()) {
             push(matches, rule.id.clone(), 0.9, rule.severity, span);
         }
     }
 
     /// Judges what is assigned to the name that `anchor` is part of.
-    pub(super) fn by_name(&self, hay: Hay<'_>, anchor: Range<usize>, matches: &mut Vec<Match>) {
-        let Some(assigned) = assign::assigned(hay, &anchor) else { return };
-        if let Some(score) = assign::judge(hay, &anchor, &assigned) {
-            let password = hay.get(anchor).to_ascii_lowercase().contains("pas");
-            push(
-                matches,
-                if password { "generic-password" } else { "generic-secret" },
-                score,
-                Severity::Medium,
-                assigned.value,
-            );
+    pub(super) fn by_name(
+        &self,
+        hay: Hay<'_>,
+        expect: Expect,
+        anchor: Range<usize>,
+        seen: &mut Seen,
+        matches: &mut Vec<Match>,
+    ) {
+        if !stands(hay, &anchor) || seen.judged(&anchor, expect) {
+            return;
         }
+        let Some(assigned) = seen.assigned(hay, &anchor) else { return };
+        let Some(score) = self.judge.score(hay, expect, assigned) else { return };
+        // A value with an issuer's prefix is that issuer's rule's to judge.
+        let value = hay.get(assigned.value.clone());
+        if self.rules.iter().any(|r| r.claims(value)) {
+            return;
+        }
+        let id = if expect == Expect::Password { "generic-password" } else { "generic-secret" };
+        push(matches, id, score, Severity::Medium, assigned.value.clone());
+    }
+
+    /// Judges a text that is one token and little else: a cell, a line of a log or of a key.
+    pub(super) fn alone(&self, hay: Hay<'_>, matches: &mut Vec<Match>) {
+        if !Self::may_be_alone(hay.text()) || hay.len() < 16 {
+            return;
+        }
+        for rule in self.rules.iter().filter(|r| r.at == At::Alone) {
+            if let Some(span) = rule.verify(hay, 0..0, None) {
+                push(matches, rule.id.clone(), 0.6, rule.severity, span);
+            }
+        }
+    }
+
+    /// Whether a text that begins like this can be one token and little else.
+    pub(super) fn may_be_alone(text: &str) -> bool {
+        text.len() <= ALONE && text.bytes().filter(u8::is_ascii_whitespace).count() <= BLANKS
     }
 
     /// Judges the user information before the `@` of an address whose authority is `authority`.
@@ -76,23 +129,73 @@ impl Secrets {
         let text = hay.get(authority.clone());
         let Some((user, host)) = text.rsplit_once('@') else { return };
         let Some((name, password)) = user.split_once(':') else { return };
-        let anonymous = name.is_empty() && look::classes(password) < 3;
-        let stand_in = anonymous
-            || password.len() < 3
-            || look::is_placeholder(password)
-            || host.is_empty()
-            || matches!(
-                password.to_ascii_lowercase().as_str(),
-                "pass" | "password" | "pwd" | "passwd" | "secret" | "token" | "pw"
-            );
         let start = authority.start + name.len() + 1;
-        let documented = ["example.com", "example.org", "example.net", "host", "hostname"]
-            .iter()
-            .any(|h| host.split([':', '/']).next() == Some(h));
-        if !stand_in && !documented && !password.starts_with(['$', '{', '<', '%', '[', '*']) {
+        // A store's address holds the password that is used, weak ones too; a page's is often only shown.
+        let scheme = hay.window_before(authority.start, 16).trim_end_matches("://");
+        let store =
+            ["postgres", "postgresql", "mysql", "mongodb", "mongodb+srv", "redis", "rediss", "amqp", "amqps", "mssql"]
+                .iter()
+                .any(|s| scheme.ends_with(s));
+        let anonymous = name.is_empty() && look::classes(password) < 3;
+        let stand_in = look::is_template(password)
+            || password.starts_with(['$', '{', '<', '%', '[', '*'])
+            || (if store {
+                name.starts_with(['$', '{', '<', '%']) || look::holds(password, "your") || look::holds(password, "xxx")
+            } else {
+                anonymous || password.len() < 3 || self.judge.is_stand_in(password)
+            });
+        let domain = host.split([':', '/']).next().unwrap_or("");
+        let documented = ["example.com", "example.org", "example.net", "host", "hostname", ""].contains(&domain);
+        if !stand_in && !documented && !password.is_empty() {
             push(matches, "url-credentials", 0.8, Severity::High, start..start + password.len());
         }
     }
+}
+
+impl Seen {
+    /// After `cut` bytes at the beginning of the text are gone.
+    pub(super) fn shift(&mut self, cut: usize) {
+        let spans = self.assigned.as_mut().map(|a| [&mut a.name, &mut a.value]);
+        for span in spans.into_iter().flatten().chain([&mut self.name]) {
+            *span = span.start.saturating_sub(cut)..span.end.saturating_sub(cut);
+        }
+    }
+
+    /// Whether the name around `anchor` was judged with an expectation as generous.
+    fn judged(&self, anchor: &Range<usize>, expect: Expect) -> bool {
+        self.name.start <= anchor.start && anchor.end <= self.name.end && self.expect.is_some_and(|e| e >= expect)
+            || self.expect.is_some() && self.in_open_value(anchor)
+    }
+
+    /// Whether `anchor` lies in an unquoted value of a name already judged.
+    fn in_open_value(&self, anchor: &Range<usize>) -> bool {
+        self.assigned.as_ref().is_some_and(|a| {
+            a.bounds == assign::Bounds::Open && a.value.start <= anchor.start && anchor.end <= a.value.end
+        })
+    }
+
+    /// What is assigned to the name around `anchor`; found once for each name.
+    fn assigned(&mut self, hay: Hay<'_>, anchor: &Range<usize>) -> Option<&Assigned> {
+        let known = self.name.start <= anchor.start && anchor.end <= self.name.end && !self.name.is_empty();
+        if !known {
+            self.name = assign::name(hay, anchor);
+            self.assigned = assign::assigned(hay, self.name.clone());
+            self.expect = None;
+        }
+        self.assigned.as_ref()
+    }
+}
+
+/// Whether a short word stands for itself in a name: `pass` in `db_pass` and `dbPass`, not in `bypass` or `passed`.
+fn stands(hay: Hay<'_>, anchor: &Range<usize>) -> bool {
+    if anchor.len() > 4 || hay.get(anchor.clone()).eq_ignore_ascii_case("pwd") {
+        return true;
+    }
+    let (before, first) = (hay.before(anchor.start), hay.at(anchor.start));
+    let head = !before.is_ascii_alphabetic()
+        || !first.is_ascii_alphabetic()
+        || (before.is_ascii_lowercase() && first.is_ascii_uppercase());
+    head && !hay.at(anchor.end).is_ascii_alphabetic()
 }
 
 /// Pushes a match unless the same rule has it already.
@@ -122,13 +225,13 @@ mod tests {
     #[test]
     fn the_rules_are_sound() {
         let secrets = Secrets::new().unwrap();
-        assert!(secrets.rules.len() >= 120);
+        assert!(secrets.rules.len() >= 250);
         let ids: BTreeSet<_> = secrets.rules.iter().map(|r| &r.id).collect();
         assert_eq!(ids.len(), secrets.rules.len(), "an id stands twice");
         for rule in &secrets.rules {
             assert!(rule.regex().is_some(), "{}: the pattern does not compile", rule.id);
             assert!(
-                !rule.anchors.is_empty() && rule.anchors.iter().all(|a| !a.is_empty() && *a == a.to_ascii_lowercase()),
+                (!rule.anchors.is_empty() || rule.at == At::Alone) && rule.anchors.iter().all(|a| !a.is_empty()),
                 "{}",
                 rule.id
             );

@@ -7,11 +7,14 @@ use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 
 use super::super::hay::{Hay, is_word};
-use super::{check, look};
+use super::{check, look, words};
 use crate::asset::Severity;
 
 /// How far a secret may reach from its start, in bytes.
 const WINDOW: usize = 4096;
+
+/// Evidence, in bits, of random drawing that a value by name must show.
+const DRAWN: f64 = 12.0;
 
 /// Below what length a run of token characters is never a secret, unless the rule says otherwise.
 fn shortest() -> usize {
@@ -28,6 +31,8 @@ pub(super) enum At {
     Embedded,
     /// A part of the name that the secret is assigned to.
     Value,
+    /// None: the secret is the whole text but for a short frame.
+    Alone,
 }
 
 /// A rule as the data file states it, and its pattern once it has been needed.
@@ -38,6 +43,7 @@ pub(super) struct Rule {
     #[allow(dead_code, reason = "read by the rule listing and by the reader of the file")]
     pub(super) title: String,
     pub(super) at: At,
+    #[serde(default)]
     pub(super) anchors: Vec<String>,
     pub(super) pattern: String,
     pub(super) severity: Severity,
@@ -58,6 +64,10 @@ impl Rule {
         anchor: Range<usize>,
         value: Option<&Range<usize>>,
     ) -> Option<Range<usize>> {
+        let named = self.at == At::Value || self.at == At::Alone || self.pattern.contains("(?i");
+        if !named && !self.anchors.iter().any(|a| a == hay.get(anchor.clone())) {
+            return None;
+        }
         let span = match self.at {
             At::Token => self.token(hay, anchor.start)?,
             At::Embedded => {
@@ -71,15 +81,31 @@ impl Rule {
             At::Value => {
                 let value = value?.clone();
                 let text = hay.get(value.clone()).as_bytes();
-                (self.regex()?.find(text)?.end() == text.len()).then_some(value)?
+                let written = hay.get(value.clone());
+                let drawn = look::is_uuid(written) || is_number(written) || words::surprise(written) >= DRAWN;
+                (drawn && self.regex()?.find(text)?.end() == text.len()).then_some(value)?
             }
+            At::Alone => self.secret(hay, 0)?.1,
         };
         let text = hay.get(span.clone());
-        let fits = look::entropy(text) >= self.entropy && !look::is_sample(text);
-        (fits && self.check.is_none_or(|c| c.passes(hay, &span))).then(|| match self.check {
-            Some(check) => check.widen(hay, span.clone()),
-            None => span.clone(),
-        })
+        // A checksum that holds is proof enough.
+        let proven = match self.check {
+            Some(check) if !check.passes(hay, &span) => return None,
+            Some(check) => check.proves(),
+            None => false,
+        };
+        let fits = proven || look::entropy(text) >= self.entropy && !look::is_sample(text);
+        fits.then(|| self.check.map_or(span.clone(), |check| check.widen(hay, span)))
+    }
+
+    /// Whether `value` begins as only this issuer's secrets do.
+    pub(super) fn claims(&self, value: &str) -> bool {
+        self.at == At::Token
+            && self.anchors.iter().any(|a| {
+                a.len() >= 4
+                    && a.ends_with(['_', '-', '.'])
+                    && value.get(..a.len()).is_some_and(|head| head.eq_ignore_ascii_case(a))
+            })
     }
 
     fn token(&self, hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
@@ -92,8 +118,23 @@ impl Rule {
         if compact && hay.run(start, self.least, |b| b.is_ascii_graphic() && b != b'"') < start + self.least {
             return None;
         }
-        let end = start + self.regex()?.find(hay.window(start, WINDOW).as_bytes())?.end();
-        (!is_word(hay.at(end))).then_some(start..end)
+        let (whole, secret) = self.secret(hay, start)?;
+        (!is_word(hay.at(whole.end))).then_some(secret)
+    }
+
+    /// The match at `start`, and its first group, which is the secret, or all of it.
+    fn secret(&self, hay: Hay<'_>, start: usize) -> Option<(Range<usize>, Range<usize>)> {
+        let regex = self.regex()?;
+        let window = hay.window(start, WINDOW).as_bytes();
+        let place = |span: Range<usize>| start + span.start..start + span.end;
+        if regex.captures_len() == 1 {
+            let whole = place(regex.find(window)?.range());
+            return Some((whole.clone(), whole));
+        }
+        let found = regex.captures(window)?;
+        let whole = found.get(0)?.range();
+        let secret = found.get(1).map_or(whole.clone(), |group| group.range());
+        Some((place(whole), place(secret)))
     }
 
     pub(super) fn regex(&self) -> Option<&Regex> {
@@ -103,6 +144,10 @@ impl Rule {
         };
         self.compiled.get_or_init(build).as_ref()
     }
+}
+
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Characters that a token and its joints are made of.

@@ -17,6 +17,7 @@ mod decode;
 mod fold;
 mod injection;
 mod invisible;
+pub mod known;
 mod lexicon;
 mod model;
 mod offsets;
@@ -43,6 +44,8 @@ names! {
         Phishing = "phishing",
         /// Channels that carry data out, such as image links with parameters.
         Exfiltration = "exfiltration",
+        /// What data sets hold, where an index of them is given, and confidentiality markings.
+        KnownData = "known_data",
     }
 }
 

@@ -215,3 +215,40 @@ const SEEDS: &[&str] = &[
     "resource \"aws_sagemaker_model\" \"m\" {\n  name = \"${x}\"\n}\n",
     "\u{80}\u{2}cos\nsystem\n",
 ];
+
+#[test]
+fn a_flag_is_read_alike_in_every_format_and_an_open_one_is_not_there() {
+    let manifest = |set: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: p, namespace: n}}\nspec:\n  hostNetwork: {set}\n  containers: [{{name: c, image: vllm/vllm-openai:v0.6.0}}]\n"
+        )
+    };
+    let compose = |set: &str| format!("services:\n  p: {{image: 'vllm/vllm-openai:v0.6.0', privileged: {set}}}\n");
+    let bucket = |set: &str| {
+        format!(
+            "AWSTemplateFormatVersion: '2010-09-09'\nParameters: {{P: {{Type: String}}}}\nResources:\n  B:\n    Type: AWS::S3::Bucket\n    Properties:\n      BucketName: b\n      PublicAccessBlockConfiguration: {{BlockPublicPolicy: {set}}}\n"
+        )
+    };
+    let hcl = |set: &str| {
+        format!(
+            "variable \"p\" {{}}\nresource \"aws_sagemaker_model\" \"p\" {{\n  name = \"p\"\n  enable_network_isolation = {set} ? true : false\n}}\n"
+        )
+    };
+    let value = |file: &str, text: String, key: &str| {
+        let found = discovery_of(&[(file, &text)]).inventory;
+        found.assets().find_map(|asset| asset.properties.get(key).cloned()).unwrap_or_default()
+    };
+    for (set, expected) in [("true", true), ("'true'", true), ("false", false), ("\"False\"", false)] {
+        assert_eq!(value("p.yaml", manifest(set), "host_network"), expected, "{set}");
+        assert_eq!(value("compose.yaml", compose(set), "privileged"), expected, "{set}");
+        assert_eq!(value("t.yaml", bucket(set), "block_public_policy"), expected, "{set}");
+        assert_eq!(value("main.tf", hcl(&set.replace('\'', "\"")), "enable_network_isolation"), expected, "{set}");
+    }
+    let none = serde_json::Value::Null;
+    assert_eq!(value("p.yaml", manifest("\"{{ .Values.host }}\""), "host_network"), none);
+    assert_eq!(value("compose.yaml", compose("'${PRIVILEGED}'"), "privileged"), none);
+    for open in ["!Ref P", "{Ref: P}", "!ImportValue p", "!If [C, true, false]"] {
+        assert_eq!(value("t.yaml", bucket(open), "block_public_policy"), none, "{open}");
+    }
+    assert!(crate::asset::is_open(&value("main.tf", hcl("var.p"), "enable_network_isolation")));
+}

@@ -19,6 +19,7 @@ mod nesting;
 mod record;
 mod setting;
 mod signature;
+mod stated;
 mod time;
 mod waiver;
 
@@ -44,6 +45,9 @@ pub use record::{Asset, AssetId, Relation};
 pub(crate) use setting::{flag, flag_of, is_open, same};
 pub(crate) use signature::Purpose;
 pub use signature::{SigningKey, VerifyingKey};
+#[cfg(test)]
+pub(crate) use stated::STATED;
+pub(crate) use stated::{own_attributes, own_name};
 pub(crate) use time::hour;
 pub use waiver::{Waived, Waiver};
 

@@ -217,6 +217,17 @@ fn a_flag_is_one_however_its_source_writes_it() {
 }
 
 #[test]
+fn an_attribute_named_like_an_approval_approves_nothing() {
+    let text = "resource \"aws_sagemaker_endpoint\" \"e\" {\n  name = \"e\"\n  approved_by = \"me\"\n}\n";
+    let inventory = crate::discover::discovery_of(&[("main.tf", text)]).inventory;
+    let asset = inventory.assets().find(|asset| asset.kind == AssetKind::Endpoint).unwrap();
+    assert_eq!(asset.text("attributes.approved_by"), Some("me"));
+    assert_eq!(fires("asset.approved", asset.clone()), []);
+    assert_eq!(fires("asset.properties['attributes.approved_by'] == 'me'", asset.clone()).len(), 1);
+    assert_eq!(fires("asset.approved", asset.clone().with("approved_by", "board")).len(), 1);
+}
+
+#[test]
 fn what_is_open_is_not_shown() {
     let rule = format!("{}    needs: {{ property: on, input: settings }}\n", one_rule("asset.properties.on != true"));
     let set = PolicySet::builder().builtin(false).pack("p.yaml", rule).build().unwrap();

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::asset::{is_open, pointer_key};
+use crate::asset::{is_open, own_attributes, pointer_key};
 
 /// Deepest nesting, and most values, of the settings kept of one resource.
 const DEPTH: usize = 5;
@@ -136,7 +136,7 @@ pub(super) fn kept(resource: &Value) -> Map<String, Value> {
             kept.entry(key.as_str()).or_insert(value);
         }
     }
-    kept
+    own_attributes(kept)
 }
 
 fn is_secret(key: &str) -> bool {

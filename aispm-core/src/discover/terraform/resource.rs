@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::table::table;
-use crate::asset::{Document, Evidence, flag};
+use crate::asset::{Document, Evidence, flag, own_attributes};
 use crate::discover::hcl::{Made, Place, Root};
 
 /// Longest text kept of a value that is no policy.
@@ -155,7 +155,7 @@ impl<'a> Resource<'a> {
         if stored && let Some(value) = properties.get_mut("value").filter(|value| is_literal(value)) {
             *value = HIDDEN.into();
         }
-        properties
+        own_attributes(properties)
     }
 }
 

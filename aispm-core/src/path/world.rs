@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::rules::{Given, Rule};
-use crate::asset::{Asset, AssetId, AssetKind, Inventory, Relation, RelationKind};
+use crate::asset::{Asset, AssetId, AssetKind, Inventory, Relation, RelationKind, flag};
 use crate::identity::aws::{Change, Estate, Principal, PrincipalKind, Shown, service_of};
 use crate::identity::{self, Authority, Decision, Platform};
 
@@ -478,7 +478,7 @@ impl<'a> World<'a> {
     /// Whether a setting beside a resource's policy keeps the public out.
     pub(super) fn blocks_public(&self, ix: Ix) -> bool {
         let asset = self.node(ix).and_then(|node| node.asset);
-        let set = |key| asset.and_then(|a| a.properties.get(key)).and_then(serde_json::Value::as_bool) == Some(true);
+        let set = |key| asset.and_then(|a| a.properties.get(key)).and_then(flag) == Some(true);
         set("restrict_public_buckets") || set("block_public_policy")
     }
 

@@ -91,9 +91,12 @@ impl Expression {
     /// error.
     pub(super) fn holds<'a>(&'a self, scope: &Scope<'a>) -> Result<bool, String> {
         match self.root.value(scope, &mut Vec::new()) {
-            Ok(Val::Bool(holds)) => Ok(holds),
-            Ok(Val::Null) | Err(Fault::Absent) => Ok(false),
-            Ok(other) => Err(format!("the result is {}, not true or false", other.kind())),
+            Ok(found) => match found.truth() {
+                Ok(holds) => Ok(holds),
+                Err(Fault::Absent) => Ok(false),
+                Err(_) => Err(format!("the result is {}, not true or false", found.kind())),
+            },
+            Err(Fault::Absent) => Ok(false),
             Err(fault) => Err(fault.to_string()),
         }
     }

@@ -22,6 +22,7 @@
 //! | `asset.full_access` | services in which an identity, or the holder of a policy, may do everything: `bedrock`, `sagemaker`, `aiplatform`, `s3`, `iam`, … |
 //! | `asset.statements` | allowing policy statements found in its properties: `actions`, `resources` |
 //! | `params`, `facts`, `today` | the organisation's parameters, aispm.yaml, the day given |
+//! | `asset.properties.x == true` | holds for the text `true` too; what a template leaves open is neither, nor is it absent |
 //! | `text.like("a*b")` | a pattern over the whole text, letter case aside; `false` on `null` |
 //! | `days(from, to)` | whole days from one date or time to another |
 //!

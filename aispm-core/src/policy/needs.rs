@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::PolicySet;
 use super::rule::Rule;
-use crate::asset::{Asset, AssetKind, Inventory};
+use crate::asset::{Asset, AssetKind, Inventory, is_open};
 
 /// What the assets of each kind show, found once for all rules.
 #[derive(Debug)]
@@ -17,13 +17,14 @@ pub(super) struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    /// O(properties of all assets).
+    /// O(properties of all assets). What a template leaves open is not shown.
     pub(super) fn of(inventory: &'a Inventory) -> Self {
         let mut seen = Self { by_kind: HashMap::new(), identities: false };
         for asset in inventory.assets() {
             let names = seen.by_kind.entry(asset.kind).or_default();
+            let known = asset.properties.iter().filter(|(_, value)| !is_open(value)).map(|(name, _)| name.as_str());
             // a source's own field of that name says less
-            names.extend(asset.properties.keys().map(String::as_str).filter(|name| *name != "authentication"));
+            names.extend(known.filter(|name| *name != "authentication"));
             names.extend(attributes(asset).into_iter().flatten());
             seen.identities |= asset.kind.is_identity() && asset.kind != AssetKind::AccessKey;
         }

@@ -17,7 +17,7 @@ use super::selftest::{Test, Tests};
 use super::value::Val;
 use super::view::View;
 use super::*;
-use crate::asset::{Asset, Inventory, Relation, day};
+use crate::asset::{Asset, Inventory, Relation, day, flag_of};
 use crate::discover::declared::like;
 
 /// A view as CEL sees it.
@@ -30,7 +30,11 @@ fn cel<'a>(value: Val<'a>) -> Box<dyn CelVal + 'a> {
         Val::Bool(flag) => Box::new(CelBool::from(flag)),
         Val::Int(number) => Box::new(CelInt::from(number)),
         Val::Double(number) => Box::new(CelDouble::from(number)),
-        Val::Text(text) => Box::new(CelString::from(text.into_owned())),
+        // the one thing that is read otherwise
+        Val::Text(text) => match flag_of(&text) {
+            Some(flag) => Box::new(CelBool::from(flag)),
+            None => Box::new(CelString::from(text.into_owned())),
+        },
         Val::View(view) => Box::new(Peer(view)),
         Val::Json(_) | Val::List(_) => {
             let items = (0..value.length().unwrap()).map(|i| cel(value.item(i).unwrap()));

@@ -11,8 +11,10 @@ use std::rc::Rc;
 use serde_json::{Map, Value};
 
 use super::evidence;
-use super::value::{Fault, Val, flag, is_open, json, list, optional, text};
-use crate::asset::{Asset, AssetId, AssetKind, Encryption, Evidence, Inventory, Provenance, Relation, RelationKind};
+use super::value::{Fault, Val, flag, json, list, optional, text};
+use crate::asset::{
+    Asset, AssetId, AssetKind, Encryption, Evidence, Inventory, Provenance, Relation, RelationKind, is_open,
+};
 use crate::identity::aws::days_between;
 use crate::path::{Access, AttackPath, From as StepFrom, Right, Solution};
 

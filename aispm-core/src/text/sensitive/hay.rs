@@ -38,6 +38,11 @@ impl<'t> Hay<'t> {
         self.text.get(span).unwrap_or("")
     }
 
+    /// `span` widened to character boundaries, within the text.
+    pub(super) fn snap(self, span: Range<usize>) -> Range<usize> {
+        self.text.floor_char_boundary(span.start)..self.text.ceil_char_boundary(span.end)
+    }
+
     /// The text of at most `most` bytes from `start`, cut back to a character boundary.
     pub(super) fn window(self, start: usize, most: usize) -> &'t str {
         self.get(start..self.text.floor_char_boundary(start.saturating_add(most)))

@@ -12,6 +12,8 @@ use super::secrets::Expect;
 pub(super) enum Owner {
     /// The secret rule of this index.
     Rule(u16),
+    /// The user's rule of this index.
+    Given(u16),
     /// The judge of values assigned to names that tell of secrets.
     Name(Expect),
     /// The reader of addresses: `://` or `www.`.

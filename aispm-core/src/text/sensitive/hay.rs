@@ -96,6 +96,11 @@ impl<'t> Hay<'t> {
         self.text.get(span).unwrap_or("")
     }
 
+    /// `span` widened to character boundaries, within the text.
+    pub(super) fn snap(self, span: Range<usize>) -> Range<usize> {
+        self.text.floor_char_boundary(span.start)..self.text.ceil_char_boundary(span.end)
+    }
+
     /// The text of at most `most` bytes from `start`, cut back to a character boundary.
     pub(super) fn window(self, start: usize, most: usize) -> &'t str {
         let end = start.saturating_add(most);
@@ -107,6 +112,7 @@ impl<'t> Hay<'t> {
 
     /// The text of at most `most` bytes up to `end`, cut forward to a character boundary.
     pub(super) fn window_before(self, end: usize, most: usize) -> &'t str {
+        debug_assert!(most <= LOOK_BACK);
         self.get(self.text.ceil_char_boundary(end.saturating_sub(most))..end)
     }
 
@@ -138,6 +144,11 @@ impl<'t> Hay<'t> {
         }
         self.past();
         true && self.get(0..span.start).chars().all(idle) && self.get(span.end..self.len()).chars().all(idle)
+    }
+
+    /// Whether the text begins at most `most` bytes before `at`.
+    pub(super) fn begins_within(self, at: usize, most: usize) -> bool {
+        !self.cut && at <= most
     }
 
     /// Whether a letter, digit or underscore stands on either side of `span`.

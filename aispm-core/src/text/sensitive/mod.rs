@@ -4,6 +4,7 @@
 //! bounded stretch there. No pattern runs over the whole text, and a text without a hit allocates nothing.
 
 mod anchors;
+mod build;
 mod clean;
 mod hay;
 mod links;
@@ -16,22 +17,24 @@ pub use stream::{Released, Stream};
 use std::sync::OnceLock;
 
 use self::anchors::{Anchors, Owner};
+pub use self::build::SensitiveBuilder;
 use self::hay::Hay;
 use self::links::Links;
 use self::pii::Pii;
 use self::secrets::Secrets;
-use crate::asset::{Match, TextRole};
+use crate::asset::{Error, ErrorKind, Match, Result, TextRole};
 
 /// How many addresses inside an address (redirects) are read.
 const NESTED: usize = 8;
 
-/// The built-in detectors of sensitive data, compiled once. `find` is linear in the text.
+/// Detectors of sensitive data, compiled once: the built-in ones and rules of the user's own. `find` is linear in the text.
 #[derive(Debug)]
 pub struct Sensitive {
     anchors: Anchors,
     links: Links,
     pii: Pii,
     secrets: Secrets,
+    problems: Vec<Error>,
 }
 
 impl Sensitive {
@@ -39,27 +42,47 @@ impl Sensitive {
     pub fn builtin() -> &'static Self {
         static BUILTIN: OnceLock<Sensitive> = OnceLock::new();
         #[allow(clippy::expect_used, reason = "the data is part of the program, and a test compiles it")]
-        BUILTIN.get_or_init(|| Self::compile().expect("the built-in detectors compile"))
+        BUILTIN.get_or_init(|| Self::compile(SensitiveBuilder::default()).expect("the built-in detectors compile"))
     }
 
-    fn compile() -> Result<Self, Box<dyn std::error::Error>> {
-        let (links, pii, secrets) = (Links::new()?, Pii::new()?, Secrets::new()?);
-        let anchors = Anchors::new(secrets.anchors().chain(links::anchors()))?;
-        Ok(Self { anchors, links, pii, secrets })
+    /// Starts with the built-in detectors.
+    #[must_use]
+    pub fn builder() -> SensitiveBuilder {
+        SensitiveBuilder::default()
+    }
+
+    fn compile(own: SensitiveBuilder) -> Result<Self> {
+        let invalid = |e: String| Error::new(ErrorKind::Invalid, e);
+        let links = Links::new().map_err(|e| invalid(e.to_string()))?;
+        let pii = Pii::new().map_err(|e| invalid(e.to_string()))?;
+        let secrets = Secrets::new(own.secrets).map_err(|e| invalid(e.to_string()))?;
+        let anchors = Anchors::new(secrets.anchors().chain(links::anchors())).map_err(|e| invalid(e.to_string()))?;
+        Ok(Self { anchors, links, pii, secrets, problems: own.problems })
+    }
+
+    /// What was left out of the user's rules, and why, with file and line.
+    #[must_use]
+    pub fn problems(&self) -> &[Error] {
+        &self.problems
     }
 
     /// Appends credentials only; otherwise as [`find`](Self::find).
     pub fn find_secrets(&self, text: &str, matches: &mut Vec<Match>) {
-        let (hay, mut seen) = (Hay::new(text), secrets::Seen::default());
-        self.secrets.alone(hay, matches);
+        self.find_secrets_of(None, text, matches);
+    }
+
+    /// Appends the credentials of a file; rules of the user's own that name a path look at `path`.
+    pub fn find_secrets_in(&self, path: &str, text: &str, matches: &mut Vec<Match>) {
+        self.find_secrets_of(Some(path), text, matches);
+    }
+
+    fn find_secrets_of(&self, path: Option<&str>, text: &str, matches: &mut Vec<Match>) {
+        let (hay, mut seen) = (Hay::new(text), secrets::Seen::new(path));
         self.anchors.each(text, &mut anchors::Read::default(), |owner, span| {
-            match owner {
-                Owner::Rule(index) => self.secrets.by_rule(hay, index, span, &mut seen, matches),
-                Owner::Name(expect) => self.secrets.by_name(hay, expect, span, &mut seen, matches),
-                Owner::Address | Owner::Markup => {}
-            }
+            self.secrets.at(owner, hay, span, &mut seen, matches);
             true
         });
+        self.secrets.finish(hay, &mut seen, matches);
     }
 
     /// Appends every match in `text`, byte offsets into it, in no promised order, overlaps unresolved.
@@ -79,8 +102,8 @@ impl Sensitive {
     fn find_clean(&self, text: &str, role: TextRole, matches: &mut Vec<Match>) {
         let (hay, mut read) = (Hay::new(text), Read::default());
         self.pii.find(hay, &mut read.pii, matches);
-        self.secrets.alone(hay, matches);
         self.announced(hay, role, &mut read.announced, matches);
+        self.secrets.finish(hay, &mut read.announced.seen, matches);
         self.links.bare(hay, &mut read.bare, matches);
     }
 
@@ -92,8 +115,6 @@ impl Sensitive {
             let before = hay.goes_on().then(|| (*address, *markup, *nested, seen.clone()));
             let known = matches.len();
             match owner {
-                Owner::Rule(index) => self.secrets.by_rule(hay, index, span, seen, matches),
-                Owner::Name(expect) => self.secrets.by_name(hay, expect, span, seen, matches),
                 Owner::Address => {
                     *nested = if span.start < *address { *nested + 1 } else { 0 };
                     if *nested <= NESTED
@@ -105,6 +126,7 @@ impl Sensitive {
                 }
                 Owner::Markup if span.start < *markup => {}
                 Owner::Markup => *markup = self.links.markup(hay, span, role, matches),
+                owner => self.secrets.at(owner, hay, span, seen, matches),
             }
             let settled = !hay.looked_past();
             if let Some(before) = before.filter(|_| !settled) {
@@ -134,7 +156,7 @@ struct Announced {
     markup: usize,
     nested: usize,
     /// The last name that tells of a secret.
-    seen: secrets::Seen,
+    seen: secrets::Seen<'static>,
 }
 
 /// The class of data that a match type belongs to: `personal`, `government_id`, `payment`, `financial`, `health`,

@@ -3,7 +3,8 @@
 //!
 //! The passes of [`Sensitive::find`] go on where they stopped. Each candidate tells whether it looked past the end of what
 //! has arrived ([`Hay::looked_past`]): if so nothing was decided, and its pass waits there. What a candidate reads is
-//! bounded, so what is held back is too: some kilobytes at most, a few words as a rule.
+//! bounded, so what is held back is too: some kilobytes at most, a few words as a rule. Rules of the user's own may read
+//! a whole text: with such rules all is held back until the end.
 
 use std::cell::Cell;
 
@@ -101,15 +102,18 @@ impl Stream<'_> {
         let (cut, length) = (self.start > 0, self.text.len());
         let hay = Hay::part(&self.text, cut, more.then_some(&past));
         let [pii, announced, bare] = &mut self.found;
-        let alone = !cut && Secrets::may_be_alone(&self.text);
-        if alone && !more {
-            self.sensitive.secrets.alone(hay, &mut announced.0);
+        let whole = !self.sensitive.secrets.is_local() || !cut && Secrets::may_be_alone(&self.text);
+        if whole && more {
+            return 0;
         }
         let stops = [
             self.sensitive.pii.find(hay, &mut self.read.pii, &mut pii.0),
             self.sensitive.announced(hay, self.role, &mut self.read.announced, &mut announced.0),
             self.sensitive.links.bare(hay, &mut self.read.bare, &mut bare.0),
         ];
+        if whole {
+            self.sensitive.secrets.finish(hay, &mut self.read.announced.seen, &mut announced.0);
+        }
         for (matches, told) in &mut self.found {
             let new = matches.get(*told..).unwrap_or_default().iter();
             self.pending.extend(new.map(|m| Match {
@@ -119,8 +123,8 @@ impl Stream<'_> {
             }));
             *told = matches.len();
         }
-        if !more || alone {
-            return if more { 0 } else { length };
+        if !more {
+            return length;
         }
         let unread = length.saturating_sub(self.sensitive.anchors.longest());
         let [pii, announced, bare] = stops;
@@ -268,6 +272,16 @@ mod tests {
         for length in [1, 2, 3, 7, 64] {
             assert_eq!(pieces(&text, &[length]).0, whole, "{length}");
         }
+    }
+
+    #[test]
+    fn rules_of_ones_own_see_the_whole() {
+        let rules = "[[rules]]\nid = \"badge\"\nregex = '\\bBDG[0-9]{5}\\b'\n";
+        let sensitive = Sensitive::builder().gitleaks_rules("own.toml", rules).unwrap().build().unwrap();
+        let mut stream = sensitive.stream(TextRole::Output);
+        assert_eq!(stream.push(&("no badge ".repeat(99) + "BDG2")).text, "");
+        assert_eq!(stream.push("0417").text, "");
+        assert_eq!(stream.finish().matches.len(), 1);
     }
 
     #[test]

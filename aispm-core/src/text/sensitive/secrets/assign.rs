@@ -103,6 +103,11 @@ fn operator(hay: Hay<'_>, name: &Range<usize>) -> Option<(usize, Sign)> {
         return quote(hay, at).map(|_| (at, Sign::Listed));
     }
     let at = close(hay, name.end);
+    // `"Password:"` is a label: the quote after the sign closes it.
+    let opened = hay.before(name.start);
+    if matches!(opened, b'"' | b'\'') && hay.at(name.end) == b':' && hay.at(name.end + 1) == opened {
+        return None;
+    }
     let sign = SIGNS.iter().find(|(sign, _)| hay.window(at, 3).starts_with(sign));
     let word = |w: &str| hay.window(at, w.len()).eq_ignore_ascii_case(w).then_some((at + w.len(), Sign::Prose));
     let is = || word("is ").or_else(|| word("set to ")).or_else(|| word("as "));
@@ -128,15 +133,17 @@ fn blank(hay: Hay<'_>, name: &Range<usize>, at: usize) -> Option<(usize, Sign)> 
     }
 }
 
-/// Past the `is` of `password for "x" is`.
+/// Past the `is` of `password for "x" is`, the `:` of `password for x:`.
 fn clause(hay: Hay<'_>, end: usize) -> Option<(usize, Sign)> {
     if hay.at(end) != b' ' {
         return None;
     }
     let text = hay.window(end, CLAUSE);
     let stop = text.find(['\n', '=', ';', '.', '(', '{', '?']).unwrap_or(text.len());
-    let is = text.get(..stop)?.find(" is ")?;
-    Some((end + is + 4, Sign::Prose))
+    let text = text.get(..stop)?;
+    let is = text.find(" is ").map(|at| at + 4);
+    let colon = || text.find(':').filter(|_| text.starts_with(" for ")).map(|at| at + 1);
+    Some((end + is.or_else(colon)?, Sign::Prose))
 }
 
 /// Past what closes a name: quotes, a bracket, a type (`: str`, `As String`), blanks.

@@ -12,13 +12,16 @@ use super::{look, words};
 /// How far the body of a private key is read, in bytes.
 const KEY: usize = 8192;
 
+/// How far from the end of the text a header, or from its beginning a footer, may stand, in bytes.
+const CUT: usize = 24;
+
 /// A further test, named in the data file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Check {
     /// The last six characters are the CRC-32 of the thirty before them, in base 62 (GitHub, npm).
     Crc62,
-    /// The eight characters after the last `_` are the CRC-32 of what stands before it, in hexadecimal (Grafana).
+    /// What follows the last `_` is the CRC-32 of what stands before it, in hexadecimal, low byte first (Grafana).
     Crc16,
     /// A macaroon after the prefix: base64 of version 2, a location field and the name of the index.
     Macaroon,
@@ -43,9 +46,9 @@ impl Check {
         let text = hay.get(span.clone());
         match self {
             Self::Crc62 => text.rfind('_').and_then(|i| text.get(i + 1..)).is_some_and(crc62),
-            Self::Crc16 => text
-                .rsplit_once('_')
-                .is_some_and(|(body, sum)| u32::from_str_radix(sum, 16).is_ok_and(|sum| sum == crc32(body.as_bytes()))),
+            Self::Crc16 => text.rsplit_once('_').is_some_and(|(body, sum)| {
+                u32::from_str_radix(sum, 16).is_ok_and(|sum| sum.swap_bytes() == crc32(body.as_bytes()))
+            }),
             Self::Macaroon => text.split_once('-').is_some_and(|(_, body)| macaroon(body)),
             Self::Curl => hay.follows(span.start, &["curl", "wget", "http"]) && !look::is_template(text),
             Self::Jwt => jwt(text),
@@ -102,8 +105,7 @@ fn jwt(token: &str) -> bool {
 fn macaroon(encoded: &str) -> bool {
     let head = encoded.get(..24).and_then(|h| URL_SAFE_NO_PAD.decode(h).ok());
     let named = |b: &[u8], name: &[u8]| {
-        b.get(..3) == Some(&[2, 1, name.len() as u8][..])
-            && b.get(3..).is_some_and(|r| r.starts_with(name) || name.starts_with(r))
+        b.strip_prefix(&[2, 1, name.len() as u8][..]).is_some_and(|field| field.starts_with(name))
     };
     head.is_some_and(|b| named(&b, b"pypi.org") || named(&b, b"test.pypi.org"))
 }
@@ -111,8 +113,8 @@ fn macaroon(encoded: &str) -> bool {
 /// Whether the text ends soon after a header, or begins shortly before a footer: a part of a key.
 fn cut(hay: Hay<'_>, span: &Range<usize>) -> bool {
     let footer = hay.get(span.clone()).contains("END");
-    let rest = if footer { hay.get(0..span.start) } else { hay.get(span.end..hay.len()) };
-    rest.len() <= 24 && !hay.get(0..span.start).contains(['(', '?', '/', '#', '^'])
+    let near = if footer { hay.begins_within(span.start, CUT) } else { hay.window(span.end, CUT + 1).len() <= CUT };
+    near && !hay.window_before(span.start, 64).contains(['(', '?', '/', '#', '^'])
 }
 
 fn basic(encoded: &str) -> bool {
@@ -138,6 +140,15 @@ fn body(hay: Hay<'_>, end: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn grafana_and_index_tokens_carry_theirs() {
+        let body = format!("glsa_{}", "Q7wE2rT9yU4iO1pA6sD3fG8hJ5kL0zXc");
+        let sum = crc32(body.as_bytes()).swap_bytes();
+        let fits = |text: &str| Check::Crc16.passes(Hay::new(text), &(0..text.len()));
+        assert!(fits(&format!("{body}_{sum:08x}")) && !fits(&format!("{body}_{:08x}", sum ^ 1)));
+        assert!(macaroon("AgEIcHlwaS5vcmcCJDAwMDAwMDAw") && !macaroon("AgEIcHlwaS5jb20CJDAwMDAwMDAw"));
+    }
 
     #[test]
     fn a_github_token_carries_its_checksum() {

@@ -91,13 +91,15 @@ impl Judge {
             return None;
         }
         let typed = quoted && !named && !self.is_stand_in(value);
+        let weak =
+            quoted && value.bytes().any(|b| b.is_ascii_digit()) && !self.is_mark(value) && !look::is_filler(value);
         let paired = || {
             beside_user(hay, assigned)
                 && value.len() >= 8
                 && !self.stand_in.iter().any(|w| w.eq_ignore_ascii_case(value))
                 && !self.is_mark(value)
         };
-        (typed || !quoted && paired()).then_some(0.5)
+        (typed || weak || paired()).then_some(0.5)
     }
 
     /// Whether the name is of something else than a secret.
@@ -118,7 +120,7 @@ impl Judge {
         self.marks.iter().any(|m| look::holds(value, m))
     }
 
-    /// Whether words of stand-ins make up four fifths of the letters, and few digits are left.
+    /// Whether words of stand-ins make up four fifths of the letters, and at most one digit is left.
     fn covered(&self, value: &str) -> bool {
         let letters = value.bytes().filter(u8::is_ascii_alphabetic).count();
         let digits = value.bytes().filter(u8::is_ascii_digit).count();
@@ -130,7 +132,7 @@ impl Judge {
             covered += length;
             at += length.max(1);
         }
-        covered * 5 >= letters * 4 && digits <= 4
+        covered * 5 >= letters * 4 && digits <= 1
     }
 }
 
@@ -173,26 +175,26 @@ fn perhaps(assigned: &Assigned, value: &str) -> Option<f64> {
     let sure = value.len() >= 16
         && bits >= RANDOM_UNNAMED
         && bits / value.len() as f64 >= 1.5
-        && look::classes(value) >= 3
+        && (look::classes(value) >= 3 || bits >= 1.5 * RANDOM_UNNAMED)
         && !look::is_uuid(value)
         && assigned.bounds == Bounds::Quoted;
     sure.then_some(0.5)
 }
 
-/// Whether a user's name is assigned in the line before or in this one, close by.
+/// Whether a user's name is assigned just before, and the value as in a file of settings: `=` without blanks, or `=>`.
 fn beside_user(hay: Hay<'_>, assigned: &Assigned) -> bool {
-    let before = hay.window_before(assigned.name.start, 96);
-    let Some(user) = ["user", "login", "uid", "account"].iter().filter_map(|w| last(before, w)).max() else {
-        return false;
-    };
-    let between = before.get(user..).unwrap_or("");
     let tight = hay.at(assigned.name.end) == b'=' && assigned.value.start == assigned.name.end + 1;
-    tight && between.contains('=') && between.matches('\n').count() <= 1 && !between.contains(['(', '{'])
-}
-
-/// Where the last `word` (lower case) begins, case aside.
-fn last(text: &str, word: &str) -> Option<usize> {
-    text.as_bytes().windows(word.len()).rposition(|w| w.eq_ignore_ascii_case(word.as_bytes()))
+    let arrow = assigned.bounds == Bounds::Quoted && hay.get(assigned.name.end..assigned.value.start).contains("=>");
+    if !tight && !arrow {
+        return false;
+    }
+    let before = hay.window_before(assigned.name.start, 96);
+    let parts = before.rsplit(['\n', ';', '&', ',']).map(str::trim).filter(|part| !part.is_empty());
+    let user = |part: &str| {
+        let name = part.split_once('=').map_or("", |(name, _)| name);
+        !part.contains(['(', '{']) && ["user", "login", "uid", "account"].iter().any(|w| look::holds(name, w))
+    };
+    parts.take(2).any(user)
 }
 
 /// Whether a list of numbers has at least six different ones, not in steps of one.

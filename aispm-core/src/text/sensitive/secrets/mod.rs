@@ -2,6 +2,7 @@
 
 mod assign;
 mod check;
+pub(super) mod gitleaks;
 mod judge;
 mod look;
 mod rule;
@@ -12,6 +13,7 @@ use std::ops::Range;
 use serde::Deserialize;
 
 use self::assign::Assigned;
+pub(super) use self::gitleaks::Given;
 pub(super) use self::judge::Expect;
 use self::judge::Judge;
 use self::rule::{At, Rule};
@@ -33,19 +35,25 @@ pub(super) struct Secrets {
     #[serde(rename = "rule")]
     rules: Vec<Rule>,
     judge: Judge,
+    #[serde(skip)]
+    given: Vec<Given>,
 }
 
 /// What was seen last in a text, so that nothing is judged twice.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Seen {
+pub(super) struct Seen<'p> {
+    path: Option<&'p str>,
+    /// For each of the user's rules the stretch it has still to read; empty until one is called.
+    open: Vec<Range<usize>>,
     name: Range<usize>,
     expect: Option<Expect>,
     assigned: Option<Assigned>,
 }
 
 impl Secrets {
-    pub(super) fn new() -> Result<Self, toml::de::Error> {
-        toml::from_str(RULES)
+    /// The built-in rules and those `given`.
+    pub(super) fn new(given: Vec<Given>) -> Result<Self, toml::de::Error> {
+        Ok(Self { given, ..toml::from_str(RULES)? })
     }
 
     /// The literals to look for, each with whom it calls.
@@ -55,22 +63,73 @@ impl Secrets {
         let judge = &self.judge;
         let names =
             [(&judge.password, Expect::Password), (&judge.random, Expect::Random), (&judge.perhaps, Expect::Perhaps)];
-        rules.chain(names.into_iter().flat_map(|(n, e)| n.iter().map(move |n| (n.clone(), Owner::Name(e)))))
+        let given =
+            (0u16..).zip(&self.given).flat_map(|(i, g)| g.keywords.iter().map(move |k| (k.clone(), Owner::Given(i))));
+        rules
+            .chain(given)
+            .chain(names.into_iter().flat_map(|(n, e)| n.iter().map(move |n| (n.clone(), Owner::Name(e)))))
     }
 
     pub(super) fn has(&self, id: &str) -> bool {
         self.rules.iter().any(|r| r.id == id) || matches!(id, "generic-secret" | "generic-password" | "url-credentials")
     }
 
-    /// Judges the secret that rule `index` may find at `anchor`.
-    pub(super) fn by_rule(
+    /// Calls whom the anchor over `anchor` belongs to.
+    pub(super) fn at(
+        &self,
+        owner: Owner,
+        hay: Hay<'_>,
+        anchor: Range<usize>,
+        seen: &mut Seen<'_>,
+        matches: &mut Vec<Match>,
+    ) {
+        match owner {
+            Owner::Rule(index) => self.by_rule(hay, index, anchor, seen, matches),
+            Owner::Name(expect) => self.by_name(hay, expect, anchor, seen, matches),
+            Owner::Given(index) => self.by_given(hay, index, &anchor, seen, matches),
+            Owner::Address | Owner::Markup => {}
+        }
+    }
+
+    /// Whether what is found depends on a bounded stretch of text around it: not so with rules of the user's own.
+    pub(super) fn is_local(&self) -> bool {
+        self.given.is_empty()
+    }
+
+    /// Judges what is looked at once for a text.
+    pub(super) fn finish(&self, hay: Hay<'_>, seen: &mut Seen<'_>, matches: &mut Vec<Match>) {
+        self.alone(hay, matches);
+        for (index, rule) in self.given.iter().enumerate() {
+            let open = seen.open.get_mut(index).map(std::mem::take).unwrap_or_default();
+            let span = if rule.keywords.is_empty() { 0..hay.len() } else { open };
+            rule.find(hay, seen.path, span, matches);
+        }
+    }
+
+    /// Notes the neighbourhood of a keyword of the user's rule `index`; one that does not touch the last is read first.
+    fn by_given(
         &self,
         hay: Hay<'_>,
         index: u16,
-        anchor: Range<usize>,
-        seen: &mut Seen,
+        keyword: &Range<usize>,
+        seen: &mut Seen<'_>,
         matches: &mut Vec<Match>,
     ) {
+        if seen.open.is_empty() {
+            seen.open.resize(self.given.len(), 0..0);
+        }
+        let near = gitleaks::around(keyword);
+        let index = usize::from(index);
+        let (Some(rule), Some(open)) = (self.given.get(index), seen.open.get_mut(index)) else { return };
+        if near.start <= open.end && open.end > open.start {
+            open.end = near.end;
+        } else {
+            rule.find(hay, seen.path, std::mem::replace(open, near), matches);
+        }
+    }
+
+    /// Judges the secret that rule `index` may find at `anchor`.
+    fn by_rule(&self, hay: Hay<'_>, index: u16, anchor: Range<usize>, seen: &mut Seen<'_>, matches: &mut Vec<Match>) {
         let Some(rule) = self.rules.get(usize::from(index)) else { return };
         let value = match rule.at {
             At::Value => match seen.assigned(hay, &anchor) {
@@ -85,12 +144,12 @@ impl Secrets {
     }
 
     /// Judges what is assigned to the name that `anchor` is part of.
-    pub(super) fn by_name(
+    fn by_name(
         &self,
         hay: Hay<'_>,
         expect: Expect,
         anchor: Range<usize>,
-        seen: &mut Seen,
+        seen: &mut Seen<'_>,
         matches: &mut Vec<Match>,
     ) {
         if !stands(hay, &anchor) || seen.judged(&anchor, expect) {
@@ -108,7 +167,7 @@ impl Secrets {
     }
 
     /// Judges a text that is one token and little else: a cell, a line of a log or of a key.
-    pub(super) fn alone(&self, hay: Hay<'_>, matches: &mut Vec<Match>) {
+    fn alone(&self, hay: Hay<'_>, matches: &mut Vec<Match>) {
         if !Self::may_be_alone(hay.text()) || hay.len() < 16 {
             return;
         }
@@ -152,7 +211,12 @@ impl Secrets {
     }
 }
 
-impl Seen {
+impl<'p> Seen<'p> {
+    /// Nothing yet, in the file at `path`.
+    pub(super) fn new(path: Option<&'p str>) -> Self {
+        Self { path, ..Self::default() }
+    }
+
     /// After `cut` bytes at the beginning of the text are gone.
     pub(super) fn shift(&mut self, cut: usize) {
         let spans = self.assigned.as_mut().map(|a| [&mut a.name, &mut a.value]);
@@ -224,7 +288,7 @@ mod tests {
 
     #[test]
     fn the_rules_are_sound() {
-        let secrets = Secrets::new().unwrap();
+        let secrets = Secrets::new(Vec::new()).unwrap();
         assert!(secrets.rules.len() >= 250);
         let ids: BTreeSet<_> = secrets.rules.iter().map(|r| &r.id).collect();
         assert_eq!(ids.len(), secrets.rules.len(), "an id stands twice");

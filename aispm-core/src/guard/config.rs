@@ -61,7 +61,7 @@ pub struct DetectorPolicy {
     /// What is written in place of a finding that is redacted or blocked: `<TYPE>` without it, nothing for invisible
     /// characters.
     #[serde(default, deserialize_with = "operator::read")]
-    #[schemars(with = "Option<operator::Form>")]
+    #[schemars(schema_with = "operator::schema")]
     pub operator: Option<Operator>,
     /// Least score that counts, 0 to 1; without it the detector's own.
     #[serde(default, deserialize_with = "probability")]
@@ -83,7 +83,7 @@ pub struct TypePolicy {
     pub action: Action,
     /// What is written in place of a finding that is redacted or blocked; without it what the detector's says.
     #[serde(default, deserialize_with = "operator::read")]
-    #[schemars(with = "Option<operator::Form>")]
+    #[schemars(schema_with = "operator::schema")]
     pub operator: Option<Operator>,
     /// Least score that counts, 0 to 1; without it the detector's.
     #[serde(default, deserialize_with = "probability")]

@@ -131,7 +131,7 @@ mod tests {
             assert_eq!(key.decrypt(&hidden).unwrap(), value);
             assert_eq!(key.encrypt(value).unwrap(), hidden);
             assert!(Key::new([8; 32]).unwrap().decrypt(&hidden).is_err());
-            let changed = format!("A{}", &hidden[1..]);
+            let changed = format!("A{}", hidden.get(1..).unwrap());
             assert!(changed == hidden || key.decrypt(&changed).is_err());
         }
         for text in ["", "AAAA", "!", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {

@@ -208,7 +208,7 @@ impl Guard {
         vault: Option<&mut Vault>,
     ) -> Decision {
         if text.len() > self.policy.max_bytes {
-            return self.unchecked(text);
+            return self.unchecked(text, role, vault);
         }
         let (policy, detectors) = direction;
         let found = detectors.detect(text, role);
@@ -237,11 +237,16 @@ impl Guard {
     }
 
     /// A text too long to check.
-    fn unchecked(&self, text: &str) -> Decision {
+    fn unchecked(&self, text: &str, role: TextRole, vault: Option<&mut Vault>) -> Decision {
         let reason = format!("not checked: {} bytes, more than max_bytes ({})", text.len(), self.policy.max_bytes);
         let mut decision = Decision { reasons: vec![reason], ..Decision::allow() };
         match self.policy.on_error {
-            OnError::Allow => decision.text = text.to_owned(),
+            OnError::Allow => {
+                decision.text = match vault {
+                    Some(vault) => vault.shield(text, role == TextRole::Output).into_owned(),
+                    None => text.to_owned(),
+                }
+            }
             OnError::Block => decision.action = Action::Block,
         }
         // nothing is known of it, which the mean says best

@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, MapDeserializer};
 use serde::de::{self, Deserializer, Visitor};
-use serde::{Deserialize, Serialize};
 
 use super::fake::fake;
 use super::{Key, Vault};
-use crate::asset::names;
 
 /// What is written in place of a value. In a policy a name, `mask`, or a name with options,
 /// `{type: mask, keep_last: 4}`; names and options are Presidio's where it has them.
@@ -56,39 +55,8 @@ pub enum Operator {
     Encrypt {},
 }
 
-/// An operator as a policy has it.
-#[derive(JsonSchema)]
-#[schemars(rename = "OperatorPolicy")]
-#[serde(untagged)]
-#[expect(dead_code, reason = "only its schema is used")]
-pub(super) enum Form {
-    /// Its name.
-    Name(Name),
-    /// Its name and options.
-    Options(Operator),
-}
-
-names! {
-    /// The name of an operator.
-    Name, "snake_case" {
-        /// The value itself.
-        Keep = "keep",
-        /// Nothing.
-        Redact = "redact",
-        /// The type.
-        Replace = "replace",
-        /// A character for each.
-        Mask = "mask",
-        /// A keyed hash.
-        Hash = "hash",
-        /// The type and a number.
-        Placeholder = "placeholder",
-        /// A value of the same shape.
-        Fake = "fake",
-        /// The value, encrypted.
-        Encrypt = "encrypt",
-    }
-}
+/// Names of operators.
+const NAMES: [&str; 8] = ["keep", "redact", "replace", "mask", "hash", "placeholder", "fake", "encrypt"];
 
 impl Default for Operator {
     fn default() -> Self {
@@ -119,17 +87,17 @@ impl Operator {
     /// Its name in a policy.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        let name = match self {
-            Self::Keep {} => Name::Keep,
-            Self::Redact {} => Name::Redact,
-            Self::Replace { .. } => Name::Replace,
-            Self::Mask { .. } => Name::Mask,
-            Self::Hash { .. } => Name::Hash,
-            Self::Placeholder {} => Name::Placeholder,
-            Self::Fake {} => Name::Fake,
-            Self::Encrypt {} => Name::Encrypt,
-        };
-        name.as_str()
+        let [keep, redact, replace, mask, hash, placeholder, fake, encrypt] = NAMES;
+        match self {
+            Self::Keep {} => keep,
+            Self::Redact {} => redact,
+            Self::Replace { .. } => replace,
+            Self::Mask { .. } => mask,
+            Self::Hash { .. } => hash,
+            Self::Placeholder {} => placeholder,
+            Self::Fake {} => fake,
+            Self::Encrypt {} => encrypt,
+        }
     }
 
     /// Whether it needs a key.
@@ -185,6 +153,12 @@ fn star() -> char {
 /// 64 bits: by chance two of four billion values have one hash.
 fn hex_digits() -> usize {
     16
+}
+
+/// The schema of what [`read`] takes.
+pub(super) fn schema(generator: &mut SchemaGenerator) -> Schema {
+    let options = generator.subschema_for::<Operator>();
+    json_schema!({ "anyOf": [{ "type": "string", "enum": NAMES }, options] })
 }
 
 /// Reads an operator's name, or its name with options.
@@ -262,7 +236,8 @@ mod tests {
         for yaml in ["hash", "fake", "encrypt", "placeholder"] {
             let operator = parsed(yaml);
             assert_eq!(operator.apply("X", "0123", None, &mut Vault::with_limit(0)), "<X>");
-            assert_eq!((operator.name(), operator.is_keyed()), (yaml, yaml != "placeholder"));
+            assert_eq!(operator.is_keyed(), yaml != "placeholder");
         }
+        assert!(NAMES.iter().all(|name| parsed(name).name() == *name));
     }
 }

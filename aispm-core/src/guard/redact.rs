@@ -48,15 +48,14 @@ impl Redaction<'_> {
             let value = text.get(first.start..end).unwrap_or_else(|| text.get(first.start..).unwrap_or_default());
             mixed |= (winner.start, winner.end) != (first.start, end);
             at = end;
-            if matches!(*operator, Operator::Placeholder {}) {
-                if let Some(placeholder) = vault.hide(&winner.kind, value) {
-                    if kept {
-                        shield_from(&mut clean, loose, vault, self.by_model);
-                    }
-                    clean.push_str(&placeholder);
-                    loose = clean.len();
-                    continue;
+            let hides = matches!(*operator, Operator::Placeholder {});
+            if let Some(placeholder) = hides.then(|| vault.hide(&winner.kind, value)).flatten() {
+                if kept {
+                    shield_from(&mut clean, loose, vault, self.by_model);
                 }
+                clean.push_str(&placeholder);
+                loose = clean.len();
+                continue;
             }
             let (kind, operator) = if mixed { operator.on_mixed(&winner.kind) } else { (&*winner.kind, operator) };
             clean.push_str(&operator.apply(kind, value, self.key, vault));
@@ -146,9 +145,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_operator_shows_the_value(name in "redact|replace|mask|hash|placeholder|encrypt", value in "[a-z0-9@. -]{3,20}[0-9]{3}", before in "[A-Z]{0,3}", kind in "[A-Z]{3,9}|EMAIL_ADDRESS|CREDIT_CARD") {
-            // a hash is made of digits too
-            prop_assume!(value.len() > 8);
+        fn no_operator_shows_the_value(name in "redact|replace|mask|hash|placeholder|encrypt", value in "[a-z0-9@. -]{6,20}[0-9]{3}", before in "[A-Z]{0,3}", kind in "[A-Z]{3,9}|EMAIL_ADDRESS|CREDIT_CARD") {
             let text = format!("{before}{value}");
             let found = Match::new("pii", kind, "r", 1.0, Severity::Low, before.len()..text.len());
             let out = redacted(&policy(&format!("operator: {name}")), &text, &[found]);

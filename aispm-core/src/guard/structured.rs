@@ -44,7 +44,11 @@ impl Guard {
         let mut clean = messages.to_vec();
         for (i, message) in clean.iter_mut().enumerate() {
             let role = match message.role.as_str() {
-                "system" | "developer" => continue,
+                "system" | "developer" => {
+                    // its examples of placeholders are nobody's
+                    vault.as_deref_mut().map(|vault| vault.shield(&message.content, true));
+                    continue;
+                }
                 "assistant" => TextRole::Output,
                 "tool" | "function" => TextRole::ToolResult,
                 _ => TextRole::Prompt,

@@ -135,12 +135,16 @@ fn a_session_hides_and_restores_across_turns() {
     let operators = "default: allow, detectors: {pii: {action: redact, operator: placeholder}}";
     let policy = format!("input: {{{operators}}}\noutput: {{{operators}}}\ntool: {{{operators}}}");
     let (guard, mut vault) = (Guard::from_yaml(&policy).unwrap(), Vault::new());
-    let talk =
-        [Message::new("user", "I am ann@corp-mail.com"), Message::new("tool", "bo@corp-mail.com, <EMAIL_ADDRESS_1>")];
+    let talk = [
+        Message::new("system", "Leave <PERSON_1> alone."),
+        Message::new("user", "I am ann@corp-mail.com"),
+        Message::new("tool", "bo@corp-mail.com, <EMAIL_ADDRESS_1>"),
+    ];
     let sent = guard.check_messages_with(&talk, &mut vault).text;
     let sent: Vec<Message> = serde_json::from_str(&sent).unwrap();
-    assert_eq!(sent[0].content, "I am <EMAIL_ADDRESS_1>");
-    assert_eq!(sent[1].content, "<EMAIL_ADDRESS_2>, <PLACEHOLDER_1>");
+    assert_eq!(sent[1].content, "I am <EMAIL_ADDRESS_1>");
+    assert_eq!(sent[2].content, "<EMAIL_ADDRESS_2>, <PLACEHOLDER_1>");
+    assert_eq!(vault.hide("PERSON", "Ann").unwrap(), "<PERSON_2>");
     let args = json!({"to": "<EMAIL_ADDRESS_2>", "cc": "ann@corp-mail.com"});
     let call = guard.check_tool_call_with("mail", &args, &mut vault);
     let call: serde_json::Value = serde_json::from_str(&call.text).unwrap();

@@ -145,8 +145,8 @@ impl Vault {
         let named = kind_name(kind);
         let last = self.last.get(&named).copied().unwrap_or_default();
         let taken = |name: &String| self.values.contains_key(name) || self.reserved.contains(name);
-        let names = (last + 1..u32::MAX).map(|number| (number, format!("{named}_{number}")));
-        let (number, name) = names.skip_while(|(_, name)| taken(name)).next()?;
+        let mut names = (last + 1..u32::MAX).map(|number| (number, format!("{named}_{number}")));
+        let (number, name) = names.find(|(_, name)| !taken(name))?;
         let placeholder = format!("<{name}>");
         self.insert(digest, name, kind.to_owned(), Zeroizing::new(value.to_owned()))?;
         self.last.insert(named, number);
@@ -299,6 +299,9 @@ impl Serialize for Vault {
 impl<'de> Deserialize<'de> for Vault {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let stored = Stored::<String>::deserialize(deserializer)?;
+        if !matches!(&*stored.schema, "" | crate::SCHEMA) {
+            return Err(D::Error::custom(format!("`schema` is {}, not {}", stored.schema, crate::SCHEMA)));
+        }
         let mut vault = Self::with_limit(stored.limit);
         for (name, StoredValue { kind, value }) in stored.values {
             let value = Zeroizing::new(value);

@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::assess::ledger;
 use crate::asset::{Document, Error, Match, Result, TextRole, names};
-use crate::text::{Detector, Detectors};
+use crate::text::known::KnownData;
+use crate::text::{Detector, Detectors, DetectorsBuilder};
 
 mod config;
 mod redact;
@@ -83,6 +84,7 @@ type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 #[derive(Clone)]
 pub struct GuardBuilder {
     policy: Policy,
+    known: Vec<Arc<KnownData>>,
     clock: Clock,
 }
 
@@ -103,7 +105,7 @@ impl Guard {
     #[must_use]
     pub fn builder() -> GuardBuilder {
         static START: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
-        GuardBuilder { policy: Policy::default(), clock: Arc::new(|| START.elapsed()) }
+        GuardBuilder { policy: Policy::default(), known: Vec::new(), clock: Arc::new(|| START.elapsed()) }
     }
 
     /// A guard of this YAML text. Errors tell the line.
@@ -242,6 +244,13 @@ impl GuardBuilder {
         self
     }
 
+    /// Looks for what this data set holds, too, and for confidentiality markings; for several, call it several times.
+    #[must_use]
+    pub fn known_data(mut self, known: Arc<KnownData>) -> Self {
+        self.known.push(known);
+        self
+    }
+
     /// Where latency comes from, instead of the system's clock: the time since some fixed moment.
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
@@ -253,7 +262,8 @@ impl GuardBuilder {
     #[must_use]
     pub fn build(self) -> Guard {
         let detectors = |direction: &DirectionPolicy| {
-            let on = Detector::ALL.iter().fold(Detectors::builder(), |b, d| b.set(*d, direction.runs(*d)));
+            let known = self.known.iter().cloned().fold(Detectors::builder(), DetectorsBuilder::known_data);
+            let on = Detector::ALL.iter().fold(known, |b, d| b.set(*d, direction.runs(*d)));
             let thresholds = direction.detectors.iter().filter_map(|(d, policy)| Some((*d, policy.threshold?)));
             thresholds.fold(on, |builder, (detector, threshold)| builder.threshold(detector, threshold)).build()
         };

@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::assess::ledger;
 use crate::asset::{Document, Error, ErrorKind, Match, Result, TextRole, names};
-use crate::text::{Detector, Detectors};
+use crate::text::known::KnownData;
+use crate::text::{Detector, Detectors, DetectorsBuilder};
 
 use redact::Redaction;
 
@@ -97,6 +98,7 @@ type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 pub struct GuardBuilder {
     policy: Policy,
     key: Option<Arc<Key>>,
+    known: Vec<Arc<KnownData>>,
     clock: Clock,
 }
 
@@ -117,7 +119,7 @@ impl Guard {
     #[must_use]
     pub fn builder() -> GuardBuilder {
         static START: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
-        GuardBuilder { policy: Policy::default(), key: None, clock: Arc::new(|| START.elapsed()) }
+        GuardBuilder { policy: Policy::default(), key: None, known: Vec::new(), clock: Arc::new(|| START.elapsed()) }
     }
 
     /// A guard of this YAML text. Errors tell the line.
@@ -302,6 +304,13 @@ impl GuardBuilder {
         self
     }
 
+    /// Looks for what this data set holds, too, and for confidentiality markings; for several, call it several times.
+    #[must_use]
+    pub fn known_data(mut self, known: Arc<KnownData>) -> Self {
+        self.known.push(known);
+        self
+    }
+
     /// Where latency comes from, instead of the system's clock: the time since some fixed moment.
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
@@ -322,7 +331,8 @@ impl GuardBuilder {
 
     fn assemble(self) -> Guard {
         let detectors = |direction: &DirectionPolicy| {
-            let on = Detector::ALL.iter().fold(Detectors::builder(), |b, d| b.set(*d, direction.runs(*d)));
+            let known = self.known.iter().cloned().fold(Detectors::builder(), DetectorsBuilder::known_data);
+            let on = Detector::ALL.iter().fold(known, |b, d| b.set(*d, direction.runs(*d)));
             let thresholds = direction.detectors.iter().filter_map(|(d, policy)| Some((*d, policy.threshold?)));
             thresholds.fold(on, |builder, (detector, threshold)| builder.threshold(detector, threshold)).build()
         };

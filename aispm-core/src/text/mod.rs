@@ -5,6 +5,7 @@
 //! by [`guard`](crate::guard).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -111,6 +112,8 @@ pub struct Detectors {
     on: BTreeSet<Detector>,
     /// Instead of the detector's own.
     thresholds: BTreeMap<Detector, f64>,
+    /// Data sets to know.
+    known: Vec<Arc<known::KnownData>>,
 }
 
 /// Chooses detectors.
@@ -131,7 +134,11 @@ impl Detectors {
     #[must_use]
     pub fn builder() -> DetectorsBuilder {
         DetectorsBuilder {
-            detectors: Self { on: Detector::ALL.iter().copied().collect(), thresholds: BTreeMap::new() },
+            detectors: Self {
+                on: Detector::ALL.iter().copied().collect(),
+                thresholds: BTreeMap::new(),
+                known: Vec::new(),
+            },
         }
     }
 
@@ -142,6 +149,10 @@ impl Detectors {
         if Detector::SENSITIVE.iter().any(|detector| self.on.contains(detector)) {
             sensitive::Sensitive::builtin().find(text, role, &mut found.matches);
             found.matches.retain(|m| m.detector.parse().is_ok_and(|detector| self.on.contains(&detector)));
+        }
+        if self.on.contains(&Detector::KnownData) && !self.known.is_empty() {
+            known::find_markings(text, &mut found.matches);
+            self.known.iter().for_each(|known| known.find(text, &mut found.matches));
         }
         let hidden = invisible::hidden(text);
         if self.on.contains(&Detector::InvisibleText) {
@@ -203,6 +214,13 @@ impl DetectorsBuilder {
         } else {
             self.detectors.on.remove(&detector);
         }
+        self
+    }
+
+    /// Looks for what this data set holds, too, and for confidentiality markings; for several, call it several times.
+    #[must_use]
+    pub fn known_data(mut self, known: Arc<known::KnownData>) -> Self {
+        self.detectors.known.push(known);
         self
     }
 

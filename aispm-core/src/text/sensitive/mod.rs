@@ -14,6 +14,8 @@ use std::sync::OnceLock;
 use self::anchors::{Anchors, Owner};
 use self::hay::Hay;
 use self::links::Links;
+#[doc(hidden)]
+pub use self::pii::Candidate;
 use self::pii::Pii;
 use self::secrets::Secrets;
 use crate::asset::{Match, TextRole};
@@ -52,6 +54,12 @@ impl Sensitive {
             Owner::Name => self.secrets.by_name(hay, start..end, matches),
             _ => {}
         });
+    }
+
+    /// For training of the tagger of names: its candidates in `text` when its lexicon does not know the names in `hide`.
+    #[doc(hidden)]
+    pub fn candidates(&self, text: &str, hide: &[&str]) -> Vec<Candidate> {
+        self.pii.candidates(text, hide)
     }
 
     /// Appends every match in `text`, byte offsets into it, in no promised order, overlaps unresolved.

@@ -8,6 +8,8 @@ from lexicon import GIVEN, SURNAME, COUNTRY, TOWN, fold, parts
 HERE = Path(__file__).resolve().parent
 LATIN = re.compile(r"^[A-Za-z\u00c0-\u024f\u1e00-\u1eff' .-]+$")
 SLOT = re.compile(r"\{([pflqoncsaAdutxjyL])\}")
+HEADS = "Disease Disorder Syndrome Failure Infection Deficiency Test Panel Scan Screening Report Summary Agreement Policy Act Plan Review Notes Note Guide License Exception Error Warning Handler Statement Form Request Protocol Standard Theorem Algorithm Law Day Week Festival Award Prize War Treaty URL API".split()
+SIGHTS = "Plaza Square Park Bridge Station Airport Valley Lake River Beach Bay Hills Island Mountains Peninsula County Province Harbour Forest Gardens Heights Village".split()
 KIND = {"p": "PERSON", "q": "PERSON", "f": "PERSON", "l": "PERSON", "o": "ORGANIZATION", "c": "LOCATION", "n": "LOCATION", "s": "ADDRESS", "a": "ADDRESS", "A": "ADDRESS"}
 TEACHER = {"PERSON": "PERSON", "ORG": "ORGANIZATION", "GPE": "LOCATION", "LOC": "LOCATION", "FAC": "LOCATION"}
 
@@ -95,6 +97,11 @@ class Names:
         return self.pick(self.towns[0] if roll < 0.55 else self.towns[1] if roll < 0.85 else self.towns[2])
 
     def n(self):
+        roll = self.rng.random()
+        if roll < 0.06:
+            return f"{self.pick([self.word, self.l, self.c])()} {self.pick(SIGHTS)}"
+        if roll < 0.08:
+            return f"{self.pick(['Lake', 'Mount', 'North', 'South', 'East', 'West', 'Upper', 'New'])} {self.c()}"
         return self.pick(self.places)
 
     def word(self):
@@ -127,6 +134,8 @@ class Names:
             return f"{self.pick(['University', 'Bank', 'City Council', 'Museum', 'Ministry', 'College', 'Chamber'])} of {self.c()}"
         if roll < 0.33:
             return f"{self.c()} {self.pick(['University', 'Hospital', 'Bank', 'Airlines', 'Medical Center', 'College', 'Institute of Technology', 'School District', 'Times', 'Police Department', 'Museum', 'Chamber of Commerce', 'Railway'])}"
+        if roll < 0.35:
+            return f"{self.pick([self.c, self.l, self.word, lambda: 'St. ' + self.f() + chr(39) + 's'])()} {self.pick(['', 'General ', 'Regional ', 'Memorial ', 'Community ', 'Children' + chr(39) + 's '])}{self.pick(['Hospital', 'Medical Center', 'Health Center', 'Clinic', 'Cancer Institute', 'Pharmacy'])}"
         if roll < 0.52:
             return self.word()
         if roll < 0.72:
@@ -149,6 +158,8 @@ class Names:
             words[1] = self.pick(["of", "and", "for", "the", "in"])
         if self.rng.random() < 0.2:
             words[-1] = self.x()
+        elif self.rng.random() < 0.25:
+            words[-1] = self.pick(HEADS)
         if self.rng.random() < 0.15:
             words[1:] = [w.lower() for w in words[1:]]
         return " ".join(words)
@@ -278,6 +289,10 @@ def templated(names, count):
     rng = names.rng
     for _ in range(count):
         text, spans = fill(names, names.pick(lines))
+        if spans and spans[0][0] == 0 and rng.random() < 0.15:
+            # Another capital before the name.
+            lead = names.pick(names.plain).title() + names.pick([" ", " ", ", ", ". ", ": "])
+            text, spans = lead + text, [[s + len(lead), e + len(lead), k] for s, e, k in spans]
         if rng.random() < 0.25:
             more, others = fill(names, names.pick(lines))
             joint = names.pick([" ", "\n", ". "])
@@ -381,7 +396,7 @@ def empty(rng, classes, files, size):
                 continue
             kept.append(line)
             taken += len(line) + 1
-            if taken > 15000:
+            if taken > 40000:
                 break
         total += taken
         body = "\n".join(kept)

@@ -167,7 +167,7 @@ def golden(command, weights, steps):
         for a, b in zip(starts, starts[1:]):
             best, back = [0] + [-(1 << 30)] * (TAGS - 1), []
             for own in weights[mine[a:b, 3:]].sum(axis=1):
-                chosen = [max((best[p] + int(steps[p, t]), p) for p in range(TAGS)) for t in range(TAGS)]
+                chosen = [max((best[p] + int(steps[p, t]), p) for p in ([t - 1, t] if t and t % 2 == 0 else range(TAGS))) for t in range(TAGS)]
                 best = [c[0] + int(own[t]) for t, c in enumerate(chosen)]
                 back.append([c[1] for c in chosen])
             tag = max((best[t] + int(steps[t, 0]), t) for t in range(TAGS))[1]

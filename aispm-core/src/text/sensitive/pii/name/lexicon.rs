@@ -71,9 +71,10 @@ pub(super) fn fold(word: &str) -> u64 {
     plain.fold(BASIS, |hash, c| c.encode_utf8(&mut utf8).bytes().fold(hash, step))
 }
 
-const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+/// Where the hash begins, and one byte of it.
+pub(super) const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 
-fn step(hash: u64, byte: u8) -> u64 {
+pub(super) fn step(hash: u64, byte: u8) -> u64 {
     (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
 }
 

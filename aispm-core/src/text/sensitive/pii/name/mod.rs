@@ -48,3 +48,62 @@ impl Names {
         self.tagger.candidates(text, &|key| hidden.contains(&key))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn names() -> Names {
+        Names::parse(crate::text::sensitive::pii::GIVEN_NAMES)
+    }
+
+    fn tagged(names: &Names, text: &str) -> Vec<(&'static str, String)> {
+        let mut all = Vec::new();
+        names.each(text, |kind, span, _| all.push((kind, text.get(span).unwrap().to_owned())));
+        all
+    }
+
+    #[test]
+    fn names_of_many_lands_in_both_cases() {
+        let names = names();
+        let person = |name: &str| ("PERSON", name.to_owned());
+        let place = |name: &str| ("LOCATION", name.to_owned());
+        assert_eq!(tagged(&names, "I met Željko Brkić in Tbilisi."), [person("Željko Brkić"), place("Tbilisi")]);
+        assert_eq!(tagged(&names, "please call amina okafor tomorrow"), [person("amina okafor")]);
+        assert_eq!(
+            tagged(&names, "deliver it to 14 rue des Acacias, 69003 Lyon by noon"),
+            [place("14 rue des Acacias, 69003 Lyon")]
+        );
+        for text in ["The parser reads Unicode text.", "let x = Foo::new(bar);", "Open the File menu and choose Save As."] {
+            assert_eq!(tagged(&names, text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn the_place_in_a_long_text_does_not_matter() {
+        let names = names();
+        let one = "Later Željko Brkić wrote to Amina Okafor in Tbilisi. ";
+        let once = tagged(&names, one).len();
+        assert!(once >= 3);
+        let long = one.repeat(50);
+        assert_eq!(tagged(&names, &long).len(), 50 * once);
+    }
+
+    proptest! {
+        #[test]
+        fn spans_are_in_order_and_on_characters(pieces in proptest::collection::vec(prop_oneof![
+            Just("Ana"), Just("ana "), Just("de "), Just("García"), Just("Smith "), Just("e\u{301}"), Just("12 "), Just("rue "), Just("Ltd"),
+            Just("-"), Just(", "), Just(". "), Just("\n"), Just("’"), Just("田中 "), Just("😀"), Just("\u{feff}"), Just("İ"), Just("Bank of "),
+            Just("Paris"), Just("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), Just("_"), Just("\\"), Just("@"), Just("ß "),
+        ], 0..300)) {
+            let text = pieces.concat();
+            let mut last = 0;
+            names().each(&text, |_, span, _| {
+                assert!(last <= span.start && span.start < span.end && text.get(span.clone()).is_some());
+                last = span.end;
+            });
+        }
+    }
+}

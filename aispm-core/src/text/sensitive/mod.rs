@@ -20,6 +20,8 @@ use self::anchors::{Anchors, Owner};
 pub use self::build::SensitiveBuilder;
 use self::hay::Hay;
 use self::links::Links;
+#[doc(hidden)]
+pub use self::pii::Candidate;
 use self::pii::Pii;
 use self::secrets::Secrets;
 use crate::asset::{Error, ErrorKind, Match, Result, TextRole};
@@ -85,6 +87,12 @@ impl Sensitive {
         self.secrets.finish(hay, &mut seen, matches);
     }
 
+    /// For training of the tagger of names: its candidates in `text` when its lexicon does not know the names in `hide`.
+    #[doc(hidden)]
+    pub fn candidates(&self, text: &str, hide: &[&str]) -> Vec<Candidate> {
+        self.pii.candidates(text, hide)
+    }
+
     /// Appends every match in `text`, byte offsets into it, in no promised order, overlaps unresolved.
     /// Characters that nobody sees, and letters and digits in other forms, do not hide anything.
     pub fn find(&self, text: &str, role: TextRole, matches: &mut Vec<Match>) {
@@ -102,6 +110,7 @@ impl Sensitive {
     fn find_clean(&self, text: &str, role: TextRole, matches: &mut Vec<Match>) {
         let (hay, mut read) = (Hay::new(text), Read::default());
         self.pii.find(hay, &mut read.pii, matches);
+        self.pii.tagged(hay, matches);
         self.announced(hay, role, &mut read.announced, matches);
         self.secrets.finish(hay, &mut read.announced.seen, matches);
         self.links.bare(hay, &mut read.bare, matches);

@@ -12,6 +12,7 @@ mod phone;
 use std::ops::Range;
 
 use self::identifier::{Fit, Identifiers};
+pub use self::name::Candidate;
 use super::hay::{Hay, is_word};
 use crate::asset::{Match, Severity};
 
@@ -87,6 +88,27 @@ impl Pii {
         }
         read.at = hay.len();
         None
+    }
+
+    /// Names that the tagger sees and no rule has.
+    pub(super) fn tagged(&self, hay: Hay<'_>, matches: &mut Vec<Match>) {
+        // Rules report in order, so what lies before a name lies before the next.
+        let ruled = matches.len();
+        let mut first = 0;
+        self.names.each(hay.get(0..hay.len()), |kind, span, score| {
+            while matches.get(first).is_some_and(|m| first < ruled && m.end <= span.start) {
+                first += 1;
+            }
+            let near = matches.get(first..ruled).unwrap_or_default().iter().take(8);
+            if !near.into_iter().any(|m| m.start < span.end && span.start < m.end && m.detector == "pii") {
+                entity(matches, kind, Some(span), score);
+            }
+        });
+    }
+
+    /// For training: see [`name::Names::candidates`].
+    pub(super) fn candidates(&self, text: &str, hide: &[&str]) -> Vec<name::Candidate> {
+        self.names.candidates(text, hide)
     }
 
     /// Names; an e-mail address or an identifier may begin with them too, so nothing is taken.

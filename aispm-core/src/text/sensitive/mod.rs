@@ -8,12 +8,15 @@ mod hay;
 mod links;
 mod pii;
 mod secrets;
+pub mod sink;
 
 use std::sync::OnceLock;
 
 use self::anchors::{Anchors, Owner};
 use self::hay::Hay;
 use self::links::Links;
+use self::links::lure::{Lures, Stretch};
+pub use self::links::{HostList, HostLists};
 use self::pii::Pii;
 use self::secrets::Secrets;
 use crate::asset::{Match, TextRole};
@@ -26,6 +29,7 @@ const NESTED: usize = 8;
 pub struct Sensitive {
     anchors: Anchors,
     links: Links,
+    lures: Lures,
     pii: Pii,
     secrets: Secrets,
 }
@@ -39,9 +43,9 @@ impl Sensitive {
     }
 
     fn compile() -> Result<Self, Box<dyn std::error::Error>> {
-        let (links, pii, secrets) = (Links::new()?, Pii::new()?, Secrets::new()?);
-        let anchors = Anchors::new(secrets.anchors().chain(links::anchors()))?;
-        Ok(Self { anchors, links, pii, secrets })
+        let (links, lures, pii, secrets) = (Links::new()?, Lures::new()?, Pii::new()?, Secrets::new()?);
+        let anchors = Anchors::new(secrets.anchors().chain(links::anchors()).chain(lures.anchors()))?;
+        Ok(Self { anchors, links, lures, pii, secrets })
     }
 
     /// Appends credentials only; otherwise as [`find`](Self::find).
@@ -56,10 +60,17 @@ impl Sensitive {
 
     /// Appends every match in `text`, byte offsets into it, in no promised order, overlaps unresolved.
     pub fn find(&self, text: &str, role: TextRole, matches: &mut Vec<Match>) {
+        static NONE: std::sync::LazyLock<HostLists> = std::sync::LazyLock::new(HostLists::default);
+        self.find_with(text, role, &NONE, matches);
+    }
+
+    /// As [`find`](Self::find), with a user's own lists of hosts.
+    pub fn find_with(&self, text: &str, role: TextRole, hosts: &HostLists, matches: &mut Vec<Match>) {
         let hay = Hay::new(text);
         self.pii.find(hay, matches);
         // Where the last address and the last markup end, and how many addresses began inside that address.
         let (mut address, mut markup, mut nested) = (0, 0, 0);
+        let mut stretch = Stretch::default();
         self.anchors.each(text, |owner, start, end| match owner {
             Owner::Rule(index) => self.secrets.by_rule(hay, index, start..end, matches),
             Owner::Name => self.secrets.by_name(hay, start..end, matches),
@@ -68,14 +79,20 @@ impl Sensitive {
                 if nested > NESTED {
                     return;
                 }
-                let Some((span, authority)) = self.links.address(hay, start..end, matches) else { return };
-                address = address.max(span.end);
-                self.secrets.in_address(hay, authority, matches);
+                let Some(found) = self.links.address(hay, start..end, hosts, matches) else { return };
+                address = address.max(found.span.end);
+                self.secrets.in_address(hay, found.authority, matches);
+                if found.veiled {
+                    self.lures.link(found.span, &mut stretch, matches);
+                }
             }
+            Owner::Lure(group) => self.lures.phrase(hay, group, start..end, &mut stretch, matches),
+            Owner::Script => Links::script(hay, start..end, matches),
             Owner::Markup if start < markup => {}
-            Owner::Markup => markup = self.links.markup(hay, start..end, role, matches),
+            Owner::Markup => markup = self.links.markup(hay, start..end, role, hosts, matches),
         });
-        self.links.bare(hay, matches);
+        self.lures.close(&mut stretch, matches);
+        self.links.bare(hay, hosts, matches);
     }
 }
 
@@ -89,7 +106,7 @@ pub fn data_class(kind: &str) -> Option<&'static str> {
         "IP_ADDRESS" | "MAC_ADDRESS" => "network",
         "LOCATION" => "location",
         "ORGANIZATION" => "organisation",
-        "URL" | "PHISHING_URL" | "DISPOSABLE_DOMAIN" => "link",
+        "URL" | "PHISHING_URL" | "PHISHING_LURE" | "DISPOSABLE_DOMAIN" => "link",
         "EXFILTRATION_LINK" | "EXFILTRATION_IMAGE" => "link",
         kind => {
             let builtin = Sensitive::builtin();

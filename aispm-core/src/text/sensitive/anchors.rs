@@ -16,8 +16,12 @@ pub(super) enum Owner {
     Given(u16),
     /// The judge of values assigned to names that tell of secrets.
     Name(Expect),
-    /// The reader of addresses: `://` or `www.`.
+    /// The reader of addresses: `://`, `www.` or a scheme.
     Address,
+    /// Links that run a script.
+    Script,
+    /// The phrases of lures, by group.
+    Lure(u16),
     /// The reader of Markdown and HTML links and images.
     Markup,
 }

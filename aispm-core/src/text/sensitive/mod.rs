@@ -10,16 +10,20 @@ mod hay;
 mod links;
 mod pii;
 mod secrets;
+pub mod sink;
 mod stream;
 
 pub use stream::{Released, Stream};
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use self::anchors::{Anchors, Owner};
 pub use self::build::SensitiveBuilder;
 use self::hay::Hay;
 use self::links::Links;
+use self::links::lure::{Lures, Stretch};
+pub use self::links::{HostList, HostLists};
 #[doc(hidden)]
 pub use self::pii::Candidate;
 use self::pii::Pii;
@@ -34,8 +38,10 @@ const NESTED: usize = 8;
 pub struct Sensitive {
     anchors: Anchors,
     links: Links,
+    lures: Lures,
     pii: Pii,
     secrets: Secrets,
+    hosts: HostLists,
     problems: Vec<Error>,
 }
 
@@ -58,8 +64,10 @@ impl Sensitive {
         let links = Links::new().map_err(|e| invalid(e.to_string()))?;
         let pii = Pii::new().map_err(|e| invalid(e.to_string()))?;
         let secrets = Secrets::new(own.secrets).map_err(|e| invalid(e.to_string()))?;
-        let anchors = Anchors::new(secrets.anchors().chain(links::anchors())).map_err(|e| invalid(e.to_string()))?;
-        Ok(Self { anchors, links, pii, secrets, problems: own.problems })
+        let lures = Lures::new().map_err(|e| invalid(e.to_string()))?;
+        let anchors = secrets.anchors().chain(links::anchors()).chain(lures.anchors());
+        let anchors = Anchors::new(anchors).map_err(|e| invalid(e.to_string()))?;
+        Ok(Self { anchors, links, lures, pii, secrets, hosts: own.hosts, problems: own.problems })
     }
 
     /// What was left out of the user's rules, and why, with file and line.
@@ -111,39 +119,63 @@ impl Sensitive {
         let (hay, mut read) = (Hay::new(text), Read::default());
         self.pii.find(hay, &mut read.pii, matches);
         self.pii.tagged(hay, matches);
-        self.announced(hay, role, &mut read.announced, matches);
+        self.announced(hay, role, &mut read.anchors, &mut read.announced, matches);
         self.secrets.finish(hay, &mut read.announced.seen, matches);
-        self.links.bare(hay, &mut read.bare, matches);
+        self.lures.close(&mut read.announced.lure, matches);
+        self.links.bare(hay, &self.hosts, &mut read.bare, matches);
     }
 
     /// What an anchor announces, from where the text was `read` to, until something cannot be settled; gives where its
     /// anchor begins.
-    fn announced(&self, hay: Hay<'_>, role: TextRole, read: &mut Announced, matches: &mut Vec<Match>) -> Option<usize> {
-        let Announced { anchors, address, markup, nested, seen } = read;
-        self.anchors.each(hay.text(), anchors, |owner, span| {
-            let before = hay.goes_on().then(|| (*address, *markup, *nested, seen.clone()));
-            let known = matches.len();
-            match owner {
-                Owner::Address => {
-                    *nested = if span.start < *address { *nested + 1 } else { 0 };
-                    if *nested <= NESTED
-                        && let Some((span, authority)) = self.links.address(hay, span, matches)
-                    {
-                        *address = span.end.max(*address);
-                        self.secrets.in_address(hay, authority, matches);
-                    }
-                }
-                Owner::Markup if span.start < *markup => {}
-                Owner::Markup => *markup = self.links.markup(hay, span, role, matches),
-                owner => self.secrets.at(owner, hay, span, seen, matches),
-            }
+    fn announced(
+        &self,
+        hay: Hay<'_>,
+        role: TextRole,
+        read: &mut anchors::Read,
+        known: &mut Announced,
+        matches: &mut Vec<Match>,
+    ) -> Option<usize> {
+        self.anchors.each(hay.text(), read, |owner, span| {
+            let before = hay.goes_on().then(|| (matches.len(), known.clone()));
+            self.at(owner, span, hay, role, known, matches);
             let settled = !hay.looked_past();
-            if let Some(before) = before.filter(|_| !settled) {
-                matches.truncate(known);
-                (*address, *markup, *nested, *seen) = before;
+            if let Some((length, before)) = before.filter(|_| !settled) {
+                matches.truncate(length);
+                *known = before;
             }
             settled
         })
+    }
+
+    /// Reads what the anchor over `span` announces to its owner.
+    fn at(
+        &self,
+        owner: Owner,
+        span: Range<usize>,
+        hay: Hay<'_>,
+        role: TextRole,
+        known: &mut Announced,
+        matches: &mut Vec<Match>,
+    ) {
+        match owner {
+            Owner::Address => {
+                known.nested = if span.start < known.address { known.nested + 1 } else { 0 };
+                if known.nested > NESTED {
+                    return;
+                }
+                let Some(found) = self.links.address(hay, span, &self.hosts, matches) else { return };
+                known.address = found.span.end.max(known.address);
+                self.secrets.in_address(hay, found.authority, matches);
+                if found.veiled {
+                    self.lures.link(found.span, &mut known.lure, matches);
+                }
+            }
+            Owner::Lure(group) => self.lures.phrase(hay, group, span, &mut known.lure, matches),
+            Owner::Script => Links::script(hay, span, matches),
+            Owner::Markup if span.start < known.markup => {}
+            Owner::Markup => known.markup = self.links.markup(hay, span, role, &self.hosts, matches),
+            owner => self.secrets.at(owner, hay, span, &mut known.seen, matches),
+        }
     }
 }
 
@@ -151,21 +183,23 @@ impl Sensitive {
 #[derive(Debug, Clone, Default)]
 struct Read {
     pii: pii::Read,
+    anchors: anchors::Read,
     announced: Announced,
     /// Host names without a scheme.
     bare: usize,
 }
 
-/// How far a text has been read for what anchors announce.
+/// What is known of what anchors announced so far.
 #[derive(Debug, Clone, Default)]
 struct Announced {
-    anchors: anchors::Read,
     /// Where the last address ends, where the next markup may begin, and how many addresses began inside the last.
     address: usize,
     markup: usize,
     nested: usize,
     /// The last name that tells of a secret.
     seen: secrets::Seen<'static>,
+    /// The lure that is being read.
+    lure: Stretch,
 }
 
 /// The class of data that a match type belongs to: `personal`, `government_id`, `payment`, `financial`, `health`,
@@ -178,7 +212,7 @@ pub fn data_class(kind: &str) -> Option<&'static str> {
         "IP_ADDRESS" | "MAC_ADDRESS" => "network",
         "LOCATION" => "location",
         "ORGANIZATION" => "organisation",
-        "URL" | "PHISHING_URL" | "DISPOSABLE_DOMAIN" => "link",
+        "URL" | "PHISHING_URL" | "PHISHING_LURE" | "DISPOSABLE_DOMAIN" => "link",
         "EXFILTRATION_LINK" | "EXFILTRATION_IMAGE" => "link",
         kind => {
             let builtin = Sensitive::builtin();

@@ -108,11 +108,22 @@ impl Stream<'_> {
         }
         let stops = [
             self.sensitive.pii.find(hay, &mut self.read.pii, &mut pii.0),
-            self.sensitive.announced(hay, self.role, &mut self.read.announced, &mut announced.0),
-            self.sensitive.links.bare(hay, &mut self.read.bare, &mut bare.0),
+            self.sensitive.announced(
+                hay,
+                self.role,
+                &mut self.read.anchors,
+                &mut self.read.announced,
+                &mut announced.0,
+            ),
+            self.sensitive.links.bare(hay, &self.sensitive.hosts, &mut self.read.bare, &mut bare.0),
         ];
         if whole {
             self.sensitive.secrets.finish(hay, &mut self.read.announced.seen, &mut announced.0);
+        }
+        let next = stops[1].unwrap_or(length.saturating_sub(self.sensitive.anchors.longest()));
+        let lure = self.read.announced.lure.open_at(next).filter(|_| more);
+        if lure.is_none() {
+            self.sensitive.lures.close(&mut self.read.announced.lure, &mut announced.0);
         }
         for (matches, told) in &mut self.found {
             let new = matches.get(*told..).unwrap_or_default().iter();
@@ -126,9 +137,8 @@ impl Stream<'_> {
         if !more {
             return length;
         }
-        let unread = length.saturating_sub(self.sensitive.anchors.longest());
-        let [pii, announced, bare] = stops;
-        let from = [pii.unwrap_or(length), announced.unwrap_or(unread), bare.unwrap_or(length)];
+        let [pii, _, bare] = stops;
+        let from = [pii.unwrap_or(length), next, bare.unwrap_or(length), lure.unwrap_or(length)];
         from.into_iter().map(|at| reach(&self.text, at)).min().unwrap_or(length)
     }
 
@@ -167,16 +177,11 @@ impl Stream<'_> {
         self.map.forget(self.start);
         self.released -= cut;
         self.again = self.again.saturating_sub(cut);
-        let Read { pii, announced, bare } = &mut self.read;
-        let places = [
-            &mut pii.at,
-            &mut pii.floor,
-            &mut announced.anchors.end,
-            &mut announced.address,
-            &mut announced.markup,
-            bare,
-        ];
+        let Read { pii, anchors, announced, bare } = &mut self.read;
+        let places =
+            [&mut pii.at, &mut pii.floor, &mut anchors.end, &mut announced.address, &mut announced.markup, bare];
         announced.seen.shift(cut);
+        announced.lure.shift(cut);
         places.into_iter().for_each(|place| *place = place.saturating_sub(cut));
         for (matches, told) in &mut self.found {
             matches.drain(..matches.len().saturating_sub(KNOWN));

@@ -165,7 +165,8 @@ impl Tagger {
             for (tag, ((best, own), from)) in best.iter_mut().zip(*own).zip(from).enumerate() {
                 // A tag that goes on goes on from its like; the others come from any.
                 let befores = if tag != 0 && tag % 2 == 0 { tag - 1..tag + 1 } else { 0..TAGS };
-                let step = |before: usize| (last.get(before).copied().unwrap_or_default() + self.step(before, tag), before);
+                let step =
+                    |before: usize| (last.get(before).copied().unwrap_or_default() + self.step(before, tag), before);
                 let (score, before) = befores.map(step).max().unwrap_or_default();
                 (*best, *from) = (score + own, before as u8);
             }
@@ -244,7 +245,9 @@ impl Tagger {
 fn glued(text: &str, span: &Range<usize>) -> bool {
     let at = |i: Option<usize>| i.and_then(|i| text.as_bytes().get(i)).copied().unwrap_or(b' ');
     let joint = |mark: Option<usize>, next: Option<usize>| at(mark) == b'-' && at(next).is_ascii_alphanumeric();
-    joint(span.start.checked_sub(1), span.start.checked_sub(2)) || joint(Some(span.end), Some(span.end + 1)) || span.len() == 1
+    joint(span.start.checked_sub(1), span.start.checked_sub(2))
+        || joint(Some(span.end), Some(span.end + 1))
+        || span.len() == 1
 }
 
 /// The least lead of a span that is reported: on code and manuals without names, single words lead most often in vain.

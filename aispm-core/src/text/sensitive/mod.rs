@@ -118,7 +118,9 @@ impl Sensitive {
     fn find_clean(&self, text: &str, role: TextRole, matches: &mut Vec<Match>) {
         let (hay, mut read) = (Hay::new(text), Read::default());
         self.pii.find(hay, &mut read.pii, matches);
-        self.pii.tagged(hay, matches);
+        let mut names = Vec::new();
+        self.pii.tagged(hay, &mut read.tagged, matches, text.len(), &mut names);
+        matches.append(&mut names);
         self.announced(hay, role, &mut read.anchors, &mut read.announced, matches);
         self.secrets.finish(hay, &mut read.announced.seen, matches);
         self.lures.close(&mut read.announced.lure, matches);
@@ -183,6 +185,7 @@ impl Sensitive {
 #[derive(Debug, Clone, Default)]
 struct Read {
     pii: pii::Read,
+    tagged: pii::Tagged,
     anchors: anchors::Read,
     announced: Announced,
     /// Host names without a scheme.

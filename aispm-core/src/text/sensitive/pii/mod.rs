@@ -42,6 +42,35 @@ pub(super) struct Read {
     pub(super) floor: usize,
 }
 
+/// How far a text has been tagged.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tagged {
+    names: name::Read,
+    /// Names of which it is not known yet whether a rule has them.
+    waiting: Vec<(&'static str, Range<usize>, f64)>,
+}
+
+impl Tagged {
+    /// Where the next match begins at the earliest.
+    pub(super) fn next(&self) -> usize {
+        let waiting = self.waiting.first().map(|(_, span, _)| span.start);
+        waiting.map_or(self.names.next(), |start| start.min(self.names.next()))
+    }
+
+    /// From where on the text is still needed.
+    pub(super) fn needs(&self) -> usize {
+        self.names.from.min(self.next())
+    }
+
+    /// After `cut` bytes at the beginning of the text are gone.
+    pub(super) fn shift(&mut self, cut: usize) {
+        self.names.shift(cut);
+        for (_, span, _) in &mut self.waiting {
+            *span = span.start.saturating_sub(cut)..span.end.saturating_sub(cut);
+        }
+    }
+}
+
 impl Pii {
     pub(super) fn new() -> Result<Self, toml::de::Error> {
         Ok(Self {
@@ -90,20 +119,30 @@ impl Pii {
         None
     }
 
-    /// Names that the tagger sees and no rule has.
-    pub(super) fn tagged(&self, hay: Hay<'_>, matches: &mut Vec<Match>) {
-        // Rules report in order, so what lies before a name lies before the next.
-        let ruled = matches.len();
+    /// Appends names that the tagger sees and no rule has, from where the text was `read` to. `ruled` are the matches of
+    /// rules, in their order; nothing that begins before `known` is missing there.
+    pub(super) fn tagged(
+        &self,
+        hay: Hay<'_>,
+        read: &mut Tagged,
+        ruled: &[Match],
+        known: usize,
+        matches: &mut Vec<Match>,
+    ) {
+        let Tagged { names, waiting } = read;
+        self.names.each(hay.text(), names, hay.goes_on(), |kind, span, score| waiting.push((kind, span, score)));
+        let ready = waiting.iter().take_while(|(_, span, _)| span.end <= known).count();
         let mut first = 0;
-        self.names.each(hay.get(0..hay.len()), |kind, span, score| {
-            while matches.get(first).is_some_and(|m| first < ruled && m.end <= span.start) {
+        for (kind, span, score) in waiting.drain(..ready) {
+            // Rules report in order, so what lies before a name lies before the next.
+            while ruled.get(first).is_some_and(|m| m.end <= span.start) {
                 first += 1;
             }
-            let near = matches.get(first..ruled).unwrap_or_default().iter().take(8);
+            let near = ruled.get(first..).unwrap_or_default().iter().take(8);
             if !near.into_iter().any(|m| m.start < span.end && span.start < m.end && m.detector == "pii") {
                 entity(matches, kind, Some(span), score);
             }
-        });
+        }
     }
 
     /// For training: see [`name::Names::candidates`].

@@ -9,6 +9,7 @@ mod token;
 use std::ops::Range;
 
 pub use self::tagger::Candidate;
+pub(in crate::text::sensitive) use self::tagger::Read;
 use self::tagger::Tagger;
 use super::super::hay::Hay;
 
@@ -34,9 +35,16 @@ impl Names {
         self.rules.tag(hay, at)
     }
 
-    /// Calls `each` with type, span and score of every name that the tagger sees.
-    pub(super) fn each(&self, text: &str, mut each: impl FnMut(&'static str, Range<usize>, f64)) {
-        self.tagger.spans(text, |span| {
+    /// Calls `each` with type, span and score of every name that the tagger sees from where the text was `read` to; if
+    /// there is `more` to come, of those that it cannot change.
+    pub(super) fn each(
+        &self,
+        text: &str,
+        read: &mut Read,
+        more: bool,
+        mut each: impl FnMut(&'static str, Range<usize>, f64),
+    ) {
+        self.tagger.spans(text, read, more, |span| {
             let score = 0.4 + 0.5 * span.lead / (span.lead.abs() + 4.0);
             each(span.entity(), span.range, score);
         });
@@ -61,7 +69,9 @@ mod tests {
 
     fn tagged(names: &Names, text: &str) -> Vec<(&'static str, String)> {
         let mut all = Vec::new();
-        names.each(text, |kind, span, _| all.push((kind, text.get(span).unwrap().to_owned())));
+        names.each(text, &mut Read::default(), false, |kind, span, _| {
+            all.push((kind, text.get(span).unwrap().to_owned()))
+        });
         all
     }
 
@@ -102,7 +112,7 @@ mod tests {
         ], 0..300)) {
             let text = pieces.concat();
             let mut last = 0;
-            names().each(&text, |_, span, _| {
+            names().each(&text, &mut Read::default(), false, |_, span, _| {
                 assert!(last <= span.start && span.start < span.end && text.get(span.clone()).is_some());
                 last = span.end;
             });

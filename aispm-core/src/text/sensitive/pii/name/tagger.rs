@@ -20,6 +20,8 @@ const BUCKETS: u64 = 1 << 16;
 /// Tokens held at a time, and those of them that are only context on either side of a stretch.
 const HELD: usize = 128;
 const CONTEXT: usize = 3;
+/// How far apart two parts of an address stand, in bytes.
+const BETWEEN: usize = 5;
 /// The longest stretch.
 const STRETCH: usize = 48;
 
@@ -50,9 +52,33 @@ impl Span {
     /// Whether only space and commas stand between the two, which together are no longer than an address.
     fn reaches(&self, text: &str, next: &Self) -> bool {
         let between = text.get(self.range.end..next.range.start).unwrap_or("-");
-        between.len() < 5
+        between.len() < BETWEEN
             && next.range.end - self.range.start < 160
             && between.chars().all(|c| c.is_whitespace() || c == ',')
+    }
+}
+
+/// How far a text has been tagged.
+#[derive(Debug, Clone, Default)]
+pub(in crate::text::sensitive) struct Read {
+    /// From where on tokens are to be read again, for context.
+    pub(in crate::text::sensitive) from: usize,
+    /// Tokens that begin before this were dealt with.
+    pub(in crate::text::sensitive) done: usize,
+    /// An address that may go on.
+    held: Option<Span>,
+}
+
+impl Read {
+    /// Where the next span begins at the earliest.
+    pub(in crate::text::sensitive) fn next(&self) -> usize {
+        self.held.as_ref().map_or(self.done, |span| span.range.start)
+    }
+
+    /// After `cut` bytes at the beginning of the text are gone.
+    pub(in crate::text::sensitive) fn shift(&mut self, cut: usize) {
+        let spans = self.held.iter_mut().flat_map(|span| [&mut span.range.start, &mut span.range.end]);
+        spans.chain([&mut self.from, &mut self.done]).for_each(|place| *place = place.saturating_sub(cut));
     }
 }
 
@@ -78,9 +104,10 @@ impl Tagger {
         Self { lexicon: Lexicon::new(lexicon), unit, steps, rows: rows.as_chunks().0 }
     }
 
-    /// Calls `each` with every span of `text`, in order; the parts of an address are one.
-    pub(super) fn spans(&self, text: &str, mut each: impl FnMut(Span)) {
-        let mut held: Option<Span> = None;
+    /// Calls `each` with every span of `text` from where it was `read` to, in order; the parts of an address are one. If
+    /// there is `more` of the text to come, only with those that it cannot change.
+    pub(super) fn spans(&self, text: &str, read: &mut Read, more: bool, mut each: impl FnMut(Span)) {
+        let mut held = read.held.take();
         let mut join = |span: Span| match &mut held {
             Some(last) if last.kind == ADDRESS && span.kind >= PLACE && last.reaches(text, &span) => {
                 last.range.end = span.range.end;
@@ -92,7 +119,9 @@ impl Tagger {
                 }
             }
         };
-        self.stretches(text, None, |tokens, stretch| self.decode(text, tokens, stretch, &mut join));
+        self.stretches(text, read, more, None, |tokens, stretch| self.decode(text, tokens, stretch, &mut join));
+        // an address may go on
+        read.held = held.take_if(|last| more && last.kind == ADDRESS && read.done < last.range.end + BETWEEN);
         if let Some(last) = held {
             each(last);
         }
@@ -102,22 +131,36 @@ impl Tagger {
     pub(super) fn stretches(
         &self,
         text: &str,
+        read: &mut Read,
+        more: bool,
         hide: Option<&dyn Fn(u64) -> bool>,
         mut each: impl FnMut(&[Token], Range<usize>),
     ) {
-        let mut source = Tokens::new(text, &self.lexicon);
+        let mut source = Tokens::new(text, &self.lexicon, read.from);
         let mut held = [Token::default(); HELD];
         // Tokens held, and those dealt with.
         let (mut count, mut done) = (0, 0);
         loop {
-            let mut more = true;
+            let (mut last, mut open) = (false, false);
             while count < HELD {
                 let Some(mut token) = source.next() else {
-                    more = false;
+                    (last, open) = (!more, more);
                     break;
                 };
+                if more && source.is_open() {
+                    open = true;
+                    break;
+                }
                 if hide.is_some_and(|hide| hide(token.key)) {
                     token.class &= COMMON;
+                }
+                // Of what was dealt with before only the context is held.
+                if token.start < read.done {
+                    if count == CONTEXT {
+                        held.copy_within(1..CONTEXT, 0);
+                        count -= 1;
+                    }
+                    done = count + 1;
                 }
                 if let Some(place) = held.get_mut(count) {
                     *place = token;
@@ -126,7 +169,7 @@ impl Tagger {
             }
             let tokens = held.get(..count).unwrap_or_default();
             // What the next tokens may still change waits for them.
-            let ready = if more { count - CONTEXT } else { count };
+            let ready = if last { count } else { count.saturating_sub(CONTEXT) };
             while done < ready {
                 let mut end = done;
                 while end < count && end - done < STRETCH && candidate(text, tokens, end) {
@@ -136,13 +179,16 @@ impl Tagger {
                     done += 1;
                     continue;
                 }
-                if more && end > ready && end - done < STRETCH {
+                if !last && end > ready && end - done < STRETCH {
                     break;
                 }
                 each(tokens, done..end);
                 done = end;
             }
-            if !more {
+            if last || open {
+                let at = |i: usize| tokens.get(i);
+                read.done = at(done).map_or(if last { text.len() } else { read.done }, |token| token.start);
+                read.from = at(done.saturating_sub(CONTEXT)).map_or(read.from, |token| token.judged);
                 return;
             }
             let keep = done.saturating_sub(CONTEXT);
@@ -337,7 +383,7 @@ impl Tagger {
     /// The candidates of `text`, the lexicon silent on names whose hash `hide` tells.
     pub(super) fn candidates(&self, text: &str, hide: &dyn Fn(u64) -> bool) -> Vec<Candidate> {
         let mut all = Vec::new();
-        self.stretches(text, Some(hide), |tokens, stretch| {
+        self.stretches(text, &mut Read::default(), false, Some(hide), |tokens, stretch| {
             for i in stretch.clone() {
                 let mut buckets = [0; FEATURES];
                 features(text, tokens, i, &mut buckets);
@@ -440,7 +486,7 @@ mod tests {
             let (expected, text) = row.split_once('\t').unwrap();
             let text = text.replace("\\n", "\n");
             let mut tags = String::new();
-            tagger.stretches(&text, None, |tokens, stretch| {
+            tagger.stretches(&text, &mut Read::default(), false, None, |tokens, stretch| {
                 let (best, _) = tagger.best(&text, tokens, &stretch);
                 tags.extend(best.iter().take(stretch.len()).map(usize::to_string));
             });

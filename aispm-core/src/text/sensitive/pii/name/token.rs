@@ -6,6 +6,8 @@ use super::lexicon::{BASIS, Lexicon, fold, step};
 
 /// The longest word in bytes; a longer run of letters is no name.
 const LONGEST: usize = 48;
+/// Where a longer run is cut, so that what is read at a time is bounded.
+const CUT: usize = 1024;
 /// How far ahead the kind of a line is judged, in bytes.
 const STRETCH: usize = 256;
 
@@ -47,6 +49,8 @@ pub(super) struct Token {
     pub(super) line: u8,
     /// Whether space stands before it.
     pub(super) gap: bool,
+    /// Where the kind of its line was judged: tokens read from there on are the same.
+    pub(super) judged: usize,
 }
 
 /// Cuts a text into tokens. Linear: each byte is read once by the cut and once by the judge of its stretch.
@@ -55,12 +59,25 @@ pub(super) struct Tokens<'t> {
     lexicon: &'t Lexicon,
     at: usize,
     line: u8,
+    /// From where, and up to where, the kind of the line is judged.
+    judge: usize,
     judged: usize,
+    /// Whether space stands before the first token.
+    gap: bool,
 }
 
 impl<'t> Tokens<'t> {
-    pub(super) fn new(text: &'t str, lexicon: &'t Lexicon) -> Self {
-        Self { text, lexicon, at: 0, line: 0, judged: 0 }
+    /// The tokens from `at` on, which is 0 or where the kind of a line was judged.
+    pub(super) fn new(text: &'t str, lexicon: &'t Lexicon, at: usize) -> Self {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let gap = before.is_none_or(|c| c != '\n' && is_blank(c));
+        Self { text, lexicon, at, line: 0, judge: at, judged: at, gap }
+    }
+
+    /// Whether more text could change the token that was read last.
+    pub(super) fn is_open(&self) -> bool {
+        let cut = self.judged == self.text.len() && self.judged - self.judge < STRETCH;
+        cut || self.at + 4 > self.text.len()
     }
 
     fn byte(&self, at: usize) -> u8 {
@@ -89,14 +106,14 @@ impl<'t> Tokens<'t> {
             upper |= byte.is_ascii_uppercase();
         }
         self.line = u8::from(code > 1 + length / 32) | u8::from(!upper) << 1;
-        self.judged = at + length;
+        (self.judge, self.judged) = (at, at + length);
     }
 
     /// A word in ASCII letters alone: its end, its hash, how it is written. Most words are; this is the fast way.
     fn plain(&self, start: usize) -> Option<(usize, u64, Case)> {
         let rest = self.text.as_bytes().get(start..)?;
         let (mut length, mut upper, mut hash) = (0, 0, BASIS);
-        for byte in rest.iter().take_while(|b| b.is_ascii_alphabetic()) {
+        for byte in rest.iter().take(LONGEST + 1).take_while(|b| b.is_ascii_alphabetic()) {
             upper += usize::from(byte & 0x20 == 0);
             hash = step(hash, byte | 0x20);
             length += 1;
@@ -118,7 +135,7 @@ impl<'t> Tokens<'t> {
     fn word(&self, start: usize) -> (usize, Kind, Case) {
         let (mut end, mut letters, mut upper, mut first, mut cased) = (start, 0, 0, false, false);
         let (mut digits, mut line) = (false, false);
-        while let Some(c) = self.char(end) {
+        while let Some(c) = self.char(end).filter(|_| end - start < CUT) {
             if c.is_ascii_lowercase() {
                 cased = true;
             } else if c.is_alphabetic() {
@@ -170,14 +187,18 @@ impl<'t> Tokens<'t> {
     }
 }
 
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c == '\u{feff}'
+}
+
 impl Iterator for Tokens<'_> {
     type Item = Token;
 
     fn next(&mut self) -> Option<Token> {
-        let mut gap = self.at == 0;
+        let mut gap = std::mem::take(&mut self.gap);
         let c = loop {
             let c = self.char(self.at)?;
-            if c == '\n' || !c.is_whitespace() && c != '\u{feff}' {
+            if c == '\n' || !is_blank(c) {
                 break c;
             }
             gap = true;
@@ -193,6 +214,7 @@ impl Iterator for Tokens<'_> {
             key: u64::from(c),
             line: self.line,
             gap,
+            judged: self.judge,
             kind: Kind::Mark,
             ..Token::default()
         };

@@ -76,7 +76,9 @@ mod tests {
             tagged(&names, "deliver it to 14 rue des Acacias, 69003 Lyon by noon"),
             [place("14 rue des Acacias, 69003 Lyon")]
         );
-        for text in ["The parser reads Unicode text.", "let x = Foo::new(bar);", "Open the File menu and choose Save As."] {
+        for text in
+            ["The parser reads Unicode text.", "let x = Foo::new(bar);", "Open the File menu and choose Save As."]
+        {
             assert_eq!(tagged(&names, text), [], "{text}");
         }
     }

@@ -165,7 +165,8 @@ impl Tagger {
             for (tag, ((best, own), from)) in best.iter_mut().zip(*own).zip(from).enumerate() {
                 // A tag that goes on goes on from its like; the others come from any.
                 let befores = if tag != 0 && tag % 2 == 0 { tag - 1..tag + 1 } else { 0..TAGS };
-                let step = |before: usize| (last.get(before).copied().unwrap_or_default() + self.step(before, tag), before);
+                let step =
+                    |before: usize| (last.get(before).copied().unwrap_or_default() + self.step(before, tag), before);
                 let (score, before) = befores.map(step).max().unwrap_or_default();
                 (*best, *from) = (score + own, before as u8);
             }
@@ -221,8 +222,7 @@ impl Tagger {
         }
         let lead = f64::from(sum) * self.unit / own.len().max(1) as f64;
         let range = tokens.first()?.start..tokens.last()?.end;
-        let lower = tokens.iter().all(|t| t.kind != Kind::Word || t.case == Case::Lower);
-        (lead >= least(kind, tokens.len() == 1, lower)).then_some(Span { kind, range, lead })
+        (lead >= least(kind, tokens)).then_some(Span { kind, range, lead })
     }
 
     fn step(&self, before: usize, tag: usize) -> i32 {
@@ -244,16 +244,22 @@ impl Tagger {
 fn glued(text: &str, span: &Range<usize>) -> bool {
     let at = |i: Option<usize>| i.and_then(|i| text.as_bytes().get(i)).copied().unwrap_or(b' ');
     let joint = |mark: Option<usize>, next: Option<usize>| at(mark) == b'-' && at(next).is_ascii_alphanumeric();
-    joint(span.start.checked_sub(1), span.start.checked_sub(2)) || joint(Some(span.end), Some(span.end + 1)) || span.len() == 1
+    joint(span.start.checked_sub(1), span.start.checked_sub(2))
+        || joint(Some(span.end), Some(span.end + 1))
+        || span.len() == 1
 }
 
-/// The least lead of a span that is reported: on code and manuals without names, single words lead most often in vain.
-fn least(kind: usize, single: bool, lower: bool) -> f64 {
-    match (single, lower) {
-        (true, true) if kind == ORGANIZATION => 5.0,
-        (true, _) => 3.0,
-        (false, true) => 1.0,
-        (false, false) => 2.0,
+/// The least lead of a span that is reported: on code and manuals without names, single words lead most often in vain,
+/// and short words in capitals are abbreviations.
+fn least(kind: usize, tokens: &[Token]) -> f64 {
+    let lower = tokens.iter().all(|t| t.kind != Kind::Word || t.case == Case::Lower);
+    match tokens {
+        [one] if one.case == Case::Upper && one.end - one.start < 6 && one.class & COUNTRY == 0 => 7.0,
+        [_] if lower && kind == ORGANIZATION => 5.0,
+        [_] => 3.0,
+        _ if lower => 1.0,
+        _ if kind == ORGANIZATION => 1.5,
+        _ => 2.0,
     }
 }
 

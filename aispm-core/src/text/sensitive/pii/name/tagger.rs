@@ -11,6 +11,7 @@ use super::token::{Case, Kind, Token, Tokens};
 pub(super) const FEATURES: usize = 32;
 /// What a span is. Its first token's tag is `1 + 2 * kind`, the others' one more; 0 is outside.
 const KINDS: [&str; 4] = ["PERSON", "ORGANIZATION", "LOCATION", "LOCATION"];
+const PERSON: usize = 0;
 const ORGANIZATION: usize = 1;
 const PLACE: usize = 2;
 const ADDRESS: usize = 3;
@@ -250,15 +251,29 @@ fn glued(text: &str, span: &Range<usize>) -> bool {
 }
 
 /// The least lead of a span that is reported: on code and manuals without names, single words lead most often in vain,
-/// and short words in capitals are abbreviations.
+/// and words in capitals are abbreviations or the small print.
 fn least(kind: usize, tokens: &[Token]) -> f64 {
-    let lower = tokens.iter().all(|t| t.kind != Kind::Word || t.case == Case::Lower);
+    let all = |case| tokens.iter().all(|t| t.kind != Kind::Word || t.case == case);
     match tokens {
-        [one] if one.case == Case::Upper && one.end - one.start < 6 && one.class & COUNTRY == 0 => 7.0,
-        [_] if lower && kind == ORGANIZATION => 5.0,
-        [_] => 3.0,
-        _ if lower => 1.0,
-        _ if kind == ORGANIZATION => 1.5,
+        [one] if all(Case::Upper) && one.end - one.start < 6 && one.class & COUNTRY == 0 => 7.0,
+        [one] => {
+            let code = if one.line & 1 != 0 { 2.0 } else { 0.0 };
+            let bar = match (kind, all(Case::Lower)) {
+                (PERSON, true) => 3.5,
+                (PERSON, false) | (ORGANIZATION, true) => 5.0,
+                (PLACE, true) => 4.0,
+                _ => 4.5,
+            };
+            bar + code
+        }
+        _ if all(Case::Lower) => 1.0,
+        _ if kind == ORGANIZATION => {
+            if all(Case::Upper) {
+                3.5
+            } else {
+                1.5
+            }
+        }
         _ => 2.0,
     }
 }

@@ -11,6 +11,7 @@ use super::token::{Case, Kind, Token, Tokens};
 pub(super) const FEATURES: usize = 32;
 /// What a span is. Its first token's tag is `1 + 2 * kind`, the others' one more; 0 is outside.
 const KINDS: [&str; 4] = ["PERSON", "ORGANIZATION", "LOCATION", "LOCATION"];
+const PERSON: usize = 0;
 const ORGANIZATION: usize = 1;
 const PLACE: usize = 2;
 const ADDRESS: usize = 3;
@@ -268,8 +269,7 @@ impl Tagger {
         }
         let lead = f64::from(sum) * self.unit / own.len().max(1) as f64;
         let range = tokens.first()?.start..tokens.last()?.end;
-        let lower = tokens.iter().all(|t| t.kind != Kind::Word || t.case == Case::Lower);
-        (lead >= least(kind, tokens.len() == 1, lower)).then_some(Span { kind, range, lead })
+        (lead >= least(kind, tokens)).then_some(Span { kind, range, lead })
     }
 
     fn step(&self, before: usize, tag: usize) -> i32 {
@@ -296,13 +296,31 @@ fn glued(text: &str, span: &Range<usize>) -> bool {
         || span.len() == 1
 }
 
-/// The least lead of a span that is reported: on code and manuals without names, single words lead most often in vain.
-fn least(kind: usize, single: bool, lower: bool) -> f64 {
-    match (single, lower) {
-        (true, true) if kind == ORGANIZATION => 5.0,
-        (true, _) => 3.0,
-        (false, true) => 1.0,
-        (false, false) => 2.0,
+/// The least lead of a span that is reported: on code and manuals without names, single words lead most often in vain,
+/// and words in capitals are abbreviations or the small print.
+fn least(kind: usize, tokens: &[Token]) -> f64 {
+    let all = |case| tokens.iter().all(|t| t.kind != Kind::Word || t.case == case);
+    match tokens {
+        [one] if all(Case::Upper) && one.end - one.start < 6 && one.class & COUNTRY == 0 => 7.0,
+        [one] => {
+            let code = if one.line & 1 != 0 { 2.0 } else { 0.0 };
+            let bar = match (kind, all(Case::Lower)) {
+                (PERSON, true) => 3.5,
+                (PERSON, false) | (ORGANIZATION, true) => 5.0,
+                (PLACE, true) => 4.0,
+                _ => 4.5,
+            };
+            bar + code
+        }
+        _ if all(Case::Lower) => 1.0,
+        _ if kind == ORGANIZATION => {
+            if all(Case::Upper) {
+                3.5
+            } else {
+                1.5
+            }
+        }
+        _ => 2.0,
     }
 }
 

@@ -11,7 +11,7 @@ use super::{check, look, words};
 use crate::asset::Severity;
 
 /// How far a secret may reach from its start, in bytes.
-const WINDOW: usize = 4096;
+const WINDOW: usize = 2048;
 
 /// Evidence, in bits, of random drawing that a value by name must show.
 const DRAWN: f64 = 12.0;
@@ -57,8 +57,8 @@ pub(super) struct Rule {
 }
 
 impl Rule {
-    /// The secret that the anchor over `anchor` announces; `value` is what is assigned to the name it is part of.
-    pub(super) fn verify(
+    /// What has the form of the secret that `anchor` announces; `value` is what is assigned to the name it is part of.
+    pub(super) fn look(
         &self,
         hay: Hay<'_>,
         anchor: Range<usize>,
@@ -68,7 +68,7 @@ impl Rule {
         if !named && !self.anchors.iter().any(|a| a == hay.get(anchor.clone())) {
             return None;
         }
-        let span = match self.at {
+        Some(match self.at {
             At::Token => self.token(hay, anchor.start)?,
             At::Embedded => {
                 let start = hay.run_back(anchor.start, 160, is_token);
@@ -86,7 +86,11 @@ impl Rule {
                 (drawn && self.regex()?.find(text)?.end() == text.len()).then_some(value)?
             }
             At::Alone => self.secret(hay, 0)?.1,
-        };
+        })
+    }
+
+    /// The secret, if what was found is one.
+    pub(super) fn verify(&self, hay: Hay<'_>, span: Range<usize>) -> Option<Range<usize>> {
         let text = hay.get(span.clone());
         // A checksum that holds is proof enough.
         let proven = match self.check {
@@ -98,14 +102,10 @@ impl Rule {
         fits.then(|| self.check.map_or(span.clone(), |check| check.widen(hay, span)))
     }
 
-    /// Whether `value` begins as only this issuer's secrets do.
-    pub(super) fn claims(&self, value: &str) -> bool {
-        self.at == At::Token
-            && self.anchors.iter().any(|a| {
-                a.len() >= 4
-                    && a.ends_with(['_', '-', '.'])
-                    && value.get(..a.len()).is_some_and(|head| head.eq_ignore_ascii_case(a))
-            })
+    /// How only this issuer's secrets begin.
+    pub(super) fn prefixes(&self) -> impl Iterator<Item = &str> {
+        let token = self.at == At::Token;
+        self.anchors.iter().map(String::as_str).filter(move |a| token && a.len() >= 4 && a.ends_with(['_', '-', '.']))
     }
 
     fn token(&self, hay: Hay<'_>, start: usize) -> Option<Range<usize>> {

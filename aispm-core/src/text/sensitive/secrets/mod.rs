@@ -17,7 +17,7 @@ use self::assign::Assigned;
 pub(super) use self::gitleaks::Given;
 pub(super) use self::judge::Expect;
 use self::judge::{Judge, Lists};
-use self::rule::{At, Rule};
+use self::rule::{At, RUN, Rule, is_token};
 use super::anchors::Owner;
 use super::hay::Hay;
 use crate::asset::{Match, Severity};
@@ -60,6 +60,8 @@ pub(super) struct Seen<'p> {
     open: Vec<Range<usize>>,
     /// What patterns took last, and whose.
     tokens: [(u16, Range<usize>); REMEMBERED],
+    /// The last run of token characters before an anchor.
+    run: Range<usize>,
     name: Range<usize>,
     expect: Option<Expect>,
     assigned: Option<Assigned>,
@@ -160,15 +162,16 @@ impl Secrets {
         if seen.tokens.iter().any(|(rule, span)| *rule == index && span.contains(&anchor.start)) {
             return;
         }
-        let Some(found) = rule.look(hay, anchor, value.as_ref()) else { return };
+        let run = if rule.at == At::Embedded { seen.run(hay, anchor.start) } else { anchor.start };
+        let Some(found) = rule.look(hay, anchor, run, value.as_ref()) else { return };
         if value.is_none() {
             // What the pattern took is not looked at again, whatever comes of it.
             seen.tokens.rotate_right(1);
             if let Some(first) = seen.tokens.first_mut() {
-                *first = (index, found.clone());
+                *first = (index, found.span.clone());
             }
         }
-        if let Some(span) = rule.verify(hay, found) {
+        if let Some(span) = Some(found).filter(|f| f.whole).and_then(|f| rule.verify(hay, f.span)) {
             push(matches, rule.id.clone(), 0.9, rule.severity, span);
         }
     }
@@ -203,7 +206,7 @@ impl Secrets {
             return;
         }
         for rule in self.rules.iter().filter(|r| r.at == At::Alone) {
-            if let Some(span) = rule.look(hay, 0..0, None).and_then(|found| rule.verify(hay, found)) {
+            if let Some(span) = rule.look(hay, 0..0, 0, None).and_then(|found| rule.verify(hay, found.span)) {
                 push(matches, rule.id.clone(), 0.6, rule.severity, span);
             }
         }
@@ -241,7 +244,17 @@ impl<'p> Seen<'p> {
     /// Nothing yet, in the file at `path`.
     pub(super) fn new(path: Option<&'p str>) -> Self {
         let tokens = std::array::from_fn(|_| (u16::MAX, 0..0));
-        Self { path, open: Vec::new(), tokens, name: 0..0, expect: None, assigned: None, value: 0..0, nested: 0 }
+        Self {
+            path,
+            open: Vec::new(),
+            tokens,
+            run: 0..0,
+            name: 0..0,
+            expect: None,
+            assigned: None,
+            value: 0..0,
+            nested: 0,
+        }
     }
 
     /// Whether the name around `anchor` was judged with an expectation as generous.
@@ -252,6 +265,17 @@ impl<'p> Seen<'p> {
     /// Whether `anchor` lies in the last name.
     fn holds(&self, anchor: &Range<usize>) -> bool {
         self.name.start <= anchor.start && anchor.end <= self.name.end
+    }
+
+    /// Where the run of token characters before `at` begins; what was read for the last one is not read again.
+    fn run(&mut self, hay: Hay<'_>, at: usize) -> usize {
+        let most = at.saturating_sub(self.run.end).min(RUN);
+        let near = self.run.end <= at && at - self.run.end <= RUN;
+        let back = hay.run_back(at, if near { most } else { RUN }, is_token);
+        // Reached the last run: it goes on.
+        let start = if near && back == self.run.end { self.run.start } else { back };
+        self.run = start.max(at.saturating_sub(RUN))..at;
+        self.run.start
     }
 
     /// What is assigned to the name around `anchor`; found once for each name, and for few inside an unquoted value.

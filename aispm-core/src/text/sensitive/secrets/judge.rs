@@ -25,6 +25,9 @@ const RANDOM_EACH: f64 = 0.95;
 /// The same where the name says little.
 const RANDOM_UNNAMED: f64 = 40.0;
 
+/// Longest password, in bytes.
+const LONGEST_PASSWORD: usize = 128;
+
 /// The words of the judge, as the data file lists them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,7 +73,11 @@ impl Judge {
         if assigned.bounds == Bounds::Array {
             return (expect == Expect::Random && varied(value) && !self.is_other(name)).then_some(0.5);
         }
+        // What ends so is a name itself.
+        let name_like = value.ends_with(':') || (value.len() < 12 && value.ends_with('='));
         let plain = value.len() >= 4
+            && !name_like
+            && (expect != Expect::Password || value.len() <= LONGEST_PASSWORD)
             && (quoted || matches!(assigned.sign, Sign::Strong | Sign::Prose))
             && value.bytes().all(|b| b.is_ascii_graphic())
             && !value.contains("://")

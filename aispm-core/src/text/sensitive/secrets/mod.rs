@@ -28,7 +28,7 @@ const RULES: &str = include_str!("../../../../data/text/sensitive/secrets.toml")
 const ALONE: usize = 256;
 
 /// How many names inside an unquoted value are looked at.
-const NESTED: usize = 2;
+const NESTED: usize = 1;
 /// How many matches of patterns are remembered.
 const REMEMBERED: usize = 8;
 

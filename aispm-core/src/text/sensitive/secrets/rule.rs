@@ -82,6 +82,10 @@ impl Rule {
         }
         match self.at {
             At::Token => self.token(hay, anchor),
+            // The secret has begun when its anchor comes.
+            At::Embedded if !matches!(hay.before(anchor.start), b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'+' | b'/' | b'*') => {
+                None
+            }
             At::Embedded => {
                 let from = |start| self.token(hay, start..start).filter(|l| l.whole && l.span.end >= anchor.end);
                 from(run).or_else(|| {

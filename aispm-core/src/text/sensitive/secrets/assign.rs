@@ -125,7 +125,10 @@ fn blank(hay: Hay<'_>, name: &Range<usize>, at: usize) -> Option<(usize, Sign)> 
     let flag = hay.at(name.start) == b'-';
     let by = hay.get(name.clone()).ends_with("by") || hay.get(name.clone()).ends_with("BY");
     let quoted = hay.at(at) != b'`' && quote(hay, at).is_some();
-    let line = || hay.follows(name.start, &["env", "login", "export"]);
+    let line = || {
+        let before = hay.window_before(name.start, 48);
+        before.contains("login ") || before.ends_with("ENV ")
+    };
     if flag || (!quoted && line()) {
         Some((at, Sign::Strong))
     } else {

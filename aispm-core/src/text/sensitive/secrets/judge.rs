@@ -1,6 +1,7 @@
 //! Whether an assigned value is the secret that its name speaks of: what the name leads to expect, the look of the value,
 //! and how far it is from words.
 
+use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 use serde::Deserialize;
 
 use super::super::hay::Hay;
@@ -24,25 +25,46 @@ const RANDOM_EACH: f64 = 0.95;
 /// The same where the name says little.
 const RANDOM_UNNAMED: f64 = 40.0;
 
-/// The words of the judge, from the data file.
+/// Longest password, in bytes.
+const LONGEST_PASSWORD: usize = 128;
+
+/// The words of the judge, as the data file lists them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Judge {
+pub(super) struct Lists {
     /// Parts of names: of passwords, of values drawn at random, of either or neither.
     pub(super) password: Vec<String>,
     pub(super) random: Vec<String>,
     pub(super) perhaps: Vec<String>,
-    /// Ends of names, after the part that tells, that make the value something else.
+    /// Ends of names that make the value something else, and parts that do.
     other_ends: Vec<String>,
-    /// Parts of names that do so.
     other_parts: Vec<String>,
-    /// Words that stand-ins are made of.
+    /// Words that stand-ins are made of, and words one of which makes a stand-in.
     stand_in: Vec<String>,
-    /// Words one of which makes a stand-in.
     marks: Vec<String>,
 }
 
+/// The judge of assigned values; each list is one automaton, so that judging is linear in the value.
+#[derive(Debug)]
+pub(super) struct Judge {
+    other_ends: AhoCorasick,
+    other_parts: AhoCorasick,
+    stand_in: AhoCorasick,
+    marks: AhoCorasick,
+}
+
 impl Judge {
+    pub(super) fn new(lists: &Lists) -> Result<Self, BuildError> {
+        let build =
+            |words: &[String], kind| AhoCorasick::builder().ascii_case_insensitive(true).match_kind(kind).build(words);
+        Ok(Self {
+            other_ends: build(&lists.other_ends, MatchKind::Standard)?,
+            other_parts: build(&lists.other_parts, MatchKind::Standard)?,
+            stand_in: build(&lists.stand_in, MatchKind::LeftmostLongest)?,
+            marks: build(&lists.marks, MatchKind::Standard)?,
+        })
+    }
+
     /// How sure it is that the value is a secret; `None`: it is not taken for one.
     pub(super) fn score(&self, hay: Hay<'_>, expect: Expect, assigned: &Assigned) -> Option<f64> {
         let value = hay.get(assigned.value.clone());
@@ -51,7 +73,11 @@ impl Judge {
         if assigned.bounds == Bounds::Array {
             return (expect == Expect::Random && varied(value) && !self.is_other(name)).then_some(0.5);
         }
+        // What ends so is a name itself.
+        let name_like = value.ends_with(':') || (value.len() < 12 && value.ends_with('='));
         let plain = value.len() >= 4
+            && !name_like
+            && (expect != Expect::Password || value.len() <= LONGEST_PASSWORD)
             && (quoted || matches!(assigned.sign, Sign::Strong | Sign::Prose))
             && value.bytes().all(|b| b.is_ascii_graphic())
             && !value.contains("://")
@@ -96,7 +122,7 @@ impl Judge {
         let paired = || {
             beside_user(hay, assigned)
                 && value.len() >= 8
-                && !self.stand_in.iter().any(|w| w.eq_ignore_ascii_case(value))
+                && self.stand_in.find(value).is_none_or(|word| word.len() < value.len())
                 && !self.is_mark(value)
         };
         (typed || weak || paired()).then_some(0.5)
@@ -104,11 +130,8 @@ impl Judge {
 
     /// Whether the name is of something else than a secret.
     fn is_other(&self, name: &str) -> bool {
-        let ends = |end: &String| {
-            name.len() >= end.len()
-                && name.get(name.len() - end.len()..).is_some_and(|tail| tail.eq_ignore_ascii_case(end))
-        };
-        self.other_ends.iter().any(ends) || self.other_parts.iter().any(|part| look::holds(name, part))
+        self.other_parts.is_match(name)
+            || self.other_ends.find_overlapping_iter(name).any(|end| end.end() == name.len())
     }
 
     /// Whether the value stands in for a secret: filler, a word that says so, or little but words of documentation.
@@ -117,21 +140,14 @@ impl Judge {
     }
 
     fn is_mark(&self, value: &str) -> bool {
-        self.marks.iter().any(|m| look::holds(value, m))
+        self.marks.is_match(value)
     }
 
     /// Whether words of stand-ins make up four fifths of the letters, and at most one digit is left.
     fn covered(&self, value: &str) -> bool {
         let letters = value.bytes().filter(u8::is_ascii_alphabetic).count();
         let digits = value.bytes().filter(u8::is_ascii_digit).count();
-        let (mut at, mut covered) = (0, 0);
-        while at < value.len() {
-            let rest = value.get(at..).unwrap_or("");
-            let fits = |w: &&String| rest.get(..w.len()).is_some_and(|head| head.eq_ignore_ascii_case(w));
-            let length = self.stand_in.iter().filter(fits).map(String::len).max().unwrap_or(0);
-            covered += length;
-            at += length.max(1);
-        }
+        let covered: usize = self.stand_in.find_iter(value).map(|word| word.len()).sum();
         covered * 5 >= letters * 4 && digits <= 1
     }
 }

@@ -10,13 +10,14 @@ mod words;
 
 use std::ops::Range;
 
+use aho_corasick::{AhoCorasick, Anchored, Input, StartKind};
 use serde::Deserialize;
 
 use self::assign::Assigned;
 pub(super) use self::gitleaks::Given;
 pub(super) use self::judge::Expect;
-use self::judge::Judge;
-use self::rule::{At, Rule};
+use self::judge::{Judge, Lists};
+use self::rule::{At, RUN, Rule, is_token};
 use super::anchors::Owner;
 use super::hay::Hay;
 use crate::asset::{Match, Severity};
@@ -28,14 +29,28 @@ const ALONE: usize = 256;
 /// The most blanks in it.
 const BLANKS: usize = 8;
 
-/// The detector of secrets.
+/// How many names inside an unquoted value are looked at.
+const NESTED: usize = 1;
+/// How many matches of patterns are remembered.
+const REMEMBERED: usize = 8;
+
+/// The data file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Secrets {
+struct File {
     #[serde(rename = "rule")]
     rules: Vec<Rule>,
+    judge: Lists,
+}
+
+/// The detector of secrets.
+#[derive(Debug)]
+pub(super) struct Secrets {
+    rules: Vec<Rule>,
+    names: Vec<(String, Expect)>,
     judge: Judge,
-    #[serde(skip)]
+    /// How tokens of known form begin.
+    prefixes: AhoCorasick,
     given: Vec<Given>,
 }
 
@@ -45,29 +60,42 @@ pub(super) struct Seen<'p> {
     path: Option<&'p str>,
     /// For each of the user's rules the stretch it has still to read; empty until one is called.
     open: Vec<Range<usize>>,
+    /// What patterns took last, and whose.
+    tokens: [(u16, Range<usize>); REMEMBERED],
+    /// The last run of token characters before an anchor.
+    run: Range<usize>,
     name: Range<usize>,
     expect: Option<Expect>,
     assigned: Option<Assigned>,
+    /// The last unquoted value that lies in no other, and how many names were seen in it.
+    value: Range<usize>,
+    nested: usize,
 }
 
 impl Secrets {
     /// The built-in rules and those `given`.
-    pub(super) fn new(given: Vec<Given>) -> Result<Self, toml::de::Error> {
-        Ok(Self { given, ..toml::from_str(RULES)? })
+    pub(super) fn new(given: Vec<Given>) -> Result<Self, Box<dyn std::error::Error>> {
+        let File { rules, judge: lists } = toml::from_str(RULES)?;
+        let judge = Judge::new(&lists)?;
+        let prefixes = AhoCorasick::builder()
+            .start_kind(StartKind::Anchored)
+            .ascii_case_insensitive(true)
+            .build(rules.iter().flat_map(Rule::prefixes))?;
+        let named = |words: Vec<String>, expect| words.into_iter().map(move |w| (w, expect));
+        let names = named(lists.password, Expect::Password)
+            .chain(named(lists.random, Expect::Random))
+            .chain(named(lists.perhaps, Expect::Perhaps))
+            .collect();
+        Ok(Self { rules, names, judge, prefixes, given })
     }
 
     /// The literals to look for, each with whom it calls.
     pub(super) fn anchors(&self) -> impl Iterator<Item = (String, Owner)> {
         let rules =
             (0u16..).zip(&self.rules).flat_map(|(i, r)| r.anchors.iter().map(move |a| (a.clone(), Owner::Rule(i))));
-        let judge = &self.judge;
-        let names =
-            [(&judge.password, Expect::Password), (&judge.random, Expect::Random), (&judge.perhaps, Expect::Perhaps)];
         let given =
             (0u16..).zip(&self.given).flat_map(|(i, g)| g.keywords.iter().map(move |k| (k.clone(), Owner::Given(i))));
-        rules
-            .chain(given)
-            .chain(names.into_iter().flat_map(|(n, e)| n.iter().map(move |n| (n.clone(), Owner::Name(e)))))
+        rules.chain(given).chain(self.names.iter().map(|(name, expect)| (name.clone(), Owner::Name(*expect))))
     }
 
     pub(super) fn has(&self, id: &str) -> bool {
@@ -138,7 +166,19 @@ impl Secrets {
             },
             At::Token | At::Embedded | At::Alone => None,
         };
-        if let Some(span) = rule.verify(hay, anchor, value.as_ref()) {
+        if seen.tokens.iter().any(|(rule, span)| *rule == index && span.contains(&anchor.start)) {
+            return;
+        }
+        let run = if rule.at == At::Embedded { seen.run(hay, anchor.start) } else { anchor.start };
+        let Some(found) = rule.look(hay, anchor, run, value.as_ref()) else { return };
+        if value.is_none() {
+            // What the pattern took is not looked at again, whatever comes of it.
+            seen.tokens.rotate_right(1);
+            if let Some(first) = seen.tokens.first_mut() {
+                *first = (index, found.span.clone());
+            }
+        }
+        if let Some(span) = Some(found).filter(|f| f.whole).and_then(|f| rule.verify(hay, f.span)) {
             push(matches, rule.id.clone(), 0.9, rule.severity, span);
         }
     }
@@ -155,15 +195,16 @@ impl Secrets {
         if !stands(hay, &anchor) || seen.judged(&anchor, expect) {
             return;
         }
-        let Some(assigned) = seen.assigned(hay, &anchor) else { return };
-        let Some(score) = self.judge.score(hay, expect, assigned) else { return };
+        let Some(assigned) = seen.assigned(hay, &anchor).cloned() else { return };
+        seen.expect = seen.expect.max(Some(expect));
+        let Some(score) = self.judge.score(hay, expect, &assigned) else { return };
         // A value with an issuer's prefix is that issuer's rule's to judge.
         let value = hay.get(assigned.value.clone());
-        if self.rules.iter().any(|r| r.claims(value)) {
+        if self.prefixes.is_match(Input::new(value).anchored(Anchored::Yes)) {
             return;
         }
         let id = if expect == Expect::Password { "generic-password" } else { "generic-secret" };
-        push(matches, id, score, Severity::Medium, assigned.value.clone());
+        push(matches, id, score, Severity::Medium, assigned.value);
     }
 
     /// Judges a text that is one token and little else: a cell, a line of a log or of a key.
@@ -172,7 +213,7 @@ impl Secrets {
             return;
         }
         for rule in self.rules.iter().filter(|r| r.at == At::Alone) {
-            if let Some(span) = rule.verify(hay, 0..0, None) {
+            if let Some(span) = rule.look(hay, 0..0, 0, None).and_then(|found| rule.verify(hay, found.span)) {
                 push(matches, rule.id.clone(), 0.6, rule.severity, span);
             }
         }
@@ -219,32 +260,48 @@ impl<'p> Seen<'p> {
 
     /// After `cut` bytes at the beginning of the text are gone.
     pub(super) fn shift(&mut self, cut: usize) {
-        let spans = self.assigned.as_mut().map(|a| [&mut a.name, &mut a.value]);
-        for span in spans.into_iter().flatten().chain([&mut self.name]) {
+        let assigned = self.assigned.as_mut().map(|a| [&mut a.name, &mut a.value]);
+        let spans = assigned.into_iter().flatten().chain([&mut self.name, &mut self.run, &mut self.value]);
+        for span in spans.chain(self.tokens.iter_mut().map(|(_, span)| span)) {
             *span = span.start.saturating_sub(cut)..span.end.saturating_sub(cut);
         }
     }
 
     /// Whether the name around `anchor` was judged with an expectation as generous.
     fn judged(&self, anchor: &Range<usize>, expect: Expect) -> bool {
-        self.name.start <= anchor.start && anchor.end <= self.name.end && self.expect.is_some_and(|e| e >= expect)
-            || self.expect.is_some() && self.in_open_value(anchor)
+        self.holds(anchor) && self.expect.is_some_and(|e| e >= expect)
     }
 
-    /// Whether `anchor` lies in an unquoted value of a name already judged.
-    fn in_open_value(&self, anchor: &Range<usize>) -> bool {
-        self.assigned.as_ref().is_some_and(|a| {
-            a.bounds == assign::Bounds::Open && a.value.start <= anchor.start && anchor.end <= a.value.end
-        })
+    /// Whether `anchor` lies in the last name.
+    fn holds(&self, anchor: &Range<usize>) -> bool {
+        self.name.start <= anchor.start && anchor.end <= self.name.end
     }
 
-    /// What is assigned to the name around `anchor`; found once for each name.
+    /// Where the run of token characters before `at` begins; what was read for the last one is not read again.
+    fn run(&mut self, hay: Hay<'_>, at: usize) -> usize {
+        let most = at.saturating_sub(self.run.end).min(RUN);
+        let near = self.run.end <= at && at - self.run.end <= RUN;
+        let back = hay.run_back(at, if near { most } else { RUN }, is_token);
+        // Reached the last run: it goes on.
+        let start = if near && back == self.run.end { self.run.start } else { back };
+        self.run = start.max(at.saturating_sub(RUN))..at;
+        self.run.start
+    }
+
+    /// What is assigned to the name around `anchor`; found once for each name, and for few inside an unquoted value.
     fn assigned(&mut self, hay: Hay<'_>, anchor: &Range<usize>) -> Option<&Assigned> {
-        let known = self.name.start <= anchor.start && anchor.end <= self.name.end && !self.name.is_empty();
-        if !known {
+        if !self.holds(anchor) {
+            let inside = self.value.contains(&anchor.start);
+            self.nested = if inside { self.nested + 1 } else { 0 };
+            if self.nested > NESTED {
+                return None;
+            }
             self.name = assign::name(hay, anchor);
             self.assigned = assign::assigned(hay, self.name.clone());
             self.expect = None;
+            if let Some(assigned) = self.assigned.as_ref().filter(|a| !inside && a.bounds == assign::Bounds::Open) {
+                self.value = assigned.value.clone();
+            }
         }
         self.assigned.as_ref()
     }

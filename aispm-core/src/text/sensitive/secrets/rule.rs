@@ -11,7 +11,7 @@ use super::{check, look, words};
 use crate::asset::Severity;
 
 /// How far a secret may reach from its start, in bytes.
-const WINDOW: usize = 4096;
+const WINDOW: usize = 2048;
 
 /// Evidence, in bits, of random drawing that a value by name must show.
 const DRAWN: f64 = 12.0;
@@ -19,6 +19,16 @@ const DRAWN: f64 = 12.0;
 /// Below what length a run of token characters is never a secret, unless the rule says otherwise.
 fn shortest() -> usize {
     14
+}
+
+/// How far before its anchor an embedded secret may begin, in bytes.
+pub(super) const RUN: usize = 160;
+
+/// What a pattern took: a secret, or a stretch that goes on and is none.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub(super) span: Range<usize>,
+    pub(super) whole: bool,
 }
 
 /// What a rule's anchors are.
@@ -57,36 +67,48 @@ pub(super) struct Rule {
 }
 
 impl Rule {
-    /// The secret that the anchor over `anchor` announces; `value` is what is assigned to the name it is part of.
-    pub(super) fn verify(
+    /// What has the form of the secret that `anchor` announces. `run` is where the token characters around the anchor
+    /// begin, `value` what is assigned to the name it is part of.
+    pub(super) fn look(
         &self,
         hay: Hay<'_>,
         anchor: Range<usize>,
+        run: usize,
         value: Option<&Range<usize>>,
-    ) -> Option<Range<usize>> {
+    ) -> Option<Look> {
         let named = self.at == At::Value || self.at == At::Alone || self.pattern.contains("(?i");
         if !named && !self.anchors.iter().any(|a| a == hay.get(anchor.clone())) {
             return None;
         }
-        let span = match self.at {
-            At::Token => self.token(hay, anchor.start)?,
+        match self.at {
+            At::Token => self.token(hay, anchor),
+            // The secret has begun when its anchor comes.
+            At::Embedded if !matches!(hay.before(anchor.start), b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'+' | b'/' | b'*') => {
+                None
+            }
             At::Embedded => {
-                let start = hay.run_back(anchor.start, 160, is_token);
-                self.token(hay, start).filter(|s| s.end >= anchor.end).or_else(|| {
+                let from = |start| self.token(hay, start..start).filter(|l| l.whole && l.span.end >= anchor.end);
+                from(run).or_else(|| {
                     // The run may begin with what is not part of it: `=`, a path.
-                    let inner = hay.run_back(anchor.start, 160, |b| b.is_ascii_alphanumeric());
-                    (inner > start).then(|| self.token(hay, inner)).flatten()
-                })?
+                    let inner = hay.run_back(anchor.start, RUN, |b| b.is_ascii_alphanumeric());
+                    (inner > run).then(|| from(inner)).flatten()
+                })
             }
             At::Value => {
                 let value = value?.clone();
-                let text = hay.get(value.clone()).as_bytes();
                 let written = hay.get(value.clone());
                 let drawn = look::is_uuid(written) || is_number(written) || words::surprise(written) >= DRAWN;
-                (drawn && self.regex()?.find(text)?.end() == text.len()).then_some(value)?
+                let all = drawn && self.regex()?.find(written.as_bytes())?.end() == written.len();
+                all.then_some(Look { span: value, whole: true })
             }
-            At::Alone => self.secret(hay, 0)?.1,
-        };
+            At::Alone => {
+                self.secret(hay, hay.window(0, WINDOW).as_bytes(), 0).map(|(_, span)| Look { span, whole: true })
+            }
+        }
+    }
+
+    /// The secret, if what was found is one.
+    pub(super) fn verify(&self, hay: Hay<'_>, span: Range<usize>) -> Option<Range<usize>> {
         let text = hay.get(span.clone());
         // A checksum that holds is proof enough.
         let proven = match self.check {
@@ -98,42 +120,46 @@ impl Rule {
         fits.then(|| self.check.map_or(span.clone(), |check| check.widen(hay, span)))
     }
 
-    /// Whether `value` begins as only this issuer's secrets do.
-    pub(super) fn claims(&self, value: &str) -> bool {
-        self.at == At::Token
-            && self.anchors.iter().any(|a| {
-                a.len() >= 4
-                    && a.ends_with(['_', '-', '.'])
-                    && value.get(..a.len()).is_some_and(|head| head.eq_ignore_ascii_case(a))
-            })
+    /// How only this issuer's secrets begin.
+    pub(super) fn prefixes(&self) -> impl Iterator<Item = &str> {
+        let token = self.at == At::Token;
+        self.anchors.iter().map(String::as_str).filter(move |a| token && a.len() >= 4 && a.ends_with(['_', '-', '.']))
     }
 
-    fn token(&self, hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
+    /// The token that begins with `anchor`.
+    fn token(&self, hay: Hay<'_>, anchor: Range<usize>) -> Option<Look> {
+        let start = anchor.start;
         let before = hay.before(start);
         let inner = before == b'-' && is_word(hay.before(start - 1));
         if inner || (is_word(before) && !escaped(hay, start) && before != b'_') {
+            return None;
+        }
+        // After a prefix that ends in a joint comes the body.
+        let joint = anchor.end > start && matches!(hay.before(anchor.end), b'_' | b'-' | b'.' | b'$');
+        if joint && matches!(hay.at(anchor.end), 0..=b' ' | b'$' | b'"' | b'\'' | b')' | b']' | b'}' | b'<' | b'>') {
             return None;
         }
         let compact = !self.pattern.contains([' ', '"']);
         if compact && hay.run(start, self.least, |b| b.is_ascii_graphic() && b != b'"') < start + self.least {
             return None;
         }
-        let (whole, secret) = self.secret(hay, start)?;
-        (!is_word(hay.at(whole.end))).then_some(secret)
+        let window = hay.window(start, WINDOW).as_bytes();
+        let (whole, span) = self.secret(hay, window, start)?;
+        // What fills the window is cut, and taken as it is.
+        let ends = whole.len() >= window.len() || !is_word(hay.at(whole.end));
+        Some(if ends { Look { span, whole: true } } else { Look { span: whole, whole: false } })
     }
 
-    /// The match at `start`, and its first group, which is the secret, or all of it.
-    fn secret(&self, hay: Hay<'_>, start: usize) -> Option<(Range<usize>, Range<usize>)> {
+    /// The match at the beginning of `window`, which begins at `start`, and its first group, which is the secret.
+    fn secret(&self, hay: Hay<'_>, window: &[u8], start: usize) -> Option<(Range<usize>, Range<usize>)> {
         let regex = self.regex()?;
-        let window = hay.window(start, WINDOW).as_bytes();
-        let place = |span: Range<usize>| start + span.start..start + span.end;
+        let place = |span: Range<usize>| hay.snap(start + span.start..start + span.end);
+        let whole = regex.find(window)?.range();
         if regex.captures_len() == 1 {
-            let whole = place(regex.find(window)?.range());
-            return Some((whole.clone(), whole));
+            return Some((place(whole.clone()), place(whole)));
         }
-        let found = regex.captures(window)?;
-        let whole = found.get(0)?.range();
-        let secret = found.get(1).map_or(whole.clone(), |group| group.range());
+        let found = regex.captures(window.get(..whole.end)?)?;
+        let secret = found.iter().skip(1).flatten().next().map_or(whole.clone(), |group| group.range());
         Some((place(whole), place(secret)))
     }
 
@@ -151,7 +177,7 @@ fn is_number(text: &str) -> bool {
 }
 
 /// Characters that a token and its joints are made of.
-fn is_token(byte: u8) -> bool {
+pub(super) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'~' | b'+' | b'/' | b':' | b'|')
 }
 

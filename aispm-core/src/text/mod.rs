@@ -5,10 +5,13 @@
 //! by [`guard`](crate::guard).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::sensitive::HostLists;
+use self::sensitive::sink::Sink;
 use crate::asset::{Match, TextRole, names};
 
 pub(crate) mod arguments;
@@ -43,6 +46,8 @@ names! {
         Phishing = "phishing",
         /// Channels that carry data out, such as image links with parameters.
         Exfiltration = "exfiltration",
+        /// What an interpreter behind the text would act on; looks only where [`DetectorsBuilder::sink`] names one.
+        UnsafeOutput = "unsafe_output",
     }
 }
 
@@ -108,6 +113,8 @@ pub struct Detectors {
     on: BTreeSet<Detector>,
     /// Instead of the detector's own.
     thresholds: BTreeMap<Detector, f64>,
+    sinks: BTreeSet<Sink>,
+    hosts: Arc<HostLists>,
 }
 
 /// Chooses detectors.
@@ -128,7 +135,12 @@ impl Detectors {
     #[must_use]
     pub fn builder() -> DetectorsBuilder {
         DetectorsBuilder {
-            detectors: Self { on: Detector::ALL.iter().copied().collect(), thresholds: BTreeMap::new() },
+            detectors: Self {
+                on: Detector::ALL.iter().copied().collect(),
+                thresholds: BTreeMap::new(),
+                sinks: BTreeSet::new(),
+                hosts: Arc::default(),
+            },
         }
     }
 
@@ -137,8 +149,11 @@ impl Detectors {
     pub fn detect(&self, text: &str, role: TextRole) -> Detection {
         let mut found = Detection::default();
         if Detector::SENSITIVE.iter().any(|detector| self.on.contains(detector)) {
-            sensitive::Sensitive::builtin().find(text, role, &mut found.matches);
+            sensitive::Sensitive::builtin().find_with(text, role, &self.hosts, &mut found.matches);
             found.matches.retain(|m| m.detector.parse().is_ok_and(|detector| self.on.contains(&detector)));
+        }
+        if self.on.contains(&Detector::UnsafeOutput) {
+            self.sinks.iter().for_each(|sink| sensitive::sink::find(text, *sink, &mut found.matches));
         }
         let hidden = invisible::hidden(text);
         if self.on.contains(&Detector::InvisibleText) {
@@ -210,9 +225,50 @@ impl DetectorsBuilder {
         self
     }
 
+    /// A place where the text goes, whose interpreter it must not reach as more than text. There may be several.
+    #[must_use]
+    pub fn sink(mut self, sink: Sink) -> Self {
+        self.detectors.sinks.insert(sink);
+        self
+    }
+
+    /// Hosts that are never suspect, and hosts that always are.
+    #[must_use]
+    pub fn hosts(mut self, lists: HostLists) -> Self {
+        self.detectors.hosts = Arc::new(lists);
+        self
+    }
+
     /// The chosen set.
     #[must_use]
     pub fn build(self) -> Detectors {
         self.detectors
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::sensitive::HostList;
+
+    #[test]
+    fn unsafe_output_is_looked_for_where_a_sink_is_named() {
+        let text = "<img src=x onerror=alert(1)>";
+        let kinds =
+            |d: &Detectors| d.detect(text, TextRole::Output).matches.into_iter().map(|m| m.detector.to_string());
+        assert!(!kinds(Detectors::builtin()).any(|d| d == "unsafe_output"));
+        assert!(kinds(&Detectors::builder().sink(Sink::Html).build()).any(|d| d == "unsafe_output"));
+        let off = Detectors::builder().sink(Sink::Html).set(Detector::UnsafeOutput, false).build();
+        assert!(!kinds(&off).any(|d| d == "unsafe_output"));
+    }
+
+    #[test]
+    fn a_users_lists_of_hosts_are_heeded() {
+        let lists = HostLists::new(HostList::parse("netflix-billing.cc"), HostList::parse("harmless.example.com"));
+        let detectors = Detectors::builder().hosts(lists).build();
+        let text = "https://netflix-billing.cc/ and https://www.harmless.example.com/";
+        let found = detectors.detect(text, TextRole::Output).matches;
+        let rules: Vec<_> = found.iter().filter(|m| m.detector == "phishing").map(|m| m.rule.as_ref()).collect();
+        assert_eq!(rules, ["block-list"]);
     }
 }

@@ -70,7 +70,7 @@ impl Sensitive {
         self.pii.find(hay, matches);
         // Where the last address and the last markup end, and how many addresses began inside that address.
         let (mut address, mut markup, mut nested) = (0, 0, 0);
-        let mut stretch = Stretch::default();
+        let mut stretch = Stretch::new();
         self.anchors.each(text, |owner, start, end| match owner {
             Owner::Rule(index) => self.secrets.by_rule(hay, index, start..end, matches),
             Owner::Name => self.secrets.by_name(hay, start..end, matches),
@@ -79,7 +79,9 @@ impl Sensitive {
                 if nested > NESTED {
                     return;
                 }
-                let Some(found) = self.links.address(hay, start..end, hosts, matches) else { return };
+                let Some(found) = self.links.address(hay, start..end, hosts, !stretch.is_empty(), matches) else {
+                    return;
+                };
                 address = address.max(found.span.end);
                 self.secrets.in_address(hay, found.authority, matches);
                 if found.veiled {

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::sensitive::sink::Sink;
+use self::sensitive::{HostLists, Sensitive};
 use crate::asset::{Match, TextRole, names};
 
 pub(crate) mod arguments;
@@ -47,6 +49,8 @@ names! {
         Exfiltration = "exfiltration",
         /// What data sets hold, where an index of them is given, and confidentiality markings.
         KnownData = "known_data",
+        /// What an interpreter behind the text would act on; looks only where [`DetectorsBuilder::sink`] names one.
+        UnsafeOutput = "unsafe_output",
     }
 }
 
@@ -114,6 +118,10 @@ pub struct Detectors {
     thresholds: BTreeMap<Detector, f64>,
     /// Data sets to know.
     known: Vec<Arc<known::KnownData>>,
+    sinks: BTreeSet<Sink>,
+    hosts: Arc<HostLists>,
+    /// Instead of the built-in ones.
+    sensitive: Option<Arc<Sensitive>>,
 }
 
 /// Chooses detectors.
@@ -138,7 +146,18 @@ impl Detectors {
                 on: Detector::ALL.iter().copied().collect(),
                 thresholds: BTreeMap::new(),
                 known: Vec::new(),
+                sinks: BTreeSet::new(),
+                hosts: Arc::default(),
+                sensitive: None,
             },
+        }
+    }
+
+    /// What looks for personal data, secrets and links.
+    pub(crate) fn sensitive(&self) -> &Sensitive {
+        match &self.sensitive {
+            Some(own) => own,
+            None => Sensitive::builtin(),
         }
     }
 
@@ -147,12 +166,15 @@ impl Detectors {
     pub fn detect(&self, text: &str, role: TextRole) -> Detection {
         let mut found = Detection::default();
         if Detector::SENSITIVE.iter().any(|detector| self.on.contains(detector)) {
-            sensitive::Sensitive::builtin().find(text, role, &mut found.matches);
+            self.sensitive().find_with(text, role, &self.hosts, &mut found.matches);
             found.matches.retain(|m| m.detector.parse().is_ok_and(|detector| self.on.contains(&detector)));
         }
         if self.on.contains(&Detector::KnownData) && !self.known.is_empty() {
             known::find_markings(text, &mut found.matches);
             self.known.iter().for_each(|known| known.find(text, &mut found.matches));
+        }
+        if self.on.contains(&Detector::UnsafeOutput) {
+            self.sinks.iter().for_each(|sink| sensitive::sink::find(text, *sink, &mut found.matches));
         }
         let hidden = invisible::hidden(text);
         if self.on.contains(&Detector::InvisibleText) {
@@ -231,9 +253,57 @@ impl DetectorsBuilder {
         self
     }
 
+    /// A place where the text goes, whose interpreter it must not reach as more than text. There may be several.
+    #[must_use]
+    pub fn sink(mut self, sink: Sink) -> Self {
+        self.detectors.sinks.insert(sink);
+        self
+    }
+
+    /// Hosts that are never suspect, and hosts that always are.
+    #[must_use]
+    pub fn hosts(mut self, lists: HostLists) -> Self {
+        self.detectors.hosts = Arc::new(lists);
+        self
+    }
+
+    /// Looks for personal data, secrets and links with these detectors instead of the built-in ones.
+    #[must_use]
+    pub fn sensitive(mut self, sensitive: Arc<Sensitive>) -> Self {
+        self.detectors.sensitive = Some(sensitive);
+        self
+    }
+
     /// The chosen set.
     #[must_use]
     pub fn build(self) -> Detectors {
         self.detectors
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::sensitive::HostList;
+
+    #[test]
+    fn unsafe_output_is_looked_for_where_a_sink_is_named() {
+        let text = "<img src=x onerror=alert(1)>";
+        let kinds =
+            |d: &Detectors| d.detect(text, TextRole::Output).matches.into_iter().map(|m| m.detector.to_string());
+        assert!(!kinds(Detectors::builtin()).any(|d| d == "unsafe_output"));
+        assert!(kinds(&Detectors::builder().sink(Sink::Html).build()).any(|d| d == "unsafe_output"));
+        let off = Detectors::builder().sink(Sink::Html).set(Detector::UnsafeOutput, false).build();
+        assert!(!kinds(&off).any(|d| d == "unsafe_output"));
+    }
+
+    #[test]
+    fn a_users_lists_of_hosts_are_heeded() {
+        let lists = HostLists::new(HostList::parse("netflix-billing.cc"), HostList::parse("harmless.example.com"));
+        let detectors = Detectors::builder().hosts(lists).build();
+        let text = "https://netflix-billing.cc/ and https://www.harmless.example.com/";
+        let found = detectors.detect(text, TextRole::Output).matches;
+        let rules: Vec<_> = found.iter().filter(|m| m.detector == "phishing").map(|m| m.rule.as_ref()).collect();
+        assert_eq!(rules, ["block-list"]);
     }
 }

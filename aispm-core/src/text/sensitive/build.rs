@@ -2,15 +2,14 @@
 
 use std::path::Path;
 
+use super::Sensitive;
 use super::secrets::{Given, gitleaks};
-use super::{HostLists, Sensitive};
 use crate::asset::{Error, Result};
 
 /// Chooses what [`Sensitive`] looks for beside what is built in.
 #[derive(Debug, Default)]
 pub struct SensitiveBuilder {
     pub(super) secrets: Vec<Given>,
-    pub(super) hosts: HostLists,
     pub(super) problems: Vec<Error>,
 }
 
@@ -24,13 +23,6 @@ impl SensitiveBuilder {
         let rules = gitleaks::read(name.as_ref(), text, &mut self.problems)?;
         self.secrets.extend(rules);
         Ok(self)
-    }
-
-    /// Hosts that are always and never deceptive.
-    #[must_use]
-    pub fn hosts(mut self, hosts: HostLists) -> Self {
-        self.hosts = hosts;
-        self
     }
 
     /// What was left out of the rules given so far, and why, with file and line.

@@ -41,7 +41,6 @@ pub struct Sensitive {
     lures: Lures,
     pii: Pii,
     secrets: Secrets,
-    hosts: HostLists,
     problems: Vec<Error>,
 }
 
@@ -67,7 +66,7 @@ impl Sensitive {
         let lures = Lures::new().map_err(|e| invalid(e.to_string()))?;
         let anchors = secrets.anchors().chain(links::anchors()).chain(lures.anchors());
         let anchors = Anchors::new(anchors).map_err(|e| invalid(e.to_string()))?;
-        Ok(Self { anchors, links, lures, pii, secrets, hosts: own.hosts, problems: own.problems })
+        Ok(Self { anchors, links, lures, pii, secrets, problems: own.problems })
     }
 
     /// What was left out of the user's rules, and why, with file and line.
@@ -104,43 +103,47 @@ impl Sensitive {
     /// Appends every match in `text`, byte offsets into it, in no promised order, overlaps unresolved.
     /// Characters that nobody sees, and letters and digits in other forms, do not hide anything.
     pub fn find(&self, text: &str, role: TextRole, matches: &mut Vec<Match>) {
-        let Some((clean, map)) = clean::cleaned(text) else { return self.find_clean(text, role, matches) };
+        static NONE: std::sync::LazyLock<HostLists> = std::sync::LazyLock::new(HostLists::default);
+        self.find_with(text, role, &NONE, matches);
+    }
+
+    /// As [`find`](Self::find), with a user's own lists of hosts.
+    pub fn find_with(&self, text: &str, role: TextRole, hosts: &HostLists, matches: &mut Vec<Match>) {
+        let Some((clean, map)) = clean::cleaned(text) else { return self.find_clean(text, role, hosts, matches) };
         let known = matches.len();
-        self.find_clean(&clean, role, matches);
+        self.find_clean(&clean, role, hosts, matches);
         for m in matches.iter_mut().skip(known) {
-            (m.start, m.end) = {
-                let given = map.given(m.start..m.end);
-                (given.start, given.end)
-            };
+            let Range { start, end } = map.given(m.start..m.end);
+            (m.start, m.end) = (start, end);
         }
     }
 
-    fn find_clean(&self, text: &str, role: TextRole, matches: &mut Vec<Match>) {
+    fn find_clean(&self, text: &str, role: TextRole, hosts: &HostLists, matches: &mut Vec<Match>) {
         let (hay, mut read) = (Hay::new(text), Read::default());
+        let place = Place { hay, role, hosts };
         self.pii.find(hay, &mut read.pii, matches);
         let mut names = Vec::new();
         self.pii.tagged(hay, &mut read.tagged, matches, text.len(), &mut names);
         matches.append(&mut names);
-        self.announced(hay, role, &mut read.anchors, &mut read.announced, matches);
+        self.announced(place, &mut read.anchors, &mut read.announced, matches);
         self.secrets.finish(hay, &mut read.announced.seen, matches);
         self.lures.close(&mut read.announced.lure, matches);
-        self.links.bare(hay, &self.hosts, &mut read.bare, matches);
+        self.links.bare(hay, hosts, &mut read.bare, matches);
     }
 
     /// What an anchor announces, from where the text was `read` to, until something cannot be settled; gives where its
     /// anchor begins.
     fn announced(
         &self,
-        hay: Hay<'_>,
-        role: TextRole,
+        place: Place<'_>,
         read: &mut anchors::Read,
         known: &mut Announced,
         matches: &mut Vec<Match>,
     ) -> Option<usize> {
-        self.anchors.each(hay.text(), read, |owner, span| {
-            let before = hay.goes_on().then(|| (matches.len(), known.clone()));
-            self.at(owner, span, hay, role, known, matches);
-            let settled = !hay.looked_past();
+        self.anchors.each(place.hay.text(), read, |owner, span| {
+            let before = place.hay.goes_on().then(|| (matches.len(), known.clone()));
+            self.at(owner, span, place, known, matches);
+            let settled = !place.hay.looked_past();
             if let Some((length, before)) = before.filter(|_| !settled) {
                 matches.truncate(length);
                 *known = before;
@@ -150,22 +153,16 @@ impl Sensitive {
     }
 
     /// Reads what the anchor over `span` announces to its owner.
-    fn at(
-        &self,
-        owner: Owner,
-        span: Range<usize>,
-        hay: Hay<'_>,
-        role: TextRole,
-        known: &mut Announced,
-        matches: &mut Vec<Match>,
-    ) {
+    fn at(&self, owner: Owner, span: Range<usize>, place: Place<'_>, known: &mut Announced, matches: &mut Vec<Match>) {
+        let Place { hay, role, hosts } = place;
         match owner {
             Owner::Address => {
                 known.nested = if span.start < known.address { known.nested + 1 } else { 0 };
                 if known.nested > NESTED {
                     return;
                 }
-                let Some(found) = self.links.address(hay, span, &self.hosts, matches) else { return };
+                let in_lure = known.lure.open_at(span.start).is_some();
+                let Some(found) = self.links.address(hay, span, hosts, in_lure, matches) else { return };
                 known.address = found.span.end.max(known.address);
                 self.secrets.in_address(hay, found.authority, matches);
                 if found.veiled {
@@ -175,10 +172,18 @@ impl Sensitive {
             Owner::Lure(group) => self.lures.phrase(hay, group, span, &mut known.lure, matches),
             Owner::Script => Links::script(hay, span, matches),
             Owner::Markup if span.start < known.markup => {}
-            Owner::Markup => known.markup = self.links.markup(hay, span, role, &self.hosts, matches),
+            Owner::Markup => known.markup = self.links.markup(hay, span, role, hosts, matches),
             owner => self.secrets.at(owner, hay, span, &mut known.seen, matches),
         }
     }
+}
+
+/// A text, its role and the hosts that a user has lists of.
+#[derive(Debug, Clone, Copy)]
+struct Place<'t> {
+    hay: Hay<'t>,
+    role: TextRole,
+    hosts: &'t HostLists,
 }
 
 /// How far each pass has read a text.

@@ -7,11 +7,12 @@
 //! a whole text: with such rules all is held back until the end.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use super::clean::Map;
 use super::hay::{Hay, LOOK_BACK};
 use super::secrets::Secrets;
-use super::{Read, Sensitive};
+use super::{HostLists, Place, Read, Sensitive};
 use crate::asset::{Match, TextRole};
 
 /// Matches that passes look back at, to tell what is known already.
@@ -22,6 +23,7 @@ const KNOWN: usize = 32;
 pub struct Stream<'s> {
     sensitive: &'s Sensitive,
     role: TextRole,
+    hosts: Arc<HostLists>,
     /// The end of the text as given, and how many of its bytes were let go.
     given: String,
     let_go: usize,
@@ -57,9 +59,16 @@ impl Sensitive {
     /// Begins to look at a text that arrives in pieces.
     #[must_use]
     pub fn stream(&self, role: TextRole) -> Stream<'_> {
+        self.stream_with(role, Arc::default())
+    }
+
+    /// The same, with a user's own lists of hosts.
+    #[must_use]
+    pub fn stream_with(&self, role: TextRole, hosts: Arc<HostLists>) -> Stream<'_> {
         Stream {
             sensitive: self,
             role,
+            hosts,
             given: String::new(),
             let_go: 0,
             text: String::new(),
@@ -109,13 +118,12 @@ impl Stream<'_> {
         let stops = [
             self.sensitive.pii.find(hay, &mut self.read.pii, &mut pii.0),
             self.sensitive.announced(
-                hay,
-                self.role,
+                Place { hay, role: self.role, hosts: &self.hosts },
                 &mut self.read.anchors,
                 &mut self.read.announced,
                 &mut announced.0,
             ),
-            self.sensitive.links.bare(hay, &self.sensitive.hosts, &mut self.read.bare, &mut bare.0),
+            self.sensitive.links.bare(hay, &self.hosts, &mut self.read.bare, &mut bare.0),
         ];
         if whole {
             self.sensitive.secrets.finish(hay, &mut self.read.announced.seen, &mut announced.0);

@@ -42,14 +42,19 @@ pub(super) fn cut(text: &str) -> &str {
 
 /// Whether `host` has at least two well-formed labels and a suffix of the public list.
 pub(in super::super) fn is_public(host: &str) -> bool {
+    is_formed(host) && is_known(&unicode(host))
+}
+
+/// Whether `host`, in lower case and Unicode, has well-formed labels and a suffix of the public list.
+pub(super) fn is_known(host: &str) -> bool {
+    is_formed(host) && psl::suffix(host.as_bytes()).is_some_and(|s| s.is_known() && s.as_bytes().len() < host.len())
+}
+
+fn is_formed(host: &str) -> bool {
     let formed = |l: &str| !l.is_empty() && l.len() <= 63 * 4 && !l.starts_with('-') && !l.ends_with('-');
     host.contains('.')
         && host.split('.').all(formed)
         && !host.rsplit('.').next().is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()))
-        && {
-            let host = unicode(host);
-            psl::suffix(host.as_bytes()).is_some_and(|s| s.is_known() && s.as_bytes().len() < host.len())
-        }
 }
 
 /// The name in lower case and Unicode.

@@ -1,6 +1,6 @@
 //! Whether a host deceives: imitates a name, hides behind another, is made of lures, or hosts throw-away mail.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use serde::Deserialize;
@@ -17,6 +17,8 @@ const SUSPECT: f64 = 1.2;
 /// The longest label that is compared with names, in bytes.
 const LABEL: usize = 64;
 
+type Set = HashSet<String, foldhash::fast::FixedState>;
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Brand {
@@ -31,16 +33,16 @@ struct Brand {
 #[serde(deny_unknown_fields)]
 pub(super) struct Data {
     brands: Vec<Brand>,
-    suffixes: HashSet<String>,
-    lures: HashSet<String>,
-    plain: HashSet<String>,
-    disposable: HashSet<String>,
+    suffixes: Set,
+    lures: Set,
+    plain: Set,
+    disposable: Set,
     disposable_parts: Vec<String>,
-    dynamic: HashSet<String>,
-    hosting: HashSet<String>,
-    shorteners: HashSet<String>,
-    webmail: HashSet<String>,
-    programs: HashSet<String>,
+    dynamic: Set,
+    hosting: Set,
+    shorteners: Set,
+    webmail: Set,
+    programs: Set,
 }
 
 /// The judge of hosts.
@@ -51,7 +53,7 @@ pub(super) struct Judge {
     by_length: Vec<Vec<usize>>,
     /// Finds names of brands inside others; patterns are brands in order.
     inside: AhoCorasick,
-    owned: HashMap<String, ()>,
+    owned: Set,
     parts: AhoCorasick,
     names: Names,
 }
@@ -97,7 +99,7 @@ impl Judge {
             |literals: Vec<&String>| AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(literals);
         let inside = automaton(data.brands.iter().map(|b| &b.name).collect())?;
         let parts = automaton(data.disposable_parts.iter().collect())?;
-        let owned = data.brands.iter().flat_map(|b| b.domains.iter().cloned()).map(|d| (d, ())).collect();
+        let owned = data.brands.iter().flat_map(|b| b.domains.iter().cloned()).collect();
         Ok(Self { by_length, inside, owned, parts, names: Names::new()?, data })
     }
 
@@ -126,7 +128,7 @@ impl Judge {
     pub(super) fn host(&self, host: &str, rest: &str, place: Place) -> Option<Verdict> {
         let (domain, label) = host::registrable(host)?;
         let parent = domain.split_once('.').map_or("", |(_, parent)| parent);
-        if self.owned.contains_key(domain) || self.owned.contains_key(parent) || label.len() > LABEL {
+        if self.owned.contains(domain) || self.owned.contains(parent) || label.len() > LABEL {
             return None;
         }
         let sub = host.strip_suffix(domain).unwrap_or("").trim_end_matches('.');

@@ -14,6 +14,10 @@ const DATA: &str = include_str!("../../../../data/text/sensitive/lures.toml");
 /// How far from an anchor a word that gives it meaning may stand, in bytes.
 const NEAR: usize = 56;
 
+/// The longest such word, and most groups.
+const LONGEST_WORD: usize = 24;
+const GROUPS: usize = 128;
+
 /// How far apart the parts of one lure stand at most, and how long it is at most, in bytes.
 const GAP: usize = 400;
 const LONGEST: usize = 2400;
@@ -67,10 +71,43 @@ pub(in super::super) struct Lures {
 }
 
 /// The lure that is being read: what of each class was found, and where.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(in super::super) struct Stretch {
     span: Range<usize>,
     best: [f64; CLASSES],
+    /// Up to where the text is known to have no word that gives the anchors of a group meaning.
+    clean: [usize; GROUPS],
+}
+
+impl Default for Stretch {
+    fn default() -> Self {
+        Self { span: 0..0, best: [0.0; CLASSES], clean: [0; GROUPS] }
+    }
+}
+
+impl Stretch {
+    /// Whether a word that `near` begins stands within some bytes of `anchor`. Reads no byte much more than once for
+    /// each group.
+    fn is_near(&mut self, hay: Hay<'_>, group: usize, anchor: &Range<usize>, near: &AhoCorasick) -> bool {
+        let Some(clean) = self.clean.get_mut(group) else { return false };
+        let from = anchor.start.saturating_sub(NEAR).max(clean.saturating_sub(LONGEST_WORD)).min(anchor.start);
+        let (before, after) =
+            (hay.window_before(anchor.end, anchor.end.saturating_sub(from)), hay.window(anchor.end, NEAR));
+        let start = anchor.end - before.len();
+        let text = hay.get(start..anchor.end + after.len());
+        let mut inside = None;
+        for hit in near.find_overlapping_iter(text) {
+            let (begin, end) = (start + hit.start(), start + hit.end());
+            if is_word(hay.before(begin)) {
+            } else if end <= anchor.start || begin >= anchor.end {
+                return true;
+            } else {
+                inside.get_or_insert(begin);
+            }
+        }
+        *clean = inside.unwrap_or(start + text.len());
+        false
+    }
 }
 
 impl Stretch {
@@ -82,6 +119,7 @@ impl Stretch {
     /// After `cut` bytes at the beginning of the text are gone.
     pub(in super::super) fn shift(&mut self, cut: usize) {
         self.span = self.span.start.saturating_sub(cut)..self.span.end.saturating_sub(cut);
+        self.clean.iter_mut().for_each(|at| *at = at.saturating_sub(cut));
     }
 }
 
@@ -116,14 +154,8 @@ impl Lures {
         if is_word(hay.before(anchor.start)) || (anchor.len() < 6 && is_word(hay.at(anchor.end))) {
             return;
         }
-        if let Some(near) = near {
-            let begins = |text: &str| {
-                let word = |at: usize| text.as_bytes().get(at.wrapping_sub(1)).copied().is_some_and(is_word);
-                near.find_overlapping_iter(text).any(|hit| !word(hit.start()))
-            };
-            if !begins(hay.window_before(anchor.start, NEAR)) && !begins(hay.window(anchor.end, NEAR)) {
-                return;
-            }
+        if near.as_ref().is_some_and(|near| !stretch.is_near(hay, usize::from(index), &anchor, near)) {
+            return;
         }
         self.add(group.class, group.weight, anchor, stretch, matches);
     }
@@ -151,7 +183,8 @@ impl Lures {
 
     /// Ends the stretch and pushes it if it is a lure.
     pub(in super::super) fn close(&self, stretch: &mut Stretch, matches: &mut Vec<Match>) {
-        let Stretch { span, best } = std::mem::take(stretch);
+        let span = std::mem::take(&mut stretch.span);
+        let best = std::mem::take(&mut stretch.best);
         let sum: f64 = best.iter().sum();
         let want = best.iter().zip(WANTS).filter(|(b, _)| **b > 0.0).max_by(|a, b| a.0.total_cmp(b.0));
         if let Some((_, rule)) = want
@@ -244,6 +277,13 @@ mod tests {
         ] {
             assert!(rules(text).is_empty(), "{text}: {:?}", rules(text));
         }
+    }
+
+    #[test]
+    fn the_groups_and_their_words_fit() {
+        let data: super::Data = toml::from_str(super::DATA).unwrap();
+        assert!(data.group.len() <= super::GROUPS);
+        assert!(data.group.iter().flat_map(|g| &g.near).all(|w| w.len() <= super::LONGEST_WORD));
     }
 
     #[test]

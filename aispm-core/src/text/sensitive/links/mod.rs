@@ -63,12 +63,14 @@ impl Links {
         Ok(Self { judge: Judge::new(data.hosts)?, carry: data.carry })
     }
 
-    /// Reads the address around `anchor` and pushes what it is and what is wrong with it.
+    /// Reads the address around `anchor` and pushes what it is and what is wrong with it; `in_lure` if it stands in what
+    /// may become a lure.
     pub(super) fn address(
         &self,
         hay: Hay<'_>,
         anchor: Range<usize>,
         lists: &HostLists,
+        in_lure: bool,
         matches: &mut Vec<Match>,
     ) -> Option<Found> {
         let (start, from) = match hay.at(anchor.start) {
@@ -96,15 +98,15 @@ impl Links {
         if !(from == anchor.start || scheme.starts_with("http") || scheme.starts_with("ftp")) {
             return Some(Found { span, authority, veiled: false });
         }
-        let public = host::is_public(&address.host);
-        if public {
+        if host::is_known(&address.host) {
             matches.push(Match::new("pii", "URL", "URL", 0.5, Severity::Info, span.clone()));
         }
         let verdict = self.judge.address(&address, lists);
         if let Some(verdict) = verdict {
             matches.push(phishing(verdict, span.clone()));
         }
-        Some(Found { span, authority, veiled: verdict.is_some() || self.judge.is_veiled(&address) })
+        let veiled = verdict.is_some() || (in_lure && self.judge.is_veiled(&address));
+        Some(Found { span, authority, veiled })
     }
 
     /// Reads host names that stand without a scheme, and those of e-mail addresses, from `read` on, until one cannot be
@@ -149,12 +151,7 @@ impl Links {
         if matches!(sign, b'/' | b'=' | b'_' | b'.' | b'\\' | b'$')
             || matches!(hay.at(span.end), b'(' | b'_' | b'=' | b'[' | b':')
             || !(4..=100).contains(&name.len())
-            || !host::is_public(name)
         {
-            return None;
-        }
-        let name = host::unicode(name);
-        if lists.allowed.contains(&name) {
             return None;
         }
         let place = match sign {
@@ -162,6 +159,14 @@ impl Links {
             _ if hay.lone(span) => Place::Bare,
             _ => Place::Web,
         };
+        // Of a name in prose only a brand in disguise tells, and that takes some letters.
+        if place == Place::Web && lists.blocked.is_empty() && !name.split('.').any(|l| l.len() >= 4) {
+            return None;
+        }
+        let name = host::unicode(name);
+        if !host::is_known(&name) || lists.allowed.contains(&name) {
+            return None;
+        }
         if lists.blocked.contains(&name) {
             return Some(Verdict { kind: "PHISHING_URL", rule: "block-list", score: 0.95 });
         }
@@ -234,15 +239,19 @@ pub(super) fn end(hay: Hay<'_>, from: usize) -> usize {
     } else {
         text.char_indices().find(|c| ends(*c)).and_then(|(i, _)| text.get(..i)).unwrap_or(text)
     };
-    let unclosed =
-        |open: u8, close: u8| text.bytes().fold(0isize, |n, b| n + isize::from(b == open) - isize::from(b == close));
-    // What a closing bracket closes decides whether it belongs to the address or to the text around it.
-    let mut open = [(b')', unclosed(b'(', b')')), (b']', unclosed(b'[', b']')), (b'}', unclosed(b'{', b'}'))];
+    // What a closing bracket closes decides whether it belongs to the address or to the text around it: how many of
+    // its kind are open is counted only where one ends the text.
+    let mut open = [(b'(', b')', None), (b'[', b']', None), (b'{', b'}', None)];
     let mut len = text.len();
     while let Some(&last) = text.as_bytes().get(..len).and_then(<[u8]>::last) {
-        let bracket = open.iter_mut().find(|(close, n)| *close == last && *n < 0);
-        if let Some((_, n)) = bracket {
-            *n += 1;
+        let bracket = open.iter_mut().find(|(_, close, _)| *close == last);
+        if let Some((open, close, left)) = bracket {
+            let count = || text.bytes().fold(0_isize, |n, b| n + isize::from(b == *open) - isize::from(b == *close));
+            let left = left.get_or_insert_with(count);
+            if *left >= 0 {
+                break;
+            }
+            *left += 1;
         } else if !matches!(last, b'.' | b',' | b';' | b':' | b'!' | b'?' | b'\'' | b'*' | b'_') {
             break;
         }

@@ -27,7 +27,7 @@ const SHORTEST_CANARY: usize = 12;
 ///
 /// let mut matches = Vec::new();
 /// known.find("Call MARTA KOWALCZYK.", &mut matches);
-/// assert_eq!((matches[0].kind.as_ref(), matches[0].rule.as_ref()), ("DATASET_VALUE", "s3://crm/customers"));
+/// assert_eq!((&*matches[0].kind, &*matches[0].rule), ("DATASET_VALUE", "s3://crm/customers"));
 /// # Ok(())
 /// # }
 /// ```

@@ -12,7 +12,7 @@
 //!   those that recur: words in more than 0.5 % of the records, numbers and addresses in more than 5 %.
 //! - **False positives**: a run of words that is not in the data set is taken for one that is with probability 2⁻³⁷ at
 //!   most; some seven runs are looked up for each word. What others write too, no index can tell apart.
-//! - **The key**: without it, nothing can be learnt from an index but its size and the asset's id, nor can it be altered
+//! - **The key**: without it, an index tells its size, the asset's id and which lengths values have; nor can it be altered
 //!   unnoticed. Who has the key can try guesses, and find out every value of a kind that has few, like phone numbers; so
 //!   index and key together are to be kept like the data.
 //!

@@ -1,6 +1,6 @@
 //! The pipeline: discover, judge, trace, and the result of the three.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -15,6 +15,7 @@ use crate::policy::controls::{self, Coverage};
 use crate::policy::readiness::{self, Answer};
 use crate::policy::{PolicySet, Unknown, Verdict};
 use crate::supply::Advisories;
+use crate::text::Detectors;
 
 mod baseline;
 mod classes;
@@ -134,6 +135,7 @@ pub struct Assessor {
     builtin_advisories: Option<Advisories>,
     today: Option<String>,
     data: Option<DataPack>,
+    detectors: Option<Detectors>,
 }
 
 impl Assessor {
@@ -199,6 +201,13 @@ impl Assessor {
         self
     }
 
+    /// Looks at messages in logs and traces with these detectors, such as ones that know data sets.
+    #[must_use]
+    pub fn detectors(mut self, detectors: Detectors) -> Self {
+        self.detectors = Some(detectors);
+        self
+    }
+
     /// Assesses files and folders. Errors are of the configuration: facts, policies, baseline. Input that cannot be read
     /// is listed in [`Assessment::incomplete`].
     pub fn run<P: AsRef<Path>>(&self, paths: impl IntoIterator<Item = P>) -> Result<Assessment> {
@@ -207,7 +216,9 @@ impl Assessor {
             discovery.warnings.push("no file of a known format was read, so nothing was judged".to_owned());
         }
         runtime::settle(&mut discovery);
-        runtime::record(runtime::hits(&discovery.events, &discovery.inventory), &mut discovery.inventory);
+        let detectors = self.detectors.as_ref().unwrap_or(Detectors::builtin());
+        let hits = runtime::hits(&discovery.events, &discovery.inventory, detectors);
+        runtime::record(hits, &mut discovery.inventory);
         runtime::describe(&mut discovery);
         self.judge_by(&facts, discovery)
     }
@@ -381,15 +392,24 @@ impl Assessment {
     /// paths near the asset, each by half of what is missing to 100, and with it the [`risks`](Self::risks). A message
     /// without a match changes nothing. O(text + paths · steps + relations near the asset + findings).
     pub fn observe(&mut self, event: &Event) -> Observation {
-        let hits = runtime::hits(std::slice::from_ref(event), &self.inventory);
+        self.observe_with(event, Detectors::builtin())
+    }
+
+    /// [`observe`](Self::observe) with detectors of one's own. What repeats a known data set that is in the inventory is
+    /// a hit on that asset as well, and raises the risk around it.
+    pub fn observe_with(&mut self, event: &Event, detectors: &Detectors) -> Observation {
+        let hits = runtime::hits(std::slice::from_ref(event), &self.inventory, detectors);
         let mut seen = Observation::default();
+        let mut near = BTreeSet::new();
         for (asset, detector, _) in hits.keys() {
-            seen.asset = Some(asset.clone());
-            seen.detectors.push(detector.to_string());
+            near.extend(runtime::neighbourhood(asset, &self.inventory, NEIGHBOURHOOD));
+            if !seen.detectors.iter().any(|known| known == detector.as_str()) {
+                seen.detectors.push(detector.to_string());
+            }
         }
         runtime::record(hits, &mut self.inventory);
-        if let Some(asset) = &seen.asset {
-            let near = runtime::neighbourhood(asset, &self.inventory, NEIGHBOURHOOD);
+        if !seen.detectors.is_empty() {
+            seen.asset = Some(runtime::resolve(&event.asset, &self.inventory));
             for path in self.paths.iter_mut().filter(|path| path.assets().any(|id| near.contains(id))) {
                 path.risk += (100.0 - path.risk) / 2.0;
                 seen.paths.push(path.id.clone());

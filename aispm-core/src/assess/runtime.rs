@@ -33,9 +33,9 @@ pub(super) struct Hits {
 /// Hits by asset, detector and role.
 pub(super) type HitMap = BTreeMap<(AssetId, Detector, TextRole), Hits>;
 
-/// Looks at every message, in parallel; the result does not depend on the order of work. Linear in the texts.
-pub(super) fn hits(events: &[Event], inventory: &Inventory) -> HitMap {
-    let detectors = Detectors::builtin();
+/// Looks at every message, in parallel; the result does not depend on the order of work. What repeats a known data set is
+/// a hit on that, too. Linear in the texts.
+pub(super) fn hits(events: &[Event], inventory: &Inventory, detectors: &Detectors) -> HitMap {
     let found: Vec<_> = events.par_iter().map(|event| detectors.detect(&event.text, event.role)).collect();
     let mut hits = HitMap::new();
     let mut known = Known::default();
@@ -50,15 +50,18 @@ pub(super) fn hits(events: &[Event], inventory: &Inventory) -> HitMap {
             if detector == Detector::Pii && !identifies(&m.kind) {
                 continue;
             }
-            let hits = hits.entry((asset.clone(), detector, event.role)).or_default();
-            *hits.types.entry(m.kind.to_string()).or_default() += 1;
-            if counted.contains(&detector) {
-                continue;
-            }
-            counted.push(detector);
-            hits.messages += 1;
-            if hits.evidence.len() < EVIDENCE_LIMIT {
-                hits.evidence.push(event.evidence.clone().excerpt(format!("{detector}: {}", m.kind)));
+            let data_set = inventory.get(&m.rule).filter(|_| detector == Detector::KnownData).map(|asset| &asset.id);
+            for asset in std::iter::once(&asset).chain(data_set) {
+                let hits = hits.entry((asset.clone(), detector, event.role)).or_default();
+                *hits.types.entry(m.kind.to_string()).or_default() += 1;
+                if counted.contains(&(detector, asset.clone())) {
+                    continue;
+                }
+                counted.push((detector, asset.clone()));
+                hits.messages += 1;
+                if hits.evidence.len() < EVIDENCE_LIMIT {
+                    hits.evidence.push(event.evidence.clone().excerpt(format!("{detector}: {}", m.kind)));
+                }
             }
         }
     }
@@ -142,7 +145,7 @@ pub(super) fn describe(discovery: &mut Discovery) {
 }
 
 /// The asset a log means: its id, or the one system, application, agent or endpoint of that name.
-fn resolve(named: &AssetId, inventory: &Inventory) -> AssetId {
+pub(super) fn resolve(named: &AssetId, inventory: &Inventory) -> AssetId {
     let kinds = [AssetKind::System, AssetKind::Application, AssetKind::Agent, AssetKind::Endpoint];
     let name = named.as_str().rsplit([':', '/']).next().unwrap_or_default();
     let same = |kind: AssetKind| {

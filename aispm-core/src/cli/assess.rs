@@ -3,12 +3,14 @@
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
+use super::fingerprint::Known;
 use super::{Exit, format, warn, written};
 use crate::assess::{Assessment, Assessor, Gate, Outcome};
 use crate::asset::{Error, ErrorKind, Result, Severity};
 use crate::monitor;
 use crate::policy::{PolicySet, RuleInfo};
 use crate::report::{Format, Report};
+use crate::text::{Detectors, DetectorsBuilder};
 
 /// Assess an estate: inventory, findings, attack paths
 #[derive(Debug, clap::Args)]
@@ -28,6 +30,8 @@ pub(super) struct Args {
     /// Also know the flaws of packages in this OSV file, folder or archive; may be given several times
     #[arg(long, value_name = "PATH")]
     advisories: Vec<PathBuf>,
+    #[command(flatten)]
+    known: Known,
     #[command(flatten)]
     data: super::data::Data,
     /// Report only what this owner answers for
@@ -108,6 +112,12 @@ impl Args {
         }
         let assessor = self.advisories.iter().fold(assessor, Assessor::advisories);
         let assessor = self.policies.iter().fold(assessor, Assessor::policy);
+        let known = self.known.load()?;
+        let assessor = if known.is_empty() {
+            assessor
+        } else {
+            assessor.detectors(known.into_iter().fold(Detectors::builder(), DetectorsBuilder::known_data).build())
+        };
         Ok(assessor.today(self.today.clone().unwrap_or_else(super::today)))
     }
 

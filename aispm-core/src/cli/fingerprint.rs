@@ -141,9 +141,9 @@ impl Args {
             let mut out = output(None)?;
             let number = |n: u64, what| count(usize::try_from(n).unwrap_or(usize::MAX), what);
             let (records, values) = (number(summary.records, "record"), number(summary.values, "value"));
-            let (quotes, canaries) = (number(summary.quotes, "run of words"), number(summary.canaries, "string"));
+            let (quotes, canaries) = (number(summary.quotes, "quote"), number(summary.canaries, "planted string"));
             let told = [
-                format!("{}: {records}; {values}, {quotes}, {canaries} planted; {size} bytes", self.asset),
+                format!("{}: {records}; {values}, {quotes}, {canaries}; {size} bytes", self.asset),
                 format!("left out: {} that tell too little, {} too common", summary.untelling, summary.common),
             ];
             told.iter().try_for_each(|told| line(&mut *out, format_args!("{told}"))).map_err(written)?;
@@ -366,17 +366,17 @@ mod tests {
         let texts = [
             "Marta Kowalczyk",
             "ticket 4817223",
-            "the keeper of the lighthouse counts nine green umbrellas every single morning",
+            "the keeper of the lighthouse counts nine green umbrellas every single cold morning",
         ];
         let csv = "customer name;no;note\n\"Marta\nKowalczyk\";4817223;x\nBo;ticket 4817223;\"The keeper of the lighthouse; counts \
-                   nine green umbrellas every single morning\"\n";
+                   nine green umbrellas every single cold morning\"\n";
         assert_eq!(read("a.csv", csv, &texts), (2, vec![true; 3]));
         let json = r#"{"rows": [{"name": "Marta Kowalczyk", "n": [1.5, null, true]}, {"t": "ticket 4817223"}], "note":
-            "the keeper of the lighthouse counts nine green umbrellas every single morning"}"#;
+            "the keeper of the lighthouse counts nine green umbrellas every single cold morning"}"#;
         assert_eq!(read("a.json", json, &texts), (3, vec![true; 3]));
         let lines = "{\"a\": \"marta kowalczyk\"}\n\n{oops\n{\"b\": {\"c\": [\"ticket 4817223\", 48172234]}}\n";
         assert_eq!(read("a.jsonl", lines, &["48172234", texts[0], texts[2]]), (2, vec![true, true, false]));
-        let text = "# Notes\nThe keeper of the\nlighthouse counts nine green\numbrellas every single morning.\n";
+        let text = "# Notes\nThe keeper of the\nlighthouse counts nine green\numbrellas every single cold morning.\n";
         assert_eq!(read("a.md", text, &texts), (1, vec![false, false, true]));
         assert_eq!(read("a.bin", csv, &texts), (0, vec![false; 3]));
     }

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::assess::{Assessment, Assessor};
+use crate::asset::{Asset, AssetKind, Event, TextRole};
+use crate::text::Detectors;
+use crate::text::known::{Indexer, Key, KnownData};
 
 fn time(hour: u64) -> String {
     format!("2026-01-{:02}T{:02}:00:00Z", 1 + hour / 24, hour % 24)
@@ -113,4 +117,24 @@ fn what_was_declared_and_has_ended_is_a_finding() {
         (r#"Desk: the threat-model "T" (ended on 2026-01-31)"#, Some(4))
     );
     assert!(of("GOV-005").is_some() && of("GOV-001").is_some());
+}
+
+#[test]
+fn an_answer_that_repeats_a_data_set_is_a_hit_on_it() {
+    let key = Key::new([1; 16]).unwrap();
+    let mut indexer = Indexer::new(&key, "s3://crm/customers").unwrap();
+    indexer.record(["MRN 00482-113"]);
+    let known = KnownData::open(indexer.finish().unwrap().0, &key).unwrap();
+    let detectors = Detectors::builder().known_data(Arc::new(known)).build();
+    let mut assessment = assess(&[("gateway.jsonl", lines((0..20).map(gateway)))]);
+    assessment.inventory.add(Asset::new("s3://crm/customers", AssetKind::Dataset, "customers"));
+    let event = |text: &str| Event::new("desk", TextRole::Output, text);
+    assert!(assessment.observe_with(&event("Your number is 17."), &detectors).asset.is_none());
+    let seen = assessment.observe_with(&event("Your number is MRN 00482-113."), &detectors);
+    assert_eq!(seen.detectors, ["known_data"]);
+    let hits = |id: &str| {
+        assessment.inventory.get(id).unwrap().properties["observed"]["output"]["known_data"]["types"].clone()
+    };
+    assert_eq!(hits("s3://crm/customers"), json!({"DATASET_VALUE": 1}));
+    assert_eq!(hits(seen.asset.unwrap().as_str()), json!({"DATASET_VALUE": 1}));
 }

@@ -14,7 +14,7 @@ use crate::asset::{Error, ErrorKind, Result};
 const SHORTEST_CANARY: usize = 12;
 
 /// Reads a data set once, in any order, and writes its index. Linear. Holds 20 to 40 bytes for each value and each kept
-/// quote, whatever the size of the data; the index has about 5.5. Of running text one run of words in three is kept.
+/// quote, whatever the size of the data; the index has about 5.5. Of running text two runs of words in five are kept.
 ///
 /// ```
 /// use aispm_core::text::known::{Indexer, Key, KnownData};
@@ -27,7 +27,7 @@ const SHORTEST_CANARY: usize = 12;
 ///
 /// let mut matches = Vec::new();
 /// known.find("Call MARTA KOWALCZYK.", &mut matches);
-/// assert_eq!((matches[0].kind.as_ref(), matches[0].rule.as_ref()), ("DATASET_VALUE", "s3://crm/customers"));
+/// assert_eq!((&*matches[0].kind, &*matches[0].rule), ("DATASET_VALUE", "s3://crm/customers"));
 /// # Ok(())
 /// # }
 /// ```
@@ -323,7 +323,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_window_has_a_kept_hash_and_a_third_are_kept() {
+    fn every_window_has_a_kept_hash_and_two_fifths_are_kept() {
         let sip = siphasher::sip::SipHasher13::new_with_keys(3, 4);
         let hashes: Vec<u64> = (0..6000u64).map(|i| sip.hash(&(i % 4000).to_le_bytes())).collect();
         let mut winnow = Winnow::default();
@@ -333,7 +333,7 @@ mod tests {
         }
         assert!(kept.windows(2).all(|pair| pair[0] < pair[1] && pair[1] - pair[0] <= WINDOW));
         let share = kept.len() as f64 / hashes.len() as f64;
-        assert!((0.31..0.36).contains(&share), "{share}");
+        assert!((0.38..0.42).contains(&share), "{share}");
         // untelling hashes are passed over, and a short text keeps its least
         let mut winnow = Winnow::default();
         assert!((0..20).all(|_| winnow.push(Passage::UNTELLING).is_none()));

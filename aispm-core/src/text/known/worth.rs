@@ -10,10 +10,10 @@ use crate::text::fold::is_unspaced;
 /// a version is not, a full name, a phone number or an address is.
 const VALUE: u32 = 23;
 const QUOTE: u32 = 40;
-/// Different words among the eight of a quote.
-const DIFFERENT: usize = 5;
+/// Different words among the ten of a quote.
+const DIFFERENT: usize = 6;
 /// Different digits of a number; fewer make a round or masked one.
-const DIGITS: usize = 4;
+const DIGITS: usize = 3;
 
 /// What a value tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +39,10 @@ pub(super) fn value(text: &str) -> Worth {
     let (digits, letters) = (runs.iter().any(|run| run.digits), runs.iter().any(|run| !run.digits));
     let told = match (digits, letters) {
         _ if is_time(&runs) => false,
-        (true, false) => !is_amount(text) && !is_plain(&runs),
+        (true, false) => !is_amount(text) && !is_plain(&runs) && !text.starts_with("255."),
         (true, true) => true,
         _ => {
-            let phrase = text.contains(char::is_whitespace) && !text.contains("://");
+            let phrase = text.contains(char::is_whitespace) && !text.contains("://") && !is_ordinary(&runs);
             return match (address, phrase || text.chars().any(is_unspaced)) {
                 (true, _) => Worth::Identifier,
                 (_, true) => Worth::Words,
@@ -58,7 +58,7 @@ pub(super) fn word(text: &str) -> u32 {
     runs(text).map(|run| run.bits()).sum()
 }
 
-/// Whether words of these worths and hashes, some eight of them, are worth finding again.
+/// Whether words of these worths and hashes, some ten of them, are worth finding again.
 pub(super) fn quote(words: impl Iterator<Item = (u32, u64)>) -> bool {
     let mut bits = 0;
     // one more than there are words, so that the least is always 0
@@ -110,6 +110,16 @@ fn runs(text: &str) -> impl Iterator<Item = Run<'_>> {
         rest = behind;
         Some(Run { digits, text: run })
     })
+}
+
+/// What many a record holds: a country, a large city, a state of affairs (`data/text/ordinary_values.txt`).
+fn is_ordinary(runs: &[Run]) -> bool {
+    static ORDINARY: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        let lines = include_str!("../../../data/text/ordinary_values.txt").lines();
+        lines.filter(|line| !line.starts_with('#')).flat_map(|line| line.split(", ")).collect()
+    });
+    let words: Vec<String> = runs.iter().map(|run| run.text.to_lowercase()).collect();
+    ORDINARY.contains(words.join(" ").as_str())
 }
 
 /// A date or time: a year, numbers below 60 and at most three words, in any order; or eight digits that are a date.
@@ -213,6 +223,9 @@ mod tests {
             "https://www.example.org/help/contact",
             "in and out of the way",
             "255.255.255.0",
+            "Dominican Republic",
+            "Los Angeles",
+            "prefer not to say",
         ] {
             assert_eq!(value(text), Worth::Nothing, "{text}");
         }
@@ -224,9 +237,9 @@ mod tests {
             let hash = |word: &str| siphasher::sip::SipHasher13::new_with_keys(1, 2).hash(word.as_bytes());
             super::quote(text.split(' ').map(|w| (word(w), hash(w))))
         };
-        assert!(quote("the committee met again to review the draft"));
-        assert!(!quote("as it was on the way to the"));
-        assert!(!quote("total total total total total total total committee"));
+        assert!(quote("the committee met again to review the first draft today"));
+        assert!(!quote("as it was on the way to the end of"));
+        assert!(!quote("total total total total total total total committee total total"));
         assert!(!quote("0 1 0 0 1 1 0 1"));
     }
 }

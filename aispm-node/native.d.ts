@@ -168,6 +168,36 @@ export declare class ModelReport {
   toJSON(): Record<string, unknown>
 }
 
+/** Restores a text that comes in pieces. Holds back at most what may still become a placeholder. */
+export declare class Restorer {
+  /** Takes a piece; gives what is decided by now. */
+  push(piece: string): string
+  /** Ends the text; gives what was held back. */
+  finish(): string
+}
+
+/** Holds the values of a session under numbered placeholders and puts them back. */
+export declare class Vault {
+  /** An empty vault of at most so many bytes; 8 MiB by default. */
+  constructor(limit?: number | undefined | null)
+  /** A vault of what `toJSON` gave. */
+  static fromJSON(document: unknown): Vault
+  /** The vault as a JSON document, with its values in clear. */
+  toJSON(): Record<string, unknown>
+  /** The placeholder of this value, a new one if it has none; none if the vault is full. */
+  hide(type: string, value: string): string | null
+  /** The text with each placeholder of this vault replaced by its value. */
+  restore(text: string): string
+  /** The same for every string of a JSON value, names of fields aside. */
+  restoreJSON<T>(value: T): T
+  /** Restores a text that comes in pieces, with what the vault holds now. */
+  restorer(): Restorer
+  /** How many values it holds. */
+  get size(): number
+  /** Whether something did not fit; no new value is taken then. */
+  get isFull(): boolean
+}
+
 /** How often something was seen to happen, and when. */
 export interface Activity {
   count: number

@@ -59,9 +59,9 @@ impl Vault {
     }
 
     /// The placeholder of this value, a new one if it has none; none if the vault is full.
-    #[napi]
-    pub fn hide(&self, r#type: String, value: String) -> Option<String> {
-        self.shared.change(|vault| vault.hide(&r#type, &value))
+    #[napi(ts_args_type = "type: string, value: string")]
+    pub fn hide(&self, kind: String, value: String) -> Option<String> {
+        self.shared.change(|vault| vault.hide(&kind, &value))
     }
 
     /// The text with each placeholder of this vault replaced by its value.

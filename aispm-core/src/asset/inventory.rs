@@ -22,6 +22,8 @@ pub struct Inventory {
     numbers: HashMap<AssetId, u32, RandomState>,
     nodes: Vec<Node>,
     relations: Vec<Relation>,
+    /// The numbers of both ends of each relation, by its place.
+    ends: Vec<(u32, u32)>,
     /// The place of each relation by its ends and kind.
     edges: HashMap<(u32, RelationKind, u32), u32, RandomState>,
     /// Numbers of all ids, by id.
@@ -31,9 +33,9 @@ pub struct Inventory {
     count: usize,
 }
 
-/// What bears an id.
+/// What bears an id. Walking from node to node looks no id up.
 #[derive(Debug, Clone)]
-struct Node {
+pub(crate) struct Node {
     id: AssetId,
     asset: Option<Box<Asset>>,
     outgoing: Ends,
@@ -45,6 +47,22 @@ impl Node {
     fn is_used(&self) -> bool {
         self.asset.is_some() || !self.outgoing.places.is_empty() || !self.incoming.places.is_empty()
     }
+
+    pub(crate) fn id(&self) -> &AssetId {
+        &self.id
+    }
+
+    /// `None` if only relations name it.
+    pub(crate) fn asset(&self) -> Option<&Asset> {
+        self.asset.as_deref()
+    }
+}
+
+/// Which way relations go, seen from a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Outgoing,
+    Incoming,
 }
 
 /// Places of relations that meet at a node.
@@ -144,6 +162,7 @@ impl Inventory {
             return;
         }
         self.relations.push(relation);
+        self.ends.push((from, to));
         self.relations_in_order.take();
         if let Some(node) = at_mut(&mut self.nodes, from) {
             node.outgoing.push(place);
@@ -159,8 +178,7 @@ impl Inventory {
             *self = other;
             return;
         }
-        let ends = other.ends();
-        let Self { nodes, relations, .. } = other;
+        let Self { nodes, relations, ends, .. } = other;
         let mut renumbered = Vec::with_capacity(nodes.len());
         for node in nodes {
             // nothing speaks of an id that is not in use
@@ -177,26 +195,15 @@ impl Inventory {
         }
     }
 
-    /// The numbers of both ends of each relation, by its place.
-    fn ends(&self) -> Vec<(u32, u32)> {
-        let mut ends = vec![(0, 0); self.relations.len()];
-        for ((from, _, to), place) in &self.edges {
-            if let Some(end) = at_mut(&mut ends, *place) {
-                *end = (*from, *to);
-            }
-        }
-        ends
-    }
-
     /// Takes away the relations that are not kept. O(n) in all that there is.
     pub(crate) fn retain_relations(&mut self, keep: impl Fn(&Relation) -> bool) {
-        let ends = self.ends();
         for node in &mut self.nodes {
             node.outgoing.clear();
             node.incoming.clear();
         }
         self.edges.clear();
         self.relations_in_order.take();
+        let ends = std::mem::take(&mut self.ends);
         for (relation, (from, to)) in std::mem::take(&mut self.relations).into_iter().zip(ends) {
             if keep(&relation) {
                 self.join(from, to, relation);
@@ -234,8 +241,7 @@ impl Inventory {
             self.put(number, asset);
         }
         self.drop_borne_aliases();
-        let ends = self.ends();
-        if !ends.iter().any(|(from, to)| became.contains_key(from) || became.contains_key(to)) {
+        if !self.ends.iter().any(|(from, to)| became.contains_key(from) || became.contains_key(to)) {
             return;
         }
         for node in &mut self.nodes {
@@ -243,6 +249,7 @@ impl Inventory {
             node.incoming.clear();
         }
         self.edges.clear();
+        let ends = std::mem::take(&mut self.ends);
         for (mut relation, (from, to)) in std::mem::take(&mut self.relations).into_iter().zip(ends) {
             let [new_from, new_to] = [from, to].map(|end| became.get(&end).copied().unwrap_or(end));
             // two ids of one thing related to each other say nothing
@@ -267,7 +274,8 @@ impl Inventory {
         }
     }
 
-    fn node(&self, id: &str) -> Option<&Node> {
+    /// What bears this id. O(1).
+    pub(crate) fn node(&self, id: &str) -> Option<&Node> {
         at(&self.nodes, *self.numbers.get(id)?)
     }
 
@@ -339,16 +347,62 @@ impl Inventory {
 
     /// Relations that start at this asset, by kind and `to`. O(found log found) the first time, then O(found).
     pub fn outgoing<'a>(&'a self, id: &str) -> impl Iterator<Item = &'a Relation> + use<'a> {
-        let ends = self.node(id).map(|node| &node.outgoing);
-        let places = ends.map(|ends| ends.by(&self.relations, |relation| (relation.kind, &relation.to)));
+        let places = self.node(id).map(|node| self.places(node, Direction::Outgoing));
         places.into_iter().flatten().filter_map(|place| at(&self.relations, *place))
     }
 
     /// Relations that end at this asset, by `from` and kind. O(found log found) the first time, then O(found).
     pub fn incoming<'a>(&'a self, id: &str) -> impl Iterator<Item = &'a Relation> + use<'a> {
-        let ends = self.node(id).map(|node| &node.incoming);
-        let places = ends.map(|ends| ends.by(&self.relations, |relation| (&relation.from, relation.kind)));
+        let places = self.node(id).map(|node| self.places(node, Direction::Incoming));
         places.into_iter().flatten().filter_map(|place| at(&self.relations, *place))
+    }
+
+    /// The places of a node's relations, in order. O(n log n) the first time, then O(1).
+    fn places<'a>(&'a self, node: &'a Node, direction: Direction) -> &'a [u32] {
+        match direction {
+            Direction::Outgoing => node.outgoing.by(&self.relations, |relation| (relation.kind, &relation.to)),
+            Direction::Incoming => node.incoming.by(&self.relations, |relation| (&relation.from, relation.kind)),
+        }
+    }
+
+    /// How many relations a node has.
+    pub(crate) fn degree(node: &Node, direction: Direction) -> usize {
+        match direction {
+            Direction::Outgoing => node.outgoing.places.len(),
+            Direction::Incoming => node.incoming.places.len(),
+        }
+    }
+
+    /// The i-th of a node's relations, in the order of [`outgoing`](Self::outgoing) or [`incoming`](Self::incoming), and
+    /// its other end. O(1), but for the order as there.
+    pub(crate) fn relation_of<'a>(
+        &'a self,
+        node: &'a Node,
+        direction: Direction,
+        i: usize,
+    ) -> Option<(&'a Relation, &'a Node)> {
+        self.joined(*self.places(node, direction).get(i)?, direction)
+    }
+
+    fn joined(&self, place: u32, direction: Direction) -> Option<(&Relation, &Node)> {
+        let (from, to) = *at(&self.ends, place)?;
+        let other = if direction == Direction::Outgoing { to } else { from };
+        Some((at(&self.relations, place)?, at(&self.nodes, other)?))
+    }
+
+    /// A node's relations and their other ends, in the same order.
+    pub(crate) fn relations_of<'a>(
+        &'a self,
+        node: &'a Node,
+        direction: Direction,
+    ) -> impl Iterator<Item = (&'a Relation, &'a Node)> {
+        self.places(node, direction).iter().filter_map(move |place| self.joined(*place, direction))
+    }
+
+    /// Every asset with its node, by id.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (&Asset, &Node)> {
+        let nodes = self.in_order().iter().filter_map(|number| at(&self.nodes, *number));
+        nodes.filter_map(|node| Some((node.asset()?, node)))
     }
 
     /// Number of assets.

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use serde_json::Value;
 
 use super::rules::{Given, Rule};
-use crate::asset::{Asset, AssetId, AssetKind, Inventory, Relation, RelationKind};
+use crate::asset::{Asset, AssetId, AssetKind, Direction, Inventory, Node as Place, Relation, RelationKind};
 use crate::identity::aws::{Change, Estate, Principal, PrincipalKind, Shown, service_of};
 use crate::identity::{self, Authority, Decision, Platform};
 
@@ -25,7 +26,7 @@ pub(super) struct World<'a> {
     pub(super) inventory: &'a Inventory,
     pub(super) estate: Estate,
     nodes: Vec<Node<'a>>,
-    index: HashMap<AssetId, Ix>,
+    index: HashMap<AssetId, Ix, foldhash::fast::RandomState>,
     by_kind: BTreeMap<AssetKind, Vec<Ix>>,
     by_type: HashMap<String, Vec<Ix>>,
     /// By namespace, project, resource group.
@@ -76,11 +77,11 @@ pub(super) struct Node<'a> {
 impl<'a> World<'a> {
     /// `asked` are ids that the caller wants to know about, in the estate or well-formed ARNs.
     pub(super) fn new(inventory: &'a Inventory, asked: &[AssetId]) -> Self {
-        let estate = Estate::new(inventory);
+        let (estate, authorities) = rayon::join(|| Estate::new(inventory), || identity::authorities(inventory));
         let mut world = Self {
             inventory,
             nodes: Vec::new(),
-            index: HashMap::new(),
+            index: HashMap::default(),
             by_kind: BTreeMap::new(),
             by_type: HashMap::new(),
             by_container: HashMap::new(),
@@ -92,23 +93,26 @@ impl<'a> World<'a> {
             asked_as: HashMap::new(),
             pushed: HashMap::new(),
             estate: Estate::default(),
-            authorities: identity::authorities(inventory).into(),
+            authorities: authorities.into(),
         };
-        for asset in inventory.assets() {
-            let account = world.home(&estate, asset.id.as_str());
-            world.add(Node {
-                id: asset.id.clone(),
-                kind: asset.kind,
-                name: asset.name.clone(),
-                account,
-                container: world.container_of(asset.id.as_str()),
-                r#type: resource_type(asset).map(str::to_owned),
-                platform: platform_of(asset.id.as_str()),
-                asset: Some(asset),
-                principal: None,
-                admin: false,
-                interesting: asset.is_sensitive() || feeds(inventory, &asset.id) || is_token(asset),
-            });
+        let assets = inventory.nodes().collect::<Vec<_>>();
+        let nodes = assets.par_iter().map(|(asset, place)| Node {
+            id: asset.id.clone(),
+            kind: asset.kind,
+            name: asset.name.clone(),
+            account: world.home(&estate, asset.id.as_str()),
+            container: world.container_of(asset.id.as_str()),
+            r#type: resource_type(asset).map(str::to_owned),
+            platform: platform_of(asset.id.as_str()),
+            asset: Some(asset),
+            principal: None,
+            admin: false,
+            interesting: asset.is_sensitive() || feeds(inventory, place) || is_token(asset),
+        });
+        let nodes = nodes.collect::<Vec<_>>();
+        world.index.reserve(nodes.len());
+        for node in nodes {
+            world.add(node);
         }
         for principal in estate.principals().iter().filter(|p| p.kind == PrincipalKind::External) {
             world.add_named(&principal.id, AssetKind::User, &principal.name, Some(principal.account.clone()), None);
@@ -524,22 +528,21 @@ fn at(ix: Ix) -> usize {
 }
 
 /// Whether a model, store or data set is made from it, or from what lies in it.
-fn feeds(inventory: &Inventory, id: &AssetId) -> bool {
+fn feeds<'a>(inventory: &'a Inventory, node: &'a Place) -> bool {
     use RelationKind::{Contains, DerivedFrom, Reads, RetrievesFrom, TrainedOn};
-    let kind = |id: &AssetId| inventory.get(id.as_str()).map(|asset| asset.kind);
-    let made_from = |id: &AssetId| {
-        inventory.incoming(id.as_str()).any(|relation| match relation.kind {
+    let kind = |node: &Place| node.asset().map(|asset| asset.kind);
+    let made_from = |node: &'a Place| {
+        inventory.relations_of(node, Direction::Incoming).any(|(relation, from)| match relation.kind {
             DerivedFrom | TrainedOn | RetrievesFrom => true,
-            Reads => kind(&relation.from) == Some(AssetKind::TrainingJob),
+            Reads => kind(from) == Some(AssetKind::TrainingJob),
             _ => false,
         })
     };
-    let holds = |relation: &Relation| {
-        let model = matches!(kind(&relation.to), Some(AssetKind::Model | AssetKind::ModelFile));
-        relation.kind == Contains
-            && (model || kind(&relation.to) == Some(AssetKind::Dataset) && made_from(&relation.to))
+    let holds = |(relation, to): (&Relation, &'a Place)| {
+        let model = || matches!(kind(to), Some(AssetKind::Model | AssetKind::ModelFile));
+        relation.kind == Contains && (model() || kind(to) == Some(AssetKind::Dataset) && made_from(to))
     };
-    made_from(id) || inventory.outgoing(id.as_str()).any(holds)
+    made_from(node) || inventory.relations_of(node, Direction::Outgoing).any(holds)
 }
 
 /// Whether a secret holds a credential that attack rules lead on from.

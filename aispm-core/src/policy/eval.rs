@@ -8,10 +8,12 @@ use std::rc::Rc;
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, operators};
 use regex::Regex;
+use serde_json::Value;
 
 use super::check::Fault as Flaw;
-use super::expression::Scope;
-use super::value::{Fault, Val, text};
+use super::expression::{Scope, Variable};
+use super::field::{Field, Key};
+use super::value::{Fault, Val, is_open, list, text};
 use crate::asset::day;
 
 /// A piece of an expression, ready to be walked.
@@ -22,11 +24,13 @@ pub(super) enum Node {
     Int(i64),
     Double(f64),
     Text(Box<str>),
-    /// A variable, by its place in [`VARIABLES`](super::check::VARIABLES).
-    Variable(usize),
+    /// A list that is written out.
+    Constants(Box<[Value]>),
+    Variable(Variable),
     /// What a macro goes through, counted from the outermost.
     Local(usize),
-    Field(Box<Node>, Box<str>),
+    /// Of a value the field of this name, and which it is where values have such a field.
+    Field(Box<Node>, Box<str>, Option<Field>),
     Not(Box<Node>),
     And(Box<[Node; 2]>),
     Or(Box<[Node; 2]>),
@@ -115,6 +119,19 @@ pub(super) fn lower(expr: &IdedExpr) -> Result<Node, Flaw> {
     Lowering { locals: Vec::new() }.node(expr)
 }
 
+/// A literal as JSON, which is what lists of them are kept as.
+fn constant(node: &Node) -> Option<Value> {
+    let value = match node {
+        Node::Null => Value::Null,
+        Node::Bool(flag) => Value::from(*flag),
+        Node::Int(number) => Value::from(*number),
+        Node::Text(text) => Value::from(&**text),
+        _ => return None,
+    };
+    // a list of JSON hides what a template leaves open
+    (!is_open(&value)).then_some(value)
+}
+
 struct Lowering<'e> {
     locals: Vec<&'e str>,
 }
@@ -139,14 +156,18 @@ impl<'e> Lowering<'e> {
             },
             Expr::Ident(name) => match self.locals.iter().rposition(|local| local == name) {
                 Some(local) => Node::Local(local),
-                None => {
-                    let known = super::check::VARIABLES.iter().position(|variable| variable == name);
-                    Node::Variable(known.ok_or_else(|| unsupported(expr.id))?)
-                }
+                None => Node::Variable(Variable::named(name).ok_or_else(|| unsupported(expr.id))?),
             },
-            Expr::Select(select) => Node::Field(Box::new(self.node(&select.operand)?), select.field.as_str().into()),
+            Expr::Select(select) => {
+                let name = select.field.as_str();
+                Node::Field(Box::new(self.node(&select.operand)?), name.into(), Field::named(name))
+            }
             Expr::List(list) => {
-                Node::List(list.elements.iter().map(|element| self.node(element)).collect::<Result<_, _>>()?)
+                let items = list.elements.iter().map(|element| self.node(element)).collect::<Result<Vec<_>, _>>()?;
+                match items.iter().map(constant).collect() {
+                    Some(constants) => Node::Constants(constants),
+                    None => Node::List(items.into()),
+                }
             }
             Expr::Call(call) => self.call(expr.id, call)?,
             Expr::Comprehension(comprehension) => self.fold(expr.id, comprehension)?,
@@ -254,12 +275,16 @@ impl Node {
             Self::Int(number) => Val::Int(*number),
             Self::Double(number) => Val::Double(*number),
             Self::Text(string) => text(string),
+            Self::Constants(items) => Val::Json(items),
             Self::Variable(variable) => scope.variable(*variable)?,
             Self::Local(local) => locals.get(*local).cloned().unwrap_or(Val::Null),
-            Self::Field(of, name) => match &**of {
-                Self::Variable(0) => scope.own(name)?,
-                of => of.value(scope, locals)?.field(name)?,
-            },
+            Self::Field(of, name, field) => {
+                let key = Key { name, field: *field };
+                match &**of {
+                    Self::Variable(Variable::Asset) => scope.own(key)?,
+                    of => scope.field(&of.value(scope, locals)?, key)?,
+                }
+            }
             Self::Not(of) => match of.value(scope, locals)? {
                 Val::Bool(flag) => Val::Bool(!flag),
                 other => return Err(Fault::no_overload("!", &[&other])),
@@ -301,14 +326,14 @@ impl Node {
             Self::Item(sides) => {
                 let [of, index] = values(sides, scope, locals)?;
                 match (&of, &index) {
-                    (Val::Json(_) | Val::List(_), Val::Int(i)) => {
+                    (list, Val::Int(i)) if list.is_list() => {
                         usize::try_from(*i).ok().and_then(|i| of.item(i)).ok_or(Fault::Absent)?
                     }
                     // a whole number, however written
-                    (Val::Json(_) | Val::List(_), Val::Double(i)) if i.fract() == 0.0 && i.abs() < 9.0e15 => {
+                    (list, Val::Double(i)) if list.is_list() && i.fract() == 0.0 && i.abs() < 9.0e15 => {
                         usize::try_from(*i as i64).ok().and_then(|i| of.item(i)).ok_or(Fault::Absent)?
                     }
-                    (Val::View(_) | Val::Record(_), Val::Text(name)) => of.field(name)?,
+                    (Val::View(_) | Val::Record(_), Val::Text(name)) => of.field(&**name)?,
                     _ => return Err(Fault::no_overload("[]", &[&of, &index])),
                 }
             }
@@ -372,6 +397,7 @@ fn contains(of: &Val<'_>, item: &Val<'_>) -> Option<bool> {
         (Val::Json(items), Val::Text(text)) => Some(items.iter().any(|known| known.as_str() == Some(text))),
         (Val::Json(items), _) => Some(items.iter().any(|known| super::value::json(known).equals(item))),
         (Val::List(items), _) => Some(items.iter().any(|known| known.equals(item))),
+        (Val::Relations(..), _) => Some(false),
         (Val::View(super::view::View::Object(map)), Val::Text(name)) => Some(map.contains_key(&**name)),
         (Val::Record(fields), Val::Text(name)) => Some(fields.iter().any(|(known, _)| known == name)),
         _ => None,
@@ -424,7 +450,14 @@ impl Arithmetic {
             (Val::Text(a), Val::Text(b)) if matches!(self, Self::Add) => {
                 return Ok(Val::Text(Cow::Owned(format!("{a}{b}"))));
             }
-            (Val::Json(_) | Val::List(_), Val::Json(_) | Val::List(_)) if matches!(self, Self::Add) => {
+            (a, b) if matches!(self, Self::Add) && a.is_list() && b.is_list() => {
+                // mostly there is nothing on one side
+                if b.length() == Some(0) {
+                    return Ok(left);
+                }
+                if a.length() == Some(0) {
+                    return Ok(right);
+                }
                 let items = |list: &Val<'a>| (0..list.length().unwrap_or(0)).map(|i| list.item(i)).collect::<Vec<_>>();
                 return Ok(Val::List(items(&left).into_iter().chain(items(&right)).flatten().collect()));
             }
@@ -521,7 +554,7 @@ impl Fold {
             (Kind::Exists, None) => Ok(Val::Bool(false)),
             (Kind::All, None) => Ok(Val::Bool(true)),
             (Kind::One, None) => Ok(Val::Bool(one == 1)),
-            (Kind::Map, None) => Ok(Val::List(items.into())),
+            (Kind::Map, None) => Ok(list(items)),
         }
     }
 }

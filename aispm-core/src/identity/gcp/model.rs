@@ -56,8 +56,11 @@ pub(super) struct Model {
 }
 
 impl Model {
-    /// O(assets · levels + principals · what they hold).
+    /// O(assets · levels + principals · what they hold); empty, in one look at each asset, where nothing is of Google Cloud.
     pub(super) fn new(inventory: &Inventory) -> Self {
+        if !inventory.assets().any(shows_policy_or_place) {
+            return Self::default();
+        }
         let mut this = Self { hierarchy: Hierarchy::new(inventory), roles: Roles::new(inventory), ..Self::default() };
         let mut members: HashMap<String, Vec<u32>> = HashMap::new();
         for asset in inventory.assets() {
@@ -374,6 +377,14 @@ impl Model {
         }
         unknown.map_or(Ok(false), Err)
     }
+}
+
+/// Whether an asset gives somebody something, or is a resource of Google Cloud.
+fn shows_policy_or_place(asset: &Asset) -> bool {
+    is_gcp(asset.id.as_str())
+        || asset.text("gcp_type").is_some()
+        || policy::has_policy(asset)
+        || !policy::bindings(asset).is_empty()
 }
 
 /// Tags on a resource and whether they are all: searches list the effective ones.

@@ -1,11 +1,12 @@
 //! The inventory: assets and relations, joined on asset ids.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::OnceLock;
 
 use foldhash::fast::RandomState;
+use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,8 @@ pub struct Inventory {
     ids_in_order: OnceLock<Vec<u32>>,
     /// Places of relations, by `from`, kind and `to`.
     relations_in_order: OnceLock<Vec<u32>>,
+    /// Names of properties that some asset has.
+    properties: OnceLock<HashSet<Box<str>, RandomState>>,
     count: usize,
 }
 
@@ -138,6 +141,7 @@ impl Inventory {
     }
 
     fn put(&mut self, number: u32, asset: Box<Asset>) {
+        self.properties.take();
         let Some(node) = at_mut(&mut self.nodes, number) else { return };
         match &mut node.asset {
             Some(known) => known.merge(*asset),
@@ -287,6 +291,7 @@ impl Inventory {
 
     /// The asset of this id, to change; its id must stay. O(1).
     pub fn get_mut(&mut self, id: &str) -> Option<&mut Asset> {
+        self.properties.take();
         at_mut(&mut self.nodes, *self.numbers.get(id)?)?.asset.as_deref_mut()
     }
 
@@ -317,6 +322,7 @@ impl Inventory {
 
     /// Every asset, in no order, to change; ids must stay.
     pub(crate) fn assets_mut(&mut self) -> impl Iterator<Item = &mut Asset> {
+        self.properties.take();
         self.nodes.iter_mut().filter_map(|node| node.asset.as_deref_mut())
     }
 
@@ -403,6 +409,24 @@ impl Inventory {
     pub(crate) fn nodes(&self) -> impl Iterator<Item = (&Asset, &Node)> {
         let nodes = self.in_order().iter().filter_map(|number| at(&self.nodes, *number));
         nodes.filter_map(|node| Some((node.asset()?, node)))
+    }
+
+    /// Whether some asset has a property of one of these names: where none has, no asset needs to be asked for it. O(1);
+    /// the first time, and when assets may have changed since, O(properties of all assets), in parallel.
+    pub(crate) fn has_property(&self, names: &[&str]) -> bool {
+        let known = self.properties.get_or_init(|| {
+            let assets = self.nodes.par_iter().filter_map(Node::asset);
+            let names = assets.fold(HashSet::<&str, RandomState>::default, |mut names, asset| {
+                names.extend(asset.properties.keys().map(String::as_str));
+                names
+            });
+            let all = names.reduce(HashSet::default, |mut all, names| {
+                all.extend(names);
+                all
+            });
+            all.into_iter().map(Box::from).collect()
+        });
+        names.iter().any(|name| known.contains(*name))
     }
 
     /// Number of assets.
@@ -511,6 +535,47 @@ mod tests {
         inventory.relate(Relation::new("m", RelationKind::Uses, "zz"));
         inventory.relate(Relation::new("n", RelationKind::Uses, "m"));
         inventory
+    }
+
+    #[test]
+    fn names_of_properties_follow_the_assets() {
+        let mut inventory = sample();
+        assert!(!inventory.has_property(&["policy"]));
+        inventory.get_mut("m").unwrap().properties.insert("policy".to_owned(), "p".into());
+        assert!(inventory.has_property(&["other", "policy"]));
+        inventory.add(Asset::new("n", AssetKind::Model, "n").with("region", "eu"));
+        assert!(inventory.has_property(&["region"]));
+        inventory.assets_mut().for_each(|asset| asset.properties.clear());
+        assert!(!inventory.has_property(&["policy", "region"]));
+    }
+
+    #[test]
+    fn relations_lead_to_their_other_ends() {
+        let mut inventory = sample();
+        let ends = |inventory: &Inventory, id: &str, direction| {
+            let node = inventory.node(id).unwrap();
+            let ends = inventory.relations_of(node, direction).enumerate();
+            let ends = ends.map(|(i, (relation, other))| {
+                let (same, _) = inventory.relation_of(node, direction, i).unwrap();
+                assert_eq!(same, relation);
+                (relation.kind, other.id().as_str().to_owned())
+            });
+            ends.collect::<Vec<_>>()
+        };
+        let uses = (RelationKind::Uses, "zz".to_owned());
+        let trained = (RelationKind::TrainedOn, "arn:aws:s3:::records".to_owned());
+        let mut outgoing = vec![uses, trained.clone()];
+        outgoing.sort();
+        assert_eq!(ends(&inventory, "m", Direction::Outgoing), outgoing);
+        assert_eq!(ends(&inventory, "m", Direction::Incoming), [(RelationKind::Uses, "n".to_owned())]);
+        assert!(inventory.node("zz").unwrap().asset().is_none());
+        inventory.retain_relations(|relation| relation.kind == RelationKind::TrainedOn);
+        assert_eq!(ends(&inventory, "m", Direction::Outgoing), [trained]);
+        assert_eq!(Inventory::degree(inventory.node("m").unwrap(), Direction::Incoming), 0);
+        let mut other = Inventory::new();
+        other.relate(Relation::new("a", RelationKind::Uses, "m"));
+        other.extend(inventory);
+        assert_eq!(ends(&other, "m", Direction::Incoming), [(RelationKind::Uses, "a".to_owned())]);
     }
 
     #[test]

@@ -324,7 +324,7 @@ fn is_direct(rule: &Rule) -> bool {
 /// Whether somebody is there whose permissions could be asked for, or something that lets somebody in.
 pub(crate) fn has_principals(inventory: &Inventory) -> bool {
     let policies = ["policy", "Policy", "resource_policy", "public_roles"];
-    inventory.assets().any(|a| a.kind.is_identity() || policies.iter().any(|key| a.properties.contains_key(*key)))
+    inventory.has_property(&policies) || inventory.assets().any(|asset| asset.kind.is_identity())
 }
 
 #[cfg(test)]

@@ -16,7 +16,10 @@ mod name;
 
 pub(super) use fits::is_one_of;
 
-use name::{account_of_root, kind_of_arn, name_of_arn, platform_of, repository_of, resource_type, session_role};
+use name::{
+    TYPED, account_of_root, kind_of_arn, name_of_arn, platform_of, repository_of, resource_type, session_role,
+    type_of_id,
+};
 
 /// Assets are numbered from 0.
 pub(super) type Ix = u32;
@@ -95,6 +98,7 @@ impl<'a> World<'a> {
             estate: Estate::default(),
             authorities: authorities.into(),
         };
+        let typed = inventory.has_property(&TYPED);
         let assets = inventory.nodes().collect::<Vec<_>>();
         let nodes = assets.par_iter().map(|(asset, place)| Node {
             id: asset.id.clone(),
@@ -102,18 +106,15 @@ impl<'a> World<'a> {
             name: asset.name.clone(),
             account: world.home(&estate, asset.id.as_str()),
             container: world.container_of(asset.id.as_str()),
-            r#type: resource_type(asset).map(str::to_owned),
+            r#type: if typed { resource_type(asset) } else { type_of_id(asset.id.as_str()) }.map(str::to_owned),
             platform: platform_of(asset.id.as_str()),
             asset: Some(asset),
             principal: None,
             admin: false,
             interesting: asset.is_sensitive() || feeds(inventory, place) || is_token(asset),
         });
-        let nodes = nodes.collect::<Vec<_>>();
-        world.index.reserve(nodes.len());
-        for node in nodes {
-            world.add(node);
-        }
+        world.nodes = nodes.collect();
+        world.index_nodes();
         for principal in estate.principals().iter().filter(|p| p.kind == PrincipalKind::External) {
             world.add_named(&principal.id, AssetKind::User, &principal.name, Some(principal.account.clone()), None);
         }
@@ -143,18 +144,26 @@ impl<'a> World<'a> {
         world
     }
 
-    fn add(&mut self, node: Node<'a>) -> Ix {
-        let ix = Ix::try_from(self.nodes.len()).unwrap_or(Ix::MAX);
-        self.index.insert(node.id.clone(), ix);
-        self.by_kind.entry(node.kind).or_default().push(ix);
-        if let Some(kind) = &node.r#type {
-            self.by_type.entry(kind.clone()).or_default().push(ix);
-        }
-        if let Some(container) = &node.container {
-            self.by_container.entry(container.clone()).or_default().push(ix);
-        }
+    fn add(&mut self, node: Node<'a>) {
         self.nodes.push(node);
-        ix
+        self.index_nodes();
+    }
+
+    /// Takes the nodes that came since into the indexes.
+    fn index_nodes(&mut self) {
+        let known = self.index.len();
+        let new = self.nodes.get(known..).unwrap_or_default();
+        self.index.reserve(new.len());
+        for (ix, node) in (Ix::try_from(known).unwrap_or(Ix::MAX)..).zip(new) {
+            self.index.insert(node.id.clone(), ix);
+            self.by_kind.entry(node.kind).or_default().push(ix);
+            if let Some(kind) = &node.r#type {
+                self.by_type.entry(kind.clone()).or_default().push(ix);
+            }
+            if let Some(container) = &node.container {
+                self.by_container.entry(container.clone()).or_default().push(ix);
+            }
+        }
     }
 
     /// The only asset whose id is this one and a suffix as tools generate them: `-1a2b3c`, `-20240131235959`.

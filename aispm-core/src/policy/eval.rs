@@ -267,13 +267,12 @@ impl<'e> Lowering<'e> {
 type Locals<'a> = Vec<Val<'a>>;
 
 impl Node {
-    /// Its value.
+    /// Its value. What most nodes of most rules are comes first; the rest stands apart, so that a step stays small.
     pub(super) fn value<'a>(&'a self, scope: &Scope<'a>, locals: &mut Locals<'a>) -> Result<Val<'a>, Fault> {
         Ok(match self {
             Self::Null => Val::Null,
             Self::Bool(flag) => Val::Bool(*flag),
             Self::Int(number) => Val::Int(*number),
-            Self::Double(number) => Val::Double(*number),
             Self::Text(string) => text(string),
             Self::Constants(items) => Val::Json(items),
             Self::Variable(variable) => scope.variable(*variable)?,
@@ -282,6 +281,7 @@ impl Node {
                 let key = Key { name, field: *field };
                 match &**of {
                     Self::Variable(Variable::Asset) => scope.own(key)?,
+                    Self::Local(local) => scope.field(locals.get(*local).unwrap_or(&Val::Null), key)?,
                     of => scope.field(&of.value(scope, locals)?, key)?,
                 }
             }
@@ -291,14 +291,21 @@ impl Node {
             },
             Self::And(sides) => Val::Bool(!either(sides, false, scope, locals)?),
             Self::Or(sides) => Val::Bool(either(sides, true, scope, locals)?),
+            Self::Equal(sides, wanted) => Val::Bool(equal(sides, scope, locals)? == *wanted),
+            Self::In(sides) => Val::Bool(is_in(sides, scope, locals)?),
+            Self::Fold(fold) => fold.value(scope, locals)?,
+            seldom => seldom.seldom(scope, locals)?,
+        })
+    }
+
+    #[inline(never)]
+    fn seldom<'a>(&'a self, scope: &Scope<'a>, locals: &mut Locals<'a>) -> Result<Val<'a>, Fault> {
+        Ok(match self {
+            Self::Double(number) => Val::Double(*number),
             Self::If(parts) => {
                 let [condition, then, otherwise] = &**parts;
                 let taken = if condition.truth(scope, locals)? { then } else { otherwise };
                 taken.value(scope, locals)?
-            }
-            Self::Equal(sides, wanted) => {
-                let [left, right] = values(sides, scope, locals)?;
-                Val::Bool(left.equals(&right) == *wanted)
             }
             Self::Order(sides, order) => {
                 let [left, right] = values(sides, scope, locals)?;
@@ -309,10 +316,6 @@ impl Node {
                     Order::Greater => found.is_gt(),
                     Order::GreaterEqual => found.is_ge(),
                 })
-            }
-            Self::In(sides) => {
-                let [item, of] = values(sides, scope, locals)?;
-                Val::Bool(contains(&of, &item).ok_or_else(|| Fault::no_overload("in", &[&item, &of]))?)
             }
             Self::Arithmetic(sides, operator) => {
                 let [left, right] = values(sides, scope, locals)?;
@@ -357,14 +360,37 @@ impl Node {
                 Val::Text(text) => Val::Bool(pattern.is_match(&text)),
                 other => return Err(Fault::no_overload("matches", &[&other])),
             },
-            Self::Fold(fold) => fold.value(scope, locals)?,
+            // the others are never seldom
+            _ => Val::Null,
         })
     }
 
     /// Its value as true or false.
     fn truth<'a>(&'a self, scope: &Scope<'a>, locals: &mut Locals<'a>) -> Result<bool, Fault> {
-        self.value(scope, locals)?.truth()
+        match self {
+            Self::And(sides) => Ok(!either(sides, false, scope, locals)?),
+            Self::Or(sides) => either(sides, true, scope, locals),
+            Self::Equal(sides, wanted) => Ok(equal(sides, scope, locals)? == *wanted),
+            Self::In(sides) => is_in(sides, scope, locals),
+            other => other.value(scope, locals)?.truth(),
+        }
     }
+}
+
+/// Whether two sides are the same. What is compared with is mostly written out.
+fn equal<'a>(sides: &'a [Node; 2], scope: &Scope<'a>, locals: &mut Locals<'a>) -> Result<bool, Fault> {
+    let [left, right] = sides;
+    let left = left.value(scope, locals)?;
+    match (&left, right) {
+        (Val::Text(left), Node::Text(right)) => Ok(**left == **right),
+        _ => Ok(left.equals(&right.value(scope, locals)?)),
+    }
+}
+
+/// Whether one side is an item or field of the other.
+fn is_in<'a>(sides: &'a [Node; 2], scope: &Scope<'a>, locals: &mut Locals<'a>) -> Result<bool, Fault> {
+    let [item, of] = values(sides, scope, locals)?;
+    contains(&of, &item).ok_or_else(|| Fault::no_overload("in", &[&item, &of]))
 }
 
 fn values<'a>(sides: &'a [Node; 2], scope: &Scope<'a>, locals: &mut Locals<'a>) -> Result<[Val<'a>; 2], Fault> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 
 use super::role::{Permission, Role};
-use crate::asset::{Asset, AssetKind, Evidence, Inventory, RelationKind};
+use crate::asset::{Asset, AssetId, AssetKind, Evidence, Inventory, RelationKind};
 
 /// Groups in groups, and management groups above one another, followed.
 const NESTED: usize = 256;
@@ -97,15 +97,16 @@ fn assigns(asset: &Asset) -> bool {
     kind.is_some_and(|kind| kind.contains("roleassignment") || kind.contains("roleeligibility"))
 }
 
-fn is_directory_role(asset: &Asset) -> bool {
-    asset.id.as_str().starts_with("entra-role:")
+fn is_directory_role(id: &AssetId) -> bool {
+    id.as_str().starts_with("entra-role:")
 }
 
 impl Model {
     /// O(assets · levels + principals · what they hold); empty, in one look at each asset, where nobody is assigned anything.
     pub(super) fn new(inventory: &Inventory) -> Self {
         let mut this = Self::default();
-        if !inventory.assets().any(|asset| is_directory_role(asset) || assigns(asset)) {
+        let assigned = inventory.has_property(&["resource_type"]) && inventory.assets().any(assigns);
+        if !assigned && !inventory.ids().any(is_directory_role) {
             return this;
         }
         let mut direct: HashMap<String, Vec<u32>> = HashMap::new();
@@ -138,7 +139,7 @@ impl Model {
                 this.deny(asset);
             }
         }
-        for asset in inventory.assets().filter(|asset| is_directory_role(asset)) {
+        for asset in inventory.assets().filter(|asset| is_directory_role(&asset.id)) {
             this.directory_role(inventory, asset, &mut direct);
         }
         this.hold(inventory, &direct);

@@ -58,7 +58,8 @@ pub(super) struct Model {
 impl Model {
     /// O(assets · levels + principals · what they hold); empty, in one look at each asset, where nothing is of Google Cloud.
     pub(super) fn new(inventory: &Inventory) -> Self {
-        if !inventory.assets().any(shows_policy_or_place) {
+        let told = inventory.has_property(&["gcp_type", "iam_policy", "access"]);
+        if !told && !inventory.ids().any(|id| is_gcp(id.as_str())) {
             return Self::default();
         }
         let mut this = Self { hierarchy: Hierarchy::new(inventory), roles: Roles::new(inventory), ..Self::default() };
@@ -377,14 +378,6 @@ impl Model {
         }
         unknown.map_or(Ok(false), Err)
     }
-}
-
-/// Whether an asset gives somebody something, or is a resource of Google Cloud.
-fn shows_policy_or_place(asset: &Asset) -> bool {
-    is_gcp(asset.id.as_str())
-        || asset.text("gcp_type").is_some()
-        || policy::has_policy(asset)
-        || !policy::bindings(asset).is_empty()
 }
 
 /// Tags on a resource and whether they are all: searches list the effective ones.

@@ -78,7 +78,9 @@ impl Estate {
                 estate.homes.insert(relation.to.clone(), account.to_owned());
             }
         }
-        for asset in inventory.assets().filter(|a| a.kind != AssetKind::Policy && !read::is_principal(a)) {
+        let policied =
+            inventory.has_property(&read::RESOURCE_POLICIES).then(|| inventory.assets()).into_iter().flatten();
+        for asset in policied.filter(|a| a.kind != AssetKind::Policy && !read::is_principal(a)) {
             if let Some(held) = read::resource_policy(asset, &mut estate.warnings) {
                 estate.resource_policies.insert(asset.id.clone(), held);
             }

@@ -30,6 +30,9 @@ const AI_ACTIONS: &[&str] = &[
     "Microsoft.CognitiveServices/",
 ];
 
+/// The property that says which roles everybody has.
+const PUBLIC: &str = "public_roles";
+
 /// Services of AWS that are asked for wholesale rights; the others' by their prefix of actions.
 const AWS: &[&str] =
     &["bedrock", "bedrock-agentcore", "sagemaker", "s3", "dynamodb", "iam", "lambda", "ec2", "secretsmanager", "kms"];
@@ -263,8 +266,9 @@ impl<'a> Access<'a> {
 
     /// Who of other accounts may use a resource by its own policy, whatever for; `*` is anyone.
     pub(crate) fn strangers(&self, resource: &str) -> Vec<&str> {
-        let asset = self.world.inventory.get(resource);
-        let anyone = asset.filter(|asset| asset.properties.contains_key("public_roles")).map(|_| "*");
+        let inventory = self.world.inventory;
+        let asset = if inventory.has_property(&[PUBLIC]) { inventory.get(resource) } else { None };
+        let anyone = asset.filter(|asset| asset.properties.contains_key(PUBLIC)).map(|_| "*");
         let mut named = self.world.estate.strangers(resource);
         named.extend(anyone);
         named.into_iter().collect()
@@ -323,7 +327,7 @@ fn is_direct(rule: &Rule) -> bool {
 
 /// Whether somebody is there whose permissions could be asked for, or something that lets somebody in.
 pub(crate) fn has_principals(inventory: &Inventory) -> bool {
-    let policies = ["policy", "Policy", "resource_policy", "public_roles"];
+    let policies = ["policy", "Policy", "resource_policy", PUBLIC];
     inventory.has_property(&policies) || inventory.assets().any(|asset| asset.kind.is_identity())
 }
 

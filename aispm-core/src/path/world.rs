@@ -1,5 +1,6 @@
 //! The assets that attack rules speak of, numbered and indexed.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -62,7 +63,7 @@ struct Delegating {
 pub(super) struct Node<'a> {
     pub(super) id: AssetId,
     pub(super) kind: AssetKind,
-    pub(super) name: String,
+    pub(super) name: Cow<'a, str>,
     pub(super) account: Option<String>,
     /// What it lives in within its account: a namespace, a project, a resource group.
     container: Option<String>,
@@ -103,7 +104,7 @@ impl<'a> World<'a> {
         let nodes = assets.par_iter().map(|(asset, place)| Node {
             id: asset.id.clone(),
             kind: asset.kind,
-            name: asset.name.clone(),
+            name: Cow::Borrowed(&asset.name),
             account: world.home(&estate, asset.id.as_str()),
             container: world.container_of(asset.id.as_str()),
             r#type: if typed { resource_type(asset) } else { type_of_id(asset.id.as_str()) }.map(str::to_owned),
@@ -195,11 +196,10 @@ impl<'a> World<'a> {
 
     fn add_named(&mut self, id: &AssetId, kind: AssetKind, name: &str, account: Option<String>, r#type: Option<&str>) {
         if !self.index.contains_key(id) {
-            let name = name.to_owned();
             self.add(Node {
                 id: id.clone(),
                 kind,
-                name,
+                name: Cow::Owned(name.to_owned()),
                 account,
                 container: self.container_of(id.as_str()),
                 r#type: r#type.map(str::to_owned),

@@ -38,7 +38,7 @@ pub struct Estate {
     principals: Vec<Principal>,
     index: HashMap<AssetId, usize>,
     resource_policies: HashMap<AssetId, Held>,
-    homes: HashMap<AssetId, String>,
+    homes: HashMap<AssetId, String, foldhash::fast::RandomState>,
     accounts: BTreeSet<String>,
     organization: Organization,
     as_of: Option<Moment>,

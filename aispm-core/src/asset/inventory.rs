@@ -1,11 +1,12 @@
 //! The inventory: assets and relations, joined on asset ids.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::OnceLock;
 
 use foldhash::fast::RandomState;
+use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,18 +23,22 @@ pub struct Inventory {
     numbers: HashMap<AssetId, u32, RandomState>,
     nodes: Vec<Node>,
     relations: Vec<Relation>,
+    /// The numbers of both ends of each relation, by its place.
+    ends: Vec<(u32, u32)>,
     /// The place of each relation by its ends and kind.
     edges: HashMap<(u32, RelationKind, u32), u32, RandomState>,
     /// Numbers of all ids, by id.
     ids_in_order: OnceLock<Vec<u32>>,
     /// Places of relations, by `from`, kind and `to`.
     relations_in_order: OnceLock<Vec<u32>>,
+    /// Names of properties that some asset has.
+    properties: OnceLock<HashSet<Box<str>, RandomState>>,
     count: usize,
 }
 
-/// What bears an id.
+/// What bears an id. Walking from node to node looks no id up.
 #[derive(Debug, Clone)]
-struct Node {
+pub(crate) struct Node {
     id: AssetId,
     asset: Option<Box<Asset>>,
     outgoing: Ends,
@@ -45,6 +50,22 @@ impl Node {
     fn is_used(&self) -> bool {
         self.asset.is_some() || !self.outgoing.places.is_empty() || !self.incoming.places.is_empty()
     }
+
+    pub(crate) fn id(&self) -> &AssetId {
+        &self.id
+    }
+
+    /// `None` if only relations name it.
+    pub(crate) fn asset(&self) -> Option<&Asset> {
+        self.asset.as_deref()
+    }
+}
+
+/// Which way relations go, seen from a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Outgoing,
+    Incoming,
 }
 
 /// Places of relations that meet at a node.
@@ -120,6 +141,7 @@ impl Inventory {
     }
 
     fn put(&mut self, number: u32, asset: Box<Asset>) {
+        self.properties.take();
         let Some(node) = at_mut(&mut self.nodes, number) else { return };
         match &mut node.asset {
             Some(known) => known.merge(*asset),
@@ -144,6 +166,7 @@ impl Inventory {
             return;
         }
         self.relations.push(relation);
+        self.ends.push((from, to));
         self.relations_in_order.take();
         if let Some(node) = at_mut(&mut self.nodes, from) {
             node.outgoing.push(place);
@@ -159,8 +182,7 @@ impl Inventory {
             *self = other;
             return;
         }
-        let ends = other.ends();
-        let Self { nodes, relations, .. } = other;
+        let Self { nodes, relations, ends, .. } = other;
         let mut renumbered = Vec::with_capacity(nodes.len());
         for node in nodes {
             // nothing speaks of an id that is not in use
@@ -177,26 +199,15 @@ impl Inventory {
         }
     }
 
-    /// The numbers of both ends of each relation, by its place.
-    fn ends(&self) -> Vec<(u32, u32)> {
-        let mut ends = vec![(0, 0); self.relations.len()];
-        for ((from, _, to), place) in &self.edges {
-            if let Some(end) = at_mut(&mut ends, *place) {
-                *end = (*from, *to);
-            }
-        }
-        ends
-    }
-
     /// Takes away the relations that are not kept. O(n) in all that there is.
     pub(crate) fn retain_relations(&mut self, keep: impl Fn(&Relation) -> bool) {
-        let ends = self.ends();
         for node in &mut self.nodes {
             node.outgoing.clear();
             node.incoming.clear();
         }
         self.edges.clear();
         self.relations_in_order.take();
+        let ends = std::mem::take(&mut self.ends);
         for (relation, (from, to)) in std::mem::take(&mut self.relations).into_iter().zip(ends) {
             if keep(&relation) {
                 self.join(from, to, relation);
@@ -234,8 +245,7 @@ impl Inventory {
             self.put(number, asset);
         }
         self.drop_borne_aliases();
-        let ends = self.ends();
-        if !ends.iter().any(|(from, to)| became.contains_key(from) || became.contains_key(to)) {
+        if !self.ends.iter().any(|(from, to)| became.contains_key(from) || became.contains_key(to)) {
             return;
         }
         for node in &mut self.nodes {
@@ -243,6 +253,7 @@ impl Inventory {
             node.incoming.clear();
         }
         self.edges.clear();
+        let ends = std::mem::take(&mut self.ends);
         for (mut relation, (from, to)) in std::mem::take(&mut self.relations).into_iter().zip(ends) {
             let [new_from, new_to] = [from, to].map(|end| became.get(&end).copied().unwrap_or(end));
             // two ids of one thing related to each other say nothing
@@ -267,7 +278,8 @@ impl Inventory {
         }
     }
 
-    fn node(&self, id: &str) -> Option<&Node> {
+    /// What bears this id. O(1).
+    pub(crate) fn node(&self, id: &str) -> Option<&Node> {
         at(&self.nodes, *self.numbers.get(id)?)
     }
 
@@ -279,6 +291,7 @@ impl Inventory {
 
     /// The asset of this id, to change; its id must stay. O(1).
     pub fn get_mut(&mut self, id: &str) -> Option<&mut Asset> {
+        self.properties.take();
         at_mut(&mut self.nodes, *self.numbers.get(id)?)?.asset.as_deref_mut()
     }
 
@@ -309,6 +322,7 @@ impl Inventory {
 
     /// Every asset, in no order, to change; ids must stay.
     pub(crate) fn assets_mut(&mut self) -> impl Iterator<Item = &mut Asset> {
+        self.properties.take();
         self.nodes.iter_mut().filter_map(|node| node.asset.as_deref_mut())
     }
 
@@ -339,16 +353,80 @@ impl Inventory {
 
     /// Relations that start at this asset, by kind and `to`. O(found log found) the first time, then O(found).
     pub fn outgoing<'a>(&'a self, id: &str) -> impl Iterator<Item = &'a Relation> + use<'a> {
-        let ends = self.node(id).map(|node| &node.outgoing);
-        let places = ends.map(|ends| ends.by(&self.relations, |relation| (relation.kind, &relation.to)));
+        let places = self.node(id).map(|node| self.places(node, Direction::Outgoing));
         places.into_iter().flatten().filter_map(|place| at(&self.relations, *place))
     }
 
     /// Relations that end at this asset, by `from` and kind. O(found log found) the first time, then O(found).
     pub fn incoming<'a>(&'a self, id: &str) -> impl Iterator<Item = &'a Relation> + use<'a> {
-        let ends = self.node(id).map(|node| &node.incoming);
-        let places = ends.map(|ends| ends.by(&self.relations, |relation| (&relation.from, relation.kind)));
+        let places = self.node(id).map(|node| self.places(node, Direction::Incoming));
         places.into_iter().flatten().filter_map(|place| at(&self.relations, *place))
+    }
+
+    /// The places of a node's relations, in order. O(n log n) the first time, then O(1).
+    fn places<'a>(&'a self, node: &'a Node, direction: Direction) -> &'a [u32] {
+        match direction {
+            Direction::Outgoing => node.outgoing.by(&self.relations, |relation| (relation.kind, &relation.to)),
+            Direction::Incoming => node.incoming.by(&self.relations, |relation| (&relation.from, relation.kind)),
+        }
+    }
+
+    /// How many relations a node has.
+    pub(crate) fn degree(node: &Node, direction: Direction) -> usize {
+        match direction {
+            Direction::Outgoing => node.outgoing.places.len(),
+            Direction::Incoming => node.incoming.places.len(),
+        }
+    }
+
+    /// The i-th of a node's relations, in the order of [`outgoing`](Self::outgoing) or [`incoming`](Self::incoming), and
+    /// its other end. O(1), but for the order as there.
+    pub(crate) fn relation_of<'a>(
+        &'a self,
+        node: &'a Node,
+        direction: Direction,
+        i: usize,
+    ) -> Option<(&'a Relation, &'a Node)> {
+        self.joined(*self.places(node, direction).get(i)?, direction)
+    }
+
+    fn joined(&self, place: u32, direction: Direction) -> Option<(&Relation, &Node)> {
+        let (from, to) = *at(&self.ends, place)?;
+        let other = if direction == Direction::Outgoing { to } else { from };
+        Some((at(&self.relations, place)?, at(&self.nodes, other)?))
+    }
+
+    /// A node's relations and their other ends, in the same order.
+    pub(crate) fn relations_of<'a>(
+        &'a self,
+        node: &'a Node,
+        direction: Direction,
+    ) -> impl Iterator<Item = (&'a Relation, &'a Node)> {
+        self.places(node, direction).iter().filter_map(move |place| self.joined(*place, direction))
+    }
+
+    /// Every asset with its node, by id.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (&Asset, &Node)> {
+        let nodes = self.in_order().iter().filter_map(|number| at(&self.nodes, *number));
+        nodes.filter_map(|node| Some((node.asset()?, node)))
+    }
+
+    /// Whether some asset has a property of one of these names: where none has, no asset needs to be asked for it. O(1);
+    /// the first time, and when assets may have changed since, O(properties of all assets), in parallel.
+    pub(crate) fn has_property(&self, names: &[&str]) -> bool {
+        let known = self.properties.get_or_init(|| {
+            let assets = self.nodes.par_iter().filter_map(Node::asset);
+            let names = assets.fold(HashSet::<&str, RandomState>::default, |mut names, asset| {
+                names.extend(asset.properties.keys().map(String::as_str));
+                names
+            });
+            let all = names.reduce(HashSet::default, |mut all, names| {
+                all.extend(names);
+                all
+            });
+            all.into_iter().map(Box::from).collect()
+        });
+        names.iter().any(|name| known.contains(*name))
     }
 
     /// Number of assets.
@@ -457,6 +535,47 @@ mod tests {
         inventory.relate(Relation::new("m", RelationKind::Uses, "zz"));
         inventory.relate(Relation::new("n", RelationKind::Uses, "m"));
         inventory
+    }
+
+    #[test]
+    fn names_of_properties_follow_the_assets() {
+        let mut inventory = sample();
+        assert!(!inventory.has_property(&["policy"]));
+        inventory.get_mut("m").unwrap().properties.insert("policy".to_owned(), "p".into());
+        assert!(inventory.has_property(&["other", "policy"]));
+        inventory.add(Asset::new("n", AssetKind::Model, "n").with("region", "eu"));
+        assert!(inventory.has_property(&["region"]));
+        inventory.assets_mut().for_each(|asset| asset.properties.clear());
+        assert!(!inventory.has_property(&["policy", "region"]));
+    }
+
+    #[test]
+    fn relations_lead_to_their_other_ends() {
+        let mut inventory = sample();
+        let ends = |inventory: &Inventory, id: &str, direction| {
+            let node = inventory.node(id).unwrap();
+            let ends = inventory.relations_of(node, direction).enumerate();
+            let ends = ends.map(|(i, (relation, other))| {
+                let (same, _) = inventory.relation_of(node, direction, i).unwrap();
+                assert_eq!(same, relation);
+                (relation.kind, other.id().as_str().to_owned())
+            });
+            ends.collect::<Vec<_>>()
+        };
+        let uses = (RelationKind::Uses, "zz".to_owned());
+        let trained = (RelationKind::TrainedOn, "arn:aws:s3:::records".to_owned());
+        let mut outgoing = vec![uses, trained.clone()];
+        outgoing.sort();
+        assert_eq!(ends(&inventory, "m", Direction::Outgoing), outgoing);
+        assert_eq!(ends(&inventory, "m", Direction::Incoming), [(RelationKind::Uses, "n".to_owned())]);
+        assert!(inventory.node("zz").unwrap().asset().is_none());
+        inventory.retain_relations(|relation| relation.kind == RelationKind::TrainedOn);
+        assert_eq!(ends(&inventory, "m", Direction::Outgoing), [trained]);
+        assert_eq!(Inventory::degree(inventory.node("m").unwrap(), Direction::Incoming), 0);
+        let mut other = Inventory::new();
+        other.relate(Relation::new("a", RelationKind::Uses, "m"));
+        other.extend(inventory);
+        assert_eq!(ends(&other, "m", Direction::Incoming), [(RelationKind::Uses, "a".to_owned())]);
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub use finding::{Control, Finding, Severity};
 pub(crate) use finding::{fingerprint, hex};
 pub use graph::{Lineage, LineageAnswer, LineageQuery};
 pub use inventory::Inventory;
+pub(crate) use inventory::{Direction, Node};
 pub(crate) use kind::names;
 pub use kind::{AssetKind, RelationKind};
 pub(crate) use nearest::nearest;

@@ -53,7 +53,7 @@ impl Args {
         let known = self.known.load()?;
         if !known.is_empty() {
             let policy = guard.policy().clone();
-            guard = known.into_iter().fold(Guard::builder().policy(policy), GuardBuilder::known_data).build();
+            guard = known.into_iter().fold(Guard::builder().policy(policy), GuardBuilder::known_data).build()?;
         }
         let guard = &guard;
         if self.jsonl {

@@ -19,12 +19,11 @@ use crate::asset::Inventory;
 
 /// The platforms besides AWS that an inventory shows something of.
 pub(crate) fn authorities(inventory: &Inventory) -> Vec<Box<dyn Authority>> {
-    let mut found: Vec<Box<dyn Authority>> = Vec::new();
-    let rbac = kubernetes::Rbac::new(inventory);
-    if !rbac.is_empty() {
-        found.push(Box::new(rbac));
-    }
-    found.extend(gcp::Gcp::new(inventory).map(|gcp| Box::new(gcp) as Box<dyn Authority>));
-    found.extend(azure::Azure::new(inventory).map(|azure| Box::new(azure) as Box<dyn Authority>));
-    found
+    let kubernetes = || Some(kubernetes::Rbac::new(inventory)).filter(|rbac| !rbac.is_empty());
+    let (rbac, (gcp, azure)) =
+        rayon::join(kubernetes, || rayon::join(|| gcp::Gcp::new(inventory), || azure::Azure::new(inventory)));
+    let rbac = rbac.map(|rbac| Box::new(rbac) as Box<dyn Authority>);
+    let gcp = gcp.map(|gcp| Box::new(gcp) as Box<dyn Authority>);
+    let azure = azure.map(|azure| Box::new(azure) as Box<dyn Authority>);
+    [rbac, gcp, azure].into_iter().flatten().collect()
 }

@@ -14,6 +14,8 @@ use super::world::{Ix, World};
 use crate::asset::{AssetId, AssetKind, Evidence, Inventory};
 use crate::identity::{Decision, Platform};
 
+type Quick = foldhash::fast::RandomState;
+
 /// Rule applications and evaluations for all principals together.
 const BUDGET: u64 = 20_000_000;
 
@@ -27,6 +29,9 @@ const AI_ACTIONS: &[&str] = &[
     "Microsoft.MachineLearningServices/",
     "Microsoft.CognitiveServices/",
 ];
+
+/// The property that says which roles everybody has.
+const PUBLIC: &str = "public_roles";
 
 /// Services of AWS that are asked for wholesale rights; the others' by their prefix of actions.
 const AWS: &[&str] =
@@ -46,13 +51,13 @@ pub(crate) struct Access<'a> {
     facts: Vec<Fact>,
     instances: Vec<Instance>,
     /// By fact: what follows from it, and what it follows from.
-    from: HashMap<FactId, Vec<usize>>,
-    to: HashMap<FactId, Vec<usize>>,
+    from: HashMap<FactId, Vec<usize>, Quick>,
+    to: HashMap<FactId, Vec<usize>, Quick>,
     /// The fact that somebody acts as a principal, or has a power over an asset.
-    acts: HashMap<Ix, FactId>,
-    gained: HashMap<Ix, Vec<FactId>>,
+    acts: HashMap<Ix, FactId, Quick>,
+    gained: HashMap<Ix, Vec<FactId>, Quick>,
     /// By asset, worked out when it is first asked for.
-    strengths: Vec<OnceLock<Strength>>,
+    strengths: Vec<OnceLock<Box<Strength>>>,
     complete: bool,
 }
 
@@ -75,7 +80,8 @@ pub(crate) struct Right<'r> {
     pub(crate) rule: &'static str,
     /// Whether it needs conditions that the input does not show.
     pub(crate) conditional: bool,
-    instance: usize,
+    /// By this and the principal it is found again: [`Access::right_at`].
+    pub(crate) place: u32,
 }
 
 impl<'a> Access<'a> {
@@ -96,14 +102,14 @@ impl<'a> Access<'a> {
         let complete = !ground.is_cut();
         let (facts, instances) = (std::mem::take(&mut ground.facts), std::mem::take(&mut ground.instances));
         drop(ground);
-        let (mut from, mut to) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+        let (mut from, mut to) = (HashMap::<_, Vec<_>, _>::default(), HashMap::<_, Vec<_>, _>::default());
         for (i, instance) in instances.iter().enumerate() {
             if let [premise] = instance.premises.as_slice() {
                 from.entry(*premise).or_default().push(i);
                 to.entry(instance.conclusion).or_default().push(i);
             }
         }
-        let (mut acts, mut gained) = (HashMap::new(), HashMap::<_, Vec<_>>::new());
+        let (mut acts, mut gained) = (HashMap::default(), HashMap::<_, Vec<_>, _>::default());
         for (id, fact) in (0..).zip(&facts) {
             if let Fact::Has(power, ix) = fact {
                 if *power == Power::Controls {
@@ -170,12 +176,21 @@ impl<'a> Access<'a> {
         let Some(Fact::Has(power, ix)) = self.facts.get(index(instance.conclusion)) else { return None };
         let (asset, power) = (self.world.id(*ix)?, power_name(*power));
         let conditional = !instance.conditions.is_empty();
-        Some(Right { principal, asset, power, rule: &rule.id, conditional, instance: i })
+        // the budget keeps instances few enough
+        let place = u32::try_from(i).ok()?;
+        Some(Right { principal, asset, power, rule: &rule.id, conditional, place })
+    }
+
+    /// A right of this principal by its place. O(1).
+    pub(crate) fn right_at<'r>(&'r self, principal: &'r AssetId, place: u32) -> Option<Right<'r>> {
+        self.right(principal, usize::try_from(place).ok()?)
     }
 
     /// The statements and relations that a right rests on.
     pub(crate) fn evidence(&self, right: &Right<'_>) -> Vec<Evidence> {
-        let Some(instance) = self.instances.get(right.instance) else { return Vec::new() };
+        let Some(instance) = usize::try_from(right.place).ok().and_then(|place| self.instances.get(place)) else {
+            return Vec::new();
+        };
         let Some(rule) = instance.rule else { return Vec::new() };
         let mut binding = instance.binding.clone();
         if let (Some(first), Some(actor)) = (binding.first_mut(), self.world.ix(right.principal.as_str())) {
@@ -207,12 +222,19 @@ impl<'a> Access<'a> {
     }
 
     /// Who may read an asset but not all of these others that somebody may read. O(readers of all of them).
-    pub(crate) fn reads_beyond<'s>(&self, asset: &str, sources: impl Iterator<Item = &'s str>) -> Vec<Right<'_>> {
+    pub(crate) fn reads_beyond<'s, S: Iterator<Item = &'s str>>(
+        &self,
+        asset: &str,
+        sources: impl FnOnce() -> S,
+    ) -> Vec<Right<'_>> {
         let reads = |right: &Right<'_>| right.power == power_name(Power::Reads);
         let mut readers = self.over(asset);
         readers.retain(reads);
+        if readers.is_empty() {
+            return readers;
+        }
         let mut beyond = BTreeSet::new();
-        for source in sources {
+        for source in sources() {
             let known: HashSet<&AssetId> = self.over(source).iter().filter(|r| reads(r)).map(|r| r.principal).collect();
             if !known.is_empty() {
                 beyond.extend(readers.iter().map(|right| right.principal).filter(|reader| !known.contains(reader)));
@@ -229,7 +251,7 @@ impl<'a> Access<'a> {
             let admin = self.world.is_admin(ix);
             let rights = if admin { Vec::new() } else { self.of(id.as_str()) };
             let rights = rights.iter().filter_map(|r| Some((self.world.ix(r.asset.as_str())?, r.power)));
-            Strength { admin, full: self.whole_services(id.as_str(), admin), rights: rights.collect() }
+            Box::new(Strength { admin, full: self.whole_services(id.as_str(), admin), rights: rights.collect() })
         }))
     }
 
@@ -244,8 +266,9 @@ impl<'a> Access<'a> {
 
     /// Who of other accounts may use a resource by its own policy, whatever for; `*` is anyone.
     pub(crate) fn strangers(&self, resource: &str) -> Vec<&str> {
-        let asset = self.world.inventory.get(resource);
-        let anyone = asset.filter(|asset| asset.properties.contains_key("public_roles")).map(|_| "*");
+        let inventory = self.world.inventory;
+        let asset = if inventory.has_property(&[PUBLIC]) { inventory.get(resource) } else { None };
+        let anyone = asset.filter(|asset| asset.properties.contains_key(PUBLIC)).map(|_| "*");
         let mut named = self.world.estate.strangers(resource);
         named.extend(anyone);
         named.into_iter().collect()
@@ -304,8 +327,8 @@ fn is_direct(rule: &Rule) -> bool {
 
 /// Whether somebody is there whose permissions could be asked for, or something that lets somebody in.
 pub(crate) fn has_principals(inventory: &Inventory) -> bool {
-    let policies = ["policy", "Policy", "resource_policy", "public_roles"];
-    inventory.assets().any(|a| a.kind.is_identity() || policies.iter().any(|key| a.properties.contains_key(*key)))
+    let policies = ["policy", "Policy", "resource_policy", PUBLIC];
+    inventory.has_property(&policies) || inventory.assets().any(|asset| asset.kind.is_identity())
 }
 
 #[cfg(test)]

@@ -142,7 +142,7 @@ fn through(world: &World<'_>, source: &AssetId, target: &AssetId, steps: &[Step]
 /// The asset's name, led by its kind where another of these bears it too.
 fn name(world: &World<'_>, id: &AssetId, others: &[&AssetId]) -> String {
     let plain = |id: &AssetId| match world.ix(id.as_str()).and_then(|ix| world.node(ix)) {
-        Some(Node { name, .. }) if !name.is_empty() => name.clone(),
+        Some(Node { name, .. }) if !name.is_empty() => name.to_string(),
         _ => id.to_string(),
     };
     let own = plain(id);

@@ -173,7 +173,7 @@ impl Reading<'_, '_, '_> {
     }
 
     fn name(&self, ix: Ix) -> &str {
-        self.ground.world.node(ix).map_or("", |node| node.name.as_str())
+        self.ground.world.node(ix).map_or("", |node| &node.name)
     }
 
     fn cuts(&self) -> Vec<Cut> {

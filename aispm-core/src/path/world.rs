@@ -1,12 +1,14 @@
 //! The assets that attack rules speak of, numbered and indexed.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use serde_json::Value;
 
 use super::rules::{Given, Rule};
-use crate::asset::{Asset, AssetId, AssetKind, Inventory, Relation, RelationKind, flag};
+use crate::asset::{Asset, AssetId, AssetKind, Direction, Inventory, Node as Place, Relation, RelationKind, flag};
 use crate::identity::aws::{Change, Estate, Principal, PrincipalKind, Shown, service_of};
 use crate::identity::{self, Authority, Decision, Platform};
 
@@ -15,7 +17,10 @@ mod name;
 
 pub(super) use fits::is_one_of;
 
-use name::{account_of_root, kind_of_arn, name_of_arn, platform_of, repository_of, resource_type, session_role};
+use name::{
+    TYPED, account_of_root, kind_of_arn, name_of_arn, platform_of, repository_of, resource_type, session_role,
+    type_of_id,
+};
 
 /// Assets are numbered from 0.
 pub(super) type Ix = u32;
@@ -25,7 +30,7 @@ pub(super) struct World<'a> {
     pub(super) inventory: &'a Inventory,
     pub(super) estate: Estate,
     nodes: Vec<Node<'a>>,
-    index: HashMap<AssetId, Ix>,
+    index: HashMap<AssetId, Ix, foldhash::fast::RandomState>,
     by_kind: BTreeMap<AssetKind, Vec<Ix>>,
     by_type: HashMap<String, Vec<Ix>>,
     /// By namespace, project, resource group.
@@ -58,7 +63,7 @@ struct Delegating {
 pub(super) struct Node<'a> {
     pub(super) id: AssetId,
     pub(super) kind: AssetKind,
-    pub(super) name: String,
+    pub(super) name: Cow<'a, str>,
     pub(super) account: Option<String>,
     /// What it lives in within its account: a namespace, a project, a resource group.
     container: Option<String>,
@@ -76,11 +81,11 @@ pub(super) struct Node<'a> {
 impl<'a> World<'a> {
     /// `asked` are ids that the caller wants to know about, in the estate or well-formed ARNs.
     pub(super) fn new(inventory: &'a Inventory, asked: &[AssetId]) -> Self {
-        let estate = Estate::new(inventory);
+        let (estate, authorities) = rayon::join(|| Estate::new(inventory), || identity::authorities(inventory));
         let mut world = Self {
             inventory,
             nodes: Vec::new(),
-            index: HashMap::new(),
+            index: HashMap::default(),
             by_kind: BTreeMap::new(),
             by_type: HashMap::new(),
             by_container: HashMap::new(),
@@ -92,24 +97,25 @@ impl<'a> World<'a> {
             asked_as: HashMap::new(),
             pushed: HashMap::new(),
             estate: Estate::default(),
-            authorities: identity::authorities(inventory).into(),
+            authorities: authorities.into(),
         };
-        for asset in inventory.assets() {
-            let account = world.home(&estate, asset.id.as_str());
-            world.add(Node {
-                id: asset.id.clone(),
-                kind: asset.kind,
-                name: asset.name.clone(),
-                account,
-                container: world.container_of(asset.id.as_str()),
-                r#type: resource_type(asset).map(str::to_owned),
-                platform: platform_of(asset.id.as_str()),
-                asset: Some(asset),
-                principal: None,
-                admin: false,
-                interesting: asset.is_sensitive() || feeds(inventory, &asset.id) || is_token(asset),
-            });
-        }
+        let typed = inventory.has_property(&TYPED);
+        let assets = inventory.nodes().collect::<Vec<_>>();
+        let nodes = assets.par_iter().map(|(asset, place)| Node {
+            id: asset.id.clone(),
+            kind: asset.kind,
+            name: Cow::Borrowed(&asset.name),
+            account: world.home(&estate, asset.id.as_str()),
+            container: world.container_of(asset.id.as_str()),
+            r#type: if typed { resource_type(asset) } else { type_of_id(asset.id.as_str()) }.map(str::to_owned),
+            platform: platform_of(asset.id.as_str()),
+            asset: Some(asset),
+            principal: None,
+            admin: false,
+            interesting: asset.is_sensitive() || feeds(inventory, place) || is_token(asset),
+        });
+        world.nodes = nodes.collect();
+        world.index_nodes();
         for principal in estate.principals().iter().filter(|p| p.kind == PrincipalKind::External) {
             world.add_named(&principal.id, AssetKind::User, &principal.name, Some(principal.account.clone()), None);
         }
@@ -139,18 +145,26 @@ impl<'a> World<'a> {
         world
     }
 
-    fn add(&mut self, node: Node<'a>) -> Ix {
-        let ix = Ix::try_from(self.nodes.len()).unwrap_or(Ix::MAX);
-        self.index.insert(node.id.clone(), ix);
-        self.by_kind.entry(node.kind).or_default().push(ix);
-        if let Some(kind) = &node.r#type {
-            self.by_type.entry(kind.clone()).or_default().push(ix);
-        }
-        if let Some(container) = &node.container {
-            self.by_container.entry(container.clone()).or_default().push(ix);
-        }
+    fn add(&mut self, node: Node<'a>) {
         self.nodes.push(node);
-        ix
+        self.index_nodes();
+    }
+
+    /// Takes the nodes that came since into the indexes.
+    fn index_nodes(&mut self) {
+        let known = self.index.len();
+        let new = self.nodes.get(known..).unwrap_or_default();
+        self.index.reserve(new.len());
+        for (ix, node) in (Ix::try_from(known).unwrap_or(Ix::MAX)..).zip(new) {
+            self.index.insert(node.id.clone(), ix);
+            self.by_kind.entry(node.kind).or_default().push(ix);
+            if let Some(kind) = &node.r#type {
+                self.by_type.entry(kind.clone()).or_default().push(ix);
+            }
+            if let Some(container) = &node.container {
+                self.by_container.entry(container.clone()).or_default().push(ix);
+            }
+        }
     }
 
     /// The only asset whose id is this one and a suffix as tools generate them: `-1a2b3c`, `-20240131235959`.
@@ -182,11 +196,10 @@ impl<'a> World<'a> {
 
     fn add_named(&mut self, id: &AssetId, kind: AssetKind, name: &str, account: Option<String>, r#type: Option<&str>) {
         if !self.index.contains_key(id) {
-            let name = name.to_owned();
             self.add(Node {
                 id: id.clone(),
                 kind,
-                name,
+                name: Cow::Owned(name.to_owned()),
                 account,
                 container: self.container_of(id.as_str()),
                 r#type: r#type.map(str::to_owned),
@@ -524,22 +537,21 @@ fn at(ix: Ix) -> usize {
 }
 
 /// Whether a model, store or data set is made from it, or from what lies in it.
-fn feeds(inventory: &Inventory, id: &AssetId) -> bool {
+fn feeds<'a>(inventory: &'a Inventory, node: &'a Place) -> bool {
     use RelationKind::{Contains, DerivedFrom, Reads, RetrievesFrom, TrainedOn};
-    let kind = |id: &AssetId| inventory.get(id.as_str()).map(|asset| asset.kind);
-    let made_from = |id: &AssetId| {
-        inventory.incoming(id.as_str()).any(|relation| match relation.kind {
+    let kind = |node: &Place| node.asset().map(|asset| asset.kind);
+    let made_from = |node: &'a Place| {
+        inventory.relations_of(node, Direction::Incoming).any(|(relation, from)| match relation.kind {
             DerivedFrom | TrainedOn | RetrievesFrom => true,
-            Reads => kind(&relation.from) == Some(AssetKind::TrainingJob),
+            Reads => kind(from) == Some(AssetKind::TrainingJob),
             _ => false,
         })
     };
-    let holds = |relation: &Relation| {
-        let model = matches!(kind(&relation.to), Some(AssetKind::Model | AssetKind::ModelFile));
-        relation.kind == Contains
-            && (model || kind(&relation.to) == Some(AssetKind::Dataset) && made_from(&relation.to))
+    let holds = |(relation, to): (&Relation, &'a Place)| {
+        let model = || matches!(kind(to), Some(AssetKind::Model | AssetKind::ModelFile));
+        relation.kind == Contains && (model() || kind(to) == Some(AssetKind::Dataset) && made_from(to))
     };
-    made_from(id) || inventory.outgoing(id.as_str()).any(holds)
+    made_from(node) || inventory.relations_of(node, Direction::Outgoing).any(holds)
 }
 
 /// Whether a secret holds a credential that attack rules lead on from.

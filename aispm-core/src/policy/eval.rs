@@ -9,11 +9,13 @@ use std::rc::Rc;
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, operators};
 use regex::Regex;
+use serde_json::Value;
 
 use super::check::Fault as Flaw;
-use super::expression::Scope;
-use super::value::{Fault, Val, text};
-use crate::asset::{day, flag_of};
+use super::expression::{Scope, Variable};
+use super::field::{Field, Key};
+use super::value::{Fault, Val, list, text};
+use crate::asset::{day, flag_of, is_open};
 
 /// A piece of an expression, ready to be walked.
 #[derive(Debug, Clone)]
@@ -23,11 +25,13 @@ pub(super) enum Node {
     Int(i64),
     Double(f64),
     Text(Box<str>),
-    /// A variable, by its place in [`VARIABLES`](super::check::VARIABLES).
-    Variable(usize),
+    /// A list that is written out.
+    Constants(Box<[Value]>),
+    Variable(Variable),
     /// What a macro goes through, counted from the outermost.
     Local(usize),
-    Field(Box<Node>, Box<str>),
+    /// Of a value the field of this name, and which it is where values have such a field.
+    Field(Box<Node>, Box<str>, Option<Field>),
     Not(Box<Node>),
     And(Box<[Node; 2]>),
     Or(Box<[Node; 2]>),
@@ -116,6 +120,19 @@ pub(super) fn lower(expr: &IdedExpr) -> Result<Node, Flaw> {
     Lowering { locals: Vec::new() }.node(expr)
 }
 
+/// A literal as JSON, which is what lists of them are kept as.
+fn constant(node: &Node) -> Option<Value> {
+    let value = match node {
+        Node::Null => Value::Null,
+        Node::Bool(flag) => Value::from(*flag),
+        Node::Int(number) => Value::from(*number),
+        Node::Text(text) => Value::from(&**text),
+        _ => return None,
+    };
+    // a list of JSON hides what a template leaves open
+    (!is_open(&value)).then_some(value)
+}
+
 struct Lowering<'e> {
     locals: Vec<&'e str>,
 }
@@ -140,14 +157,18 @@ impl<'e> Lowering<'e> {
             },
             Expr::Ident(name) => match self.locals.iter().rposition(|local| local == name) {
                 Some(local) => Node::Local(local),
-                None => {
-                    let known = super::check::VARIABLES.iter().position(|variable| variable == name);
-                    Node::Variable(known.ok_or_else(|| unsupported(expr.id))?)
-                }
+                None => Node::Variable(Variable::named(name).ok_or_else(|| unsupported(expr.id))?),
             },
-            Expr::Select(select) => Node::Field(Box::new(self.node(&select.operand)?), select.field.as_str().into()),
+            Expr::Select(select) => {
+                let name = select.field.as_str();
+                Node::Field(Box::new(self.node(&select.operand)?), name.into(), Field::named(name))
+            }
             Expr::List(list) => {
-                Node::List(list.elements.iter().map(|element| self.node(element)).collect::<Result<_, _>>()?)
+                let items = list.elements.iter().map(|element| self.node(element)).collect::<Result<Vec<_>, _>>()?;
+                match items.iter().map(constant).collect() {
+                    Some(constants) => Node::Constants(constants),
+                    None => Node::List(items.into()),
+                }
             }
             Expr::Call(call) => self.call(expr.id, call)?,
             Expr::Comprehension(comprehension) => self.fold(expr.id, comprehension)?,
@@ -247,34 +268,45 @@ impl<'e> Lowering<'e> {
 type Locals<'a> = Vec<Val<'a>>;
 
 impl Node {
-    /// Its value.
+    /// Its value. What most nodes of most rules are comes first; the rest stands apart, so that a step stays small.
     pub(super) fn value<'a>(&'a self, scope: &Scope<'a>, locals: &mut Locals<'a>) -> Result<Val<'a>, Fault> {
         Ok(match self {
             Self::Null => Val::Null,
             Self::Bool(flag) => Val::Bool(*flag),
             Self::Int(number) => Val::Int(*number),
-            Self::Double(number) => Val::Double(*number),
             Self::Text(string) => text(string),
+            Self::Constants(items) => Val::Json(items),
             Self::Variable(variable) => scope.variable(*variable)?,
             Self::Local(local) => locals.get(*local).cloned().unwrap_or(Val::Null),
-            Self::Field(of, name) => match &**of {
-                Self::Variable(0) => scope.own(name)?,
-                of => of.value(scope, locals)?.field(name)?,
-            },
+            Self::Field(of, name, field) => {
+                let key = Key { name, field: *field };
+                match &**of {
+                    Self::Variable(Variable::Asset) => scope.own(key)?,
+                    Self::Local(local) => scope.field(locals.get(*local).unwrap_or(&Val::Null), key)?,
+                    of => scope.field(&of.value(scope, locals)?, key)?,
+                }
+            }
             Self::Not(of) => {
                 let of = of.value(scope, locals)?;
                 Val::Bool(!of.truth().map_err(|_| Fault::no_overload("!", &[&of]))?)
             }
             Self::And(sides) => Val::Bool(!either(sides, false, scope, locals)?),
             Self::Or(sides) => Val::Bool(either(sides, true, scope, locals)?),
+            Self::Equal(sides, wanted) => Val::Bool(equal(sides, scope, locals)? == *wanted),
+            Self::In(sides) => Val::Bool(is_in(sides, scope, locals)?),
+            Self::Fold(fold) => fold.value(scope, locals)?,
+            seldom => seldom.seldom(scope, locals)?,
+        })
+    }
+
+    #[inline(never)]
+    fn seldom<'a>(&'a self, scope: &Scope<'a>, locals: &mut Locals<'a>) -> Result<Val<'a>, Fault> {
+        Ok(match self {
+            Self::Double(number) => Val::Double(*number),
             Self::If(parts) => {
                 let [condition, then, otherwise] = &**parts;
                 let taken = if condition.truth(scope, locals)? { then } else { otherwise };
                 taken.value(scope, locals)?
-            }
-            Self::Equal(sides, wanted) => {
-                let [left, right] = values(sides, scope, locals)?;
-                Val::Bool(left.equals(&right) == *wanted)
             }
             Self::Order(sides, order) => {
                 let [left, right] = values(sides, scope, locals)?;
@@ -285,10 +317,6 @@ impl Node {
                     Order::Greater => found.is_gt(),
                     Order::GreaterEqual => found.is_ge(),
                 })
-            }
-            Self::In(sides) => {
-                let [item, of] = values(sides, scope, locals)?;
-                Val::Bool(contains(&of, &item).ok_or_else(|| Fault::no_overload("in", &[&item, &of]))?)
             }
             Self::Arithmetic(sides, operator) => {
                 let [left, right] = values(sides, scope, locals)?;
@@ -302,14 +330,14 @@ impl Node {
             Self::Item(sides) => {
                 let [of, index] = values(sides, scope, locals)?;
                 match (&of, &index) {
-                    (Val::Json(_) | Val::List(_), Val::Int(i)) => {
+                    (list, Val::Int(i)) if list.is_list() => {
                         usize::try_from(*i).ok().and_then(|i| of.item(i)).ok_or(Fault::Absent)?
                     }
                     // a whole number, however written
-                    (Val::Json(_) | Val::List(_), Val::Double(i)) if i.fract() == 0.0 && i.abs() < 9.0e15 => {
+                    (list, Val::Double(i)) if list.is_list() && i.fract() == 0.0 && i.abs() < 9.0e15 => {
                         usize::try_from(*i as i64).ok().and_then(|i| of.item(i)).ok_or(Fault::Absent)?
                     }
-                    (Val::View(_) | Val::Record(_), Val::Text(name)) => of.field(name)?,
+                    (Val::View(_) | Val::Record(_), Val::Text(name)) => of.field(&**name)?,
                     _ => return Err(Fault::no_overload("[]", &[&of, &index])),
                 }
             }
@@ -333,14 +361,37 @@ impl Node {
                 Val::Text(text) => Val::Bool(pattern.is_match(&text)),
                 other => return Err(Fault::no_overload("matches", &[&other])),
             },
-            Self::Fold(fold) => fold.value(scope, locals)?,
+            // the others are never seldom
+            _ => Val::Null,
         })
     }
 
     /// Its value as true or false.
     fn truth<'a>(&'a self, scope: &Scope<'a>, locals: &mut Locals<'a>) -> Result<bool, Fault> {
-        self.value(scope, locals)?.truth()
+        match self {
+            Self::And(sides) => Ok(!either(sides, false, scope, locals)?),
+            Self::Or(sides) => either(sides, true, scope, locals),
+            Self::Equal(sides, wanted) => Ok(equal(sides, scope, locals)? == *wanted),
+            Self::In(sides) => is_in(sides, scope, locals),
+            other => other.value(scope, locals)?.truth(),
+        }
     }
+}
+
+/// Whether two sides are the same. What is compared with is mostly written out.
+fn equal<'a>(sides: &'a [Node; 2], scope: &Scope<'a>, locals: &mut Locals<'a>) -> Result<bool, Fault> {
+    let [left, right] = sides;
+    let left = left.value(scope, locals)?;
+    match (&left, right) {
+        (Val::Text(left), Node::Text(right)) => Ok(**left == **right),
+        _ => Ok(left.equals(&right.value(scope, locals)?)),
+    }
+}
+
+/// Whether one side is an item or field of the other.
+fn is_in<'a>(sides: &'a [Node; 2], scope: &Scope<'a>, locals: &mut Locals<'a>) -> Result<bool, Fault> {
+    let [item, of] = values(sides, scope, locals)?;
+    contains(&of, &item).ok_or_else(|| Fault::no_overload("in", &[&item, &of]))
 }
 
 fn values<'a>(sides: &'a [Node; 2], scope: &Scope<'a>, locals: &mut Locals<'a>) -> Result<[Val<'a>; 2], Fault> {
@@ -376,6 +427,7 @@ fn contains(of: &Val<'_>, item: &Val<'_>) -> Option<bool> {
         }
         (Val::Json(items), _) => Some(items.iter().any(|known| super::value::json(known).equals(item))),
         (Val::List(items), _) => Some(items.iter().any(|known| known.equals(item))),
+        (Val::Relations(..), _) => Some(false),
         (Val::View(super::view::View::Object(map)), Val::Text(name)) => Some(map.contains_key(&**name)),
         (Val::Record(fields), Val::Text(name)) => Some(fields.iter().any(|(known, _)| known == name)),
         _ => None,
@@ -428,7 +480,14 @@ impl Arithmetic {
             (Val::Text(a), Val::Text(b)) if matches!(self, Self::Add) => {
                 return Ok(Val::Text(Cow::Owned(format!("{a}{b}"))));
             }
-            (Val::Json(_) | Val::List(_), Val::Json(_) | Val::List(_)) if matches!(self, Self::Add) => {
+            (a, b) if matches!(self, Self::Add) && a.is_list() && b.is_list() => {
+                // mostly there is nothing on one side
+                if b.length() == Some(0) {
+                    return Ok(left);
+                }
+                if a.length() == Some(0) {
+                    return Ok(right);
+                }
                 let items = |list: &Val<'a>| (0..list.length().unwrap_or(0)).map(|i| list.item(i)).collect::<Vec<_>>();
                 return Ok(Val::List(items(&left).into_iter().chain(items(&right)).flatten().collect()));
             }
@@ -526,7 +585,7 @@ impl Fold {
             (Kind::Exists, None) => Ok(Val::Bool(false)),
             (Kind::All, None) => Ok(Val::Bool(true)),
             (Kind::One, None) => Ok(Val::Bool(one == 1)),
-            (Kind::Map, None) => Ok(Val::List(items.into())),
+            (Kind::Map, None) => Ok(list(items)),
         }
     }
 }

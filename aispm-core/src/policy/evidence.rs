@@ -3,14 +3,14 @@
 use serde_json::{Map, Value};
 
 use super::view::World;
-use crate::asset::{AssetKind, RelationKind, day};
+use crate::asset::{AssetKind, Direction, Node, RelationKind, day};
 
 /// Evidence in force for an asset: its own, and that of the systems that contain it. O(relations · evidence).
-pub(super) fn in_force<'a>(world: &World<'a>, id: &str) -> Vec<&'a Map<String, Value>> {
-    let holders = world.inventory.incoming(id).filter(|relation| relation.kind == RelationKind::Contains);
-    let systems = holders.filter_map(|relation| world.inventory.get(relation.from.as_str()));
-    let systems = systems.filter(|holder| holder.kind == AssetKind::System);
-    let declared = world.inventory.get(id).into_iter().chain(systems);
+pub(super) fn in_force<'a>(world: &World<'a>, node: &'a Node) -> Vec<&'a Map<String, Value>> {
+    let holders = world.inventory.relations_of(node, Direction::Incoming);
+    let holders = holders.filter(|(relation, _)| relation.kind == RelationKind::Contains);
+    let systems = holders.filter_map(|(_, holder)| holder.asset()).filter(|holder| holder.kind == AssetKind::System);
+    let declared = node.asset().into_iter().chain(systems);
     let declared = declared.filter_map(|asset| asset.properties.get("declared_evidence")?.as_array());
     let ended = |entry: &Map<String, Value>| {
         let until = entry.get("expires").and_then(Value::as_str);

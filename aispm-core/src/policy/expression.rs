@@ -1,16 +1,18 @@
 //! CEL expressions: parsed, checked, and evaluated over borrowed assets.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 
 use cel::IdedExpr;
 use cel::parser::PrattParser;
 
 use super::check::{Fault as Wrong, Shape, VARIABLES};
 use super::eval::{self, Node};
+use super::field::{Field, Key, WORKED_OUT};
 use super::param::Params;
 use super::value::{Fault, Val, text};
-use super::view::{View, WORKED_OUT, World};
-use crate::asset::Nesting;
+use super::view::{View, World};
+use crate::asset::{Nesting, Node as Place};
 
 /// Deepest brackets and most operators and selections read: what the parsers build from them fits any thread's stack.
 const BRACKET_LIMIT: usize = 48;
@@ -90,7 +92,7 @@ impl Expression {
     /// Whether the condition holds. A condition that fails on an absent field does not hold; any other failure is an
     /// error.
     pub(super) fn holds<'a>(&'a self, scope: &Scope<'a>) -> Result<bool, String> {
-        match self.root.value(scope, &mut Vec::new()) {
+        match scope.value(&self.root) {
             Ok(found) => match found.truth() {
                 Ok(holds) => Ok(holds),
                 Err(Fault::Absent) => Ok(false),
@@ -103,7 +105,7 @@ impl Expression {
 
     /// What took part, in order.
     pub(super) fn parts<'a>(&'a self, scope: &Scope<'a>) -> Result<Vec<Part>, String> {
-        let list = match self.root.value(scope, &mut Vec::new()) {
+        let list = match scope.value(&self.root) {
             Ok(list) => list,
             Err(Fault::Absent) => return Ok(Vec::new()),
             Err(fault) => return Err(fault.to_string()),
@@ -167,38 +169,108 @@ fn part(item: &Val<'_>) -> Option<Part> {
     field("id").map(Part::Asset)
 }
 
+/// A variable of an expression; those that are no more than fields of the asset judged are that field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Variable {
+    Asset,
+    Params,
+    Facts,
+    Today,
+    Own(Field),
+}
+
+impl Variable {
+    pub(super) fn named(name: &str) -> Option<Self> {
+        VARIABLES.contains(&name).then_some(())?;
+        Some(match name {
+            "asset" => Self::Asset,
+            "params" => Self::Params,
+            "facts" => Self::Facts,
+            "today" => Self::Today,
+            field => Self::Own(Field::named(field)?),
+        })
+    }
+}
+
+/// Most items of lists about other assets that are kept for the next rule.
+const KEPT: usize = 100_000;
+
 /// The variables of one evaluation. What is worked out for one rule is there for the next.
 #[derive(Debug)]
 pub(super) struct Scope<'a> {
     world: &'a World<'a>,
     asset: View<'a>,
-    worked_out: [OnceCell<Val<'a>>; WORKED_OUT.len()],
+    worked_out: [OnceCell<Val<'a>>; WORKED_OUT],
+    /// What was worked out of other assets, and how many more items may be kept.
+    others: RefCell<HashMap<(*const Place, Field), Val<'a>, foldhash::fast::RandomState>>,
+    left: Cell<usize>,
+    /// What macros go through; here only to keep its memory.
+    locals: RefCell<Vec<Val<'a>>>,
 }
 
 impl<'a> Scope<'a> {
+    /// To judge the asset of this id.
     pub(super) fn new(world: &'a World<'a>, id: &'a str) -> Self {
-        Self { world, asset: world.asset(id), worked_out: [const { OnceCell::new() }; WORKED_OUT.len()] }
+        Self::of(world, world.asset(id))
+    }
+
+    /// To judge this asset.
+    pub(super) fn of(world: &'a World<'a>, asset: View<'a>) -> Self {
+        Self {
+            world,
+            asset,
+            worked_out: [const { OnceCell::new() }; WORKED_OUT],
+            others: RefCell::default(),
+            left: Cell::new(KEPT),
+            locals: RefCell::default(),
+        }
+    }
+
+    /// The value of an expression.
+    fn value(&self, root: &'a Node) -> Result<Val<'a>, Fault> {
+        let mut locals = self.locals.take();
+        let value = root.value(self, &mut locals);
+        locals.clear();
+        self.locals.replace(locals);
+        value
     }
 
     /// A field of the asset judged.
-    pub(super) fn own(&self, name: &str) -> Result<Val<'a>, Fault> {
-        let known = WORKED_OUT.iter().zip(&self.worked_out).find(|(known, _)| **known == name);
-        let Some((_, cell)) = known else { return self.asset.look_up(name) };
+    pub(super) fn own(&self, key: Key<'_>) -> Result<Val<'a>, Fault> {
+        let cell = key.field.and_then(Field::worked_out).and_then(|place| self.worked_out.get(place));
+        let Some(cell) = cell else { return self.asset.look_up(key) };
         if let Some(value) = cell.get() {
             return Ok(value.clone());
         }
-        let value = self.asset.look_up(name)?;
+        let value = self.asset.look_up(key)?;
         Ok(cell.get_or_init(|| value).clone())
     }
 
-    /// A variable by its place in [`VARIABLES`]; most are fields of the asset judged.
-    pub(super) fn variable(&self, variable: usize) -> Result<Val<'a>, Fault> {
-        Ok(match VARIABLES.get(variable).copied().unwrap_or_default() {
-            "asset" => Val::View(self.asset),
-            "params" => Val::View(View::Object(self.world.params)),
-            "facts" => Val::View(View::Object(self.world.facts)),
-            "today" => self.world.today.map_or(Val::Null, text),
-            field => self.own(field)?,
+    /// A field of a value. Lists that are long to work out are kept for what asks next, within a bound.
+    pub(super) fn field(&self, of: &Val<'a>, key: Key<'_>) -> Result<Val<'a>, Fault> {
+        let (Val::View(View::Asset(_, place)), Some(field)) = (of, key.field.filter(|field| field.is_shared())) else {
+            return of.field(key);
+        };
+        let entry = (std::ptr::from_ref::<Place>(place), field);
+        if let Some(value) = self.others.borrow().get(&entry) {
+            return Ok(value.clone());
+        }
+        let value = of.field(key)?;
+        if let Some(left) = self.left.get().checked_sub(value.size().unwrap_or(0) + 1) {
+            self.left.set(left);
+            self.others.borrow_mut().insert(entry, value.clone());
+        }
+        Ok(value)
+    }
+
+    /// A variable.
+    pub(super) fn variable(&self, variable: Variable) -> Result<Val<'a>, Fault> {
+        Ok(match variable {
+            Variable::Asset => Val::View(self.asset),
+            Variable::Params => Val::View(View::Object(self.world.params)),
+            Variable::Facts => Val::View(View::Object(self.world.facts)),
+            Variable::Today => self.world.today.map_or(Val::Null, text),
+            Variable::Own(field) => self.own(field.into())?,
         })
     }
 
@@ -210,9 +282,7 @@ impl<'a> Scope<'a> {
     /// A value by its dotted path as text for people; `None` if there is nothing.
     pub(super) fn show(&self, path: &str) -> Option<String> {
         let mut names = path.split('.');
-        let first = names.next()?;
-        let first = VARIABLES.iter().position(|variable| *variable == first)?;
-        let value = names.try_fold(self.variable(first).ok()?, |value, name| value.field(name).ok())?;
-        value.show()
+        let first = self.variable(Variable::named(names.next()?)?).ok()?;
+        names.try_fold(first, |value, name| value.field(name).ok())?.show()
     }
 }

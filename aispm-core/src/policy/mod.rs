@@ -48,6 +48,7 @@ pub mod controls;
 mod eval;
 mod evidence;
 mod expression;
+mod field;
 mod mutation;
 mod needs;
 mod pack;
@@ -72,7 +73,7 @@ use needs::Seen;
 use param::Params;
 use rego::RegoPolicy;
 use rule::Rule;
-use view::World;
+use view::{View, World};
 use waiver::Placed;
 
 /// The parameters that rules of several packs ask for.
@@ -186,18 +187,38 @@ impl PolicySet {
         let world = World::new(inventory, solution, &self.values, &self.facts, self.today.as_deref());
         let world = world.with_access(access.as_ref());
         let by_kind = self.by_kind(&seen);
-        let judged = inventory.assets().filter_map(|asset| Some((asset, by_kind.get(&asset.kind)?)));
+        let judged = inventory.nodes().filter_map(|(asset, node)| Some((asset, node, by_kind.get(&asset.kind)?)));
         let mut findings: Vec<Finding> = judged
             .collect::<Vec<_>>()
             .into_par_iter()
-            .flat_map_iter(|(asset, rules)| {
-                let scope = Scope::new(&world, asset.id.as_str());
-                rules.iter().filter_map(|rule| judge(rule, asset, &scope, inventory)).collect::<Vec<_>>()
+            .flat_map_iter(|(asset, node, rules)| {
+                let scope = Scope::of(&world, View::Asset(&world, node));
+                rules.iter().filter_map(move |rule| judge(rule, asset, &scope, inventory))
             })
             .collect();
         findings.extend(self.rego.iter().flat_map(|policy| policy.evaluate(&world)));
         sort(&mut findings);
         findings
+    }
+
+    /// How many conditions hold on this inventory: what [`evaluate`](Self::evaluate) does but for what took part and for
+    /// findings. To measure conditions alone.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn holding(&self, inventory: &Inventory, solution: &Solution) -> usize {
+        let seen = Seen::of(inventory);
+        let access = self.asked_access(inventory, &seen);
+        let world = World::new(inventory, solution, &self.values, &self.facts, self.today.as_deref());
+        let world = world.with_access(access.as_ref());
+        let by_kind = self.by_kind(&seen);
+        let judged = inventory.nodes().filter_map(|(asset, node)| Some((node, by_kind.get(&asset.kind)?)));
+        let judged = judged.collect::<Vec<_>>().into_par_iter();
+        let holding = judged.map(|(node, rules)| {
+            let scope = Scope::of(&world, View::Asset(&world, node));
+            let conditions = rules.iter().filter_map(|rule| rule.expressions().ok());
+            conditions.filter(|expressions| expressions.when.holds(&scope) == Ok(true)).count()
+        });
+        holding.sum()
     }
 
     /// How many conditions [`evaluate`](Self::evaluate) executes on this inventory: an asset's are those of the rules of
@@ -236,7 +257,7 @@ impl PolicySet {
 
 /// Worst first, then by rule and asset.
 fn sort(findings: &mut [Finding]) {
-    findings.sort_by(|a, b| {
+    findings.par_sort_by(|a, b| {
         b.severity.cmp(&a.severity).then_with(|| a.rule.cmp(&b.rule)).then_with(|| a.asset.cmp(&b.asset))
     });
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use rayon::prelude::*;
 use serde_json::Value;
 
 use super::PolicySet;
@@ -9,7 +10,7 @@ use super::rule::Rule;
 use crate::asset::{Asset, AssetKind, Inventory, is_open};
 
 /// What the assets of each kind show, found once for all rules.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Seen<'a> {
     by_kind: HashMap<AssetKind, HashSet<&'a str, foldhash::fast::RandomState>>,
     /// Whether there is an identity.
@@ -19,16 +20,29 @@ pub(super) struct Seen<'a> {
 impl<'a> Seen<'a> {
     /// O(properties of all assets). What a template leaves open is not shown.
     pub(super) fn of(inventory: &'a Inventory) -> Self {
-        let mut seen = Self { by_kind: HashMap::new(), identities: false };
-        for asset in inventory.assets() {
-            let names = seen.by_kind.entry(asset.kind).or_default();
-            let known = asset.properties.iter().filter(|(_, value)| !is_open(value)).map(|(name, _)| name.as_str());
-            // a source's own field of that name says less
-            names.extend(known.filter(|name| *name != "authentication"));
-            names.extend(attributes(asset).into_iter().flatten());
-            seen.identities |= asset.kind.is_identity() && asset.kind != AssetKind::AccessKey;
+        let assets = inventory.assets().collect::<Vec<_>>();
+        let seen = assets.par_iter().fold(Self::default, |mut seen, asset| {
+            seen.add(asset);
+            seen
+        });
+        seen.reduce(Self::default, Self::and)
+    }
+
+    fn add(&mut self, asset: &'a Asset) {
+        let names = self.by_kind.entry(asset.kind).or_default();
+        let known = asset.properties.iter().filter(|(_, value)| !is_open(value)).map(|(name, _)| name.as_str());
+        // a source's own field of that name says less
+        names.extend(known.filter(|name| *name != "authentication"));
+        names.extend(attributes(asset).into_iter().flatten());
+        self.identities |= asset.kind.is_identity() && asset.kind != AssetKind::AccessKey;
+    }
+
+    fn and(mut self, other: Self) -> Self {
+        for (kind, names) in other.by_kind {
+            self.by_kind.entry(kind).or_default().extend(names);
         }
-        seen
+        self.identities |= other.identities;
+        self
     }
 
     /// Whether an asset of a kind shows this: a property, or what discovery makes of several.

@@ -36,7 +36,7 @@ fn cel<'a>(value: Val<'a>) -> Box<dyn CelVal + 'a> {
             None => Box::new(CelString::from(text.into_owned())),
         },
         Val::View(view) => Box::new(Peer(view)),
-        Val::Json(_) | Val::List(_) => {
+        Val::Json(_) | Val::List(_) | Val::Relations(..) => {
             let items = (0..value.length().unwrap()).map(|i| cel(value.item(i).unwrap()));
             Box::new(CelList::from(items.collect::<Vec<_>>()))
         }

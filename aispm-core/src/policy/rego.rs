@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::value::Val;
 use super::view::{View, World};
 use super::{EVIDENCE_LIMIT, fails};
-use crate::asset::{Asset, AssetKind, Error, ErrorKind, Finding, Result, Severity};
+use crate::asset::{Asset, AssetKind, Error, ErrorKind, Finding, Node, Result, Severity};
 
 /// How long a policy may take for one asset.
 const TIME_LIMIT: Duration = Duration::from_secs(1);
@@ -143,14 +143,18 @@ fn input(world: &World<'_>, asset: &Asset, params: &Value) -> Value {
 /// A relation, asset or path as JSON.
 fn item(item: &Val<'_>) -> Option<Value> {
     Some(match item {
-        Val::View(View::Relation(world, relation, other)) => json!({
-            "kind": relation.kind, "from": relation.from, "to": relation.to,
-            "asset": world.inventory.get(other.as_str()).map_or_else(|| json!({"id": other}), shown),
+        Val::View(View::Relation(_, relation, other)) => json!({
+            "kind": relation.kind, "from": relation.from, "to": relation.to, "asset": of_node(other),
         }),
-        Val::View(View::Asset(_, id, asset)) => asset.map_or_else(|| json!({"id": id}), shown),
+        Val::View(View::Asset(_, node)) => of_node(node),
+        Val::View(View::Named(_, id)) => json!({"id": id}),
         Val::View(View::Path(_, path)) => serde_json::to_value(path).ok()?,
         _ => return None,
     })
+}
+
+fn of_node(node: &Node) -> Value {
+    node.asset().map_or_else(|| json!({"id": node.id()}), shown)
 }
 
 fn shown(asset: &Asset) -> Value {

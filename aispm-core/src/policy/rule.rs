@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::RuleInfo;
 use super::check::check_path;
 use super::expression::{Expression, Flaw, Part, Purpose, Scope, at_node};
+use super::field::ACCESS;
 use super::param::Params;
-use super::view::ACCESS_FIELDS;
 use crate::asset::{Asset, AssetKind, Control, Error, ErrorKind, Evidence, Result, Severity};
 
 /// A rule as a pack writes it.
@@ -205,7 +205,7 @@ impl Rule {
         sources
             .into_iter()
             .flatten()
-            .any(|source| ACCESS_FIELDS.iter().any(|field| source.contains(&format!(".{field}"))))
+            .any(|source| ACCESS.iter().any(|field| source.contains(&format!(".{}", field.name()))))
     }
 
     /// Its expressions, compiled.

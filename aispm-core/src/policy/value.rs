@@ -6,8 +6,9 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::view::View;
-use crate::asset::{flag_of, is_open};
+use super::field::Key;
+use super::view::{View, World};
+use crate::asset::{Direction, Inventory, Node, flag_of, is_open};
 
 /// A value. A copy copies text only where it was put together.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub(super) enum Val<'a> {
     View(View<'a>),
     /// A list of the source's own.
     Json(&'a [Value]),
+    /// Relations of an asset, one way.
+    Relations(&'a World<'a>, &'a Node, Direction),
     List(Rc<[Val<'a>]>),
     /// A few fields, e.g. of a policy statement.
     Record(Rc<[(&'static str, Val<'a>)]>),
@@ -67,6 +70,9 @@ impl std::fmt::Display for Fault {
 }
 
 impl<'a> Val<'a> {
+    /// A list without items.
+    pub(super) const EMPTY: Self = Self::Json(&[]);
+
     /// What sort of value it is, for people.
     pub(super) fn kind(&self) -> &'static str {
         match self {
@@ -74,7 +80,7 @@ impl<'a> Val<'a> {
             Self::Bool(_) => "true or false",
             Self::Int(_) | Self::Double(_) => "a number",
             Self::Text(_) => "text",
-            Self::Json(_) | Self::List(_) => "a list",
+            Self::Json(_) | Self::List(_) | Self::Relations(..) => "a list",
             Self::View(View::Object(_)) | Self::Record(_) => "an object",
             Self::View(_) => "a group of fields",
         }
@@ -91,14 +97,15 @@ impl<'a> Val<'a> {
     }
 
     /// The field of this name; `null` where it is not there.
-    pub(super) fn field(&self, name: &str) -> Result<Self, Fault> {
+    pub(super) fn field<'k>(&self, name: impl Into<Key<'k>>) -> Result<Self, Fault> {
+        let key = name.into();
         match self {
-            Self::View(view) => view.look_up(name),
+            Self::View(view) => view.look_up(key),
             Self::Record(fields) => {
-                Ok(fields.iter().find(|(known, _)| *known == name).map_or(Self::Null, |(_, value)| value.clone()))
+                Ok(fields.iter().find(|(known, _)| *known == key.name).map_or(Self::Null, |(_, value)| value.clone()))
             }
             Self::Null => Err(Fault::Absent),
-            other => Err(Fault::Wrong(format!("{} has no field `{name}`", other.kind()))),
+            other => Err(Fault::Wrong(format!("{} has no field `{}`", other.kind(), key.name))),
         }
     }
 
@@ -108,6 +115,7 @@ impl<'a> Val<'a> {
             Self::Text(text) => Some(text.chars().count()),
             Self::Json(items) => Some(items.len()),
             Self::List(items) => Some(items.len()),
+            Self::Relations(_, node, direction) => Some(Inventory::degree(node, *direction)),
             Self::View(View::Object(map)) => Some(map.len()),
             Self::Record(fields) => Some(fields.len()),
             _ => None,
@@ -119,13 +127,21 @@ impl<'a> Val<'a> {
         match self {
             Self::Json(items) => items.get(i).map(|item| if is_open(item) { Self::Null } else { json(item) }),
             Self::List(items) => items.get(i).cloned(),
+            Self::Relations(world, node, direction) => {
+                let (relation, other) = world.inventory.relation_of(node, *direction, i)?;
+                Some(Self::View(View::Relation(world, relation, other)))
+            }
             _ => None,
         }
     }
 
     /// How many items a list has; `None` if it is none.
     pub(super) fn length(&self) -> Option<usize> {
-        matches!(self, Self::Json(_) | Self::List(_)).then(|| self.size().unwrap_or(0))
+        self.is_list().then(|| self.size().unwrap_or(0))
+    }
+
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self, Self::Json(_) | Self::List(_) | Self::Relations(..))
     }
 
     /// Whether two values are the same; numbers by what they are worth, flags also as the text that sources write, groups
@@ -139,7 +155,7 @@ impl<'a> Val<'a> {
             (Self::Int(_) | Self::Double(_), Self::Int(_) | Self::Double(_)) => {
                 self.compare(other) == Some(Ordering::Equal)
             }
-            (Self::Json(_) | Self::List(_), Self::Json(_) | Self::List(_)) => {
+            (a, b) if a.is_list() && b.is_list() => {
                 let length = self.length().unwrap_or(0);
                 Some(length) == other.length()
                     && (0..length).all(|i| matches!((self.item(i), other.item(i)), (Some(a), Some(b)) if a.equals(&b)))
@@ -169,7 +185,7 @@ impl<'a> Val<'a> {
             Self::Int(number) => Some(number.to_string()),
             Self::Double(number) => Some(number.to_string()),
             Self::Text(text) => Some(text.to_string()),
-            Self::Json(_) | Self::List(_) => {
+            Self::Json(_) | Self::List(_) | Self::Relations(..) => {
                 if self.length() == Some(0) {
                     return Some("none".to_owned());
                 }
@@ -194,7 +210,8 @@ pub(super) fn flag<'a>(value: Option<bool>) -> Val<'a> {
 }
 
 pub(super) fn list<'a>(items: impl IntoIterator<Item = Val<'a>>) -> Val<'a> {
-    Val::List(items.into_iter().collect())
+    let items = items.into_iter().collect::<Vec<_>>();
+    if items.is_empty() { Val::EMPTY } else { Val::List(items.into()) }
 }
 
 /// JSON as expressions see it; integers that do not fit become doubles.

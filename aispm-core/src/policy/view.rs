@@ -5,38 +5,20 @@
 //! needs it does not hold, whichever way it asks.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
 use super::evidence;
+use super::field::{Field, Key};
 use super::value::{Fault, Val, flag, json, list, optional, text};
 use crate::asset::{
-    Asset, AssetId, AssetKind, Encryption, Evidence, Inventory, Provenance, Relation, RelationKind, is_open,
+    Asset, AssetId, AssetKind, Direction, Encryption, Evidence, Inventory, Node, Provenance, Relation, RelationKind,
+    is_open,
 };
 use crate::identity::aws::days_between;
 use crate::path::{Access, AttackPath, From as StepFrom, Right, Solution};
-
-/// Fields of an asset that are worked out, and so once for all rules that ask of the asset judged.
-pub(super) const WORKED_OUT: &[&str] = &[
-    "outgoing",
-    "incoming",
-    "lineage",
-    "used_by",
-    "paths",
-    "events",
-    "statements",
-    "registered",
-    "runs_ai",
-    "access",
-    "accessed_by",
-    "full_access",
-    "strangers",
-    "acts_as",
-    "declared",
-    "evidenced",
-];
 
 /// Most ancestors that `lineage` lists.
 const LINEAGE_LIMIT: usize = 10_000;
@@ -50,9 +32,8 @@ const STATEMENT_DEPTH: usize = 12;
 /// How sources call the moment at which something was made.
 const MADE: [&str; 7] =
     ["created", "CreateDate", "create_date", "created_at", "createdAt", "createTime", "validAfterTime"];
-/// Fields of an asset that need all permissions worked out.
-pub(super) const ACCESS_FIELDS: [&str; 6] =
-    ["access", "accessed_by", "full_access", "strangers", "escalations", "reads_beyond_sources"];
+/// Ids come from the input, but a set of them is only asked and never walked: nothing shows in what order it is.
+type Quick = foldhash::fast::RandomState;
 
 /// What rules can ask about, indexed once per evaluation.
 #[derive(Debug)]
@@ -61,8 +42,8 @@ pub(super) struct World<'a> {
     pub(super) params: &'a Map<String, Value>,
     pub(super) facts: &'a Map<String, Value>,
     pub(super) today: Option<&'a str>,
-    admins: HashSet<&'a str>,
-    paths: HashMap<&'a str, Vec<&'a AttackPath>>,
+    admins: HashSet<&'a str, Quick>,
+    paths: HashMap<&'a str, Vec<&'a AttackPath>, Quick>,
     /// Only there if a rule asks.
     access: Option<&'a Access<'a>>,
 }
@@ -75,7 +56,7 @@ impl<'a> World<'a> {
         facts: &'a Map<String, Value>,
         today: Option<&'a str>,
     ) -> Self {
-        let mut paths = HashMap::<&str, Vec<&AttackPath>>::new();
+        let mut paths = HashMap::<&str, Vec<&AttackPath>, Quick>::default();
         for path in &solution.paths {
             for id in assets_on(path) {
                 paths.entry(id).or_default().push(path);
@@ -105,7 +86,7 @@ impl<'a> World<'a> {
     }
 
     pub(super) fn asset(&'a self, id: &'a str) -> View<'a> {
-        View::Asset(self, id, self.inventory.get(id))
+        self.inventory.node(id).map_or(View::Named(self, id), |node| View::Asset(self, node))
     }
 }
 
@@ -122,202 +103,292 @@ fn assets_on(path: &AttackPath) -> BTreeSet<&str> {
     ids
 }
 
-/// A value that rules see.
+/// A value that rules see. All are small: evaluation copies them from hand to hand.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum View<'a> {
     /// An asset, or an id that relations name but no input describes.
-    Asset(&'a World<'a>, &'a str, Option<&'a Asset>),
+    Asset(&'a World<'a>, &'a Node),
+    /// An id that only paths name.
+    Named(&'a World<'a>, &'a str),
     /// A relation and the asset at its other end.
-    Relation(&'a World<'a>, &'a Relation, &'a AssetId),
+    Relation(&'a World<'a>, &'a Relation, &'a Node),
     Path(&'a World<'a>, &'a AttackPath),
     /// What a detector found in the messages of one role: role, detector, and the hits as recorded.
-    Event(&'a str, &'a str, &'a Map<String, Value>),
-    /// What a principal may do to an asset, and the one of the two at the other end.
-    Right(&'a World<'a>, Right<'a>, &'a AssetId),
+    Event(&'a String, &'a String, &'a Map<String, Value>),
+    /// What this principal may do to an asset, by its place in [`Access`], seen from this end.
+    Right(&'a World<'a>, &'a AssetId, u32, End),
     Encryption(&'a Encryption),
     Provenance(&'a Provenance),
     /// A piece of declared evidence, seen on this day.
-    Declared(&'a Map<String, Value>, Option<&'a str>),
+    Declared(&'a World<'a>, &'a Map<String, Value>),
     /// A JSON object of the source's own: fields, `in` and `size()`, but no iteration over keys.
     Object(&'a Map<String, Value>),
+}
+
+/// An end of a permission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Principal,
+    Asset,
 }
 
 impl<'a> View<'a> {
     /// The field of this name, `null` if this value lacks it, `None` if no such value has it or a template leaves it open.
     pub(super) fn field(&self, name: &str) -> Option<Val<'a>> {
+        self.get(name.into())
+    }
+
+    /// The same.
+    pub(super) fn get(&self, key: Key<'_>) -> Option<Val<'a>> {
+        // what a template leaves open could be anything: rules cannot tell, not even that it is not there
+        match *self {
+            Self::Object(map) => {
+                return match map.get(key.name) {
+                    Some(value) if is_open(value) => None,
+                    value => Some(json(value.unwrap_or(&Value::Null))),
+                };
+            }
+            Self::Declared(world, map) if key.field == Some(Field::AgeDays) => {
+                return Some(evidence::age(map, world.today).map_or(Val::Null, Val::Int));
+            }
+            Self::Declared(_, map) => return Some(json(map.get(key.name).unwrap_or(&Value::Null))),
+            _ => {}
+        }
+        let field = key.field?;
         Some(match *self {
-            Self::Asset(world, id, asset) => return asset_field(world, id, asset, name),
-            Self::Relation(world, relation, other) => match name {
-                "kind" => text(relation.kind.as_str()),
-                "from" => text(relation.from.as_str()),
-                "to" => text(relation.to.as_str()),
-                "asset" => Val::View(world.asset(other.as_str())),
+            Self::Asset(world, node) => match node.asset() {
+                Some(asset) => return asset_field(world, node, asset, field),
+                None => return node_field(world, node, field).or_else(|| unknown_field(node.id().as_str(), field)),
+            },
+            Self::Named(world, id) => return id_field(world, id, field).or_else(|| unknown_field(id, field)),
+            Self::Relation(world, relation, other) => match field {
+                Field::Kind => text(relation.kind.as_str()),
+                Field::From => text(relation.from.as_str()),
+                Field::To => text(relation.to.as_str()),
+                Field::Asset => Val::View(View::Asset(world, other)),
                 _ => return None,
             },
-            Self::Right(world, right, other) => match name {
-                "from" => text(right.principal.as_str()),
-                "to" => text(right.asset.as_str()),
-                "power" => text(right.power),
-                "rule" => text(right.rule),
-                "conditional" => flag(Some(right.conditional)),
-                "asset" => Val::View(world.asset(other.as_str())),
+            Self::Right(world, principal, place, end) => {
+                let right = world.access?.right_at(principal, place)?;
+                match field {
+                    Field::From => text(right.principal.as_str()),
+                    Field::To => text(right.asset.as_str()),
+                    Field::Power => text(right.power),
+                    Field::Rule => text(right.rule),
+                    Field::Conditional => Val::Bool(right.conditional),
+                    Field::Asset => {
+                        let other = if end == End::Principal { right.principal } else { right.asset };
+                        Val::View(world.asset(other.as_str()))
+                    }
+                    _ => return None,
+                }
+            }
+            Self::Path(world, path) => match field {
+                Field::Id => text(&path.id),
+                Field::Title => text(&path.title),
+                Field::Consequence => name_of(&path.consequence),
+                Field::Source => text(path.source.as_str()),
+                Field::Target => text(path.target.as_str()),
+                Field::Rules => list(path.steps.iter().map(|step| text(&step.rule))),
+                Field::Entry => optional(path.steps.first().map(|step| step.to.as_str())),
+                Field::Assets => views(assets_on(path).into_iter().map(|id| world.asset(id))),
+                Field::Techniques => list(path.steps.iter().map(|step| text(&step.technique))),
+                Field::Goal => name_of(&path.goal),
+                Field::Status => name_of(&path.status),
+                Field::Severity => text(path.severity.as_str()),
+                Field::Risk => Val::Double(path.risk),
                 _ => return None,
             },
-            Self::Path(world, path) => match name {
-                "id" => text(&path.id),
-                "title" => text(&path.title),
-                "consequence" => name_of(&path.consequence),
-                "source" => text(path.source.as_str()),
-                "target" => text(path.target.as_str()),
-                "rules" => list(path.steps.iter().map(|step| text(&step.rule))),
-                "entry" => optional(path.steps.first().map(|step| step.to.as_str())),
-                "assets" => views(assets_on(path).into_iter().map(|id| world.asset(id))),
-                "techniques" => list(path.steps.iter().map(|step| text(&step.technique))),
-                "goal" => name_of(&path.goal),
-                "status" => name_of(&path.status),
-                "severity" => text(path.severity.as_str()),
-                "risk" => Val::Double(path.risk),
-                _ => return None,
-            },
-            Self::Event(role, detector, hits) => match name {
-                "role" => text(role),
-                "detector" => text(detector),
-                "messages" => json(hits.get("messages").unwrap_or(&Value::Null)),
-                "types" => {
+            Self::Event(role, detector, hits) => match field {
+                Field::Role => text(role),
+                Field::Detector => text(detector),
+                Field::Messages => json(hits.get("messages").unwrap_or(&Value::Null)),
+                Field::Types => {
                     list(hits.get("types").and_then(Value::as_object).into_iter().flat_map(Map::keys).map(|t| text(t)))
                 }
                 _ => return None,
             },
-            Self::Encryption(encryption) => match name {
-                "at_rest" => flag(encryption.at_rest),
-                "in_transit" => flag(encryption.in_transit),
-                "customer_key" => flag(encryption.customer_key),
+            Self::Encryption(encryption) => match field {
+                Field::AtRest => flag(encryption.at_rest),
+                Field::InTransit => flag(encryption.in_transit),
+                Field::CustomerKey => flag(encryption.customer_key),
                 _ => return None,
             },
-            Self::Provenance(provenance) => match name {
-                "publisher" => optional(provenance.publisher.as_deref()),
-                "source" => optional(provenance.source.as_deref()),
-                "version" => optional(provenance.version.as_deref()),
-                "revision" => optional(provenance.revision.as_deref()),
-                "licence" => optional(provenance.licence.as_deref()),
-                "pinned" => flag(provenance.pinned),
-                "signed" => flag(provenance.signed),
+            Self::Provenance(provenance) => match field {
+                Field::Publisher => optional(provenance.publisher.as_deref()),
+                Field::Source => optional(provenance.source.as_deref()),
+                Field::Version => optional(provenance.version.as_deref()),
+                Field::Revision => optional(provenance.revision.as_deref()),
+                Field::Licence => optional(provenance.licence.as_deref()),
+                Field::Pinned => flag(provenance.pinned),
+                Field::Signed => flag(provenance.signed),
                 _ => return None,
             },
-            Self::Declared(map, today) if name == "age_days" => evidence::age(map, today).map_or(Val::Null, number),
-            Self::Declared(map, _) => json(map.get(name).unwrap_or(&Value::Null)),
-            // what a template leaves open could be anything: rules cannot tell, not even that it is not there
-            Self::Object(map) => match map.get(name) {
-                Some(value) if is_open(value) => return None,
-                value => json(value.unwrap_or(&Value::Null)),
-            },
+            Self::Declared(..) | Self::Object(_) => return None,
         })
     }
-}
 
-impl<'a> View<'a> {
     /// The field of this name, unless it cannot be told.
-    pub(super) fn look_up(&self, name: &str) -> Result<Val<'a>, Fault> {
-        if let Self::Asset(World { access: Some(access), .. }, ..) = self
-            && ACCESS_FIELDS.contains(&name)
+    pub(super) fn look_up(&self, key: Key<'_>) -> Result<Val<'a>, Fault> {
+        if let Self::Asset(World { access: Some(access), .. }, ..) | Self::Named(World { access: Some(access), .. }, ..) =
+            self
+            && key.field.is_some_and(Field::is_access)
             && !access.is_complete()
         {
-            return Err(Fault::Wrong(format!("`{name}`: the work budget for permissions ended")));
+            return Err(Fault::Wrong(format!("`{}`: the work budget for permissions ended", key.name)));
         }
-        self.field(name).ok_or(Fault::Absent)
+        self.get(key).ok_or(Fault::Absent)
     }
 }
 
-fn asset_field<'a>(world: &'a World<'a>, id: &'a str, asset: Option<&'a Asset>, name: &str) -> Option<Val<'a>> {
-    Some(match name {
-        "id" => text(id),
-        "outgoing" => relations(world, world.inventory.outgoing(id), |relation| &relation.to),
-        "incoming" => relations(world, world.inventory.incoming(id), |relation| &relation.from),
-        "lineage" => views(lineage(world, id).into_iter().map(|id| world.asset(id))),
-        "paths" => views(world.paths.get(id).into_iter().flatten().map(|path| View::Path(world, path))),
-        "access" => rights(world, world.access.map(|access| access.of(id)), |right| right.asset),
-        "accessed_by" => rights(world, world.access.map(|access| access.over(id)), |right| right.principal),
-        "full_access" => list(world.access.map_or(&[][..], |access| access.full(id)).iter().map(|name| text(name))),
-        "escalations" => rights(world, world.access.map(|access| access.escalations(id)), |right| right.asset),
-        "reads_beyond_sources" => {
-            let beyond = world.access.map(|access| access.reads_beyond(id, lineage(world, id).into_iter()));
-            rights(world, beyond, |right| right.principal)
+/// What is known of an id of which only its name is; `None` if assets have no such field.
+fn unknown_field(id: &str, field: Field) -> Option<Val<'_>> {
+    Some(match field {
+        Field::Id | Field::Name => text(id),
+        Field::Ai | Field::Sensitive | Field::Approved | Field::Admin | Field::Registered | Field::RunsAi => {
+            Val::Bool(false)
         }
-        "strangers" => list(world.access.map(|access| access.strangers(id)).into_iter().flatten().map(text)),
-        "acts_as" => views(acts_as(world, id).into_iter().map(|id| world.asset(id))),
-        "age_days" => age(asset, world.today).map_or(Val::Null, Val::Int),
-        "events" => views(asset.into_iter().flat_map(events)),
-        "used_by" => views(used_by(world, id).into_iter().map(|id| world.asset(id))),
-        "declared" => views(evidence::in_force(world, id).into_iter().map(|map| View::Declared(map, world.today))),
-        "evidenced" => list(evidence::in_force(world, id).into_iter().filter_map(evidence::kind).map(text)),
-        "admin" => flag(Some(world.admins.contains(id))),
-        "registered" => flag(Some(registered(world, id))),
-        "runs_ai" => flag(Some(runs_ai(world, id))),
-        "kind" => optional(asset.map(|asset| asset.kind.as_str())),
-        "name" => text(asset.map_or(id, |asset| &asset.name)),
-        "ai" => flag(Some(asset.is_some_and(|asset| asset.ai))),
-        "sensitive" => flag(Some(asset.is_some_and(Asset::is_sensitive))),
-        "approved" => flag(Some(asset.is_some_and(|asset| approved(asset, world.today)))),
-        "exposure" => optional(asset.and_then(|asset| asset.exposure).map(|exposure| exposure.as_str())),
-        "authentication" => optional(asset.and_then(|asset| asset.authentication).map(|proof| proof.as_str())),
-        "owner" => optional(asset.and_then(|asset| asset.owner.as_deref())),
-        "purpose" => optional(asset.and_then(|asset| asset.purpose.as_deref())),
-        "environment" => optional(asset.and_then(|asset| asset.environment.as_deref())),
-        "risk_class" => optional(asset.and_then(|asset| asset.risk_class).map(|class| class.as_str())),
-        "model_type" => optional(asset.and_then(|asset| asset.model_type).map(|kind| kind.as_str())),
-        "data_classes" => list(asset.into_iter().flat_map(|asset| &asset.data_classes).map(|class| text(class))),
-        "statements" => list(asset.into_iter().flat_map(statements)),
-        "encryption" => asset.map_or(Val::Null, |asset| Val::View(View::Encryption(&asset.encryption))),
-        "provenance" => asset.map_or(Val::Null, |asset| Val::View(View::Provenance(&asset.provenance))),
-        "properties" => asset.map_or(Val::Null, |asset| Val::View(View::Object(&asset.properties))),
+        Field::AgeDays
+        | Field::Kind
+        | Field::Exposure
+        | Field::Authentication
+        | Field::Owner
+        | Field::Purpose
+        | Field::Environment
+        | Field::RiskClass
+        | Field::ModelType
+        | Field::Encryption
+        | Field::Provenance
+        | Field::Properties => Val::Null,
+        Field::DataClasses
+        | Field::Statements
+        | Field::Events
+        | Field::Outgoing
+        | Field::Incoming
+        | Field::Lineage
+        | Field::UsedBy
+        | Field::ActsAs
+        | Field::Paths
+        | Field::Declared
+        | Field::Evidenced
+        | Field::Access
+        | Field::AccessedBy
+        | Field::FullAccess
+        | Field::Escalations
+        | Field::ReadsBeyondSources
+        | Field::Strangers => Val::EMPTY,
         _ => return None,
     })
 }
 
+/// What paths and permissions tell of an id.
+fn id_field<'a>(world: &'a World<'a>, id: &'a str, field: Field) -> Option<Val<'a>> {
+    Some(match field {
+        Field::Id => text(id),
+        Field::Admin => Val::Bool(world.admins.contains(id)),
+        Field::Paths => views(world.paths.get(id).into_iter().flatten().map(|path| View::Path(world, path))),
+        Field::Access => rights(world, End::Asset, |access| access.of(id)),
+        Field::AccessedBy => rights(world, End::Principal, |access| access.over(id)),
+        Field::FullAccess => list(world.access.map_or(&[][..], |access| access.full(id)).iter().map(|name| text(name))),
+        Field::Escalations => rights(world, End::Asset, |access| access.escalations(id)),
+        Field::Strangers => list(world.access.map(|access| access.strangers(id)).into_iter().flatten().map(text)),
+        _ => return None,
+    })
+}
+
+/// What is told of it by what stands around it.
+fn node_field<'a>(world: &'a World<'a>, node: &'a Node, field: Field) -> Option<Val<'a>> {
+    let assets = |nodes: Vec<&'a Node>| views(nodes.into_iter().map(|node| View::Asset(world, node)));
+    Some(match field {
+        Field::Outgoing => Val::Relations(world, node, Direction::Outgoing),
+        Field::Incoming => Val::Relations(world, node, Direction::Incoming),
+        Field::Lineage => assets(lineage(world, node)),
+        Field::UsedBy => assets(used_by(world, node)),
+        Field::ActsAs => assets(acts_as(world, node)),
+        Field::ReadsBeyondSources => rights(world, End::Principal, |access| {
+            access.reads_beyond(node.id().as_str(), || lineage(world, node).into_iter().map(|node| node.id().as_str()))
+        }),
+        Field::Declared => views(evidence::in_force(world, node).into_iter().map(|map| View::Declared(world, map))),
+        Field::Evidenced => list(evidence::in_force(world, node).into_iter().filter_map(evidence::kind).map(text)),
+        Field::Registered => Val::Bool(registered(world, node)),
+        Field::RunsAi => Val::Bool(runs_ai(world, node)),
+        field => return id_field(world, node.id().as_str(), field),
+    })
+}
+
+fn asset_field<'a>(world: &'a World<'a>, node: &'a Node, asset: &'a Asset, field: Field) -> Option<Val<'a>> {
+    Some(match field {
+        Field::Kind => text(asset.kind.as_str()),
+        Field::Name => text(&asset.name),
+        Field::Ai => Val::Bool(asset.ai),
+        Field::Sensitive => Val::Bool(asset.is_sensitive()),
+        Field::Approved => Val::Bool(approved(asset, world.today)),
+        Field::Exposure => optional(asset.exposure.map(|exposure| exposure.as_str())),
+        Field::Authentication => optional(asset.authentication.map(|proof| proof.as_str())),
+        Field::Owner => optional(asset.owner.as_deref()),
+        Field::Purpose => optional(asset.purpose.as_deref()),
+        Field::Environment => optional(asset.environment.as_deref()),
+        Field::RiskClass => optional(asset.risk_class.map(|class| class.as_str())),
+        Field::ModelType => optional(asset.model_type.map(|kind| kind.as_str())),
+        Field::DataClasses => list(asset.data_classes.iter().map(|class| text(class))),
+        Field::Statements => list(statements(asset)),
+        Field::Encryption => Val::View(View::Encryption(&asset.encryption)),
+        Field::Provenance => Val::View(View::Provenance(&asset.provenance)),
+        Field::Properties => Val::View(View::Object(&asset.properties)),
+        Field::Events => views(events(asset)),
+        Field::AgeDays => age(asset, world.today).map_or(Val::Null, Val::Int),
+        field => return node_field(world, node, field),
+    })
+}
+
 /// What an asset is made from or answers with: data sets, stores and models it was trained on, was derived from, reads,
-/// retrieves from or serves, and those behind them, nearest first. O(reached · log n), at most [`LINEAGE_LIMIT`].
-fn lineage<'a>(world: &World<'a>, id: &'a str) -> Vec<&'a str> {
+/// retrieves from or serves, and those behind them, nearest first. O(reached), at most [`LINEAGE_LIMIT`].
+fn lineage<'a>(world: &World<'a>, start: &'a Node) -> Vec<&'a Node> {
     use RelationKind::{DerivedFrom, Exposes, Invokes, Reads, RetrievesFrom, Serves, TrainedOn, Uses, Writes};
-    let kind = |id: &str| world.inventory.get(id).map(|asset| asset.kind);
     // an endpoint's configuration is a resource of its own on some platforms
-    let settings = |id: &str| world.inventory.get(id).is_some_and(|a| a.ai && a.kind == AssetKind::Resource);
-    let answers = |id: &str| {
-        matches!(kind(id), Some(AssetKind::Model | AssetKind::Endpoint | AssetKind::VectorStore)) || settings(id)
+    let answers = |node: &Node| match node.asset().map(|asset| (asset.kind, asset.ai)) {
+        Some((AssetKind::Model | AssetKind::Endpoint | AssetKind::VectorStore, _)) => true,
+        Some((AssetKind::Resource, ai)) => ai,
+        _ => false,
     };
-    let builds = |id: &str| matches!(kind(id), Some(AssetKind::TrainingJob | AssetKind::Pipeline));
-    let mut seen = HashSet::from([id]);
-    let mut found = Vec::new();
-    let mut queue = VecDeque::from([id]);
-    while let Some(current) = queue.pop_front() {
-        let made_from = world.inventory.outgoing(current).filter(|relation| match relation.kind {
-            TrainedOn | DerivedFrom | Reads | RetrievesFrom | Serves | Exposes => true,
-            Uses | Invokes => answers(relation.to.as_str()),
-            _ => false,
-        });
-        let written_by = world.inventory.incoming(current).filter(|r| r.kind == Writes && builds(r.from.as_str()));
-        let made_from = made_from.map(|relation| relation.to.as_str());
-        for next in made_from.chain(written_by.map(|relation| relation.from.as_str())) {
-            if found.len() < LINEAGE_LIMIT && seen.insert(next) {
-                found.push(next);
-                queue.push_back(next);
+    let builds = |node: &Node| {
+        matches!(node.asset().map(|asset| asset.kind), Some(AssetKind::TrainingJob | AssetKind::Pipeline))
+    };
+    let mut seen: HashSet<*const Node, Quick> = HashSet::default();
+    let mut found: Vec<&Node> = Vec::new();
+    let (mut current, mut next) = (Some(start), 0);
+    while let Some(node) = current {
+        let made_from =
+            world.inventory.relations_of(node, Direction::Outgoing).filter(|(relation, other)| match relation.kind {
+                TrainedOn | DerivedFrom | Reads | RetrievesFrom | Serves | Exposes => true,
+                Uses | Invokes => answers(other),
+                _ => false,
+            });
+        let written_by = world.inventory.relations_of(node, Direction::Incoming);
+        let written_by = written_by.filter(|(relation, other)| relation.kind == Writes && builds(other));
+        for (_, other) in made_from.chain(written_by) {
+            if found.len() < LINEAGE_LIMIT && !std::ptr::eq(other, start) && seen.insert(other) {
+                found.push(other);
             }
         }
+        current = found.get(next).copied();
+        next += 1;
     }
     found
 }
 
 /// Whether somebody answers for an asset: it has an owner, or is in a declared system, itself or by what contains it.
-fn registered(world: &World<'_>, id: &str) -> bool {
-    let owned = |id: &str| world.inventory.get(id).is_some_and(|a| a.owner.is_some() || a.kind == AssetKind::System);
-    let mut containers = vec![id];
+fn registered(world: &World<'_>, node: &Node) -> bool {
+    let owned = |node: &Node| node.asset().is_some_and(|a| a.owner.is_some() || a.kind == AssetKind::System);
+    let mut containers = vec![node];
     let mut next = 0;
     while let Some(current) = containers.get(next).copied() {
         if owned(current) {
             return true;
         }
-        let holds = world.inventory.incoming(current).filter(|relation| relation.kind == RelationKind::Contains);
-        for container in holds.map(|relation| relation.from.as_str()) {
-            if containers.len() < CONTAINER_LIMIT && !containers.contains(&container) {
+        let holds = world.inventory.relations_of(current, Direction::Incoming);
+        for (_, container) in holds.filter(|(relation, _)| relation.kind == RelationKind::Contains) {
+            if containers.len() < CONTAINER_LIMIT && !holds_node(&containers, container) {
                 containers.push(container);
             }
         }
@@ -326,20 +397,23 @@ fn registered(world: &World<'_>, id: &str) -> bool {
     false
 }
 
+fn holds_node(nodes: &[&Node], node: &Node) -> bool {
+    nodes.iter().any(|known| std::ptr::eq(*known, node))
+}
+
 /// What acts as an identity: directly, or through identities that may become it. O(reached · log n), at most
 /// [`IDENTITY_LIMIT`] identities.
-fn used_by<'a>(world: &World<'a>, id: &'a str) -> Vec<&'a str> {
-    let mut identities = vec![id];
-    let mut users = BTreeSet::new();
+fn used_by<'a>(world: &World<'a>, node: &'a Node) -> Vec<&'a Node> {
+    let mut identities = vec![node];
+    let mut users = BTreeMap::new();
     let mut next = 0;
     while let Some(current) = identities.get(next).copied() {
-        for relation in world.inventory.incoming(current) {
-            let from = relation.from.as_str();
+        for (relation, from) in world.inventory.relations_of(current, Direction::Incoming) {
             match relation.kind {
                 RelationKind::RunsAs => {
-                    users.insert(from);
+                    users.insert(from.id(), from);
                 }
-                RelationKind::CanAssume if identities.len() < IDENTITY_LIMIT && !identities.contains(&from) => {
+                RelationKind::CanAssume if identities.len() < IDENTITY_LIMIT && !holds_node(&identities, from) => {
                     identities.push(from);
                 }
                 _ => {}
@@ -347,19 +421,18 @@ fn used_by<'a>(world: &World<'a>, id: &'a str) -> Vec<&'a str> {
         }
         next += 1;
     }
-    users.into_iter().collect()
+    users.into_values().collect()
 }
 
 /// The identities that something acts as, nearest first: directly, or that those may become. O(reached · log n), at most
 /// [`IDENTITY_LIMIT`].
-fn acts_as<'a>(world: &World<'a>, id: &'a str) -> Vec<&'a str> {
+fn acts_as<'a>(world: &World<'a>, node: &'a Node) -> Vec<&'a Node> {
     let mut found = Vec::new();
     let mut next = 0;
-    let (mut current, mut by) = (Some(id), RelationKind::RunsAs);
+    let (mut current, mut by) = (Some(node), RelationKind::RunsAs);
     while let Some(from) = current {
-        for relation in world.inventory.outgoing(from).filter(|relation| relation.kind == by) {
-            let to = relation.to.as_str();
-            if found.len() < IDENTITY_LIMIT && !found.contains(&to) {
+        for (relation, to) in world.inventory.relations_of(from, Direction::Outgoing) {
+            if relation.kind == by && found.len() < IDENTITY_LIMIT && !holds_node(&found, to) {
                 found.push(to);
             }
         }
@@ -370,19 +443,20 @@ fn acts_as<'a>(world: &World<'a>, id: &'a str) -> Vec<&'a str> {
 }
 
 /// How long ago something was made, if its source says when and the day is given.
-fn age(asset: Option<&Asset>, today: Option<&str>) -> Option<i64> {
-    let made = MADE.iter().find_map(|key| asset?.properties.get(*key))?;
+fn age(asset: &Asset, today: Option<&str>) -> Option<i64> {
+    let made = MADE.iter().find_map(|key| asset.properties.get(*key))?;
     let number = made.as_number().map(ToString::to_string);
     days_between(number.as_deref().or(made.as_str())?, today?)
 }
 
 /// Whether an asset is AI, serves a model, or stands before one that does.
-fn runs_ai(world: &World<'_>, id: &str) -> bool {
-    let ai = |id: &str| {
-        world.inventory.get(id).is_some_and(|asset| asset.ai || asset.properties.contains_key("model_server"))
-            || world.inventory.outgoing(id).any(|relation| relation.kind == RelationKind::Serves)
+fn runs_ai<'a>(world: &World<'a>, node: &'a Node) -> bool {
+    let around = |node: &'a Node| world.inventory.relations_of(node, Direction::Outgoing);
+    let ai = |node: &'a Node| {
+        node.asset().is_some_and(|asset| asset.ai || asset.properties.contains_key("model_server"))
+            || around(node).any(|(relation, _)| relation.kind == RelationKind::Serves)
     };
-    ai(id) || world.inventory.outgoing(id).any(|r| r.kind == RelationKind::Exposes && ai(r.to.as_str()))
+    ai(node) || around(node).any(|(relation, other)| relation.kind == RelationKind::Exposes && ai(other))
 }
 
 /// What was found in an asset's messages, as `assess` records it in the property `observed`: by role and detector.
@@ -434,10 +508,6 @@ fn collect_statements<'a>(value: &Value, depth: usize, found: &mut Vec<Val<'a>>)
     }
 }
 
-fn number<'a>(value: i64) -> Val<'a> {
-    Val::Int(value)
-}
-
 /// The JSON name of a plain enum.
 fn name_of<'a>(value: &impl serde::Serialize) -> Val<'a> {
     match serde_json::to_value(value) {
@@ -450,18 +520,8 @@ fn views<'a>(items: impl Iterator<Item = View<'a>>) -> Val<'a> {
     list(items.map(Val::View))
 }
 
-fn relations<'a>(
-    world: &'a World<'a>,
-    relations: impl Iterator<Item = &'a Relation>,
-    other: fn(&Relation) -> &AssetId,
-) -> Val<'a> {
-    views(relations.map(|relation| View::Relation(world, relation, other(relation))))
-}
-
-fn rights<'a>(
-    world: &'a World<'a>,
-    rights: Option<Vec<Right<'a>>>,
-    other: for<'r> fn(&Right<'r>) -> &'r AssetId,
-) -> Val<'a> {
-    views(rights.into_iter().flatten().map(|right| View::Right(world, right, other(&right))))
+/// Permissions, each with the asset at one of its ends.
+fn rights<'a>(world: &'a World<'a>, other: End, rights: impl FnOnce(&'a Access<'a>) -> Vec<Right<'a>>) -> Val<'a> {
+    let rights = world.access.map(rights).into_iter().flatten();
+    views(rights.map(|right| View::Right(world, right.principal, right.place, other)))
 }

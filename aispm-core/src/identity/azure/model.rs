@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 
 use super::role::{Permission, Role};
-use crate::asset::{Asset, AssetKind, Evidence, Inventory, RelationKind, flag};
+use crate::asset::{Asset, AssetId, AssetKind, Evidence, Inventory, RelationKind, flag};
 
 /// Groups in groups, and management groups above one another, followed.
 const NESTED: usize = 256;
@@ -13,6 +13,9 @@ const NESTED: usize = 256;
 pub(super) const ROOT: &str = "/";
 /// How principals that mean everybody are written in deny assignments.
 const EVERYONE: &str = "entra:00000000-0000-0000-0000-000000000000";
+
+/// The type of a deny assignment.
+const DENIES: &str = "microsoft.authorization/denyassignments";
 
 /// A role on a scope.
 #[derive(Debug)]
@@ -88,10 +91,24 @@ fn is_azure(id: &str) -> bool {
         || id.starts_with("/providers/Microsoft.")
 }
 
+/// Whether an asset is an assignment of a role, or the chance of one.
+fn assigns(asset: &Asset) -> bool {
+    let kind = asset.text("resource_type").map(str::to_lowercase);
+    kind.is_some_and(|kind| kind.contains("roleassignment") || kind.contains("roleeligibility"))
+}
+
+fn is_directory_role(id: &AssetId) -> bool {
+    id.as_str().starts_with("entra-role:")
+}
+
 impl Model {
-    /// O(assets · levels + principals · what they hold).
+    /// O(assets · levels + principals · what they hold); empty, in one look at each asset, where nobody is assigned anything.
     pub(super) fn new(inventory: &Inventory) -> Self {
         let mut this = Self::default();
+        let assigned = inventory.has_property(&["resource_type"]) && inventory.assets().any(assigns);
+        if !assigned && !inventory.ids().any(is_directory_role) {
+            return this;
+        }
         let mut direct: HashMap<String, Vec<u32>> = HashMap::new();
         for asset in inventory.assets() {
             let own = is_azure(asset.id.as_str());
@@ -116,15 +133,13 @@ impl Model {
             this.above.entry(relation.to.to_string()).or_default().push(relation.from.to_string());
         }
         for asset in inventory.assets() {
-            match asset.text("resource_type").map(str::to_lowercase).as_deref() {
-                Some(kind) if kind.contains("roleassignment") || kind.contains("roleeligibility") => {
-                    this.assign(inventory, asset, &mut direct);
-                }
-                Some("microsoft.authorization/denyassignments") => this.deny(asset),
-                _ => {}
+            if assigns(asset) {
+                this.assign(inventory, asset, &mut direct);
+            } else if asset.text("resource_type").is_some_and(|kind| kind.eq_ignore_ascii_case(DENIES)) {
+                this.deny(asset);
             }
         }
-        for asset in inventory.assets().filter(|asset| asset.id.as_str().starts_with("entra-role:")) {
+        for asset in inventory.assets().filter(|asset| is_directory_role(&asset.id)) {
             this.directory_role(inventory, asset, &mut direct);
         }
         this.hold(inventory, &direct);

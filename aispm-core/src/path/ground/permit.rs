@@ -245,7 +245,7 @@ impl<'w> Ground<'w, '_> {
             let Permission::Aws(scope) = permission else { return None };
             let scope = self.scopes.get(*scope)?;
             let Some(key) = key else {
-                let name = world.node(target).map(|node| node.name.as_str()).unwrap_or_default();
+                let name = world.node(target).map_or("", |node| &node.name);
                 let mut open = scope.anywhere("kms", account).0.conditions()?;
                 open.push(format!("the key that {name} is encrypted with may be used"));
                 return Some(open);

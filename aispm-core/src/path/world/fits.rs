@@ -16,8 +16,8 @@ impl World<'_> {
         let text = |key| asset.and_then(|a| a.text(key));
         (test.kind.is_empty() || test.kind.contains(&node.kind))
             && (test.r#type.is_empty() || node.r#type.as_ref().is_some_and(|t| test.r#type.contains(t)))
-            && (test.name.is_empty() || test.name.contains(&node.name))
-            && !test.other_than.contains(&node.name)
+            && (test.name.is_empty() || test.name.iter().any(|name| *name == node.name))
+            && !test.other_than.iter().any(|name| *name == node.name)
             && test.set.iter().flatten().all(|(key, wanted)| asset.is_some_and(|asset| says(asset, key, wanted)))
             && !test.unset.iter().flatten().any(|(key, wanted)| asset.is_some_and(|asset| says(asset, key, wanted)))
             && (test.authentication.is_empty()

@@ -63,10 +63,19 @@ pub(super) fn resource_type(asset: &Asset) -> Option<&str> {
         let text = include_str!("../../../data/path/resource_types.yaml");
         Document::config("resource_types.yaml", text).unwrap_or_default()
     });
-    let named = ["aws_type", "cloudformation_type", "gcp_type", "resource_type"];
-    let listed = || named.iter().find_map(|key| TYPES.get(asset.text(key)?)).map(String::as_str);
-    let known = asset.text("terraform_type").or_else(listed).or_else(|| asset.text("kubernetes_kind"));
-    known.or_else(|| kubernetes_kind(asset.id.as_str())).or_else(|| is_group(asset.id.as_str()).then_some(GROUP))
+    let [own, listed @ .., kubernetes] = TYPED;
+    let listed = || listed.iter().find_map(|key| TYPES.get(asset.text(key)?)).map(String::as_str);
+    let known = asset.text(own).or_else(listed).or_else(|| asset.text(kubernetes));
+    known.or_else(|| type_of_id(asset.id.as_str()))
+}
+
+/// Properties that tell the type of a resource: as the rules name it, then as its cloud does, then of a cluster.
+pub(super) const TYPED: [&str; 6] =
+    ["terraform_type", "aws_type", "cloudformation_type", "gcp_type", "resource_type", "kubernetes_kind"];
+
+/// What the id alone tells of the type.
+pub(super) fn type_of_id(id: &str) -> Option<&str> {
+    kubernetes_kind(id).or_else(|| is_group(id).then_some(GROUP))
 }
 
 const GROUP: &str = "azurerm_resource_group";

@@ -41,7 +41,6 @@ pub struct Sensitive {
     lures: Lures,
     pii: Pii,
     secrets: Secrets,
-    problems: Vec<Error>,
 }
 
 impl Sensitive {
@@ -66,13 +65,7 @@ impl Sensitive {
         let lures = Lures::new().map_err(|e| invalid(e.to_string()))?;
         let anchors = secrets.anchors().chain(links::anchors()).chain(lures.anchors());
         let anchors = Anchors::new(anchors).map_err(|e| invalid(e.to_string()))?;
-        Ok(Self { anchors, links, lures, pii, secrets, problems: own.problems })
-    }
-
-    /// What was left out of the user's rules, and why, with file and line.
-    #[must_use]
-    pub fn problems(&self) -> &[Error] {
-        &self.problems
+        Ok(Self { anchors, links, lures, pii, secrets })
     }
 
     /// Appends credentials only; otherwise as [`find`](Self::find).

@@ -194,9 +194,14 @@ impl Estate {
 
     /// Whom of other accounts a resource's own policy lets in without a condition; `*` is anyone.
     pub(crate) fn strangers(&self, resource: &str) -> BTreeSet<&str> {
+        let Some(held) = self.policy_on(resource) else { return BTreeSet::new() };
         let home = self.home(resource);
-        let statements = self.policy_on(resource).into_iter().flat_map(|held| &held.policy.statements);
-        let open = statements.filter(|s| s.allow && s.conditions.is_empty()).filter_map(|s| s.principals.as_ref());
+        let open = held
+            .policy
+            .statements
+            .iter()
+            .filter(|s| s.allow && s.conditions.is_empty())
+            .filter_map(|s| s.principals.as_ref());
         let named = open.flat_map(|principals| {
             let elsewhere = |arn: &&str| account_of(arn).is_some_and(|account| home != Some(account));
             let anyone = (principals.anyone || principals.not).then_some("*");

@@ -38,7 +38,7 @@ pub struct Estate {
     principals: Vec<Principal>,
     index: HashMap<AssetId, usize>,
     resource_policies: HashMap<AssetId, Held>,
-    homes: HashMap<AssetId, String>,
+    homes: HashMap<AssetId, String, foldhash::fast::RandomState>,
     accounts: BTreeSet<String>,
     organization: Organization,
     as_of: Option<Moment>,
@@ -78,7 +78,9 @@ impl Estate {
                 estate.homes.insert(relation.to.clone(), account.to_owned());
             }
         }
-        for asset in inventory.assets().filter(|a| a.kind != AssetKind::Policy && !read::is_principal(a)) {
+        let policied =
+            inventory.has_property(&read::RESOURCE_POLICIES).then(|| inventory.assets()).into_iter().flatten();
+        for asset in policied.filter(|a| a.kind != AssetKind::Policy && !read::is_principal(a)) {
             if let Some(held) = read::resource_policy(asset, &mut estate.warnings) {
                 estate.resource_policies.insert(asset.id.clone(), held);
             }

@@ -165,8 +165,11 @@ pub(crate) fn has_broader_version(asset: &Asset) -> bool {
     others.filter_map(parse).any(|policy| covers_everything(&[&policy], &Request::default()))
 }
 
+/// Properties that hold the policy of a resource.
+pub(super) const RESOURCE_POLICIES: [&str; 3] = ["policy", "Policy", "resource_policy"];
+
 pub(super) fn resource_policy(asset: &Asset, warnings: &mut Vec<String>) -> Option<Held> {
-    let key = ["policy", "Policy", "resource_policy"].into_iter().find(|key| asset.properties.contains_key(*key))?;
+    let key = RESOURCE_POLICIES.into_iter().find(|key| asset.properties.contains_key(*key))?;
     // the property may be something else altogether
     let policy = Policy::parse(asset.properties.get(key)?, Purpose::Resource)?;
     let policy = warned(Some(policy), "the policy", asset.id.as_str(), warnings)?;

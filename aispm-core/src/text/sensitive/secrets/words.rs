@@ -7,8 +7,8 @@ const CLASSES: usize = 59;
 const BLANK: usize = 57;
 const OTHER: usize = 58;
 
-/// log2(10): a digit is one class in the pairs.
-const DIGIT: f64 = 3.321_928_094_887_362;
+/// Bits that a digit adds, which is one class in the pairs.
+const DIGIT: f64 = std::f64::consts::LOG2_10;
 
 /// The evidence, in bits, that `text` was drawn at random rather than written: the log-likelihood ratio of independent
 /// characters over the alphabet that it uses to character pairs of text and code. Words and identifiers lie below 10

@@ -70,7 +70,7 @@ impl<'t> Marked<'t> {
         };
         let quote = hay.before(from);
         let open = matches!(quote, b'"' | b'\'') && !definition;
-        let (scheme, _) = scheme(hay, from)?;
+        let scheme = scheme(hay, from)?;
         // Blanks may stand inside a placeholder, so the closing sign ends the address here.
         let stop = hay.run(from, LONGEST, |b| match b {
             b'"' | b'\'' => false,
@@ -101,21 +101,17 @@ impl<'t> Marked<'t> {
 }
 
 /// How long the scheme at `from` is, its colon included, without what browsers leave out; `None` unless for the web.
-fn scheme(hay: Hay<'_>, from: usize) -> Option<(usize, ())> {
+fn scheme(hay: Hay<'_>, from: usize) -> Option<usize> {
     let mut seen = [0_u8; 8];
-    let mut length = 0;
-    for byte in
-        hay.bytes().get(from..).unwrap_or_default().iter().take(24).filter(|b| !matches!(b, b'\t' | b'\n' | b'\r'))
-    {
-        let Some(place) = seen.get_mut(length) else { break };
+    let bytes = hay.bytes().get(from..).unwrap_or_default().iter().take(24);
+    for (place, byte) in seen.iter_mut().zip(bytes.filter(|b| !matches!(b, b'\t' | b'\n' | b'\r'))) {
         *place = byte.to_ascii_lowercase();
-        length += 1;
     }
     let starts = |s: &str| seen.starts_with(s.as_bytes());
     if seen.first_chunk::<2>().is_some_and(|two| two.iter().all(|b| matches!(b, b'/' | b'\\'))) {
-        return Some((0, ()));
+        return Some(0);
     }
-    ["https:", "http:", "wss:", "ws:", "ftp:"].into_iter().find(|s| starts(s)).map(|s| (s.len(), ()))
+    ["https:", "http:", "wss:", "ws:", "ftp:"].into_iter().find(|s| starts(s)).map(str::len)
 }
 
 impl Carry {
@@ -156,7 +152,7 @@ impl Carry {
             if (image || telling) && self.is_placeholder(value) {
                 return found("placeholder-in-query", if image { 0.9 } else { 0.7 });
             }
-            blob |= (image || telling) && (telling || value.len() >= 80) && is_encoded(value);
+            blob |= (telling || image && value.len() >= 80) && is_encoded(value);
             let out = matches!(role, TextRole::Output | TextRole::ToolResult) && image && telling;
             blob |= out && value.len() >= 24 && (value.contains("%20") || value.contains('+') || value.contains(' '));
             if out && value.len() >= 4 && named(&self.stolen) {

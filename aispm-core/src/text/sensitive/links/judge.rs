@@ -115,8 +115,8 @@ impl Judge {
             return Some(Verdict::phishing(trick, if trick == "encoded-host" { 0.7 } else { 0.9 }));
         }
         if let Some(ip) = address.ipv4() {
-            let public = !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_documentation())
-                && !(ip.is_unspecified() || ip.is_broadcast());
+            let inner = ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_documentation();
+            let public = !(inner || ip.is_unspecified() || ip.is_broadcast());
             let file = address.rest.split(['?', '#']).next().and_then(|p| p.rsplit_once('.')).map_or("", |(_, e)| e);
             let asks = || self.lured(address.rest) || self.data.programs.contains(&file.to_ascii_lowercase());
             return (public && asks()).then(|| Verdict::phishing("ip-with-lure", 0.6));

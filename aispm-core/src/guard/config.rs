@@ -8,7 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Action, Operator, operator};
-use crate::asset::{Document, Error, Result, names};
+use crate::asset::{Document, Error, Match, Result, names};
 use crate::text::Detector;
 
 names! {
@@ -66,7 +66,7 @@ pub struct DetectorPolicy {
     /// Least score that counts, 0 to 1; without it the detector's own.
     #[serde(default, deserialize_with = "probability")]
     pub threshold: Option<f64>,
-    /// By type of finding.
+    /// By type of finding, or by its rule, which counts first.
     #[serde(default)]
     pub types: BTreeMap<String, TypePolicy>,
     /// Texts that are no finding; `*` stands for anything.
@@ -170,22 +170,42 @@ impl Default for DirectionPolicy {
     }
 }
 
+impl DetectorPolicy {
+    /// What is said of findings of this rule, else of this type.
+    fn by_type(&self, found: &Match) -> Option<&TypePolicy> {
+        self.types.get(&*found.rule).or_else(|| self.types.get(&*found.kind))
+    }
+}
+
 impl DirectionPolicy {
-    /// What a finding of this detector and type leads to, and the least score for it.
-    pub(super) fn rule(&self, detector: &str, kind: &str) -> (Action, f64) {
-        let Some(policy) = detector.parse().ok().and_then(|detector: Detector| self.detectors.get(&detector)) else {
-            return (self.default, 0.0);
-        };
-        match policy.types.get(kind) {
+    /// What a finding leads to, and the least score for it.
+    pub(super) fn rule(&self, found: &Match) -> (Action, f64) {
+        let Some(policy) = self.of(found) else { return (self.default, 0.0) };
+        match policy.by_type(found) {
             Some(rule) => (rule.action, rule.threshold.or(policy.threshold).unwrap_or_default()),
             None => (policy.action, policy.threshold.unwrap_or_default()),
         }
     }
 
     /// What is written in place of a finding of this detector and type, if the policy says.
-    pub(super) fn operator(&self, detector: &str, kind: &str) -> Option<&Operator> {
-        let policy = detector.parse().ok().and_then(|detector: Detector| self.detectors.get(&detector))?;
-        policy.types.get(kind).and_then(|rule| rule.operator.as_ref()).or(policy.operator.as_ref())
+    pub(super) fn operator(&self, found: &Match) -> Option<&Operator> {
+        let policy = self.of(found)?;
+        policy.by_type(found).and_then(|rule| rule.operator.as_ref()).or(policy.operator.as_ref())
+    }
+
+    fn of(&self, found: &Match) -> Option<&DetectorPolicy> {
+        self.detectors.get(&found.detector.parse::<Detector>().ok()?)
+    }
+
+    /// Whether a finding of the detector can lead to replacing or stopping.
+    pub(super) fn replaces(&self, detector: Detector) -> bool {
+        match self.detectors.get(&detector) {
+            Some(policy) => {
+                let types = policy.types.values().map(|rule| rule.action);
+                types.chain([policy.action]).any(|action| action >= Action::Redact)
+            }
+            None => self.default >= Action::Redact,
+        }
     }
 
     /// Whether the detector can lead to anything.

@@ -32,12 +32,14 @@ mod operator;
 mod placeholder;
 mod redact;
 mod spelling;
+mod stream;
 mod structured;
 mod vault;
 
 pub use config::{ArgumentPolicy, DetectorPolicy, DirectionPolicy, OnError, Policy, ToolPolicy, TypePolicy};
 pub use key::Key;
 pub use operator::Operator;
+pub use stream::GuardStream;
 pub use structured::Message;
 pub use vault::{Restorer, Vault};
 
@@ -215,9 +217,17 @@ impl Guard {
         let (policy, detectors) = direction;
         let found = detectors.detect(text, role);
         let mut decision = Decision { scores: found.scores, ..Decision::allow() };
+        let to_replace = self.weigh(policy, text, found.matches, &mut decision);
+        let by_model = role == TextRole::Output;
+        decision.text = Redaction { policy, key: self.key.as_deref(), vault, by_model }.redact(text, &to_replace);
+        decision
+    }
+
+    /// Takes what counts of what was found in a text into the decision; gives what is to be replaced.
+    fn weigh(&self, policy: &DirectionPolicy, text: &str, found: Vec<Match>, decision: &mut Decision) -> Vec<Match> {
         let mut to_replace = Vec::new();
-        for finding in found.matches {
-            let (action, threshold) = policy.rule(&finding.detector, &finding.kind);
+        for finding in found {
+            let (action, threshold) = policy.rule(&finding);
             if finding.score < threshold || is_allowed(policy, &finding, text) {
                 continue;
             }
@@ -233,9 +243,7 @@ impl Guard {
             }
             decision.findings.push(finding);
         }
-        let by_model = role == TextRole::Output;
-        decision.text = Redaction { policy, key: self.key.as_deref(), vault, by_model }.redact(text, &to_replace);
-        decision
+        to_replace
     }
 
     /// A text too long to check.

@@ -69,7 +69,7 @@ impl Redaction<'_> {
 }
 
 fn operator<'p>(policy: &'p DirectionPolicy, found: &Match) -> Cow<'p, Operator> {
-    match policy.operator(&found.detector, &found.kind) {
+    match policy.operator(found) {
         Some(operator) => Cow::Borrowed(operator),
         None if found.detector == Detector::InvisibleText.as_str() => Cow::Owned(Operator::Redact {}),
         None => Cow::Owned(Operator::default()),

@@ -188,10 +188,10 @@ mod tests {
         }
     }
 
-    /// Detectors that report for this text in this role.
+    /// Detectors of instructions that report for this text in this role.
     fn reported(text: &str, role: TextRole) -> Vec<String> {
         let mut names: Vec<_> =
-            Detectors::builtin().detect(text, role).matches.iter().map(|m| m.detector.to_string()).collect();
+            Detectors::builtin().weigh(text, role).matches.iter().map(|m| m.detector.to_string()).collect();
         names.dedup();
         names
     }

@@ -161,14 +161,41 @@ impl Detectors {
         }
     }
 
-    /// Looks at one text. Linear in its length.
-    #[must_use]
-    pub fn detect(&self, text: &str, role: TextRole) -> Detection {
+    /// Whether this detector is on.
+    pub(crate) fn looks_for(&self, detector: Detector) -> bool {
+        self.on.contains(&detector)
+    }
+
+    /// Those that are on and look at a text as a whole.
+    pub(crate) fn whole(&self) -> impl Iterator<Item = Detector> {
+        let all = [
+            (Detector::PromptInjection, true),
+            (Detector::ToolPoisoning, true),
+            (Detector::KnownData, !self.known.is_empty()),
+            (Detector::UnsafeOutput, !self.sinks.is_empty()),
+        ];
+        all.into_iter().filter(|(detector, asked)| *asked && self.looks_for(*detector)).map(|(detector, _)| detector)
+    }
+
+    /// Begins to look for personal data, secrets and links in a text that arrives in pieces.
+    pub(crate) fn stream(&self, role: TextRole) -> sensitive::Stream<'_> {
+        self.sensitive().stream_with(role, Arc::clone(&self.hosts))
+    }
+
+    /// Without the matches of detectors that are off.
+    pub(crate) fn wanted(&self, mut matches: Vec<Match>) -> Vec<Match> {
+        matches.retain(|m| m.detector.parse().is_ok_and(|detector| self.on.contains(&detector)));
+        matches
+    }
+
+    /// What the detectors find that look at a text as a whole.
+    pub(crate) fn weigh(&self, text: &str, role: TextRole) -> Detection {
         let mut found = Detection::default();
-        if Detector::SENSITIVE.iter().any(|detector| self.on.contains(detector)) {
-            self.sensitive().find_with(text, role, &self.hosts, &mut found.matches);
-            found.matches.retain(|m| m.detector.parse().is_ok_and(|detector| self.on.contains(&detector)));
-        }
+        self.look_whole(text, role, &invisible::hidden(text), &mut found);
+        found
+    }
+
+    fn look_whole(&self, text: &str, role: TextRole, hidden: &[invisible::Hidden], found: &mut Detection) {
         if self.on.contains(&Detector::KnownData) && !self.known.is_empty() {
             known::find_markings(text, &mut found.matches);
             self.known.iter().for_each(|known| known.find(text, &mut found.matches));
@@ -176,11 +203,22 @@ impl Detectors {
         if self.on.contains(&Detector::UnsafeOutput) {
             self.sinks.iter().for_each(|sink| sensitive::sink::find(text, *sink, &mut found.matches));
         }
+        self.instructions(text, role, hidden, found);
+    }
+
+    /// Looks at one text. Linear in its length.
+    #[must_use]
+    pub fn detect(&self, text: &str, role: TextRole) -> Detection {
+        let mut found = Detection::default();
+        if Detector::SENSITIVE.iter().any(|detector| self.on.contains(detector)) {
+            self.sensitive().find_with(text, role, &self.hosts, &mut found.matches);
+            found.matches = self.wanted(found.matches);
+        }
         let hidden = invisible::hidden(text);
         if self.on.contains(&Detector::InvisibleText) {
             found.matches.extend(hidden.iter().map(invisible::Hidden::as_match));
         }
-        self.instructions(text, role, &hidden, &mut found);
+        self.look_whole(text, role, &hidden, &mut found);
         found.matches.sort_by(|a, b| {
             (a.start, a.end, &a.detector, &a.kind, &a.rule).cmp(&(b.start, b.end, &b.detector, &b.kind, &b.rule))
         });
@@ -206,6 +244,17 @@ impl Detectors {
         }
         found.transforms = reading.canonical.transforms;
     }
+}
+
+/// What is hidden in a part of a text that follows on `before`.
+pub(crate) fn invisible_after(before: Option<char>, text: &str) -> Vec<Match> {
+    let hidden = |text: &str| invisible::hidden(text).iter().map(invisible::Hidden::as_match).collect::<Vec<_>>();
+    let Some(before) = before.filter(|_| !text.is_ascii()) else { return hidden(text) };
+    let mut matches = hidden(&format!("{before}{text}"));
+    matches.iter_mut().for_each(|m| {
+        (m.start, m.end) = (m.start.saturating_sub(before.len_utf8()), m.end.saturating_sub(before.len_utf8()));
+    });
+    matches
 }
 
 /// What the training of the injection model reads of a text; no part of the stable interface.

@@ -112,7 +112,7 @@ impl<'t> Hay<'t> {
 
     /// The text of at most `most` bytes up to `end`, cut forward to a character boundary.
     pub(super) fn window_before(self, end: usize, most: usize) -> &'t str {
-        debug_assert!(most <= LOOK_BACK);
+        debug_assert!(most <= LOOK_BACK || !self.cut, "a stream keeps less than this look back reads");
         self.get(self.text.ceil_char_boundary(end.saturating_sub(most))..end)
     }
 
@@ -129,7 +129,7 @@ impl<'t> Hay<'t> {
 
     /// Where the run of bytes that satisfy `keep` up to `end` begins, at most `most` bytes back.
     pub(super) fn run_back(self, end: usize, most: usize, keep: impl Fn(u8) -> bool) -> usize {
-        debug_assert!(most <= LOOK_BACK);
+        debug_assert!(most <= LOOK_BACK || !self.cut, "a stream keeps less than this look back reads");
         let rest = self.bytes().get(..end).unwrap_or_default();
         let length = rest.iter().rev().take(most).take_while(|b| keep(**b)).count();
         looked_at(length);

@@ -22,6 +22,9 @@ const IBANS: &str = include_str!("../../../../data/text/sensitive/iban.txt");
 
 const GIVEN_NAMES: &str = include_str!("../../../../data/text/sensitive/given_names.txt");
 
+/// The rule of locations that are the address of a house: personal where a town is not.
+pub(super) const STREET: &str = "STREET_ADDRESS";
+
 /// The longest run of letters and digits that is looked at from its start.
 const TOKEN: usize = 100;
 
@@ -196,7 +199,7 @@ impl Pii {
         // The token may be an address's local part, a name or a host; those are found at `@` and elsewhere.
         let simple = entity(matches, "DATE_TIME", date::date(hay, start), 0.6)
             .or_else(|| entity(matches, "IP_ADDRESS", network::ipv4(hay, start), 0.9))
-            .or_else(|| entity(matches, "LOCATION", name::street(hay, start), 0.7))
+            .or_else(|| entity(matches, STREET, name::street(hay, start), 0.7))
             .or_else(|| entity(matches, "MAC_ADDRESS", network::mac(hay, start), 0.9))
             .or_else(|| entity(matches, "CRYPTO", money::crypto(hay, start), 0.95))
             .or_else(|| entity(matches, "IBAN_CODE", money::iban(hay, start, &self.ibans), 0.95))
@@ -253,7 +256,8 @@ fn entity(matches: &mut Vec<Match>, kind: &'static str, span: Option<Range<usize
         "IP_ADDRESS" | "MAC_ADDRESS" | "PERSON" => Severity::Low,
         _ => Severity::Medium,
     };
-    matches.push(found(kind, span, score, severity));
+    let kinds = if kind == STREET { ("LOCATION", STREET) } else { (kind, kind) };
+    matches.push(Match::new("pii", kinds.0, kinds.1, score, severity, span));
     Some(end)
 }
 

@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(tagged(&names, "please call amina okafor tomorrow"), [person("amina okafor")]);
         assert_eq!(
             tagged(&names, "deliver it to 14 rue des Acacias, 69003 Lyon by noon"),
-            [place("14 rue des Acacias, 69003 Lyon")]
+            [("STREET_ADDRESS", "14 rue des Acacias, 69003 Lyon".to_owned())]
         );
         for text in
             ["The parser reads Unicode text.", "let x = Foo::new(bar);", "Open the File menu and choose Save As."]

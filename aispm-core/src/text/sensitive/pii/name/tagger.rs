@@ -10,7 +10,7 @@ use super::token::{Case, Kind, Token, Tokens};
 /// Features of one token.
 pub(super) const FEATURES: usize = 32;
 /// What a span is. Its first token's tag is `1 + 2 * kind`, the others' one more; 0 is outside.
-const KINDS: [&str; 4] = ["PERSON", "ORGANIZATION", "LOCATION", "LOCATION"];
+const KINDS: [&str; 4] = ["PERSON", "ORGANIZATION", "LOCATION", super::super::STREET];
 const PERSON: usize = 0;
 const ORGANIZATION: usize = 1;
 const PLACE: usize = 2;
@@ -45,7 +45,7 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// The entity type.
+    /// The entity type, or the rule of street addresses.
     pub(super) fn entity(&self) -> &'static str {
         KINDS.get(self.kind).copied().unwrap_or_default()
     }

@@ -26,11 +26,22 @@ use super::progress::{Listener, Meter};
 use super::{Progress, Unread, walk};
 use crate::asset::{Error, ErrorKind, Result};
 
+#[cfg(feature = "dataset")]
+mod arrow;
 mod input;
 mod json;
+mod markup;
+#[cfg(feature = "dataset")]
+mod parquet;
+#[cfg(feature = "dataset")]
+mod pdf;
+mod pickled;
 mod plain;
+mod postgres;
 mod report;
 mod rows;
+#[cfg(feature = "store")]
+mod sqlite;
 mod table;
 mod tally;
 
@@ -41,7 +52,10 @@ use self::rows::{Rows, Sample};
 /// The column of a format without columns.
 const TEXT: &str = "text";
 /// Names of columns that say no more than that there is text.
-const TEXT_COLUMNS: &[&str] = &[TEXT, "content", "value", "document", "page_content", "(other columns)"];
+const TEXT_COLUMNS: &[&str] = &[TEXT, "content", "value", "document", "page_content", "chroma:document", "(other columns)"];
+/// Most rows of a group or batch; one that declares more is broken.
+#[cfg(feature = "dataset")]
+const ROW_LIMIT: u64 = 1 << 28;
 /// First bytes that tell the format.
 const HEAD: u64 = 512;
 
@@ -63,9 +77,21 @@ struct Format {
 }
 
 const FORMATS: &[Format] = &[
+    #[cfg(feature = "dataset")]
+    Format { name: "parquet", magic: |head| head.starts_with(b"PAR1"), names: &["parquet"], tabular: true, read: parquet::read },
+    #[cfg(feature = "dataset")]
+    Format { name: "arrow", magic: is_arrow, names: &["arrow", "feather", "ipc"], tabular: true, read: arrow::read },
+    #[cfg(feature = "dataset")]
+    Format { name: "pdf", magic: |head| head.starts_with(b"%PDF-"), names: &["pdf"], tabular: true, read: pdf::read },
+    #[cfg(feature = "store")]
+    Format { name: "sqlite", magic: is_sqlite, names: &["sqlite", "sqlite3", "db"], tabular: true, read: sqlite::read },
+    Format { name: "office", magic: none, names: &["docx", "docm", "dotx", "pptx", "odt", "odp"], tabular: true, read: markup::read_office },
+    Format { name: "pickle", magic: is_pickle, names: &["pkl", "pickle"], tabular: true, read: pickled::read },
     Format { name: "csv", magic: none, names: &["csv", "tsv", "psv"], tabular: true, read: table::read },
     Format { name: "jsonl", magic: none, names: &["jsonl", "ndjson"], tabular: true, read: json::read_lines },
     Format { name: "json", magic: none, names: &["json"], tabular: false, read: json::read },
+    Format { name: "sql", magic: none, names: &["sql"], tabular: false, read: postgres::read },
+    Format { name: "html", magic: none, names: &["html", "htm", "xhtml"], tabular: false, read: markup::read_html },
     Format { name: "markdown", magic: none, names: &["md", "markdown", "mdx", "rst"], tabular: false, read: plain::read },
     Format { name: "text", magic: none, names: &["txt", "text", "log"], tabular: false, read: plain::read },
     Format {
@@ -75,7 +101,49 @@ const FORMATS: &[Format] = &[
         tabular: false,
         read: plain::read,
     },
+    Format {
+        name: "unread",
+        magic: |head| UNREAD.iter().any(|(magic, _)| head.starts_with(magic)),
+        names: &["snapshot", "parquet", "arrow", "feather", "ipc", "pdf", "sqlite", "sqlite3", "xlsx"],
+        tabular: true,
+        read: unread_format,
+    },
 ];
+
+/// Data that is known and not read, by its first bytes, with what to do.
+const UNREAD: &[(&[u8], &str)] = &[
+    (b"PGDMP", "a dump in PostgreSQL's own format; make one with --format=plain"),
+    (b"FEA1", "Feather of version 1; write it as version 2"),
+    (b"PARE", "Parquet with an encrypted footer; decrypt it first"),
+    (b"\xD0\xCF\x11\xE0", "an office file of the old kind; save it as .docx"),
+    (b"PAR1", "Parquet; this build lacks the feature `dataset`"),
+    (b"ARROW1", "Arrow; this build lacks the feature `dataset`"),
+    (b"%PDF-", "PDF; this build lacks the feature `dataset`"),
+    (b"SQLite format 3\0", "SQLite; this build lacks the feature `store`"),
+];
+
+/// Says why a known format is not read.
+fn unread_format(source: &Source<'_>, _: &mut Rows<'_>) -> Result<()> {
+    let head = head(source.path)?;
+    let known = UNREAD.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, reason)| *reason);
+    let snapshot = source.path.extension().is_some_and(|end| end == "snapshot");
+    let other = if snapshot { "a snapshot of a vector store; export its points as JSON" } else { "a format that is not read" };
+    Err(Error::new(ErrorKind::Unreadable, known.unwrap_or(other)).at(source.path))
+}
+
+#[cfg(feature = "dataset")]
+fn is_arrow(head: &[u8]) -> bool {
+    head.starts_with(b"ARROW1\0\0") || head.starts_with(&[0xFF; 4]) && head.get(6..8) == Some(&[0, 0])
+}
+
+#[cfg(feature = "store")]
+fn is_sqlite(head: &[u8]) -> bool {
+    head.starts_with(b"SQLite format 3\0")
+}
+
+fn is_pickle(head: &[u8]) -> bool {
+    matches!(head, [0x80, 2..=5, ..])
+}
 
 fn none(_: &[u8]) -> bool {
     false
@@ -177,14 +245,19 @@ pub fn is_table(path: &Path) -> bool {
 
 /// The format of a file: by its first bytes, else by its name.
 fn format(path: &Path) -> Result<Option<&'static Format>> {
-    let mut head = Vec::new();
-    let file = File::open(path).map_err(|error| Error::unreadable(path, error))?;
-    file.take(HEAD).read_to_end(&mut head).map_err(|error| Error::unreadable(path, error))?;
+    let head = head(path)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     let end = name.rsplit_once('.').map_or("", |(_, end)| end);
     let by_name = || FORMATS.iter().find(|format| format.names.contains(&end));
     Ok(FORMATS.iter().find(|format| (format.magic)(&head)).or_else(by_name))
+}
+
+fn head(path: &Path) -> Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let file = File::open(path).map_err(|error| Error::unreadable(path, error))?;
+    file.take(HEAD).read_to_end(&mut head).map_err(|error| Error::unreadable(path, error))?;
+    Ok(head)
 }
 
 #[cfg(test)]

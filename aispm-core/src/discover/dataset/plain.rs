@@ -25,25 +25,50 @@ pub(super) fn read(source: &Source<'_>, rows: &mut Rows<'_>) -> Result<()> {
 }
 
 /// A paragraph that is being gathered.
-#[derive(Debug, Default)]
-pub(super) struct Paragraph(String);
+#[derive(Debug)]
+pub(super) struct Paragraph {
+    text: String,
+    column: &'static str,
+}
+
+impl Default for Paragraph {
+    fn default() -> Self {
+        Self::of(TEXT)
+    }
+}
 
 impl Paragraph {
-    pub(super) fn line(&mut self, line: &str, rows: &mut Rows<'_>) {
-        if self.0.len() + line.len() > PARAGRAPH {
-            self.end(rows);
-        }
-        if !self.0.is_empty() {
-            self.0.push('\n');
-        }
-        self.0.push_str(line);
+    pub(super) fn of(column: &'static str) -> Self {
+        Self { text: String::new(), column }
     }
 
-    pub(super) fn end(&mut self, rows: &mut Rows<'_>) {
-        if !self.0.trim().is_empty() && rows.next() {
-            let column = rows.column(TEXT);
-            rows.cell(column, &self.0);
+    /// Adds a line.
+    pub(super) fn line(&mut self, line: &str, rows: &mut Rows<'_>) {
+        self.room(line.len(), rows);
+        if !self.text.is_empty() {
+            self.text.push('\n');
         }
-        self.0.clear();
+        self.text.push_str(line);
+    }
+
+    /// Adds text that goes on where the last ended.
+    pub(super) fn add(&mut self, text: &str, rows: &mut Rows<'_>) {
+        self.room(text.len(), rows);
+        self.text.push_str(text);
+    }
+
+    fn room(&mut self, more: usize, rows: &mut Rows<'_>) {
+        if self.text.len() + more > PARAGRAPH {
+            self.end(rows);
+        }
+    }
+
+    /// Ends the row, if there is anything in it.
+    pub(super) fn end(&mut self, rows: &mut Rows<'_>) {
+        if !self.text.trim().is_empty() && rows.next() {
+            let column = rows.column(self.column);
+            rows.cell(column, &self.text);
+        }
+        self.text.clear();
     }
 }

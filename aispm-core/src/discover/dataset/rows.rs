@@ -125,7 +125,7 @@ impl<'m> Rows<'m> {
 
     /// One value of the current row. A row may have several of a column.
     pub(super) fn cell(&mut self, column: ColumnId, text: &str) {
-        if text.trim_ascii().is_empty() {
+        if text.trim_ascii().is_empty() || is_vector(text) {
             return;
         }
         let name = self.names.get(column as usize).map(String::as_str).unwrap_or_default();
@@ -158,6 +158,12 @@ impl<'m> Rows<'m> {
         let data_classes = classes.collect();
         (Dataset { rows: self.seen, rows_read: self.read, columns, data_classes, ..Dataset::default() }, self.bad)
     }
+}
+
+/// Whether a text is a vector of numbers, `[0.1,-2e-3]`, as databases export embeddings.
+fn is_vector(text: &str) -> bool {
+    let of_numbers = |b: &u8| b.is_ascii_digit() || b"[], .-+eE".contains(b);
+    text.starts_with('[') && text.contains('.') && text.bytes().take(64).all(|b| of_numbers(&b))
 }
 
 #[cfg(test)]

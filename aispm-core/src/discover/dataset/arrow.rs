@@ -209,6 +209,7 @@ mod tests {
     use arrow_schema::{Field, Schema};
 
     use super::*;
+    use crate::discover::dataset::DatasetReport;
     use crate::discover::dataset::tests::{columns, one, report};
 
     fn batch() -> arrow_array::RecordBatch {
@@ -222,6 +223,7 @@ mod tests {
             numbers.append_value(536_228_741);
             lists.values().append_value("x y");
             lists.values().append_option(mail(n));
+            // what lies under a null is in the file all the same
             lists.append(n != 2);
         }
         let arrays: Vec<ArrayRef> = vec![
@@ -261,7 +263,7 @@ mod tests {
             let set = one("a.bin", &bytes);
             assert_eq!((set.format.as_str(), set.rows), ("arrow", 8));
             let expected =
-                ["mail 4: EMAIL_ADDRESS 4", "word 4: EMAIL_ADDRESS 4", "ssn 8: US_SSN 8", "list[] 6: EMAIL_ADDRESS 2"];
+                ["mail 4: EMAIL_ADDRESS 4", "word 4: EMAIL_ADDRESS 4", "ssn 8: US_SSN 8", "list[] 8: EMAIL_ADDRESS 4"];
             assert_eq!(columns(&set), expected);
         }
     }
@@ -270,8 +272,8 @@ mod tests {
     fn a_cut_file_gives_what_stands_before_and_a_broken_one_does_no_harm() {
         let whole = packed();
         let report_of = |bytes: &[u8]| report(&[("a.feather", bytes)]);
-        let cut = report_of(&whole[..whole.len() / 2]);
-        assert_eq!(cut.datasets.iter().map(|set| set.rows).sum::<u64>(), 4, "{cut:?}");
+        let half = |cut: &DatasetReport| cut.datasets.iter().any(|set| set.rows == 4) && cut.incomplete.len() == 1;
+        assert!((1..20).any(|n| half(&report_of(&whole[..whole.len() * n / 20]))));
         for at in (0..whole.len()).step_by(7) {
             let mut broken = whole.clone();
             broken[at] ^= 0xFF;

@@ -114,7 +114,10 @@ fn text(out: &mut dyn Write, report: &DatasetReport) -> io::Result<()> {
     }
     let sets = count(report.datasets.len(), "data set");
     let skipped = count(report.skipped.len(), "other file");
-    line(out, format_args!("{sets}: something found in {holding}; {skipped} left out, {} not read", report.incomplete.len()))
+    line(
+        out,
+        format_args!("{sets}: something found in {holding}; {skipped} left out, {} not read", report.incomplete.len()),
+    )
 }
 
 fn rows(set: &Dataset) -> String {

@@ -28,7 +28,8 @@ const CONTINUATION: u32 = u32::MAX;
 /// Texts, and whole numbers outside lists. Memory is that of a batch.
 pub(super) fn read(source: &Source<'_>, rows: &mut Rows<'_>) -> Result<()> {
     let file = File::open(source.path).map_err(|error| Error::unreadable(source.path, error))?;
-    let mut stream = Stream { reader: BufReader::with_capacity(1 << 18, file), schema: None, dictionaries: HashMap::new() };
+    let mut stream =
+        Stream { reader: BufReader::with_capacity(1 << 18, file), schema: None, dictionaries: HashMap::new() };
     stream.read(rows).map_err(|error| match error {
         ArrowError::IoError(_, error) => Error::unreadable(source.path, error),
         error => Error::new(ErrorKind::Malformed, error.to_string()).at(source.path),
@@ -136,7 +137,11 @@ fn fits(batch: Option<RecordBatch<'_>>, body: &[u8]) -> Result<(), ArrowError> {
     };
     let unpacked = batch.buffers().into_iter().flatten().filter(|buffer| buffer.length() > 0);
     let sum = unpacked.filter_map(|buffer| len(buffer.offset())).fold(0_u64, u64::saturating_add);
-    if sum > BODY { Err(broken(format!("a batch unpacks to {sum} bytes, more than the limit of {BODY}"))) } else { Ok(()) }
+    if sum > BODY {
+        Err(broken(format!("a batch unpacks to {sum} bytes, more than the limit of {BODY}")))
+    } else {
+        Ok(())
+    }
 }
 
 /// The values of an array; `parents` are the rows of its elements.

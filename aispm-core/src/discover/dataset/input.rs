@@ -34,8 +34,11 @@ pub(super) fn text<'m>(path: &Path, meter: &'m Meter) -> Result<Box<dyn BufRead 
     let file = Counted { inner: File::open(path).map_err(unreadable)?, meter };
     let mut reader = BufReader::with_capacity(1 << 18, file);
     let packed = reader.fill_buf().map_err(unreadable)?.starts_with(GZIP);
-    let mut reader: Box<dyn BufRead + 'm> =
-        if packed { Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(reader))) } else { Box::new(reader) };
+    let mut reader: Box<dyn BufRead + 'm> = if packed {
+        Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(reader)))
+    } else {
+        Box::new(reader)
+    };
     let head = reader.fill_buf().map_err(unreadable)?;
     if head.starts_with(&[0xEF, 0xBB, 0xBF]) {
         reader.consume(3);

@@ -18,8 +18,7 @@ const LINE: u64 = 64 << 20;
 pub(super) fn read_lines(source: &Source<'_>, rows: &mut Rows<'_>) -> Result<()> {
     let mut lines = Lines::new(text(source.path, rows.meter)?, LINE);
     let mut ended = true;
-    loop {
-        let Some((line, ends)) = lines.next().map_err(|error| Error::unreadable(source.path, error))? else { break };
+    while let Some((line, ends)) = lines.next().map_err(|error| Error::unreadable(source.path, error))? {
         let began = std::mem::replace(&mut ended, ends);
         if !(began && ends) {
             if began {

@@ -60,15 +60,18 @@ pub(super) fn read_office(source: &Source<'_>, rows: &mut Rows<'_>) -> Result<()
 fn is_text(name: &str) -> bool {
     let Some(name) = name.strip_suffix(".xml") else { return false };
     let word = name.strip_prefix("word/").is_some_and(|part| {
-        ["document", "header", "footer", "footnotes", "endnotes", "comments"].iter().any(|start| part.starts_with(start))
+        ["document", "header", "footer", "footnotes", "endnotes", "comments"]
+            .iter()
+            .any(|start| part.starts_with(start))
     });
-    word || name == "content" || ["ppt/slides/slide", "ppt/notesSlides/", "ppt/comments/"].iter().any(|p| name.starts_with(p))
+    word || name == "content"
+        || ["ppt/slides/slide", "ppt/notesSlides/", "ppt/comments/"].iter().any(|p| name.starts_with(p))
 }
 
 fn html(tag: &str) -> Break {
     const INLINE: &[&str] = &[
-        "a", "b", "i", "em", "strong", "span", "code", "font", "u", "s", "sup", "sub", "mark", "abbr", "label", "small",
-        "big", "tt", "kbd", "samp", "var", "cite", "q", "ins", "del", "wbr", "bdi", "bdo", "img",
+        "a", "b", "i", "em", "strong", "span", "code", "font", "u", "s", "sup", "sub", "mark", "abbr", "label",
+        "small", "big", "tt", "kbd", "samp", "var", "cite", "q", "ins", "del", "wbr", "bdi", "bdo", "img",
     ];
     match tag {
         "br" | "td" | "th" | "option" | "input" => Break::Line,
@@ -107,7 +110,8 @@ fn text(markup: &str, breaks: fn(&str) -> Break, rows: &mut Rows<'_>) {
         }
         let Some((tag, after)) = rest.split_once('>') else { break };
         rest = after;
-        let name = tag.trim_start_matches('/').split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default();
+        let name =
+            tag.trim_start_matches('/').split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default();
         let name = name.to_ascii_lowercase();
         match breaks(&name) {
             Break::Nothing => {}

@@ -52,7 +52,8 @@ use self::rows::{Rows, Sample};
 /// The column of a format without columns.
 const TEXT: &str = "text";
 /// Names of columns that say no more than that there is text.
-const TEXT_COLUMNS: &[&str] = &[TEXT, "content", "value", "document", "page_content", "chroma:document", "(other columns)"];
+const TEXT_COLUMNS: &[&str] =
+    &[TEXT, "content", "value", "document", "page_content", "chroma:document", "(other columns)"];
 /// Most rows of a group or batch; one that declares more is broken.
 #[cfg(feature = "dataset")]
 const ROW_LIMIT: u64 = 1 << 28;
@@ -78,21 +79,39 @@ struct Format {
 
 const FORMATS: &[Format] = &[
     #[cfg(feature = "dataset")]
-    Format { name: "parquet", magic: |head| head.starts_with(b"PAR1"), names: &["parquet"], tabular: true, read: parquet::read },
+    Format {
+        name: "parquet",
+        magic: |head| head.starts_with(b"PAR1"),
+        names: &["parquet"],
+        tabular: true,
+        read: parquet::read,
+    },
     #[cfg(feature = "dataset")]
     Format { name: "arrow", magic: is_arrow, names: &["arrow", "feather", "ipc"], tabular: true, read: arrow::read },
     #[cfg(feature = "dataset")]
     Format { name: "pdf", magic: |head| head.starts_with(b"%PDF-"), names: &["pdf"], tabular: true, read: pdf::read },
     #[cfg(feature = "store")]
     Format { name: "sqlite", magic: is_sqlite, names: &["sqlite", "sqlite3", "db"], tabular: true, read: sqlite::read },
-    Format { name: "office", magic: none, names: &["docx", "docm", "dotx", "pptx", "odt", "odp"], tabular: true, read: markup::read_office },
+    Format {
+        name: "office",
+        magic: none,
+        names: &["docx", "docm", "dotx", "pptx", "odt", "odp"],
+        tabular: true,
+        read: markup::read_office,
+    },
     Format { name: "pickle", magic: is_pickle, names: &["pkl", "pickle"], tabular: true, read: pickled::read },
     Format { name: "csv", magic: none, names: &["csv", "tsv", "psv"], tabular: true, read: table::read },
     Format { name: "jsonl", magic: none, names: &["jsonl", "ndjson"], tabular: true, read: json::read_lines },
     Format { name: "json", magic: none, names: &["json"], tabular: false, read: json::read },
     Format { name: "sql", magic: none, names: &["sql"], tabular: false, read: postgres::read },
     Format { name: "html", magic: none, names: &["html", "htm", "xhtml"], tabular: false, read: markup::read_html },
-    Format { name: "markdown", magic: none, names: &["md", "markdown", "mdx", "rst"], tabular: false, read: plain::read },
+    Format {
+        name: "markdown",
+        magic: none,
+        names: &["md", "markdown", "mdx", "rst"],
+        tabular: false,
+        read: plain::read,
+    },
     Format { name: "text", magic: none, names: &["txt", "text", "log"], tabular: false, read: plain::read },
     Format {
         name: "template",
@@ -127,7 +146,8 @@ fn unread_format(source: &Source<'_>, _: &mut Rows<'_>) -> Result<()> {
     let head = head(source.path)?;
     let known = UNREAD.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, reason)| *reason);
     let snapshot = source.path.extension().is_some_and(|end| end == "snapshot");
-    let other = if snapshot { "a snapshot of a vector store; export its points as JSON" } else { "a format that is not read" };
+    let other =
+        if snapshot { "a snapshot of a vector store; export its points as JSON" } else { "a format that is not read" };
     Err(Error::new(ErrorKind::Unreadable, known.unwrap_or(other)).at(source.path))
 }
 

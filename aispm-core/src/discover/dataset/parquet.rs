@@ -19,7 +19,8 @@ const RECORDS: usize = 1024;
 /// Texts, and whole numbers outside lists. Memory is that of a page of one column, which the format bounds to 2 GiB and
 /// writers to about 1 MiB.
 pub(super) fn read(source: &Source<'_>, rows: &mut Rows<'_>) -> Result<()> {
-    let broken = |error: parquet::errors::ParquetError| Error::new(ErrorKind::Malformed, error.to_string()).at(source.path);
+    let broken =
+        |error: parquet::errors::ParquetError| Error::new(ErrorKind::Malformed, error.to_string()).at(source.path);
     let file = File::open(source.path).map_err(|error| Error::unreadable(source.path, error))?;
     let reader = SerializedFileReader::new(file).map_err(broken)?;
     let schema = reader.metadata().file_metadata().schema_descr_ptr();
@@ -111,7 +112,9 @@ fn typed<T: DataType>(
     let (mut defined, mut repeated, mut values) = (Vec::new(), Vec::new(), Vec::new());
     let mut next = place.first;
     loop {
-        (defined.clear(), repeated.clear(), values.clear());
+        defined.clear();
+        repeated.clear();
+        values.clear();
         let (records, _, levels) =
             reader.read_records(RECORDS, Some(&mut defined), Some(&mut repeated), &mut values)?;
         if records == 0 && levels == 0 {

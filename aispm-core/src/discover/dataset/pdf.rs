@@ -2,7 +2,7 @@
 
 use lopdf::{Document, LoadOptions};
 
-use super::input::{WHOLE, bytes};
+use super::input::bytes;
 use super::rows::Rows;
 use super::{Source, TEXT};
 use crate::asset::{Error, ErrorKind, Result};
@@ -14,7 +14,6 @@ const PAGES: usize = 2000;
 
 /// Each page is a row. Memory is that of the file, at most 256 MiB, and of one page.
 pub(super) fn read(source: &Source<'_>, rows: &mut Rows<'_>) -> Result<()> {
-    debug_assert!(WHOLE > STREAM as u64);
     let bytes = bytes(source.path, rows.meter)?;
     let broken = |error: lopdf::Error| Error::new(ErrorKind::Malformed, error.to_string()).at(source.path);
     let options = LoadOptions::with_max_decompressed_size(STREAM);

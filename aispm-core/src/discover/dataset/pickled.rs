@@ -31,7 +31,12 @@ mod tests {
         // {"page_content": "write to ann@mail.example.org", "metadata": {"source": "a"}}, and a call that is not made
         let text = b"write to ann@mail.example.org";
         let length = [u8::try_from(text.len()).unwrap()];
-        let body = [&b"\x80\x04}\x94(\x8c\x0cpage_content\x94\x8c"[..], &length, text, b"\x94\x8c\x08metadata}\x8c\x06source\x8c\x01asu0cos\nsystem\nX\x01\x00\x00\x00x\x85R."];
+        let body = [
+            &b"\x80\x04}\x94(\x8c\x0cpage_content\x94\x8c"[..],
+            &length,
+            text,
+            b"\x94\x8c\x08metadata}\x8c\x06source\x8c\x01asu0cos\nsystem\nX\x01\x00\x00\x00x\x85R.",
+        ];
         let set = one("index.pkl", &body.concat());
         assert_eq!((set.format.as_str(), columns(&set)[1].as_str()), ("pickle", "page_content 1: EMAIL_ADDRESS 1"));
         let report = report(&[("index.pkl", &body.concat()[..60])]);

@@ -12,8 +12,7 @@ const LINE: u64 = 64 << 20;
 pub(super) fn read(source: &Source<'_>, rows: &mut Rows<'_>) -> Result<()> {
     let mut lines = Lines::new(text(source.path, rows.meter)?, LINE);
     let (mut copied, mut inserted): (Option<Vec<ColumnId>>, Option<ColumnId>) = (None, None);
-    loop {
-        let Some((line, whole)) = lines.next().map_err(|error| Error::unreadable(source.path, error))? else { break };
+    while let Some((line, whole)) = lines.next().map_err(|error| Error::unreadable(source.path, error))? {
         let line = String::from_utf8_lossy(line);
         if let Some(columns) = &mut copied {
             if line == "\\." {
@@ -44,7 +43,8 @@ pub(super) fn read(source: &Source<'_>, rows: &mut Rows<'_>) -> Result<()> {
 fn columns(line: &str, rows: &mut Rows<'_>) -> Option<Vec<ColumnId>> {
     let (table, rest) = line.strip_prefix("COPY ")?.split_once(" (")?;
     let (names, rest) = rest.rsplit_once(") FROM ")?;
-    rest.starts_with("stdin").then(|| names.split(", ").map(|c| rows.column(&format!("{}.{}", name(table), name(c)))).collect())
+    rest.starts_with("stdin")
+        .then(|| names.split(", ").map(|c| rows.column(&format!("{}.{}", name(table), name(c)))).collect())
 }
 
 fn name(quoted: &str) -> &str {

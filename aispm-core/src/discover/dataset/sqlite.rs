@@ -122,7 +122,12 @@ mod tests {
         let set = one("a.bin", &bytes);
         assert_eq!((set.format.as_str(), set.rows), ("sqlite", 4));
         let told = columns(&set);
-        for expected in ["users.mail 1: EMAIL_ADDRESS 1", "users.ssn 1: US_SSN 1", "odd \"name.a 1", "notes_content.c0 1: EMAIL_ADDRESS 1"] {
+        for expected in [
+            "users.mail 1: EMAIL_ADDRESS 1",
+            "users.ssn 1: US_SSN 1",
+            "odd \"name.a 1",
+            "notes_content.c0 1: EMAIL_ADDRESS 1",
+        ] {
             assert!(told.iter().any(|column| column == expected), "{told:?}");
         }
     }

@@ -4,9 +4,9 @@ use std::io::BufRead;
 
 use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
 
+use super::Source;
 use super::input::text;
 use super::rows::{ColumnId, Rows};
-use super::Source;
 use crate::asset::{Error, Result};
 
 /// A field longer than this comes in pieces, bytes.
@@ -48,19 +48,17 @@ enum End {
 struct Fields {
     reader: Reader,
     buffer: Vec<u8>,
-    filled: usize,
-    ended: bool,
 }
 
 impl Fields {
     fn new(separator: u8) -> Self {
         let reader = ReaderBuilder::new().delimiter(separator).build();
-        Self { reader, buffer: vec![0; 1 << 12], filled: 0, ended: false }
+        Self { reader, buffer: vec![0; 1 << 12] }
     }
 
     /// The next field, or the next piece of a long one.
     fn next(&mut self, input: &mut dyn BufRead) -> std::io::Result<Option<(&[u8], End)>> {
-        let mut filled = std::mem::take(&mut self.filled);
+        let mut filled = 0;
         loop {
             let available = input.fill_buf()?;
             let room = self.buffer.get_mut(filled..).unwrap_or_default();

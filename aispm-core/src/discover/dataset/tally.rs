@@ -239,7 +239,10 @@ mod tests {
         let columns = tally.columns(vec!["a".to_owned()]);
         assert_eq!(columns[0].rows, 3);
         let found = &columns[0].types[0];
-        assert_eq!((found.kind.as_str(), found.rows, found.data_class.as_deref()), ("EMAIL_ADDRESS", 2, Some("personal")));
+        assert_eq!(
+            (found.kind.as_str(), found.rows, found.data_class.as_deref()),
+            ("EMAIL_ADDRESS", 2, Some("personal"))
+        );
         assert_eq!(found.examples, ["a…g"]);
     }
 

@@ -37,6 +37,7 @@
 //! ```
 //!
 //! # Features
+//! - `dataset`: data sets in Parquet, Arrow and PDF, [`discover::dataset`]; other formats are read without it.
 //! - `store`: a history of inventories, [`monitor::Store`] (SQLite, compiled in).
 //! - `cli`: the command line, `cli::run`, and the binary `aispm`. Off by default; changes nothing else.
 

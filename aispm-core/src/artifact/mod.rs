@@ -43,6 +43,7 @@ mod zip;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use pickle::texts as pickled_texts;
 pub use report::{ArtifactFinding, FileReport, Format, Verdict};
 pub use rule::{Rule, RuleText, rules};
 pub use scanner::{Scanner, ScannerBuilder};

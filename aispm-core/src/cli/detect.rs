@@ -1,24 +1,28 @@
 //! `aispm detect`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::fingerprint::Known;
 use super::rows::{BadRow, answer_rows, parse};
-use super::{Exit, input, output, print_json};
+use super::{Exit, datasets, input, output, print_json};
 use crate::asset::{Error, Match, Result, TextRole};
+use crate::discover::dataset::is_table;
 use crate::guard::{Action, Decision, Guard, GuardBuilder};
 use crate::text::{Unit, convert_offsets};
 
-/// Look for injections, personal data, secrets and bad links in text
+/// Look for injections, personal data, secrets and bad links in text, or by column in data sets
+///
+/// One file is a text, unless it is a table or a binary format (CSV, JSON Lines, Parquet, Arrow, SQLite, PDF, …); a folder
+/// or several files are data sets.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// What the text is: prompt, document, output, tool-result or tool-description
-    #[arg(long = "as", value_name = "ROLE", default_value = "prompt", value_parser = role)]
-    role: TextRole,
+    /// What the text is: prompt, document, output, tool-result or tool-description [default: prompt]
+    #[arg(long = "as", value_name = "ROLE", value_parser = role)]
+    role: Option<TextRole>,
     /// Guard file that says what to look for and what to do
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -27,9 +31,11 @@ pub(super) struct Args {
     /// Input is rows {"id", "text"}, one a line; output is one line each, in order
     #[arg(long)]
     jsonl: bool,
-    /// Text to look at; - for standard input
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// Text to look at, - for standard input; or data sets and folders of them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    data: datasets::Options,
 }
 
 /// One verdict; offsets in code points.
@@ -48,6 +54,16 @@ struct Row {
 
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
+        let of_text = self.jsonl || self.config.is_some() || self.role.is_some() || self.known.is_given();
+        match self.paths.as_slice() {
+            [file] if !self.data.forced() && !file.is_dir() && (of_text || !is_table(file)) => self.text(file),
+            _ if of_text => Err(datasets::for_texts()),
+            paths => self.data.run(paths),
+        }
+    }
+
+    fn text(&self, file: &Path) -> Result<Exit> {
+        let role = self.role.unwrap_or(TextRole::Prompt);
         let configured = self.config.as_ref().map(Guard::from_file).transpose()?;
         let mut guard = configured.unwrap_or_else(|| Guard::builtin().clone());
         let known = self.known.load()?;
@@ -57,10 +73,10 @@ impl Args {
         }
         let guard = &guard;
         if self.jsonl {
-            return answer_rows(&self.file, |number, line| judge(number, line, guard, self.role));
+            return answer_rows(file, |number, line| judge(number, line, guard, role));
         }
-        let text = input(&self.file)?;
-        let row = Row::new(None, &text, guard.check(&text, self.role));
+        let text = input(file)?;
+        let row = Row::new(None, &text, guard.check(&text, role));
         let exit = exit(row.action != Action::Allow);
         print_json(&mut *output(None)?, &row)?;
         Ok(exit)

@@ -69,6 +69,10 @@ pub(super) struct Known {
 }
 
 impl Known {
+    pub(super) fn is_given(&self) -> bool {
+        !self.known.is_empty()
+    }
+
     pub(super) fn load(&self) -> Result<Vec<Arc<KnownData>>> {
         if self.known.is_empty() {
             return Ok(Vec::new());

@@ -22,6 +22,7 @@ mod collect;
 mod completions;
 mod coverage;
 mod data;
+mod datasets;
 mod detect;
 mod diff;
 mod discover;
@@ -137,21 +138,26 @@ fn assessor(catalogs: &[PathBuf]) -> Result<Assessor> {
     for path in catalogs {
         discoverer = discoverer.catalog(path.display().to_string(), input(path)?)?;
     }
-    if !io::stderr().is_terminal() {
-        return Ok(Assessor::new().discoverer(discoverer));
-    }
+    Ok(Assessor::new().discoverer(match progress() {
+        Some(tell) => discoverer.on_progress(tell),
+        None => discoverer,
+    }))
+}
+
+/// What shows progress on standard error, where that is a terminal.
+fn progress() -> Option<impl Fn(Progress) + Send + Sync + 'static> {
     let style = "{bar:24} {pos}/{len} files  {msg}";
-    let bar =
-        ProgressBar::new(0).with_style(ProgressStyle::with_template(style).unwrap_or(ProgressStyle::default_bar()));
-    let tell = move |progress: Progress| {
+    let bar = io::stderr().is_terminal().then(|| {
+        ProgressBar::new(0).with_style(ProgressStyle::with_template(style).unwrap_or(ProgressStyle::default_bar()))
+    })?;
+    Some(move |progress: Progress| {
         bar.set_length(progress.of as u64);
         bar.set_position(progress.files as u64);
         bar.set_message(HumanBytes(progress.bytes).to_string());
         if progress.files == progress.of {
             bar.finish_and_clear();
         }
-    };
-    Ok(Assessor::new().discoverer(discoverer.on_progress(tell)))
+    })
 }
 
 /// The system's day.

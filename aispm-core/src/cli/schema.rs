@@ -25,6 +25,7 @@ const SCHEMAS: &[Row] = &[
     ("collect", document::<crate::discover::collect::Plan>),
     ("coverage", document::<crate::report::CoverageReport>),
     ("data-pack", config::<crate::assess::data::Manifest>),
+    ("datasets", document::<crate::discover::dataset::DatasetReport>),
     ("decision", part::<crate::guard::Decision>),
     ("detection", part::<crate::text::Detection>),
     ("diff", document::<crate::report::Diff>),

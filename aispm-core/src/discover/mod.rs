@@ -26,6 +26,7 @@ mod conversation;
 mod csv;
 mod data_class;
 mod data_plane;
+pub mod dataset;
 pub mod declared;
 mod decode;
 mod docker;

@@ -5,7 +5,9 @@ mod judge;
 mod machine;
 mod opcode;
 mod stream;
+mod texts;
 mod value;
 
 pub(super) use callable::{Callables, Grade, Standing};
 pub(super) use stream::{hidden, scan, starts};
+pub(crate) use texts::texts;

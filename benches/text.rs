@@ -51,7 +51,7 @@ fn main() {
     if let [write, folder] = arguments.as_slice()
         && write == "--write"
     {
-        return self::write(Path::new(folder));
+        return self::write(Path::new(folder)).unwrap_or_else(|error| eprintln!("{folder}: {error}"));
     }
     let filter = arguments.first().map_or("", String::as_str);
     let texts = texts();
@@ -94,11 +94,9 @@ fn main() {
 /// Every text by name, as the piece that it repeats.
 fn texts() -> Vec<(&'static str, String)> {
     let mut mixed = String::new();
-    for round in 0..60 {
-        mixed.extend([PROSE[(7 * round + 5) % 12], " ", PROSE[(5 * round + 1) % 12], " "]);
-        if round % 2 == 0 {
-            mixed.extend([SENSITIVE[round / 2 % 6], "\n"]);
-        }
+    let prose = PROSE.iter().cycle().step_by(5).zip(PROSE.iter().cycle().step_by(7));
+    for ((one, other), sensitive) in prose.zip(SENSITIVE.iter().cycle()).take(60) {
+        mixed.extend([one, " ", other, " ", sensitive, "\n"]);
     }
     let hostile = [
         ("a", "a"),
@@ -171,15 +169,15 @@ fn micros(time: Duration) -> f64 {
 }
 
 /// Files of 1 KB and 20 KB, and what `all` takes for each, as tab-separated lines.
-fn write(folder: &Path) {
-    std::fs::create_dir_all(folder).expect("the folder can be made");
+fn write(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
     let mut times = String::new();
     for (name, unit) in texts() {
         for size in [1000, 20_000] {
             let (text, name) = (fill_once(&unit, size), name.replace(' ', "-"));
-            std::fs::write(folder.join(format!("{name}-{size}.txt")), &text).expect("the file can be written");
+            std::fs::write(folder.join(format!("{name}-{size}.txt")), &text)?;
             times += &format!("{name}\t{size}\t{}\n", micros(fastest(500, || look(&text))));
         }
     }
-    std::fs::write(folder.join("aispm.tsv"), times).expect("the file can be written");
+    std::fs::write(folder.join("aispm.tsv"), times)
 }

@@ -143,7 +143,7 @@ impl<'t> Hay<'t> {
             return false;
         }
         self.past();
-        true && self.get(0..span.start).chars().all(idle) && self.get(span.end..self.len()).chars().all(idle)
+        self.get(0..span.start).chars().all(idle) && self.get(span.end..self.len()).chars().all(idle)
     }
 
     /// Whether the text begins at most `most` bytes before `at`.

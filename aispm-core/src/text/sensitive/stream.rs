@@ -262,7 +262,7 @@ mod tests {
                 break;
             }
             let end = text.ceil_char_boundary((at + length).min(text.len()));
-            assert!(take(stream.push(&text[at..end]), end));
+            assert!(take(stream.push(text.get(at..end).unwrap()), end));
             at = end;
         }
         assert!(take(stream.finish(), text.len()));

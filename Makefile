@@ -112,6 +112,12 @@ bench-path-peers:
 	cargo bench --locked -p aispm-core --features cli --bench path
 	$(PYTHON) benches/peers/path.py $${CARGO_TARGET_DIR:-target}/bench-path
 
+# The detectors of sensitive data, then beside Presidio, detect-secrets and @arcjet/redact.
+.PHONY: bench-text-peers
+bench-text-peers:
+	cargo bench --locked -p aispm-core --features cli --bench text -- --write $${CARGO_TARGET_DIR:-$(CURDIR)/target}/bench-text
+	$(PYTHON) benches/peers/text.py $${CARGO_TARGET_DIR:-$(CURDIR)/target}/bench-text
+
 fmt:
 	cargo fmt --all
 

@@ -117,35 +117,37 @@ export declare class Discovery {
 /** Decides about texts. Built once, used for as many as there are. */
 export declare class Guard {
   /** Decides about a text in its role. */
-  check(text: string, role?: TextRole): Promise<Decision>
+  check(text: string, role?: TextRole, vault?: Vault): Promise<Decision>
   /** The same on this thread. */
-  checkSync(text: string, role?: TextRole): Decision
+  checkSync(text: string, role?: TextRole, vault?: Vault): Decision
   /** Decides about what a user writes. */
-  checkInput(text: string): Promise<Decision>
+  checkInput(text: string, vault?: Vault): Promise<Decision>
   /** The same on this thread. */
-  checkInputSync(text: string): Decision
+  checkInputSync(text: string, vault?: Vault): Decision
   /** Decides about what the model writes. */
-  checkOutput(text: string): Promise<Decision>
+  checkOutput(text: string, vault?: Vault): Promise<Decision>
   /** The same on this thread. */
-  checkOutputSync(text: string): Decision
+  checkOutputSync(text: string, vault?: Vault): Decision
   /** Decides about what a tool returns. */
-  checkToolResult(text: string): Promise<Decision>
+  checkToolResult(text: string, vault?: Vault): Promise<Decision>
   /** The same on this thread. */
-  checkToolResultSync(text: string): Decision
+  checkToolResultSync(text: string, vault?: Vault): Decision
   /** Decides about a call that the model wants to make. */
-  checkToolCall(name: string, arguments: unknown): Promise<Decision>
+  checkToolCall(name: string, arguments: unknown, vault?: Vault): Promise<Decision>
   /** The same on this thread. */
-  checkToolCallSync(name: string, arguments: unknown): Decision
+  checkToolCallSync(name: string, arguments: unknown, vault?: Vault): Decision
   /** Decides about a conversation. */
-  checkMessages(messages: Array<{ role: string; content: string }>): Promise<Decision>
+  checkMessages(messages: Array<{ role: string; content: string }>, vault?: Vault): Promise<Decision>
   /** The same on this thread. */
-  checkMessagesSync(messages: Array<{ role: string; content: string }>): Decision
+  checkMessagesSync(messages: Array<{ role: string; content: string }>, vault?: Vault): Decision
   /** The guard with the built-in policy. */
   static default(): Guard
-  /** A guard of this YAML file. */
-  static fromFile(path: string): Guard
-  /** A guard of this YAML text. */
-  static fromYaml(text: string): Guard
+  /** A guard of this YAML file, with the secret of its operators `hash`, `fake` and `encrypt`. */
+  static fromFile(path: string, key?: Uint8Array | undefined | null): Guard
+  /** A guard of this YAML text, with the secret of its operators `hash`, `fake` and `encrypt`. */
+  static fromYaml(text: string, key?: Uint8Array | undefined | null): Guard
+  /** What the operator `encrypt` hid. */
+  decrypt(text: string): string
 }
 
 /** What a model file would do when loaded. */

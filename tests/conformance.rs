@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use aispm_core::artifact::Scanner;
 use aispm_core::assess::Assessor;
 use aispm_core::asset::{AssetId, AssetKind, LineageQuery, TextRole};
-use aispm_core::guard::{Decision, Guard, Message};
+use aispm_core::guard::{Decision, Guard, Key, Message, Policy, Vault};
 use aispm_core::text::{Detectors, Unit, convert_offsets, convert_offsets_within};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,49 @@ fn offsets() {
     if blessing() {
         write("offsets.json", &vectors);
     }
+}
+
+#[test]
+fn sessions() {
+    #[derive(Serialize, Deserialize)]
+    struct Turn {
+        role: TextRole,
+        text: String,
+        #[serde(default)]
+        hidden: String,
+    }
+    #[derive(Serialize, Deserialize)]
+    struct Session {
+        name: String,
+        guard: String,
+        /// The bytes of this text.
+        key: String,
+        turns: Vec<Turn>,
+        /// What the model writes, in pieces.
+        pieces: Vec<String>,
+        /// What each piece gives, and the end.
+        #[serde(default)]
+        restored: Vec<String>,
+        #[serde(default)]
+        vault: Value,
+    }
+    let mut given: Vec<Session> = read("sessions.json");
+    for session in &mut given {
+        let policy = Policy::from_yaml(&session.guard).unwrap();
+        let guard = Guard::builder().policy(policy).key(Key::new(&session.key).unwrap()).build().unwrap();
+        let mut vault = Vault::new();
+        for turn in &mut session.turns {
+            turn.hidden = guard.check_with(&turn.text, turn.role, &mut vault).text;
+        }
+        let mut restorer = vault.restorer();
+        session.restored = session.pieces.iter().map(|piece| restorer.push(piece)).collect();
+        session.restored.push(restorer.finish());
+        session.vault = serde_json::to_value(&vault).unwrap();
+    }
+    if blessing() {
+        write("sessions.json", &given);
+    }
+    assert_eq!(read::<Value>("sessions.json"), serde_json::to_value(&given).unwrap());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aispm_core::Result;
 use aispm_core::asset::TextRole;
-use aispm_core::guard::{self, Message};
+use aispm_core::guard::{self, Key, Message, Policy};
 use aispm_core::text::{convert_offsets, convert_offsets_within};
 use napi::Env;
 use napi::bindgen_prelude::AsyncTask;
@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::convert::document;
 use crate::task::{Call, promise, sync};
 use crate::text::{Match, place};
+use crate::vault::{Shared, Vault};
 
 /// What a guard says about one text.
 #[napi]
@@ -81,7 +82,7 @@ pub struct Guard {
     inner: guard::Guard,
 }
 
-/// Declares a check with its two forms: a promise, and `…Sync`.
+/// Declares a check with its two forms: a promise, and `…Sync`. Each can have a vault.
 macro_rules! checks {
     ($($(#[$doc:meta])* $name:ident / $sync:ident ($($argument:ident: $type:ty),*), $ts:literal => $judge:expr;)+) => {
         #[napi]
@@ -89,15 +90,15 @@ macro_rules! checks {
             $(
                 $(#[$doc])*
                 #[napi(ts_args_type = $ts, ts_return_type = "Promise<Decision>")]
-                pub fn $name(&self, $($argument: $type),*) -> AsyncTask<Call<Decision>> {
-                    let guard = self.inner.clone();
-                    promise(move || ($judge)(&guard, $($argument),*))
+                pub fn $name(&self, $($argument: $type,)* vault: Option<&Vault>) -> AsyncTask<Call<Decision>> {
+                    let (guard, vault) = (self.inner.clone(), vault.map(|vault| vault.shared.clone()));
+                    promise(move || ($judge)(&guard, vault.as_ref(), $($argument),*))
                 }
 
                 /// The same on this thread.
                 #[napi(ts_args_type = $ts)]
-                pub fn $sync(&self, env: &Env, $($argument: $type),*) -> napi::Result<Decision> {
-                    sync(env, ($judge)(&self.inner, $($argument),*))
+                pub fn $sync(&self, env: &Env, $($argument: $type,)* vault: Option<&Vault>) -> napi::Result<Decision> {
+                    sync(env, ($judge)(&self.inner, vault.map(|vault| &vault.shared), $($argument),*))
                 }
             )+
         }
@@ -106,20 +107,22 @@ macro_rules! checks {
 
 checks! {
     /// Decides about a text in its role.
-    check / check_sync(text: String, role: Option<String>), "text: string, role?: TextRole" => by_name;
+    check / check_sync(text: String, role: Option<String>), "text: string, role?: TextRole, vault?: Vault" => by_name;
     /// Decides about what a user writes.
-    check_input / check_input_sync(text: String), "text: string" => |guard, text| check(guard, text, TextRole::Prompt);
+    check_input / check_input_sync(text: String), "text: string, vault?: Vault"
+        => |guard, vault, text| check(guard, vault, text, TextRole::Prompt);
     /// Decides about what the model writes.
-    check_output / check_output_sync(text: String), "text: string" => |guard, text| check(guard, text, TextRole::Output);
+    check_output / check_output_sync(text: String), "text: string, vault?: Vault"
+        => |guard, vault, text| check(guard, vault, text, TextRole::Output);
     /// Decides about what a tool returns.
-    check_tool_result / check_tool_result_sync(text: String), "text: string"
-        => |guard, text| check(guard, text, TextRole::ToolResult);
+    check_tool_result / check_tool_result_sync(text: String), "text: string, vault?: Vault"
+        => |guard, vault, text| check(guard, vault, text, TextRole::ToolResult);
     /// Decides about a call that the model wants to make.
-    check_tool_call / check_tool_call_sync(name: String, arguments: Value), "name: string, arguments: unknown"
-        => tool_call;
+    check_tool_call / check_tool_call_sync(name: String, arguments: Value),
+        "name: string, arguments: unknown, vault?: Vault" => tool_call;
     /// Decides about a conversation.
-    check_messages / check_messages_sync(messages: Value), "messages: Array<{ role: string; content: string }>"
-        => messages_of;
+    check_messages / check_messages_sync(messages: Value),
+        "messages: Array<{ role: string; content: string }>, vault?: Vault" => messages_of;
 }
 
 #[napi]
@@ -130,36 +133,64 @@ impl Guard {
         Self { inner: guard::Guard::builtin().clone() }
     }
 
-    /// A guard of this YAML file.
+    /// A guard of this YAML file, with the secret of its operators `hash`, `fake` and `encrypt`.
     #[napi]
-    pub fn from_file(env: &Env, path: String) -> napi::Result<Self> {
-        sync(env, guard::Guard::from_file(path).map(|inner| Self { inner }))
+    pub fn from_file(env: &Env, path: String, key: Option<&[u8]>) -> napi::Result<Self> {
+        sync(env, Policy::from_file(path).and_then(|policy| Self::build(policy, key)))
     }
 
-    /// A guard of this YAML text.
+    /// A guard of this YAML text, with the secret of its operators `hash`, `fake` and `encrypt`.
     #[napi]
-    pub fn from_yaml(env: &Env, text: String) -> napi::Result<Self> {
-        sync(env, guard::Guard::from_yaml(&text).map(|inner| Self { inner }))
+    pub fn from_yaml(env: &Env, text: String, key: Option<&[u8]>) -> napi::Result<Self> {
+        sync(env, Policy::from_yaml(&text).and_then(|policy| Self::build(policy, key)))
+    }
+
+    /// What the operator `encrypt` hid.
+    #[napi]
+    pub fn decrypt(&self, env: &Env, text: String) -> napi::Result<String> {
+        sync(env, self.inner.decrypt(&text))
     }
 }
 
-fn by_name(guard: &guard::Guard, text: String, role: Option<String>) -> Result<Decision> {
-    check(guard, text, role.map_or(Ok(TextRole::Prompt), |role| role.parse())?)
+impl Guard {
+    fn build(policy: Policy, key: Option<&[u8]>) -> Result<Self> {
+        let builder = guard::Guard::builder().policy(policy);
+        let inner = match key {
+            Some(key) => builder.key(Key::new(key)?).build()?,
+            None => builder.build()?,
+        };
+        Ok(Self { inner })
+    }
 }
 
-fn check(guard: &guard::Guard, text: String, role: TextRole) -> Result<Decision> {
-    let mut inner = guard.check(&text, role);
+fn by_name(guard: &guard::Guard, vault: Option<&Shared>, text: String, role: Option<String>) -> Result<Decision> {
+    check(guard, vault, text, role.map_or(Ok(TextRole::Prompt), |role| role.parse())?)
+}
+
+fn check(guard: &guard::Guard, vault: Option<&Shared>, text: String, role: TextRole) -> Result<Decision> {
+    let mut inner = match vault {
+        Some(vault) => vault.change(|vault| guard.check_with(&text, role, vault)),
+        None => guard.check(&text, role),
+    };
     let findings = place(&mut inner.findings, |found, unit| convert_offsets(&text, found, unit));
     Ok(Decision { inner, findings })
 }
 
-fn tool_call(guard: &guard::Guard, name: String, arguments: Value) -> Result<Decision> {
-    Ok(within(&arguments, guard.check_tool_call(&name, &arguments)))
+fn tool_call(guard: &guard::Guard, vault: Option<&Shared>, name: String, arguments: Value) -> Result<Decision> {
+    let decision = match vault {
+        Some(vault) => vault.change(|vault| guard.check_tool_call_with(&name, &arguments, vault)),
+        None => guard.check_tool_call(&name, &arguments),
+    };
+    Ok(within(&arguments, decision))
 }
 
-fn messages_of(guard: &guard::Guard, messages: Value) -> Result<Decision> {
+fn messages_of(guard: &guard::Guard, vault: Option<&Shared>, messages: Value) -> Result<Decision> {
     let parsed: Vec<Message> = serde_json::from_value(messages.clone())?;
-    Ok(within(&messages, guard.check_messages(&parsed)))
+    let decision = match vault {
+        Some(vault) => vault.change(|vault| guard.check_messages_with(&parsed, vault)),
+        None => guard.check_messages(&parsed),
+    };
+    Ok(within(&messages, decision))
 }
 
 fn within(document: &Value, mut inner: guard::Decision) -> Decision {

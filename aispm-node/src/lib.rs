@@ -10,6 +10,7 @@ mod posture;
 mod scan;
 mod task;
 mod text;
+mod vault;
 
 use std::ffi::OsString;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use aispm_core::asset::{Match, TextRole};
-use aispm_core::guard::{self, Message};
+use aispm_core::guard::{self, Key, Message, Policy};
 use aispm_core::text::{Unit, convert_offsets, convert_offsets_within};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::convert::{call, dumps, raise, table, view};
 use crate::text::parse_role;
+use crate::vault::Vault;
 
 view! {
     /// What a guard says about one text, or about messages or a tool call.
@@ -37,115 +38,192 @@ impl Guard {
         Self { inner: guard::Guard::builtin().clone() }
     }
 
-    /// A guard of this YAML file.
+    /// A guard of this YAML file, with the secret of its operators `hash`, `fake` and `encrypt`.
     #[staticmethod]
-    fn from_file(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        call(py, || guard::Guard::from_file(path)).map(|inner| Self { inner })
+    #[pyo3(signature = (path, *, key = None))]
+    fn from_file(py: Python<'_>, path: PathBuf, key: Option<&[u8]>) -> PyResult<Self> {
+        call(py, || build(Policy::from_file(path)?, key)).map(|inner| Self { inner })
     }
 
-    /// A guard of this YAML text.
+    /// A guard of this YAML text, with the secret of its operators `hash`, `fake` and `encrypt`.
     #[staticmethod]
-    fn from_yaml(py: Python<'_>, text: &str) -> PyResult<Self> {
-        call(py, || guard::Guard::from_yaml(text)).map(|inner| Self { inner })
+    #[pyo3(signature = (text, *, key = None))]
+    fn from_yaml(py: Python<'_>, text: &str, key: Option<&[u8]>) -> PyResult<Self> {
+        call(py, || build(Policy::from_yaml(text)?, key)).map(|inner| Self { inner })
+    }
+
+    /// What the operator `encrypt` hid.
+    fn decrypt(&self, py: Python<'_>, text: &str) -> PyResult<String> {
+        call(py, || self.inner.decrypt(text))
     }
 
     /// Decides about a text in its role.
-    #[pyo3(signature = (text, role = "prompt"))]
-    fn check(&self, py: Python<'_>, text: &str, role: &str) -> PyResult<Decision> {
-        Ok(self.text(py, text, parse_role(py, role)?))
+    #[pyo3(signature = (text, role = "prompt", vault = None))]
+    fn check(&self, py: Python<'_>, text: &str, role: &str, vault: Option<&Bound<'_, Vault>>) -> PyResult<Decision> {
+        Ok(self.text(py, text, parse_role(py, role)?, vault))
     }
 
     /// Decides about what a user writes.
-    fn check_input(&self, py: Python<'_>, text: &str) -> Decision {
-        self.text(py, text, TextRole::Prompt)
+    #[pyo3(signature = (text, vault = None))]
+    fn check_input(&self, py: Python<'_>, text: &str, vault: Option<&Bound<'_, Vault>>) -> Decision {
+        self.text(py, text, TextRole::Prompt, vault)
     }
 
     /// Decides about what the model writes.
-    fn check_output(&self, py: Python<'_>, text: &str) -> Decision {
-        self.text(py, text, TextRole::Output)
+    #[pyo3(signature = (text, vault = None))]
+    fn check_output(&self, py: Python<'_>, text: &str, vault: Option<&Bound<'_, Vault>>) -> Decision {
+        self.text(py, text, TextRole::Output, vault)
     }
 
     /// Decides about what a tool returns.
-    fn check_tool_result(&self, py: Python<'_>, text: &str) -> Decision {
-        self.text(py, text, TextRole::ToolResult)
+    #[pyo3(signature = (text, vault = None))]
+    fn check_tool_result(&self, py: Python<'_>, text: &str, vault: Option<&Bound<'_, Vault>>) -> Decision {
+        self.text(py, text, TextRole::ToolResult, vault)
     }
 
     /// Decides about a call that the model wants to make: the tool's name, and its arguments as JSON-like values.
-    fn check_tool_call(&self, py: Python<'_>, name: &str, arguments: &Bound<'_, PyAny>) -> PyResult<Decision> {
+    #[pyo3(signature = (name, arguments, vault = None))]
+    fn check_tool_call(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        arguments: &Bound<'_, PyAny>,
+        vault: Option<&Bound<'_, Vault>>,
+    ) -> PyResult<Decision> {
         let arguments = dumps(arguments)?;
-        Ok(self.document(py, &arguments, |guard| guard.check_tool_call(name, &arguments)))
+        Ok(self.document(py, &arguments, vault, |guard, vault| match vault {
+            Some(vault) => guard.check_tool_call_with(name, &arguments, vault),
+            None => guard.check_tool_call(name, &arguments),
+        }))
     }
 
     /// Decides about a conversation: mappings with `role` and `content`.
-    fn check_messages(&self, py: Python<'_>, messages: &Bound<'_, PyAny>) -> PyResult<Decision> {
+    #[pyo3(signature = (messages, vault = None))]
+    fn check_messages(
+        &self,
+        py: Python<'_>,
+        messages: &Bound<'_, PyAny>,
+        vault: Option<&Bound<'_, Vault>>,
+    ) -> PyResult<Decision> {
         let document = dumps(messages)?;
         let messages: Vec<Message> =
             serde_json::from_value(document.clone()).map_err(|error| raise(py, &error.into()))?;
-        Ok(self.document(py, &document, |guard| guard.check_messages(&messages)))
+        Ok(self.document(py, &document, vault, |guard, vault| match vault {
+            Some(vault) => guard.check_messages_with(&messages, vault),
+            None => guard.check_messages(&messages),
+        }))
     }
 
     /// `check` in a thread.
-    #[pyo3(signature = (text, role = "prompt"))]
-    fn acheck<'py>(slf: &Bound<'py, Self>, text: &str, role: &str) -> PyResult<Bound<'py, PyAny>> {
-        in_thread(slf, "check", (text, role))
+    #[pyo3(signature = (text, role = "prompt", vault = None))]
+    fn acheck<'py>(
+        slf: &Bound<'py, Self>,
+        text: &str,
+        role: &str,
+        vault: Option<Bound<'py, Vault>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        in_thread(slf, "check", (text, role, vault))
     }
 
     /// `check_input` in a thread.
-    fn acheck_input<'py>(slf: &Bound<'py, Self>, text: &str) -> PyResult<Bound<'py, PyAny>> {
-        in_thread(slf, "check_input", (text,))
+    #[pyo3(signature = (text, vault = None))]
+    fn acheck_input<'py>(
+        slf: &Bound<'py, Self>,
+        text: &str,
+        vault: Option<Bound<'py, Vault>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        in_thread(slf, "check_input", (text, vault))
     }
 
     /// `check_output` in a thread.
-    fn acheck_output<'py>(slf: &Bound<'py, Self>, text: &str) -> PyResult<Bound<'py, PyAny>> {
-        in_thread(slf, "check_output", (text,))
+    #[pyo3(signature = (text, vault = None))]
+    fn acheck_output<'py>(
+        slf: &Bound<'py, Self>,
+        text: &str,
+        vault: Option<Bound<'py, Vault>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        in_thread(slf, "check_output", (text, vault))
     }
 
     /// `check_tool_result` in a thread.
-    fn acheck_tool_result<'py>(slf: &Bound<'py, Self>, text: &str) -> PyResult<Bound<'py, PyAny>> {
-        in_thread(slf, "check_tool_result", (text,))
+    #[pyo3(signature = (text, vault = None))]
+    fn acheck_tool_result<'py>(
+        slf: &Bound<'py, Self>,
+        text: &str,
+        vault: Option<Bound<'py, Vault>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        in_thread(slf, "check_tool_result", (text, vault))
     }
 
     /// `check_tool_call` in a thread.
+    #[pyo3(signature = (name, arguments, vault = None))]
     fn acheck_tool_call<'py>(
         slf: &Bound<'py, Self>,
         name: &str,
         arguments: Bound<'py, PyAny>,
+        vault: Option<Bound<'py, Vault>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        in_thread(slf, "check_tool_call", (name, arguments))
+        in_thread(slf, "check_tool_call", (name, arguments, vault))
     }
 
     /// `check_messages` in a thread.
-    fn acheck_messages<'py>(slf: &Bound<'py, Self>, messages: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        in_thread(slf, "check_messages", (messages,))
+    #[pyo3(signature = (messages, vault = None))]
+    fn acheck_messages<'py>(
+        slf: &Bound<'py, Self>,
+        messages: Bound<'py, PyAny>,
+        vault: Option<Bound<'py, Vault>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        in_thread(slf, "check_messages", (messages, vault))
     }
 }
 
 impl Guard {
-    fn text(&self, py: Python<'_>, text: &str, role: TextRole) -> Decision {
-        self.decide(py, |guard| guard.check(text, role), |_, found| convert_offsets(text, found, Unit::CodePoints))
+    fn text(&self, py: Python<'_>, text: &str, role: TextRole, vault: Option<&Bound<'_, Vault>>) -> Decision {
+        let judge = |guard: &guard::Guard, vault: Option<&mut guard::Vault>| match vault {
+            Some(vault) => guard.check_with(text, role, vault),
+            None => guard.check(text, role),
+        };
+        self.decide(py, vault, judge, |_, found| convert_offsets(text, found, Unit::CodePoints))
     }
 
     fn document(
         &self,
         py: Python<'_>,
         document: &Value,
-        judge: impl Send + FnOnce(&guard::Guard) -> guard::Decision,
+        vault: Option<&Bound<'_, Vault>>,
+        judge: impl Send + FnOnce(&guard::Guard, Option<&mut guard::Vault>) -> guard::Decision,
     ) -> Decision {
-        self.decide(py, judge, |pointers, found| convert_offsets_within(document, pointers, found, Unit::CodePoints))
+        let place = |pointers: &[String], found: &mut [Match]| {
+            convert_offsets_within(document, pointers, found, Unit::CodePoints);
+        };
+        self.decide(py, vault, judge, place)
     }
 
     fn decide(
         &self,
         py: Python<'_>,
-        judge: impl Send + FnOnce(&guard::Guard) -> guard::Decision,
+        vault: Option<&Bound<'_, Vault>>,
+        judge: impl Send + FnOnce(&guard::Guard, Option<&mut guard::Vault>) -> guard::Decision,
         place: impl Send + FnOnce(&[String], &mut [Match]),
     ) -> Decision {
+        let vault = vault.map(Bound::get);
         py.detach(|| {
-            let mut decision = judge(&self.inner);
+            let mut decision = match vault {
+                Some(vault) => vault.change(|vault| judge(&self.inner, Some(vault))),
+                None => judge(&self.inner, None),
+            };
             place(&decision.pointers, &mut decision.findings);
             decision
         })
         .into()
+    }
+}
+
+fn build(policy: Policy, key: Option<&[u8]>) -> aispm_core::Result<guard::Guard> {
+    let builder = guard::Guard::builder().policy(policy);
+    match key {
+        Some(key) => builder.key(Key::new(key)?).build(),
+        None => builder.build(),
     }
 }
 

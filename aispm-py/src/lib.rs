@@ -6,6 +6,7 @@ mod guard;
 mod posture;
 mod scan;
 mod text;
+mod vault;
 
 #[pyo3::pymodule(gil_used = false)]
 mod _aispm {
@@ -32,6 +33,8 @@ mod _aispm {
     use crate::scan::{ModelFinding, ModelReport, scan_model, scan_models};
     #[pymodule_export]
     use crate::text::{Detection, Match, detect};
+    #[pymodule_export]
+    use crate::vault::{Restorer, Vault};
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "Python's own name")]

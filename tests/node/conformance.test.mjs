@@ -5,7 +5,18 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { Guard, assess, assessSync, detect, detectSync, discover, discoverSync, scanModel, scanModelSync } from 'aispm'
+import {
+  Guard,
+  Vault,
+  assess,
+  assessSync,
+  detect,
+  detectSync,
+  discover,
+  discoverSync,
+  scanModel,
+  scanModelSync,
+} from 'aispm'
 
 process.chdir(fileURLToPath(new URL('../..', import.meta.url)))
 
@@ -76,6 +87,21 @@ for (const { name, arguments: { path, question }, expected } of vectors('lineage
     const asked = Object.fromEntries(Object.entries(question).filter(([, value]) => value !== null))
     assert.deepEqual((await discover(path)).lineage(asked), expected)
     assert.deepEqual(assessSync(path).lineage(asked), expected)
+  })
+}
+
+for (const session of vectors('sessions.json')) {
+  test(`sessions: ${session.name}`, async () => {
+    const guard = Guard.fromYaml(session.guard, Buffer.from(session.key))
+    const [vault, twin] = [new Vault(), new Vault()]
+    for (const { role, text, hidden } of session.turns) {
+      assert.equal(guard.checkSync(text, role, vault).text, hidden)
+      assert.equal((await guard.check(text, role, twin)).text, hidden)
+    }
+    const restorer = vault.restorer()
+    const restored = session.pieces.map((piece) => restorer.push(piece))
+    assert.deepEqual([...restored, restorer.finish()], session.restored)
+    assert.deepEqual([vault.toJSON(), twin.toJSON()], [session.vault, session.vault])
   })
 }
 

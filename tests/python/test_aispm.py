@@ -120,6 +120,46 @@ def test_guards_redact_and_block() -> None:
     assert OVERRIDE[talk.findings[0].start : talk.findings[0].end].startswith("Ignore all")
 
 
+OPERATORS = """
+input: {detectors: {pii: {action: redact, operator: placeholder, types: {IP_ADDRESS: {action: redact, operator: mask}}}}}
+output: {detectors: {pii: {action: redact, operator: encrypt}}}
+"""
+
+
+def test_a_vault_hides_and_restores() -> None:
+    guard = aispm.Guard.from_yaml(OPERATORS, key=b"k" * 32)
+    vault = aispm.Vault()
+    text = "I am ann@corp-mail.com at 10.20.30.40, ann@corp-mail.com"
+    hidden = guard.check_input(text, vault).text
+    assert hidden == "I am <EMAIL_ADDRESS_1> at ***********, <EMAIL_ADDRESS_1>"
+    assert asyncio.run(guard.acheck_input(text, vault)).text == hidden
+    assert vault.restore("Dear <email_address_1>, <EMAIL_ADDRESS_2>") == "Dear ann@corp-mail.com, <EMAIL_ADDRESS_2>"
+    assert vault.restore_json({"to": ["<EMAIL_ADDRESS_1>"]}) == {"to": ["ann@corp-mail.com"]}
+    restorer = vault.restorer()
+    pieces = [restorer.push(piece) for piece in ("Dear <EMAIL_", "ADDRESS_1", ">, hi", " <EM")] + [restorer.finish()]
+    assert pieces == ["Dear ", "", "ann@corp-mail.com, hi", " ", "<EM"]
+    kept = aispm.Vault.from_json(vault.to_json())
+    assert kept.hide("EMAIL_ADDRESS", "ann@corp-mail.com") == "<EMAIL_ADDRESS_1>"
+    assert kept.hide("PERSON", "Ann") == "<PERSON_1>"
+    assert (len(vault), len(kept), vault.is_full, aispm.Vault(10).hide("A", "b")) == (1, 2, False, None)
+    assert "ann" not in repr(vault)
+    with pytest.raises(aispm.AispmError):
+        aispm.Vault.from_json("{}")
+
+
+def test_keys_come_from_the_caller() -> None:
+    with pytest.raises(aispm.AispmError, match="`encrypt` at /output/detectors/pii/operator") as keyless:
+        aispm.Guard.from_yaml(OPERATORS)
+    assert keyless.value.code == "usage"
+    with pytest.raises(aispm.AispmError, match="at least 16"):
+        aispm.Guard.from_yaml(OPERATORS, key=b"short")
+    guard = aispm.Guard.from_yaml(OPERATORS, key=b"k" * 32)
+    hidden = guard.check_output("ann@corp-mail.com").text
+    assert guard.decrypt(hidden) == "ann@corp-mail.com"
+    with pytest.raises(aispm.AispmError):
+        aispm.Guard.from_yaml(OPERATORS, key=b"l" * 32).decrypt(hidden)
+
+
 def test_async_twins_give_the_same() -> None:
     guard = aispm.Guard.default()
 

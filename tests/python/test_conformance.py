@@ -102,6 +102,17 @@ def test_lineage_has_the_same_answers_as_in_rust(vector: Any) -> None:
     assert aispm.assess(vector["arguments"]["path"]).inventory.lineage(**question) == discovery.lineage(**question)
 
 
+@pytest.mark.parametrize("session", vectors("sessions.json"))
+def test_sessions_hide_and_restore_as_in_rust(session: Any) -> None:
+    guard = aispm.Guard.from_yaml(session["guard"], key=session["key"].encode())
+    vault = aispm.Vault()
+    for turn in session["turns"]:
+        assert guard.check(turn["text"], turn["role"], vault).text == turn["hidden"]
+    restorer = vault.restorer()
+    assert [*map(restorer.push, session["pieces"]), restorer.finish()] == session["restored"]
+    assert json.loads(vault.to_json()) == session["vault"]
+
+
 @pytest.mark.parametrize("vector", vectors("offsets.json"))
 def test_offsets_are_code_points(vector: Any) -> None:
     text = vector["text"]

@@ -438,3 +438,37 @@ impl Assessment {
 pub fn assess(path: impl AsRef<Path>) -> Result<Assessment> {
     Assessor::new().run([path])
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::asset::STATED;
+
+    /// What looks at an inventory, not at files, states nothing but facts.
+    #[test]
+    fn every_fact_has_a_name_of_its_own() {
+        // sources have this one under the same name and meaning
+        let shared = "retention_days";
+        let sources = [
+            include_str!("../supply/integrity.rs"),
+            include_str!("../supply/flaw.rs"),
+            include_str!("runtime.rs"),
+            include_str!("stale.rs"),
+            include_str!("retention.rs"),
+            include_str!("descriptions.rs"),
+            include_str!("../discover/declared.rs"),
+            include_str!("../discover/declared/evidence.rs"),
+            include_str!("../discover/safeguard/mod.rs"),
+            include_str!("../discover/signature.rs"),
+        ];
+        let set = ["properties.insert(\"", "properties.entry(\""];
+        let names = sources.iter().flat_map(|source| {
+            let after = set.iter().flat_map(|set| source.split(set).skip(1));
+            after.filter_map(|rest| rest.split('"').next())
+        });
+        let names: Vec<&str> = names.collect();
+        assert!(names.len() > 10);
+        for name in names {
+            assert!(STATED.contains(&name) || name == shared, "{name}");
+        }
+    }
+}

@@ -13,12 +13,12 @@ use super::{AssetId, Evidence, Severity};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Match {
-    /// `prompt_injection`, `pii`, `secrets`, `phishing`, `exfiltration`, `invisible_text`, `tool_poisoning`.
+    /// `prompt_injection`, `pii`, `secrets`, `phishing`, `exfiltration`, `invisible_text`, `tool_poisoning`, `known_data`.
     pub detector: Cow<'static, str>,
     /// Presidio entity type, `PHISHING_URL`, or the rule's id for secrets.
     #[serde(rename = "type")]
     pub kind: Cow<'static, str>,
-    /// The rule that matched.
+    /// The rule that matched; for known data, the asset whose data it is.
     pub rule: Cow<'static, str>,
     /// Confidence, 0 to 1.
     pub score: f64,

@@ -17,7 +17,9 @@ mod kind;
 mod nearest;
 mod nesting;
 mod record;
+mod setting;
 mod signature;
+mod stated;
 mod time;
 mod waiver;
 
@@ -41,8 +43,12 @@ pub use kind::{AssetKind, RelationKind};
 pub(crate) use nearest::nearest;
 pub(crate) use nesting::Nesting;
 pub use record::{Asset, AssetId, Relation};
+pub(crate) use setting::{flag, flag_of, is_open, same};
 pub(crate) use signature::Purpose;
 pub use signature::{SigningKey, VerifyingKey};
+#[cfg(test)]
+pub(crate) use stated::STATED;
+pub(crate) use stated::{own_attributes, own_name};
 pub(crate) use time::hour;
 pub use waiver::{Waived, Waiver};
 

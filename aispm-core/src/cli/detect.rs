@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::fingerprint::Known;
 use super::rows::{BadRow, answer_rows, parse};
 use super::{Exit, input, output, print_json};
 use crate::asset::{Error, Match, Result, TextRole};
-use crate::guard::{Action, Decision, Guard};
+use crate::guard::{Action, Decision, Guard, GuardBuilder};
 use crate::text::{Unit, convert_offsets};
 
 /// Look for injections, personal data, secrets and bad links in text
@@ -21,6 +22,8 @@ pub(super) struct Args {
     /// Guard file that says what to look for and what to do
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    #[command(flatten)]
+    known: Known,
     /// Input is rows {"id", "text"}, one a line; output is one line each, in order
     #[arg(long)]
     jsonl: bool,
@@ -46,7 +49,13 @@ struct Row {
 impl Args {
     pub(super) fn run(self) -> Result<Exit> {
         let configured = self.config.as_ref().map(Guard::from_file).transpose()?;
-        let guard = configured.as_ref().unwrap_or(Guard::builtin());
+        let mut guard = configured.unwrap_or_else(|| Guard::builtin().clone());
+        let known = self.known.load()?;
+        if !known.is_empty() {
+            let policy = guard.policy().clone();
+            guard = known.into_iter().fold(Guard::builder().policy(policy), GuardBuilder::known_data).build();
+        }
+        let guard = &guard;
         if self.jsonl {
             return answer_rows(&self.file, |number, line| judge(number, line, guard, self.role));
         }

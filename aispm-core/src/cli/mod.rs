@@ -29,6 +29,7 @@ mod draft;
 mod estate;
 mod evidence;
 mod explain;
+mod fingerprint;
 mod history;
 mod init;
 mod lineage;
@@ -57,6 +58,7 @@ enum Command {
     Explain(explain::Args),
     Simulate(simulate::Args),
     Detect(detect::Args),
+    Fingerprint(fingerprint::Args),
     Scan(scan::Args),
     Rules(rules::Args),
     Coverage(coverage::Args),
@@ -102,6 +104,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Explain(args) => args.run(),
         Command::Simulate(args) => args.run(),
         Command::Detect(args) => args.run(),
+        Command::Fingerprint(args) => args.run(),
         Command::Scan(args) => args.run(),
         Command::Rules(args) => args.run(),
         Command::Coverage(args) => args.run(),

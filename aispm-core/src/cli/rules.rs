@@ -44,7 +44,7 @@ enum Action {
         /// Also the rules of this file, beside the built-in ones; can be given more than once
         #[arg(long, value_name = "FILE")]
         policy: Vec<PathBuf>,
-        /// Also spoil each condition in every way (negated, an operand left out, a comparison turned, a constant
+        /// Also spoil each condition and each `because` in every way (an operand left out, a comparison turned, a constant
         /// changed) and list the spoilt ones that no test notices
         #[arg(long)]
         mutations: bool,
@@ -186,6 +186,6 @@ fn mutation_report(out: &mut dyn Write, report: &MutationReport) -> std::io::Res
     for survivor in &report.survivors {
         line(out, format_args!("SURVIVED  {}  {}", survivor.rule, survivor.mutation))?;
     }
-    line(out, format_args!("{} mutations of conditions, {} survived", report.mutants, report.survivors.len()))?;
+    line(out, format_args!("{} mutations, {} survived", report.mutants, report.survivors.len()))?;
     out.flush()
 }

@@ -215,3 +215,139 @@ const SEEDS: &[&str] = &[
     "resource \"aws_sagemaker_model\" \"m\" {\n  name = \"${x}\"\n}\n",
     "\u{80}\u{2}cos\nsystem\n",
 ];
+
+#[test]
+fn a_flag_is_read_alike_in_every_format_and_an_open_one_is_not_there() {
+    let manifest = |set: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: p, namespace: n}}\nspec:\n  hostNetwork: {set}\n  containers: [{{name: c, image: vllm/vllm-openai:v0.6.0}}]\n"
+        )
+    };
+    let compose = |set: &str| format!("services:\n  p: {{image: 'vllm/vllm-openai:v0.6.0', privileged: {set}}}\n");
+    let bucket = |set: &str| {
+        format!(
+            "AWSTemplateFormatVersion: '2010-09-09'\nParameters: {{P: {{Type: String}}}}\nResources:\n  B:\n    Type: AWS::S3::Bucket\n    Properties:\n      BucketName: b\n      PublicAccessBlockConfiguration: {{BlockPublicPolicy: {set}}}\n"
+        )
+    };
+    let hcl = |set: &str| {
+        format!(
+            "variable \"p\" {{}}\nresource \"aws_sagemaker_model\" \"p\" {{\n  name = \"p\"\n  enable_network_isolation = {set} ? true : false\n}}\n"
+        )
+    };
+    let value = |file: &str, text: String, key: &str| {
+        let found = discovery_of(&[(file, &text)]).inventory;
+        found.assets().find_map(|asset| asset.properties.get(key).cloned()).unwrap_or_default()
+    };
+    for (set, expected) in [("true", true), ("'true'", true), ("false", false), ("\"False\"", false)] {
+        assert_eq!(value("p.yaml", manifest(set), "host_network"), expected, "{set}");
+        assert_eq!(value("compose.yaml", compose(set), "privileged"), expected, "{set}");
+        assert_eq!(value("t.yaml", bucket(set), "block_public_policy"), expected, "{set}");
+        assert_eq!(value("main.tf", hcl(&set.replace('\'', "\"")), "enable_network_isolation"), expected, "{set}");
+    }
+    let none = serde_json::Value::Null;
+    assert_eq!(value("p.yaml", manifest("\"{{ .Values.host }}\""), "host_network"), none);
+    assert_eq!(value("compose.yaml", compose("'${PRIVILEGED}'"), "privileged"), none);
+    for open in ["!Ref P", "{Ref: P}", "!ImportValue p", "!If [C, true, false]"] {
+        assert_eq!(value("t.yaml", bucket(open), "block_public_policy"), none, "{open}");
+    }
+    assert!(crate::asset::is_open(&value("main.tf", hcl("var.p"), "enable_network_isolation")));
+}
+
+/// Attributes that bear the name of every fact.
+fn hostile() -> serde_json::Map<String, serde_json::Value> {
+    crate::asset::STATED.iter().map(|name| ((*name).to_owned(), "hostile".into())).collect()
+}
+
+#[test]
+fn no_attribute_of_a_source_passes_for_a_fact() {
+    use serde_json::json;
+    let with = |own: serde_json::Value| {
+        let mut all = hostile();
+        all.extend(own.as_object().unwrap().clone());
+        all
+    };
+    let words: String = hostile().keys().map(|name| format!("  {name} = \"hostile\"\n")).collect();
+    let resource = json!({"address": "aws_sagemaker_endpoint.e", "type": "aws_sagemaker_endpoint", "mode": "managed",
+        "name": "e", "values": with(json!({"name": "e", "endpoint_config_name": "c"}))});
+    let module = json!({"root_module": {"resources": [resource]}});
+    let instance = json!({"attributes": with(json!({"name": "e"}))});
+    let yaml: String = hostile().keys().map(|name| format!("      {name}: hostile\n")).collect();
+    let labels: String = hostile().keys().map(|name| format!("    {name}: hostile\n")).collect();
+    let foreign: Vec<_> = hostile().keys().map(|name| json!({"name": name, "value": "hostile"})).collect();
+    let arn = "arn:aws:iam::111111111111:role/r";
+    for (file, text) in [
+        ("main.tf", format!("resource \"aws_sagemaker_endpoint\" \"e\" {{\n  name = \"e\"\n{words}}}\n")),
+        ("show.json", json!({"format_version": "1.0", "terraform_version": "1.9.0", "values": module}).to_string()),
+        ("plan.json", json!({"format_version": "1.2", "terraform_version": "1.9.0", "planned_values": module}).to_string()),
+        (
+            "terraform.tfstate",
+            json!({"version": 4, "terraform_version": "1.9.0", "resources": [{"mode": "managed", "type": "aws_sagemaker_endpoint",
+                "name": "e", "instances": [instance]}]})
+            .to_string(),
+        ),
+        (
+            "t.yaml",
+            format!(
+                "AWSTemplateFormatVersion: '2010-09-09'\nResources:\n  E:\n    Type: AWS::SageMaker::Endpoint\n    Properties:\n      EndpointName: e\n{yaml}"
+            ),
+        ),
+        (
+            "describe.json",
+            json!(with(json!({"EndpointName": "e", "EndpointStatus": "InService",
+                "EndpointArn": "arn:aws:sagemaker:eu-west-1:111111111111:endpoint/e"})))
+            .to_string(),
+        ),
+        (
+            "config.json",
+            json!({"configurationItems": [{"resourceType": "AWS::SageMaker::Endpoint", "resourceId": "e", "awsRegion": "eu-west-1",
+                "awsAccountId": "111111111111", "configuration": with(json!({"EndpointName": "e"}))}]})
+            .to_string(),
+        ),
+        (
+            "authorization.json",
+            json!({"RoleDetailList": [with(json!({"Arn": arn, "RoleName": "r", "RolePolicyList": []}))], "UserDetailList": [],
+                "GroupDetailList": [], "Policies": []})
+            .to_string(),
+        ),
+        (
+            "assets.json",
+            json!([{"name": "//aiplatform.googleapis.com/projects/p/locations/eu/endpoints/1",
+                "assetType": "aiplatform.googleapis.com/Endpoint", "resource": {"data": with(json!({"displayName": "e"}))}}])
+            .to_string(),
+        ),
+        (
+            "arm.json",
+            json!({"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+                "resources": [{"type": "Microsoft.CognitiveServices/accounts", "apiVersion": "2024-10-01", "name": "a",
+                    "kind": "OpenAI", "properties": hostile()}]})
+            .to_string(),
+        ),
+        (
+            "k.yaml",
+            format!(
+                "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\n  labels:\n{labels}  annotations:\n{labels}spec:\n  containers: [{{name: c, image: busybox}}]\n"
+            ),
+        ),
+        (
+            "bom.cdx.json",
+            json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [{"type": "machine-learning-model", "name": "m",
+                "properties": foreign}]})
+            .to_string(),
+        ),
+    ] {
+        let mut discovery = discovery_of(&[(file, &text)]);
+        assert!(!discovery.inventory.is_empty(), "{file} {:?} {:?}", discovery.skipped, discovery.incomplete);
+        crate::supply::note(&mut discovery.inventory);
+        for asset in discovery.inventory.assets() {
+            for name in crate::asset::STATED {
+                assert_ne!(asset.text(name), Some("hostile"), "{file}: {name} of {}", asset.id);
+            }
+        }
+        // nothing is lost
+        let kept = |asset: &crate::asset::Asset| {
+            let nested = ["labels", "annotations"].iter().find_map(|key| asset.properties.get(*key)?.get("approved_by"));
+            nested.or(asset.properties.get("attributes.approved_by")).is_some()
+        };
+        assert!(discovery.inventory.assets().any(kept), "{file}: {:?}", discovery.inventory);
+    }
+}

@@ -1,13 +1,14 @@
 //! A guard's policy as its YAML file has it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::Action;
-use crate::asset::names;
+use super::{Action, Operator, operator};
+use crate::asset::{Document, Error, Result, names};
 use crate::text::Detector;
 
 names! {
@@ -57,6 +58,11 @@ pub struct DirectionPolicy {
 pub struct DetectorPolicy {
     /// For types not named.
     pub action: Action,
+    /// What is written in place of a finding that is redacted or blocked: `<TYPE>` without it, nothing for invisible
+    /// characters.
+    #[serde(default, deserialize_with = "operator::read")]
+    #[schemars(schema_with = "operator::schema")]
+    pub operator: Option<Operator>,
     /// Least score that counts, 0 to 1; without it the detector's own.
     #[serde(default, deserialize_with = "probability")]
     pub threshold: Option<f64>,
@@ -75,6 +81,10 @@ pub struct DetectorPolicy {
 pub struct TypePolicy {
     /// What to do.
     pub action: Action,
+    /// What is written in place of a finding that is redacted or blocked; without it what the detector's says.
+    #[serde(default, deserialize_with = "operator::read")]
+    #[schemars(schema_with = "operator::schema")]
+    pub operator: Option<Operator>,
     /// Least score that counts, 0 to 1; without it the detector's.
     #[serde(default, deserialize_with = "probability")]
     pub threshold: Option<f64>,
@@ -124,6 +134,36 @@ impl Default for Policy {
     }
 }
 
+impl Policy {
+    /// A policy of this YAML text. Errors tell the line.
+    pub fn from_yaml(text: &str) -> Result<Self> {
+        Document::config("guard", text)
+    }
+
+    /// A policy of this YAML file. Errors tell file and line.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, error))?;
+        Document::config(path.to_string_lossy(), &text)
+    }
+
+    /// Where an operator stands that needs a key: the name of the operator and a JSON pointer.
+    pub(super) fn keyed(&self) -> Option<(&'static str, String)> {
+        let directions = [("input", &self.input), ("output", &self.output), ("tool", &self.tool)];
+        directions.into_iter().find_map(|(direction, policy)| {
+            policy.detectors.iter().find_map(|(detector, policy)| {
+                let own = (String::new(), &policy.operator);
+                let typed = policy.types.iter().map(|(kind, rule)| (format!("/types/{kind}"), &rule.operator));
+                let mut operators = std::iter::once(own).chain(typed);
+                operators.find_map(|(below, operator)| {
+                    let operator = operator.as_ref().filter(|operator| operator.is_keyed())?;
+                    Some((operator.name(), format!("/{direction}/detectors/{detector}{below}/operator")))
+                })
+            })
+        })
+    }
+}
+
 impl Default for DirectionPolicy {
     fn default() -> Self {
         Self { default: Action::Warn, detectors: BTreeMap::new() }
@@ -140,6 +180,12 @@ impl DirectionPolicy {
             Some(rule) => (rule.action, rule.threshold.or(policy.threshold).unwrap_or_default()),
             None => (policy.action, policy.threshold.unwrap_or_default()),
         }
+    }
+
+    /// What is written in place of a finding of this detector and type, if the policy says.
+    pub(super) fn operator(&self, detector: &str, kind: &str) -> Option<&Operator> {
+        let policy = detector.parse().ok().and_then(|detector: Detector| self.detectors.get(&detector))?;
+        policy.types.get(kind).and_then(|rule| rule.operator.as_ref()).or(policy.operator.as_ref())
     }
 
     /// Whether the detector can lead to anything.
@@ -168,7 +214,7 @@ pub(super) fn matches(pattern: &str, name: &str) -> bool {
 
 // errors begin with the offending value in backticks, by which its line is found
 
-fn probability<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+fn probability<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<f64>, D::Error> {
     let value = Option::<f64>::deserialize(deserializer)?;
     match value {
         Some(p) if !(0.0..=1.0).contains(&p) => Err(D::Error::custom(format!("`threshold` is {p}, not from 0 to 1"))),
@@ -176,7 +222,7 @@ fn probability<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>
     }
 }
 
-fn regular_expression<'de, D: Deserializer<'de>>(deserializer: D) -> Result<regex::Regex, D::Error> {
+fn regular_expression<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<regex::Regex, D::Error> {
     let pattern = String::deserialize(deserializer)?;
     // the last line of the message says what is wrong, those before draw it
     regex::Regex::new(&pattern).map_err(|error| {

@@ -19,15 +19,27 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::assess::ledger;
-use crate::asset::{Document, Error, Match, Result, TextRole, names};
-use crate::text::{Detector, Detectors};
+use crate::asset::{Document, Error, ErrorKind, Match, Result, TextRole, names};
+use crate::text::known::KnownData;
+use crate::text::{Detector, Detectors, DetectorsBuilder};
+
+use redact::Redaction;
 
 mod config;
+mod fake;
+mod key;
+mod operator;
+mod placeholder;
 mod redact;
+mod spelling;
 mod structured;
+mod vault;
 
 pub use config::{ArgumentPolicy, DetectorPolicy, DirectionPolicy, OnError, Policy, ToolPolicy, TypePolicy};
+pub use key::Key;
+pub use operator::Operator;
 pub use structured::Message;
+pub use vault::{Restorer, Vault};
 
 names! {
     /// What to do with a text, mild to strict.
@@ -54,8 +66,9 @@ pub struct Decision {
     /// For messages and tool calls: the JSON pointer of the string that each finding's offsets are into.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pointers: Vec<String>,
-    /// The text with everything replaced that is to be redacted or blocked: `<TYPE>` for what was found, nothing for
-    /// invisible characters. Messages and arguments as JSON. Empty if the text could not be checked and is blocked.
+    /// The text with everything replaced that is to be redacted or blocked, by the operators of the policy: `<TYPE>`
+    /// where it names none, nothing for invisible characters. Messages and arguments as JSON. Empty if the text could
+    /// not be checked and is blocked.
     pub text: String,
     /// Why the action is not `allow`, one line each.
     pub reasons: Vec<String>,
@@ -73,6 +86,7 @@ pub struct Guard {
     input: Detectors,
     output: Detectors,
     tool: Detectors,
+    key: Option<Arc<Key>>,
     clock: Clock,
 }
 
@@ -83,6 +97,8 @@ type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 #[derive(Clone)]
 pub struct GuardBuilder {
     policy: Policy,
+    key: Option<Arc<Key>>,
+    known: Vec<Arc<KnownData>>,
     clock: Clock,
 }
 
@@ -94,7 +110,7 @@ impl Guard {
             // a test reads the built-in policy, so the default never stands in for it
             let text = include_str!("../../data/guard/default.yaml");
             let policy = Document::config("default.yaml", text).unwrap_or_default();
-            Guard::builder().policy(policy).build()
+            Guard::builder().policy(policy).assemble()
         });
         &BUILTIN
     }
@@ -103,19 +119,17 @@ impl Guard {
     #[must_use]
     pub fn builder() -> GuardBuilder {
         static START: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
-        GuardBuilder { policy: Policy::default(), clock: Arc::new(|| START.elapsed()) }
+        GuardBuilder { policy: Policy::default(), key: None, known: Vec::new(), clock: Arc::new(|| START.elapsed()) }
     }
 
     /// A guard of this YAML text. Errors tell the line.
     pub fn from_yaml(text: &str) -> Result<Self> {
-        Ok(Self::builder().policy(Document::config("guard", text)?).build())
+        Self::builder().policy(Policy::from_yaml(text)?).build()
     }
 
     /// A guard of this YAML file. Errors tell file and line.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, error))?;
-        Ok(Self::builder().policy(Document::config(path.to_string_lossy(), &text)?).build())
+        Self::builder().policy(Policy::from_file(path)?).build()
     }
 
     /// The policy it holds.
@@ -145,8 +159,37 @@ impl Guard {
     /// Decides about a text in its role. Linear in its length.
     #[must_use]
     pub fn check(&self, text: &str, role: TextRole) -> Decision {
+        self.timed(|| self.judge(text, role, self.direction(role), None))
+    }
+
+    /// The same within a session: the operator `placeholder` keeps its values in the vault, which restores them.
+    /// What looks like a placeholder in a text not written by the model is not restored to a value later on.
+    ///
+    /// ```
+    /// use aispm_core::asset::TextRole;
+    /// use aispm_core::guard::{Guard, Vault};
+    ///
+    /// let policy = "input: {detectors: {pii: {action: redact, operator: placeholder}}}";
+    /// let (guard, mut vault) = (Guard::from_yaml(policy)?, Vault::new());
+    /// let decision = guard.check_with("Write to ann@corp.example.", TextRole::Prompt, &mut vault);
+    /// assert_eq!(decision.text, "Write to <EMAIL_ADDRESS_1>.");
+    /// assert_eq!(vault.restore("Done: <EMAIL_ADDRESS_1>"), "Done: ann@corp.example");
+    /// # Ok::<(), aispm_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn check_with(&self, text: &str, role: TextRole, vault: &mut Vault) -> Decision {
+        self.timed(|| self.judge(text, role, self.direction(role), Some(vault)))
+    }
+
+    /// What the operator `encrypt` hid; an error without the key it was hidden with.
+    pub fn decrypt(&self, text: &str) -> Result<String> {
+        let key = self.key.as_ref().ok_or_else(|| Error::new(ErrorKind::Usage, "the guard has no key"))?;
+        key.decrypt(text)
+    }
+
+    fn timed(&self, judge: impl FnOnce() -> Decision) -> Decision {
         let start = (self.clock)();
-        let mut decision = self.judge(text, role, self.direction(role));
+        let mut decision = judge();
         decision.latency = Some((self.clock)().saturating_sub(start));
         decision
     }
@@ -159,9 +202,15 @@ impl Guard {
         }
     }
 
-    fn judge(&self, text: &str, role: TextRole, direction: (&DirectionPolicy, &Detectors)) -> Decision {
+    fn judge(
+        &self,
+        text: &str,
+        role: TextRole,
+        direction: (&DirectionPolicy, &Detectors),
+        vault: Option<&mut Vault>,
+    ) -> Decision {
         if text.len() > self.policy.max_bytes {
-            return self.unchecked(text);
+            return self.unchecked(text, role, vault);
         }
         let (policy, detectors) = direction;
         let found = detectors.detect(text, role);
@@ -184,16 +233,22 @@ impl Guard {
             }
             decision.findings.push(finding);
         }
-        decision.text = redact::redact(text, &to_replace);
+        let by_model = role == TextRole::Output;
+        decision.text = Redaction { policy, key: self.key.as_deref(), vault, by_model }.redact(text, &to_replace);
         decision
     }
 
     /// A text too long to check.
-    fn unchecked(&self, text: &str) -> Decision {
+    fn unchecked(&self, text: &str, role: TextRole, vault: Option<&mut Vault>) -> Decision {
         let reason = format!("not checked: {} bytes, more than max_bytes ({})", text.len(), self.policy.max_bytes);
         let mut decision = Decision { reasons: vec![reason], ..Decision::allow() };
         match self.policy.on_error {
-            OnError::Allow => decision.text = text.to_owned(),
+            OnError::Allow => {
+                decision.text = match vault {
+                    Some(vault) => vault.shield(text, role == TextRole::Output).into_owned(),
+                    None => text.to_owned(),
+                }
+            }
             OnError::Block => decision.action = Action::Block,
         }
         // nothing is known of it, which the mean says best
@@ -242,6 +297,20 @@ impl GuardBuilder {
         self
     }
 
+    /// The secret of the operators `hash`, `fake` and `encrypt`.
+    #[must_use]
+    pub fn key(mut self, key: Key) -> Self {
+        self.key = Some(Arc::new(key));
+        self
+    }
+
+    /// Looks for what this data set holds, too, and for confidentiality markings; for several, call it several times.
+    #[must_use]
+    pub fn known_data(mut self, known: Arc<KnownData>) -> Self {
+        self.known.push(known);
+        self
+    }
+
     /// Where latency comes from, instead of the system's clock: the time since some fixed moment.
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
@@ -249,11 +318,21 @@ impl GuardBuilder {
         self
     }
 
-    /// The guard.
-    #[must_use]
-    pub fn build(self) -> Guard {
+    /// The guard; an error if an operator of the policy needs a key and there is none.
+    pub fn build(self) -> Result<Guard> {
+        match self.policy.keyed().filter(|_| self.key.is_none()) {
+            Some((operator, pointer)) => {
+                let message = format!("`{operator}` at {pointer} needs a key: give one to the guard's builder");
+                Err(Error::new(ErrorKind::Usage, message))
+            }
+            None => Ok(self.assemble()),
+        }
+    }
+
+    fn assemble(self) -> Guard {
         let detectors = |direction: &DirectionPolicy| {
-            let on = Detector::ALL.iter().fold(Detectors::builder(), |b, d| b.set(*d, direction.runs(*d)));
+            let known = self.known.iter().cloned().fold(Detectors::builder(), DetectorsBuilder::known_data);
+            let on = Detector::ALL.iter().fold(known, |b, d| b.set(*d, direction.runs(*d)));
             let thresholds = direction.detectors.iter().filter_map(|(d, policy)| Some((*d, policy.threshold?)));
             thresholds.fold(on, |builder, (detector, threshold)| builder.threshold(detector, threshold)).build()
         };
@@ -262,6 +341,7 @@ impl GuardBuilder {
             output: detectors(&self.policy.output),
             tool: detectors(&self.policy.tool),
             policy: Arc::new(self.policy),
+            key: self.key,
             clock: self.clock,
         }
     }

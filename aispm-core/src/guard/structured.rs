@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::config::matches;
-use super::{Action, Decision, Guard};
+use super::{Action, Decision, Guard, Vault};
 use crate::asset::{TextRole, pointer_key};
 
 /// One message of a conversation.
@@ -30,21 +30,33 @@ impl Guard {
     /// assistant count as output, those of tools as tool results. `text` is the sanitised messages as JSON.
     #[must_use]
     pub fn check_messages(&self, messages: &[Message]) -> Decision {
-        let start = (self.clock)();
+        self.timed(|| self.messages(messages, None))
+    }
+
+    /// The same within a session, as [`Guard::check_with`] has it.
+    #[must_use]
+    pub fn check_messages_with(&self, messages: &[Message], vault: &mut Vault) -> Decision {
+        self.timed(|| self.messages(messages, Some(vault)))
+    }
+
+    fn messages(&self, messages: &[Message], mut vault: Option<&mut Vault>) -> Decision {
         let mut whole = Decision::allow();
         let mut clean = messages.to_vec();
         for (i, message) in clean.iter_mut().enumerate() {
             let role = match message.role.as_str() {
-                "system" | "developer" => continue,
+                "system" | "developer" => {
+                    // its examples of placeholders are nobody's
+                    vault.as_deref_mut().map(|vault| vault.shield(&message.content, true));
+                    continue;
+                }
                 "assistant" => TextRole::Output,
                 "tool" | "function" => TextRole::ToolResult,
                 _ => TextRole::Prompt,
             };
-            let decision = self.judge(&message.content, role, self.direction(role));
+            let decision = self.judge(&message.content, role, self.direction(role), vault.as_deref_mut());
             message.content = whole.absorb(&format!("/{i}/content"), decision);
         }
         whole.text = serde_json::to_string(&clean).unwrap_or_default();
-        whole.latency = Some((self.clock)().saturating_sub(start));
         whole
     }
 
@@ -52,7 +64,17 @@ impl Guard {
     /// arguments, names of fields aside. `text` is the sanitised arguments as JSON.
     #[must_use]
     pub fn check_tool_call(&self, name: &str, args: &Value) -> Decision {
-        let start = (self.clock)();
+        self.timed(|| self.tool_call(name, args, None))
+    }
+
+    /// The same within a session, as [`Guard::check_with`] has it: the arguments are the model's, so placeholders of
+    /// the vault stand in them. [`Vault::restore_json`] restores what the tool is to be given.
+    #[must_use]
+    pub fn check_tool_call_with(&self, name: &str, args: &Value, vault: &mut Vault) -> Decision {
+        self.timed(|| self.tool_call(name, args, Some(vault)))
+    }
+
+    fn tool_call(&self, name: &str, args: &Value, mut vault: Option<&mut Vault>) -> Decision {
         let mut whole = Decision::allow();
         let tools = &self.policy.tools;
         let listed = |list: &[String]| list.iter().any(|pattern| matches(pattern, name));
@@ -65,7 +87,9 @@ impl Guard {
         let mut waiting = vec![(String::new(), &mut clean)];
         while let Some((pointer, value)) = waiting.pop() {
             match value {
-                Value::String(text) => *text = self.argument(name, &pointer, text, &mut whole),
+                Value::String(text) => {
+                    *text = self.argument((name, &pointer), text, vault.as_deref_mut(), &mut whole);
+                }
                 Value::Array(items) => {
                     waiting
                         .extend(items.iter_mut().enumerate().rev().map(|(i, item)| (format!("{pointer}/{i}"), item)));
@@ -78,12 +102,17 @@ impl Guard {
             }
         }
         whole.text = clean.to_string();
-        whole.latency = Some((self.clock)().saturating_sub(start));
         whole
     }
 
-    /// Judges one string argument; gives its sanitised form.
-    fn argument(&self, tool: &str, pointer: &str, text: &str, whole: &mut Decision) -> String {
+    /// Judges one string argument of a tool; gives its sanitised form.
+    fn argument(
+        &self,
+        (tool, pointer): (&str, &str),
+        text: &str,
+        vault: Option<&mut Vault>,
+        whole: &mut Decision,
+    ) -> String {
         let rules = self.policy.tools.arguments.iter();
         for rule in rules.filter(|rule| matches(&rule.tool, tool) && rule.pattern.is_match(text)) {
             whole.action = whole.action.max(rule.action);
@@ -91,7 +120,7 @@ impl Guard {
             whole.reasons.push(format!("{pointer}: {reason}"));
         }
         // written by the model, judged as what passes through tools
-        whole.absorb(pointer, self.judge(text, TextRole::Output, (&self.policy.tool, &self.tool)))
+        whole.absorb(pointer, self.judge(text, TextRole::Output, (&self.policy.tool, &self.tool), vault))
     }
 }
 

@@ -41,6 +41,20 @@ fn errors_name_the_line() {
         ("input:\n  detectors:\n    pii: {action: stop}", 3),
         ("tools:\n  arguments:\n    - {tool: x, pattern: '(', action: block}", 3),
         ("input:\n  detectors:\n    pii:\n      action: warn\n      threshold: 7", 5),
+        ("input:\n  detectors:\n    pii:\n      action: warn\n      operator: msak", 5),
+        ("input:\n  detectors:\n    pii:\n      action: warn\n      operator: {type: msak}", 5),
+        ("input:\n  detectors:\n    pii:\n      action: warn\n      operator: {type: hash, length: 3}", 5),
+        ("input:\n  detectors:\n    pii:\n      action: warn\n      operator: {type: hash, longth: 9}", 5),
+        (
+            "input:\n  detectors:\n    pii:\n      action: warn\n      operator:\n        type: redact\n        length: 8",
+            7,
+        ),
+        ("input:\n  detectors:\n    pii:\n      action: warn\n      operator: {type: mask, chars_to_mask: 0}", 5),
+        (
+            "input:\n  detectors:\n    pii:\n      action: warn\n      operator: {type: mask, chars_to_mask: 2, keep_last: 1}",
+            5,
+        ),
+        ("input:\n  detectors:\n    pii:\n      action: warn\n      operator: 3", 5),
     ] {
         let error = Guard::from_yaml(text).unwrap_err();
         assert_eq!(error.line, Some(line), "{error}");
@@ -82,7 +96,7 @@ fn messages_take_the_strictest_action_of_any() {
 fn latency_comes_from_the_given_clock() {
     let ticks = std::sync::atomic::AtomicU64::new(0);
     let clock = move || Duration::from_millis(ticks.fetch_add(5, std::sync::atomic::Ordering::Relaxed));
-    assert_eq!(Guard::builder().clock(clock).build().check_input("x").latency, Some(Duration::from_millis(5)));
+    assert_eq!(Guard::builder().clock(clock).build().unwrap().check_input("x").latency, Some(Duration::from_millis(5)));
 }
 
 #[test]
@@ -92,4 +106,50 @@ fn guards_are_shared_between_threads() {
     shared::<Decision>();
     fn sent<T: Send + Sync>() {}
     sent::<Guard>();
+}
+
+#[test]
+fn operators_come_from_detector_and_type() {
+    let policy = "input: {detectors: {pii: {action: redact, operator: placeholder, types: {\
+                  CREDIT_CARD: {action: redact, operator: {type: mask, keep_last: 4}}, EMAIL_ADDRESS: {action: block}}}}}";
+    let guard = Guard::from_yaml(policy).unwrap();
+    let text = "ann@corp-mail.com, 4539 5787 6362 1486, ann@corp-mail.com";
+    assert_eq!(guard.check_input(text).text, "<EMAIL_ADDRESS_1>, ***************1486, <EMAIL_ADDRESS_1>");
+}
+
+#[test]
+fn keyed_operators_need_a_key() {
+    let policy =
+        "output: {detectors: {pii: {action: redact, types: {EMAIL_ADDRESS: {action: redact, operator: encrypt}}}}}";
+    let error = Guard::from_yaml(policy).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Usage);
+    assert!(error.message.contains("`encrypt` at /output/detectors/pii/types/EMAIL_ADDRESS/operator"), "{error}");
+    let with_key = Guard::builder().policy(Policy::from_yaml(policy).unwrap()).key(Key::new([2; 32]).unwrap());
+    let guard = with_key.build().unwrap();
+    let hidden = guard.check_output("ann@corp-mail.com").text;
+    assert_eq!(guard.decrypt(&hidden).unwrap(), "ann@corp-mail.com");
+}
+
+#[test]
+fn a_session_hides_and_restores_across_turns() {
+    let operators = "default: allow, detectors: {pii: {action: redact, operator: placeholder}}";
+    let policy = format!("input: {{{operators}}}\noutput: {{{operators}}}\ntool: {{{operators}}}");
+    let (guard, mut vault) = (Guard::from_yaml(&policy).unwrap(), Vault::new());
+    let talk = [
+        Message::new("system", "Leave <PERSON_1> alone."),
+        Message::new("user", "I am ann@corp-mail.com"),
+        Message::new("tool", "bo@corp-mail.com, <EMAIL_ADDRESS_1>"),
+    ];
+    let sent = guard.check_messages_with(&talk, &mut vault).text;
+    let sent: Vec<Message> = serde_json::from_str(&sent).unwrap();
+    assert_eq!(sent[1].content, "I am <EMAIL_ADDRESS_1>");
+    assert_eq!(sent[2].content, "<EMAIL_ADDRESS_2>, <PLACEHOLDER_1>");
+    assert_eq!(vault.hide("PERSON", "Ann").unwrap(), "<PERSON_2>");
+    let args = json!({"to": "<EMAIL_ADDRESS_2>", "cc": "ann@corp-mail.com"});
+    let call = guard.check_tool_call_with("mail", &args, &mut vault);
+    let call: serde_json::Value = serde_json::from_str(&call.text).unwrap();
+    assert_eq!(call, json!({"to": "<EMAIL_ADDRESS_2>", "cc": "<EMAIL_ADDRESS_1>"}));
+    assert_eq!(vault.restore_json(&call)["to"], "bo@corp-mail.com");
+    let said = guard.check_with("To <EMAIL_ADDRESS_1> it is.", TextRole::Output, &mut vault).text;
+    assert_eq!(vault.restore(&said), "To ann@corp-mail.com it is.");
 }

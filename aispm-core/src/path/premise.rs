@@ -9,8 +9,6 @@ use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
-use serde_json::Value;
-
 use super::graph::InstanceId;
 use super::ground::{ANY, Ground, Instance, index, service, subject};
 use super::model::{Patch, PathFix, Premise, PremiseKind};
@@ -21,7 +19,7 @@ use super::trace::Trace;
 use super::ways::Ways;
 use super::whatif::Change;
 use super::world::Ix;
-use crate::asset::{AssetId, Authentication, Evidence, RelationKind};
+use crate::asset::{AssetId, Authentication, Evidence, RelationKind, flag};
 use crate::identity::Platform;
 use crate::identity::aws::{LetIn, Principal, PrincipalKind, Trustee, Wanted};
 
@@ -449,7 +447,7 @@ impl Reading<'_, '_, '_> {
             };
             let change = Change::Setting { asset: asset.id.clone(), property: property.to_owned() };
             let words = property.replace('_', " ");
-            let action = match asset.properties.get(property).and_then(Value::as_bool) {
+            let action = match asset.properties.get(property).and_then(flag) {
                 Some(_) => format!("Run {} without the setting {words}", asset.name),
                 None => format!("Take from {} what {words} gives it", asset.name),
             };

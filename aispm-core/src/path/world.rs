@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use super::rules::{Given, Rule};
-use crate::asset::{Asset, AssetId, AssetKind, Direction, Inventory, Node as Place, Relation, RelationKind};
+use crate::asset::{Asset, AssetId, AssetKind, Direction, Inventory, Node as Place, Relation, RelationKind, flag};
 use crate::identity::aws::{Change, Estate, Principal, PrincipalKind, Shown, service_of};
 use crate::identity::{self, Authority, Decision, Platform};
 
@@ -491,7 +491,7 @@ impl<'a> World<'a> {
     /// Whether a setting beside a resource's policy keeps the public out.
     pub(super) fn blocks_public(&self, ix: Ix) -> bool {
         let asset = self.node(ix).and_then(|node| node.asset);
-        let set = |key| asset.and_then(|a| a.properties.get(key)).and_then(serde_json::Value::as_bool) == Some(true);
+        let set = |key| asset.and_then(|a| a.properties.get(key)).and_then(flag) == Some(true);
         set("restrict_public_buckets") || set("block_public_policy")
     }
 

@@ -1,6 +1,7 @@
 //! Evaluation: a checked expression becomes a tree of nodes, in which names are resolved and patterns compiled, and is
-//! walked over borrowed values. Results are those of the CEL interpreter, against which a test holds it; it puts nothing
-//! in boxes and looks nothing up by name that was known before.
+//! walked over borrowed values. Results are those of the CEL interpreter, against which a test holds it, but that the text
+//! `true` or `false` is also the flag that it spells; it puts nothing in boxes and looks nothing up by name that was known
+//! before.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -13,8 +14,8 @@ use serde_json::Value;
 use super::check::Fault as Flaw;
 use super::expression::{Scope, Variable};
 use super::field::{Field, Key};
-use super::value::{Fault, Val, is_open, list, text};
-use crate::asset::day;
+use super::value::{Fault, Val, list, text};
+use crate::asset::{day, flag_of, is_open};
 
 /// A piece of an expression, ready to be walked.
 #[derive(Debug, Clone)]
@@ -285,10 +286,10 @@ impl Node {
                     of => scope.field(&of.value(scope, locals)?, key)?,
                 }
             }
-            Self::Not(of) => match of.value(scope, locals)? {
-                Val::Bool(flag) => Val::Bool(!flag),
-                other => return Err(Fault::no_overload("!", &[&other])),
-            },
+            Self::Not(of) => {
+                let of = of.value(scope, locals)?;
+                Val::Bool(!of.truth().map_err(|_| Fault::no_overload("!", &[&of]))?)
+            }
             Self::And(sides) => Val::Bool(!either(sides, false, scope, locals)?),
             Self::Or(sides) => Val::Bool(either(sides, true, scope, locals)?),
             Self::Equal(sides, wanted) => Val::Bool(equal(sides, scope, locals)? == *wanted),
@@ -407,11 +408,11 @@ fn either<'a>(sides: &'a [Node; 2], decides: bool, scope: &Scope<'a>, locals: &m
         return Ok(true);
     }
     let right = right.value(scope, locals)?;
-    match (left, &right) {
-        (Ok(_), Val::Bool(right)) => Ok(*right == decides),
-        (Err(_), Val::Bool(right)) if *right == decides => Ok(true),
-        (Ok(_) | Err(Fault::NotBool(_)), Val::Null) => Err(Fault::Absent),
-        (Ok(_), other) => Err(Fault::not_bool(other)),
+    match (left, right.truth()) {
+        (Ok(_), Ok(right)) => Ok(right == decides),
+        (Err(_), Ok(right)) if right == decides => Ok(true),
+        (Ok(_) | Err(Fault::NotBool(_)), Err(Fault::Absent)) => Err(Fault::Absent),
+        (Ok(_), Err(_)) => Err(Fault::not_bool(&right)),
         (Err(Fault::NotBool(kind)), _) => Err(Fault::Wrong(Fault::NotBool(kind).to_string())),
         (Err(fault), _) => Err(fault),
     }
@@ -420,7 +421,11 @@ fn either<'a>(sides: &'a [Node; 2], decides: bool, scope: &Scope<'a>, locals: &m
 /// Whether a list has an item or an object a field; `None` if it is neither.
 fn contains(of: &Val<'_>, item: &Val<'_>) -> Option<bool> {
     match (of, item) {
-        (Val::Json(items), Val::Text(text)) => Some(items.iter().any(|known| known.as_str() == Some(text))),
+        (Val::Json(items), Val::Text(text)) => {
+            let same = items.iter().any(|known| known.as_str() == Some(text));
+            let flag = || flag_of(text).is_some_and(|flag| items.iter().any(|known| known.as_bool() == Some(flag)));
+            Some(same || flag())
+        }
         (Val::Json(items), _) => Some(items.iter().any(|known| super::value::json(known).equals(item))),
         (Val::List(items), _) => Some(items.iter().any(|known| known.equals(item))),
         (Val::Relations(..), _) => Some(false),
@@ -565,10 +570,11 @@ impl Fold {
             locals.pop();
             match (self.kind, found) {
                 (_, Ok(None)) => {}
-                (Kind::Exists, Ok(Some(Val::Bool(true)))) => return Ok(Val::Bool(true)),
-                (Kind::All, Ok(Some(Val::Bool(false)))) => return Ok(Val::Bool(false)),
-                (Kind::Exists | Kind::All, Ok(Some(Val::Bool(_)))) => {}
-                (Kind::Exists | Kind::All, Ok(Some(other))) => fault = Some(Fault::not_bool(&other)),
+                (Kind::Exists | Kind::All, Ok(Some(found))) => match found.truth() {
+                    Ok(decided) if decided == (self.kind == Kind::Exists) => return Ok(Val::Bool(decided)),
+                    Ok(_) => {}
+                    Err(_) => fault = Some(Fault::not_bool(&found)),
+                },
                 (Kind::Exists | Kind::All, Err(found)) => fault = Some(found),
                 (Kind::One, Ok(Some(found))) => one += usize::from(found.truth()?),
                 (Kind::Map, Ok(Some(found))) => items.push(found),

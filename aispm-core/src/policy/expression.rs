@@ -51,6 +51,17 @@ pub(super) enum Part {
     Path { id: String, source: String, target: String },
 }
 
+impl Part {
+    /// The ids that it brings in: of a path its own, of all else those of the assets besides the one judged.
+    pub(super) fn ids<'p>(&'p self, judged: &'p str) -> impl Iterator<Item = &'p str> {
+        let ends = match self {
+            Self::Relation { from, to, .. } | Self::Right { from, to, .. } => [from, to],
+            Self::Asset(id) | Self::Path { id, .. } => [id, id],
+        };
+        ends.into_iter().map(String::as_str).filter(move |id| *id != judged)
+    }
+}
+
 impl Expression {
     pub(super) fn compile(source: &str, purpose: Purpose, params: &Params) -> Result<Self, Flaw> {
         if let Some(message) = too_complex(source) {
@@ -82,9 +93,12 @@ impl Expression {
     /// error.
     pub(super) fn holds<'a>(&'a self, scope: &Scope<'a>) -> Result<bool, String> {
         match scope.value(&self.root) {
-            Ok(Val::Bool(holds)) => Ok(holds),
-            Ok(Val::Null) | Err(Fault::Absent) => Ok(false),
-            Ok(other) => Err(format!("the result is {}, not true or false", other.kind())),
+            Ok(found) => match found.truth() {
+                Ok(holds) => Ok(holds),
+                Err(Fault::Absent) => Ok(false),
+                Err(_) => Err(format!("the result is {}, not true or false", found.kind())),
+            },
+            Err(Fault::Absent) => Ok(false),
             Err(fault) => Err(fault.to_string()),
         }
     }

@@ -22,8 +22,13 @@
 //! | `asset.full_access` | services in which an identity, or the holder of a policy, may do everything: `bedrock`, `sagemaker`, `aiplatform`, `s3`, `iam`, … |
 //! | `asset.statements` | allowing policy statements found in its properties: `actions`, `resources` |
 //! | `params`, `facts`, `today` | the organisation's parameters, aispm.yaml, the day given |
+//! | `asset.properties.x == true` | holds for the text `true` too; what a template leaves open is neither, nor is it absent |
 //! | `text.like("a*b")` | a pattern over the whole text, letter case aside; `false` on `null` |
 //! | `days(from, to)` | whole days from one date or time to another |
+//!
+//! `because` lists what takes part; a rule that has one fires only where it is not empty. `tests` are small estates on which
+//! the rule is to `fire` or to `pass`; one that fires can say what all takes part, by the ids of assets and paths
+//! (`because: [ID, …]`), and [`PolicySet::mutate`] tells which mistakes the tests do not notice.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -210,7 +215,7 @@ impl PolicySet {
         let judged = judged.collect::<Vec<_>>().into_par_iter();
         let holding = judged.map(|(node, rules)| {
             let scope = Scope::of(&world, View::Asset(&world, node));
-            let conditions = rules.iter().filter_map(|rule| rule.condition().ok());
+            let conditions = rules.iter().filter_map(|rule| Some(rule.expressions().ok()?.when));
             conditions.filter(|condition| condition.holds(&scope) == Ok(true)).count()
         });
         holding.sum()

@@ -1,8 +1,10 @@
-//! Whether the tests of rules would notice a wrong condition: each condition is spoilt in every way below, and a spoilt
-//! one on which all tests of its rule still end as they say has survived.
+//! Whether the tests of rules would notice a wrong expression: each condition, and each list of what took part (`because`),
+//! is spoilt in every way below, and a spoilt one on which all tests of its rule still end as they say has survived.
 //!
-//! A mutant is the condition negated, or with one operand of `&&` and `||` left out or negated, one `!` dropped, one
-//! comparison turned round or moved by its boundary, or one constant changed. What macros expand to is left alone.
+//! A mutant is the condition negated, or an expression with one operand of `&&`, `||` and `+` left out, one of `&&` and
+//! `||` negated, one `!` dropped, one comparison turned round or moved by its boundary, one constant changed, or all items
+//! of a list kept that `filter` or `map` go through. What else macros expand to is left alone. A list that is not empty
+//! but wrong is noticed by tests that say `because: [ID, …]`.
 
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, operators};
@@ -12,32 +14,32 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::PolicySet;
-use super::expression::Expression;
-use super::rule::Rule;
+use super::expression::{Expression, Purpose};
+use super::rule::{Expressions, Rule};
 use super::selftest::Tests;
 
-/// What came of spoiling conditions.
+/// What came of spoiling expressions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct MutationReport {
-    /// Conditions tried.
+    /// Spoilt expressions tried.
     pub mutants: usize,
     /// Those that no test noticed.
     pub survivors: Vec<Survivor>,
 }
 
-/// A spoilt condition that no test of its rule noticed.
+/// A spoilt expression that no test of its rule noticed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct Survivor {
     /// The rule.
     pub rule: String,
-    /// Line and column in the condition, and what was changed there.
+    /// Line and column in the condition, and what was changed there: `1:10: …`. In what took part: `because 1:10: …`.
     pub mutation: String,
 }
 
 impl PolicySet {
-    /// Spoils the condition of every rule and runs its tests, in parallel. A rule whose tests do not pass to begin with,
+    /// Spoils the expressions of every rule and runs its tests, in parallel. A rule whose tests do not pass to begin with,
     /// or cannot be read, survives whole. O(nodes² + nodes · tests) a rule.
     #[must_use]
     pub fn mutate(&self) -> MutationReport {
@@ -53,20 +55,21 @@ impl PolicySet {
     fn spoil(&self, rule: &Rule) -> (usize, Vec<Survivor>) {
         let survivor = |mutation: String| Survivor { rule: rule.info.id.clone(), mutation };
         let tests = Tests::of(rule).and_then(|tests| tests.prepare(self, rule));
-        let prepared = tests.and_then(|tests| Ok((rule.condition()?, tests)));
-        let (condition, tests) = match prepared {
-            Ok((condition, tests)) if tests.iter().all(|test| test.ends_as_it_says(rule, condition)) => {
-                (condition, tests)
-            }
+        let prepared = tests.and_then(|tests| Ok((rule.expressions()?, tests)));
+        let (whole, tests) = match prepared {
+            Ok((whole, tests)) if tests.iter().all(|test| test.ends_as_it_says(rule, whole)) => (whole, tests),
             Ok(_) => return (0, vec![survivor("its tests fail as they are".to_owned())]),
             Err(error) => return (0, vec![survivor(error)]),
         };
         let mut survivors = Vec::new();
         let mut count = 0;
-        while let Some((mutant, change)) = mutant(condition, count) {
-            count += 1;
-            if tests.iter().all(|test| test.ends_as_it_says(rule, &mutant)) {
-                survivors.push(survivor(rule.place_in_condition(change.node, &change.what)));
+        for purpose in [Purpose::Condition, Purpose::Because] {
+            for (mutant, change) in mutants(whole, purpose) {
+                count += 1;
+                let spoilt = whole.with(purpose, &mutant);
+                if tests.iter().all(|test| test.ends_as_it_says(rule, spoilt)) {
+                    survivors.push(survivor(rule.place_in(purpose, change.node, change.what)));
+                }
             }
         }
         (count, survivors)
@@ -79,11 +82,17 @@ pub(super) struct Change {
     pub(super) what: String,
 }
 
-/// The n-th mutant of a condition.
-pub(super) fn mutant(condition: &Expression, n: usize) -> Option<(Expression, Change)> {
-    let mut ast = condition.ast().clone();
-    let change = Mutator { left: n }.root(&mut ast)?;
-    Some((Expression::of(ast).ok()?, change))
+/// The mutants of a rule's expression of this purpose.
+pub(super) fn mutants(whole: Expressions<'_>, purpose: Purpose) -> impl Iterator<Item = (Expression, Change)> {
+    (0..).map_while(move |n| {
+        let mut ast = whole.of(purpose)?.ast().clone();
+        let mut mutator = Mutator { left: n };
+        let change = match purpose {
+            Purpose::Condition => mutator.root(&mut ast),
+            Purpose::Because => mutator.visit(&mut ast),
+        };
+        Some((Expression::of(ast).ok()?, change?))
+    })
 }
 
 /// Walks to the n-th place that can be changed, and changes it.
@@ -132,7 +141,7 @@ impl Mutator {
                 let inner = call.target.as_deref_mut().into_iter().chain(&mut call.args);
                 inner.into_iter().find_map(|inner| self.visit(inner))
             }
-            Expr::Comprehension(comprehension) => self.comprehension(comprehension),
+            Expr::Comprehension(comprehension) => self.comprehension(node, comprehension),
             Expr::List(list) => list.elements.iter_mut().find_map(|element| self.visit(element)),
             Expr::Select(select) => self.visit(&mut select.operand),
             Expr::Ident(_) | Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => None,
@@ -143,8 +152,9 @@ impl Mutator {
     fn operand(&mut self, call: &mut CallExpr) -> Option<(String, Option<IdedExpr>)> {
         let name = call.func_name.as_str();
         match name {
-            operators::LOGICAL_AND | operators::LOGICAL_OR => {
-                let sign = if name == operators::LOGICAL_AND { "&&" } else { "||" };
+            operators::LOGICAL_AND | operators::LOGICAL_OR | operators::ADD => {
+                let sign = name.trim_matches('_').to_owned();
+                let logical = name != operators::ADD;
                 let sides = call.args.len();
                 for i in 0..sides {
                     if sides == 2 && self.here() {
@@ -152,7 +162,7 @@ impl Mutator {
                         return Some((format!("operand {} of `{sign}` left out", i + 1), Some(kept)));
                     }
                     let Some(operand) = call.args.get_mut(i) else { continue };
-                    if !is_operator(operand) && self.here() {
+                    if logical && !is_operator(operand) && self.here() {
                         negate(operand);
                         return Some((format!("operand {} of `{sign}` negated", i + 1), None));
                     }
@@ -182,18 +192,29 @@ impl Mutator {
     }
 
     /// What the author wrote of a macro: the range, and the predicate or result.
-    fn comprehension(&mut self, comprehension: &mut ComprehensionExpr) -> Option<Change> {
+    fn comprehension(&mut self, node: u64, comprehension: &mut ComprehensionExpr) -> Option<Change> {
         if let Some(change) = self.visit(&mut comprehension.iter_range) {
             return Some(change);
         }
         let accumulator = Expr::Ident(comprehension.accu_var.clone());
         let Expr::Call(step) = &mut comprehension.loop_step.expr else { return None };
-        match step.func_name.as_str() {
-            operators::LOGICAL_AND | operators::LOGICAL_OR | operators::CONDITIONAL => {
-                let [first, second, ..] = step.args.as_mut_slice() else { return None };
-                if first.expr == accumulator { self.predicate(second) } else { self.predicate(first) }
+        match (step.func_name.as_str(), step.args.as_mut_slice()) {
+            (operators::LOGICAL_AND | operators::LOGICAL_OR, [first, second]) => {
+                if first.expr == accumulator {
+                    self.predicate(second)
+                } else {
+                    self.predicate(first)
+                }
             }
-            operators::ADD => self.visit(step.args.get_mut(1)?),
+            (operators::CONDITIONAL, [predicate, then, _]) => {
+                let makes_list = appended(then).is_some();
+                if makes_list && self.here() {
+                    comprehension.loop_step = std::mem::take(then);
+                    return Some(Change { node, what: "all items kept".to_owned() });
+                }
+                self.predicate(predicate).or_else(|| self.visit(appended(then)?))
+            }
+            (operators::ADD, _) => self.visit(appended(&mut comprehension.loop_step)?),
             _ => None,
         }
     }
@@ -205,6 +226,15 @@ impl Mutator {
             return Some(Change { node: expr.id, what: "negated".to_owned() });
         }
         self.visit(expr)
+    }
+}
+
+/// What a macro that makes a list appends to it.
+fn appended(expr: &mut IdedExpr) -> Option<&mut IdedExpr> {
+    let Expr::Call(add) = &mut expr.expr else { return None };
+    match (add.func_name.as_str(), add.args.as_mut_slice()) {
+        (operators::ADD, [_, IdedExpr { expr: Expr::List(list), .. }]) => list.elements.first_mut(),
+        _ => None,
     }
 }
 
@@ -260,12 +290,16 @@ fn negate(expr: &mut IdedExpr) {
 mod tests {
     use super::*;
 
-    fn report(when: &str, fire: &str, pass: &str) -> MutationReport {
+    fn set(expressions: &str, fire: &str, pass: &str) -> PolicySet {
         let pack = format!(
             "rules:\n  - id: T-1\n    title: t\n    description: d\n    severity: low\n    kinds: [endpoint]\n    \
-             when: >-\n      {when}\n    message: m\n    fix: f\n    tests: {{ fire: [{fire}], pass: [{pass}] }}\n"
+             {expressions}\n    message: m\n    fix: f\n    tests: {{ fire: [{fire}], pass: [{pass}] }}\n"
         );
-        PolicySet::builder().builtin(false).pack("p", pack).build().unwrap().mutate()
+        PolicySet::builder().builtin(false).pack("p", pack).build().unwrap()
+    }
+
+    fn report(when: &str, fire: &str, pass: &str) -> MutationReport {
+        set(&format!("when: >-\n      {when}"), fire, pass).mutate()
     }
 
     fn survivors(when: &str, fire: &str, pass: &str) -> Vec<String> {
@@ -310,5 +344,60 @@ mod tests {
     #[test]
     fn a_rule_whose_tests_fail_survives_whole() {
         assert_eq!(survivors("asset.ai", PLAIN, PUBLIC), ["its tests fail as they are"]);
+    }
+
+    /// What survives in `because` where the condition is that of [`PUBLIC`].
+    fn lists(because: &str, fire: &str, pass: &str) -> Vec<String> {
+        let expressions = format!("when: asset.exposure == 'public'\n    because: >-\n      {because}");
+        set(&expressions, fire, pass).mutate().survivors.into_iter().map(|survivor| survivor.mutation).collect()
+    }
+
+    /// A public endpoint with a relation of each of these kinds to an asset of that name, and what else the case says.
+    fn related(kinds: &[&str], more: &str) -> String {
+        let relations = kinds.iter().map(|kind| format!("it {kind} {kind}")).collect::<Vec<_>>().join(", ");
+        format!("{{ asset: {{ kind: endpoint, exposure: public }}, relations: [{relations}]{more} }}")
+    }
+
+    #[test]
+    fn a_list_is_noticed_by_what_it_holds() {
+        let because = "outgoing.filter(r, r.kind == 'serves') + outgoing.filter(r, r.kind == 'uses')";
+        let (fire, pass) =
+            (related(&["serves", "uses", "reads"], ""), format!("{INTERNAL}, {}", related(&["reads"], "")));
+        let survivors = lists(because, &fire, &pass);
+        assert_eq!(survivors[0], "because 1:40: operand 1 of `+` left out");
+        assert_eq!(survivors.len(), 4, "{survivors:?}");
+        let fire = related(&["serves", "uses", "reads"], ", because: [serves, uses]");
+        assert_eq!(lists(because, &fire, &pass), [""; 0]);
+    }
+
+    #[test]
+    fn items_left_out_of_a_list_are_tried_back() {
+        let because = "outgoing.filter(r, r.kind == 'serves')";
+        let survivors = lists(because, &related(&["serves"], ", because: [serves]"), INTERNAL);
+        assert_eq!(survivors, ["because 1:16: all items kept"]);
+        let fire = related(&["serves", "uses"], ", because: [serves]");
+        assert_eq!(lists(because, &fire, INTERNAL), [""; 0]);
+        let mapped = "outgoing.map(r, r.kind == 'serves', outgoing[0])";
+        let survivors = lists(mapped, &related(&["serves", "uses"], ""), INTERNAL);
+        let changes = ["all items kept", "`==` became `!=`", "the constant changed"];
+        assert!(survivors.iter().zip(changes).all(|(survivor, what)| survivor.ends_with(what)), "{survivors:?}");
+        assert_eq!(survivors.len(), 3, "{survivors:?}");
+    }
+
+    #[test]
+    fn what_took_part_is_part_of_a_test() {
+        let failures = |fire: &str, pass: &str| {
+            let expressions = "when: asset.exposure == 'public'\n    because: outgoing";
+            let failures = set(expressions, fire, pass).test().failures;
+            failures.into_iter().map(|failure| format!("{}: {}", failure.test, failure.message)).collect::<Vec<_>>()
+        };
+        let fire = related(&["serves", "uses"], ", because: [uses, serves]");
+        assert_eq!(failures(&fire, INTERNAL), [""; 0]);
+        let wrong = related(&["serves"], ", because: [uses]");
+        assert_eq!(failures(&wrong, INTERNAL), [r#"fire 1: it fires because of {"serves"}, not {"uses"}"#]);
+        let nothing = "nothing takes part: `because` is for cases that fire, of rules that have one";
+        assert_eq!(failures(&fire, &wrong), [format!("pass 1: {nothing}")]);
+        let without = set("when: asset.ai", "{ asset: { kind: endpoint }, because: [it] }", PLAIN).test();
+        assert_eq!(without.failures[0].message, nothing);
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::PolicySet;
 use super::rule::Rule;
-use crate::asset::{Asset, AssetKind, Inventory};
+use crate::asset::{Asset, AssetKind, Inventory, is_open};
 
 /// What the assets of each kind show, found once for all rules.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub(super) struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    /// O(properties of all assets).
+    /// O(properties of all assets). What a template leaves open is not shown.
     pub(super) fn of(inventory: &'a Inventory) -> Self {
         let assets = inventory.assets().collect::<Vec<_>>();
         let seen = assets.par_iter().fold(Self::default, |mut seen, asset| {
@@ -30,8 +30,9 @@ impl<'a> Seen<'a> {
 
     fn add(&mut self, asset: &'a Asset) {
         let names = self.by_kind.entry(asset.kind).or_default();
+        let known = asset.properties.iter().filter(|(_, value)| !is_open(value)).map(|(name, _)| name.as_str());
         // a source's own field of that name says less
-        names.extend(asset.properties.keys().map(String::as_str).filter(|name| *name != "authentication"));
+        names.extend(known.filter(|name| *name != "authentication"));
         names.extend(attributes(asset).into_iter().flatten());
         self.identities |= asset.kind.is_identity() && asset.kind != AssetKind::AccessKey;
     }

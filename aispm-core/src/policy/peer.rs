@@ -12,12 +12,12 @@ use cel::context::VariableResolver;
 use cel::{Context, Env, ExecutionError, Value};
 
 use super::expression::{Expression, Scope};
-use super::mutation::mutant;
+use super::mutation::mutants;
 use super::selftest::{Test, Tests};
 use super::value::Val;
 use super::view::View;
 use super::*;
-use crate::asset::{Asset, Inventory, Relation, day};
+use crate::asset::{Asset, Inventory, Relation, day, flag_of};
 use crate::discover::declared::like;
 
 /// A view as CEL sees it.
@@ -30,7 +30,11 @@ fn cel<'a>(value: Val<'a>) -> Box<dyn CelVal + 'a> {
         Val::Bool(flag) => Box::new(CelBool::from(flag)),
         Val::Int(number) => Box::new(CelInt::from(number)),
         Val::Double(number) => Box::new(CelDouble::from(number)),
-        Val::Text(text) => Box::new(CelString::from(text.into_owned())),
+        // the one thing that is read otherwise
+        Val::Text(text) => match flag_of(&text) {
+            Some(flag) => Box::new(CelBool::from(flag)),
+            None => Box::new(CelString::from(text.into_owned())),
+        },
         Val::View(view) => Box::new(Peer(view)),
         Val::Json(_) | Val::List(_) | Val::Relations(..) => {
             let items = (0..value.length().unwrap()).map(|i| cel(value.item(i).unwrap()));
@@ -206,10 +210,10 @@ fn differs(what: &str, expression: &Expression, world: &World<'_>, id: &str) -> 
 fn every_rule_and_mutant_ends_on_every_test_as_with_the_cel_interpreter() {
     let set = PolicySet::builtin().unwrap();
     let compared = set.rules.par_iter().map(|rule| {
-        let condition = rule.condition().unwrap();
+        let whole = rule.expressions().unwrap();
         let tests: Vec<Test> = Tests::of(rule).unwrap().prepare(&set, rule).unwrap();
-        let mutants = (0..).map_while(|n| mutant(condition, n)).map(|(mutant, change)| (mutant, change.what));
-        let mutants = mutants.chain([(condition.clone(), "as it is".to_owned())]).collect::<Vec<_>>();
+        let mutants = mutants(whole, expression::Purpose::Condition).map(|(mutant, change)| (mutant, change.what));
+        let mutants = mutants.chain([(whole.when.clone(), "as it is".to_owned())]).collect::<Vec<_>>();
         let pairs = mutants.iter().flat_map(|mutant| tests.iter().map(move |test| (mutant, test)));
         let told = |((expression, what), test): (&(Expression, String), &Test)| {
             differs(&format!("{} {what}", rule.info.id), expression, &test.world(), test.id())

@@ -82,6 +82,42 @@ pub(super) struct Compiled {
     message: Vec<Word>,
 }
 
+/// The expressions that decide whether a rule fires: its own, or one of them spoilt.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expressions<'a> {
+    pub(super) when: &'a Expression,
+    pub(super) because: Option<&'a Expression>,
+}
+
+impl<'a> Expressions<'a> {
+    /// The one of this purpose.
+    pub(super) fn of(self, purpose: Purpose) -> Option<&'a Expression> {
+        match purpose {
+            Purpose::Condition => Some(self.when),
+            Purpose::Because => self.because,
+        }
+    }
+
+    /// With another one of this purpose.
+    pub(super) fn with(self, purpose: Purpose, expression: &'a Expression) -> Self {
+        match purpose {
+            Purpose::Condition => Self { when: expression, ..self },
+            Purpose::Because => Self { because: Some(expression), ..self },
+        }
+    }
+
+    /// Whether they fire on an asset, and what took part then. An error says that it could not be told.
+    pub(super) fn judge(self, scope: &Scope<'a>) -> Result<Option<Vec<Part>>, String> {
+        if !self.when.holds(scope)? {
+            return Ok(None);
+        }
+        match self.because {
+            None => Ok(Some(Vec::new())),
+            Some(because) => because.parts(scope).map(|parts| Some(parts).filter(|parts| !parts.is_empty())),
+        }
+    }
+}
+
 /// A piece of a message.
 #[derive(Debug, PartialEq, Eq)]
 enum Word {
@@ -160,7 +196,7 @@ impl Rule {
 
     /// Whether the rule fires on an asset, and what took part then. An error says that it could not be told.
     pub(super) fn judge<'a>(&'a self, scope: &Scope<'a>) -> Result<Option<Vec<Part>>, String> {
-        self.judge_by(self.condition()?, scope)
+        self.expressions()?.judge(scope)
     }
 
     /// Whether it asks who may do what; a word of the same name may be taken for it.
@@ -172,30 +208,20 @@ impl Rule {
             .any(|source| ACCESS.iter().any(|field| source.contains(&format!(".{}", field.name()))))
     }
 
-    /// Its condition, compiled.
-    pub(super) fn condition(&self) -> Result<&Expression, String> {
-        self.compiled().map(|compiled| &compiled.when).map_err(|flawed| flawed.flaw.message.clone())
+    /// Its expressions, compiled.
+    pub(super) fn expressions(&self) -> Result<Expressions<'_>, String> {
+        let compiled = self.compiled().map_err(|flawed| flawed.flaw.message.clone())?;
+        Ok(Expressions { when: &compiled.when, because: compiled.because.as_ref() })
     }
 
-    /// As [`judge`](Self::judge), with another condition.
-    pub(super) fn judge_by<'a>(
-        &'a self,
-        condition: &'a Expression,
-        scope: &Scope<'a>,
-    ) -> Result<Option<Vec<Part>>, String> {
-        if !condition.holds(scope)? {
-            return Ok(None);
-        }
-        match self.compiled().ok().and_then(|compiled| compiled.because.as_ref()) {
-            None => Ok(Some(Vec::new())),
-            Some(because) => because.parts(scope).map(|parts| Some(parts).filter(|parts| !parts.is_empty())),
-        }
-    }
-
-    /// `LINE:COLUMN: what` at a node of the condition.
-    pub(super) fn place_in_condition(&self, node: u64, what: &str) -> String {
-        let Flaw { line, column, message } = at_node(&self.when, node, what.to_owned());
-        format!("{line}:{column}: {message}")
+    /// `LINE:COLUMN: what` at a node of the condition, `because LINE:COLUMN: what` at one of `because`.
+    pub(super) fn place_in(&self, purpose: Purpose, node: u64, what: String) -> String {
+        let (field, source) = match purpose {
+            Purpose::Condition => ("", self.when.as_str()),
+            Purpose::Because => ("because ", self.because.as_deref().unwrap_or_default()),
+        };
+        let Flaw { line, column, message } = at_node(source, node, what);
+        format!("{field}{line}:{column}: {message}")
     }
 
     /// The evidence that the properties named by `evidence` hold.

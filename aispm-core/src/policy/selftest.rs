@@ -1,6 +1,6 @@
 //! A rule's own tests: small inventories on which it must fire, and on which it must not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 use super::PolicySet;
 use super::build::sections;
-use super::expression::{Expression, Scope};
-use super::rule::Rule;
+use super::expression::{Part, Scope};
+use super::rule::{Expressions, Rule};
 use super::view::World;
 use crate::asset::{Asset, AssetId, AssetKind, Evidence, Inventory, Relation, RelationKind};
 use crate::discover::declared::Facts;
@@ -85,6 +85,9 @@ struct Case {
     facts: Facts,
     #[serde(default)]
     today: Option<String>,
+    /// Of a case on which the rule is to fire: all that took part, by the ids of assets besides the one judged, or of
+    /// paths. Not looked at unless given.
+    because: Option<BTreeSet<String>>,
 }
 
 impl PolicySet {
@@ -120,13 +123,9 @@ impl PolicySet {
         let mut failures = Vec::new();
         for (name, fires, case) in tests.cases() {
             count += 1;
-            let fired = Test::new(self, rule, fires, case)
-                .and_then(|test| test.fires(rule, rule.condition()?))
-                .map(|fired| (fired != fires).then_some(if fired { "it fires" } else { "it does not fire" }));
-            match fired {
-                Ok(None) => {}
-                Ok(Some(wrong)) => failures.push(failure(name, wrong.to_owned())),
-                Err(error) => failures.push(failure(name, error)),
+            let test = Test::new(self, rule, fires, case);
+            if let Err(wrong) = test.and_then(|test| test.run(rule, rule.expressions()?)) {
+                failures.push(failure(name, wrong));
             }
         }
         (count, failures)
@@ -164,10 +163,14 @@ pub(super) struct Test {
     params: Map<String, Value>,
     facts: Map<String, Value>,
     today: Option<String>,
+    because: Option<BTreeSet<String>>,
 }
 
 impl Test {
     fn new(set: &PolicySet, rule: &Rule, fires: bool, case: Case) -> Result<Self, String> {
+        if case.because.is_some() && !(fires && rule.expressions()?.because.is_some()) {
+            return Err("nothing takes part: `because` is for cases that fire, of rules that have one".to_owned());
+        }
         let mut inventory = Inventory::new();
         let subject = asset("it", case.asset)?;
         let id = subject.id.clone();
@@ -189,15 +192,31 @@ impl Test {
         let given = case.facts.params.clone().into_iter().chain(case.params);
         given.into_iter().try_for_each(|(name, value)| params.set(&name, value))?;
         let (params, facts) = (params.values(), sections(&case.facts));
-        Ok(Self { fires, of_kind, id, inventory, solution, params, facts, today: case.today })
+        Ok(Self { fires, of_kind, id, inventory, solution, params, facts, today: case.today, because: case.because })
     }
 
-    /// Whether a rule fires here if this is its condition.
-    fn fires(&self, rule: &Rule, condition: &Expression) -> Result<bool, String> {
+    /// What takes part if a rule with these expressions fires here.
+    fn judge(&self, rule: &Rule, by: Expressions<'_>) -> Result<Option<Vec<Part>>, String> {
         let access = rule.asks_access().then(|| Access::new(&self.inventory));
         let world = self.world().with_access(access.as_ref());
         let scope = Scope::new(&world, self.id());
-        Ok(self.of_kind && rule.judge_by(condition, &scope)?.is_some())
+        Ok(by.judge(&scope)?.filter(|_| self.of_kind))
+    }
+
+    /// Whether a rule with these expressions does here what the test says. An error tells what it does instead.
+    fn run(&self, rule: &Rule, by: Expressions<'_>) -> Result<(), String> {
+        let parts = match (self.judge(rule, by)?, self.fires) {
+            (None, false) => return Ok(()),
+            (None, true) => return Err("it does not fire".to_owned()),
+            (Some(_), false) => return Err("it fires".to_owned()),
+            (Some(parts), true) => parts,
+        };
+        let Some(wanted) = &self.because else { return Ok(()) };
+        let found = parts.iter().flat_map(|part| part.ids(self.id())).collect::<BTreeSet<_>>();
+        match wanted.iter().map(String::as_str).eq(found.iter().copied()) {
+            true => Ok(()),
+            false => Err(format!("it fires because of {found:?}, not {wanted:?}")),
+        }
     }
 
     /// What rules see here.
@@ -210,9 +229,9 @@ impl Test {
         self.id.as_str()
     }
 
-    /// Whether a rule does here what the test says, if this is its condition.
-    pub(super) fn ends_as_it_says(&self, rule: &Rule, condition: &Expression) -> bool {
-        self.fires(rule, condition) == Ok(self.fires)
+    /// Whether a rule with these expressions does here what the test says.
+    pub(super) fn ends_as_it_says(&self, rule: &Rule, by: Expressions<'_>) -> bool {
+        self.run(rule, by).is_ok()
     }
 }
 

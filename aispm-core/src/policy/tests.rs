@@ -191,6 +191,58 @@ fn what_a_template_leaves_open_neither_fires_nor_fails() {
 }
 
 #[test]
+fn a_flag_is_one_however_its_source_writes_it() {
+    let rules = [
+        "asset.properties.on == true",
+        "asset.properties.on == false",
+        "asset.properties.on != true",
+        "asset.properties.on in [true]",
+        "asset.properties.on && true",
+        "(!asset.properties.on)",
+        "asset.properties.on",
+    ];
+    let fire = |on: serde_json::Value| rules.map(|when| fires(when, endpoint().with("on", on.clone())).len());
+    for on in [true.into(), "true".into(), "True".into()] {
+        assert_eq!(fire(on), [1, 0, 0, 1, 1, 0, 1]);
+    }
+    for off in [false.into(), "false".into(), "FALSE".into()] {
+        assert_eq!(fire(off), [0, 1, 1, 0, 0, 1, 0]);
+    }
+    for open in ["${var.on}", "{{ .Values.on }}", "[parameters('on')]", "$(on)"] {
+        assert_eq!(fire(open.into()), [0; 7], "{open}");
+    }
+    for open in ["Ref", "Fn::ImportValue", "!Ref"] {
+        assert_eq!(fire(serde_json::json!({ open: "On" })), [0; 7], "{open}");
+    }
+}
+
+#[test]
+fn an_attribute_named_like_an_approval_approves_nothing() {
+    let text = "resource \"aws_sagemaker_endpoint\" \"e\" {\n  name = \"e\"\n  approved_by = \"me\"\n}\n";
+    let inventory = crate::discover::discovery_of(&[("main.tf", text)]).inventory;
+    let asset = inventory.assets().find(|asset| asset.kind == AssetKind::Endpoint).unwrap();
+    assert_eq!(asset.text("attributes.approved_by"), Some("me"));
+    assert_eq!(fires("asset.approved", asset.clone()), []);
+    assert_eq!(fires("asset.properties['attributes.approved_by'] == 'me'", asset.clone()).len(), 1);
+    assert_eq!(fires("asset.approved", asset.clone().with("approved_by", "board")).len(), 1);
+}
+
+#[test]
+fn what_is_open_is_not_shown() {
+    let rule = format!("{}    needs: {{ property: on, input: settings }}\n", one_rule("asset.properties.on != true"));
+    let set = PolicySet::builder().builtin(false).pack("p.yaml", rule).build().unwrap();
+    let mut inventory = Inventory::new();
+    inventory.add(endpoint().with("on", "${var.on}"));
+    let unknown = |inventory: &Inventory| set.unknown(inventory).into_iter().map(|it| it.needs).collect::<Vec<_>>();
+    assert_eq!(unknown(&inventory), ["settings"]);
+    assert_eq!(set.evaluate(&inventory, &Solution::default()), []);
+    inventory.add(Asset::new("off", AssetKind::Endpoint, "off").with("on", "false"));
+    assert_eq!(unknown(&inventory), [""; 0]);
+    let findings = set.evaluate(&inventory, &Solution::default());
+    assert_eq!(findings.iter().map(|finding| finding.asset.as_str()).collect::<Vec<_>>(), ["off"]);
+}
+
+#[test]
 fn a_runtime_of_the_sources_own_is_not_ours() {
     let mut inventory = Inventory::new();
     for kind in [AssetKind::Application, AssetKind::Function] {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::field::Key;
 use super::view::{View, World};
-use crate::asset::{Direction, Inventory, Node};
+use crate::asset::{Direction, Inventory, Node, flag_of, is_open};
 
 /// A value. A copy copies text only where it was put together.
 #[derive(Debug, Clone)]
@@ -86,11 +86,12 @@ impl<'a> Val<'a> {
         }
     }
 
-    /// True or false.
+    /// True or false, also as text.
     pub(super) fn truth(&self) -> Result<bool, Fault> {
         match self {
             Self::Bool(flag) => Ok(*flag),
             Self::Null => Err(Fault::Absent),
+            Self::Text(text) => flag_of(text).ok_or(Fault::NotBool(self.kind())),
             other => Err(Fault::NotBool(other.kind())),
         }
     }
@@ -143,12 +144,14 @@ impl<'a> Val<'a> {
         matches!(self, Self::Json(_) | Self::List(_) | Self::Relations(..))
     }
 
-    /// Whether two values are the same; numbers by what they are worth, groups of fields never.
+    /// Whether two values are the same; numbers by what they are worth, flags also as the text that sources write, groups
+    /// of fields never.
     pub(super) fn equals(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Null, Self::Null) => true,
             (Self::Bool(a), Self::Bool(b)) => a == b,
             (Self::Text(a), Self::Text(b)) => a == b,
+            (Self::Bool(flag), Self::Text(text)) | (Self::Text(text), Self::Bool(flag)) => flag_of(text) == Some(*flag),
             (Self::Int(_) | Self::Double(_), Self::Int(_) | Self::Double(_)) => {
                 self.compare(other) == Some(Ordering::Equal)
             }
@@ -224,28 +227,4 @@ pub(super) fn json(value: &Value) -> Val<'_> {
         Value::Array(items) => Val::Json(items),
         Value::Object(map) => Val::View(View::Object(map)),
     }
-}
-
-/// Whether a value is an expression of Terraform or CloudFormation that was not resolved: all of it, as text that is only
-/// in part could still tell something.
-pub(super) fn is_open(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.strip_prefix("${").is_some_and(ends_with_its_bracket),
-        Value::Object(map) => map.len() == 1 && map.keys().any(|key| key == "Ref" || key.starts_with("Fn::")),
-        _ => false,
-    }
-}
-
-/// Whether the bracket opened before a text is closed by its last character and no earlier one. Linear in the text.
-fn ends_with_its_bracket(text: &str) -> bool {
-    let mut open = 1_usize;
-    let closed = text.bytes().position(|byte| {
-        match byte {
-            b'{' => open += 1,
-            b'}' => open -= 1,
-            _ => {}
-        }
-        open == 0
-    });
-    closed.is_some_and(|at| at + 1 == text.len())
 }

@@ -12,9 +12,10 @@ use serde_json::{Map, Value};
 
 use super::evidence;
 use super::field::{Field, Key};
-use super::value::{Fault, Val, flag, is_open, json, list, optional, text};
+use super::value::{Fault, Val, flag, json, list, optional, text};
 use crate::asset::{
     Asset, AssetId, AssetKind, Direction, Encryption, Evidence, Inventory, Node, Provenance, Relation, RelationKind,
+    is_open,
 };
 use crate::identity::aws::days_between;
 use crate::path::{Access, AttackPath, From as StepFrom, Right, Solution};

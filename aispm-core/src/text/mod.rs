@@ -5,6 +5,7 @@
 //! by [`guard`](crate::guard).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,7 @@ mod decode;
 mod fold;
 mod injection;
 mod invisible;
+pub mod known;
 mod lexicon;
 mod model;
 mod offsets;
@@ -43,6 +45,8 @@ names! {
         Phishing = "phishing",
         /// Channels that carry data out, such as image links with parameters.
         Exfiltration = "exfiltration",
+        /// What data sets hold, where an index of them is given, and confidentiality markings.
+        KnownData = "known_data",
     }
 }
 
@@ -108,6 +112,8 @@ pub struct Detectors {
     on: BTreeSet<Detector>,
     /// Instead of the detector's own.
     thresholds: BTreeMap<Detector, f64>,
+    /// Data sets to know.
+    known: Vec<Arc<known::KnownData>>,
 }
 
 /// Chooses detectors.
@@ -128,7 +134,11 @@ impl Detectors {
     #[must_use]
     pub fn builder() -> DetectorsBuilder {
         DetectorsBuilder {
-            detectors: Self { on: Detector::ALL.iter().copied().collect(), thresholds: BTreeMap::new() },
+            detectors: Self {
+                on: Detector::ALL.iter().copied().collect(),
+                thresholds: BTreeMap::new(),
+                known: Vec::new(),
+            },
         }
     }
 
@@ -139,6 +149,10 @@ impl Detectors {
         if Detector::SENSITIVE.iter().any(|detector| self.on.contains(detector)) {
             sensitive::Sensitive::builtin().find(text, role, &mut found.matches);
             found.matches.retain(|m| m.detector.parse().is_ok_and(|detector| self.on.contains(&detector)));
+        }
+        if self.on.contains(&Detector::KnownData) && !self.known.is_empty() {
+            known::find_markings(text, &mut found.matches);
+            self.known.iter().for_each(|known| known.find(text, &mut found.matches));
         }
         let hidden = invisible::hidden(text);
         if self.on.contains(&Detector::InvisibleText) {
@@ -200,6 +214,13 @@ impl DetectorsBuilder {
         } else {
             self.detectors.on.remove(&detector);
         }
+        self
+    }
+
+    /// Looks for what this data set holds, too, and for confidentiality markings; for several, call it several times.
+    #[must_use]
+    pub fn known_data(mut self, known: Arc<known::KnownData>) -> Self {
+        self.detectors.known.push(known);
         self
     }
 

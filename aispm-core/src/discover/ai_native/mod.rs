@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::format::{Structured, Textual};
 use super::label::label;
-use crate::asset::{Asset, Evidence, OwnerSource};
+use crate::asset::{Asset, Evidence, OwnerSource, own_name};
 
 mod agent;
 pub(crate) mod bom;
@@ -77,12 +77,12 @@ fn strings<'a>(value: &'a Value, key: &str) -> Vec<(String, &'a str)> {
     }
 }
 
-/// Copies what stands under these keys, null and empty values aside.
+/// Copies what stands under these keys, null and empty values aside, as the source's own attributes.
 fn keep(value: &Value, keys: &[&str], asset: &mut Asset) {
     for key in keys {
         let kept = value.get(*key).filter(|v| !matches!(v, Value::Null) && *v != "" && !is_empty(v));
         if let Some(kept) = kept {
-            asset.properties.insert((*key).to_owned(), kept.clone());
+            asset.properties.insert(own_name(key).into_owned(), kept.clone());
         }
     }
 }

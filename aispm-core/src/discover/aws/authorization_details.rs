@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::asset::{Asset, AssetKind, Document, Error, ErrorKind, Relation, RelationKind};
+use crate::asset::{Asset, AssetKind, Document, Error, ErrorKind, Relation, RelationKind, own_attributes};
 use crate::discover::{Found, Structured};
 use crate::identity::aws::misread;
 
@@ -55,7 +55,7 @@ fn read(document: &Document, found: &mut Found) {
                 items.filter_map(move |(i, item)| Some((i, item.get(field)?.as_str()?)))
             };
             let mut asset = Asset::new(arn, *kind, last(arn)).seen(evidence.clone().excerpt(arn));
-            asset.properties = properties.clone();
+            asset.properties = own_attributes(properties.clone());
             found.inventory.add(asset);
             if let Some(account) = arn.split(':').nth(4).filter(|account| !account.is_empty() && *account != "aws") {
                 let id = format!("arn:aws:iam::{account}:root");

@@ -1,11 +1,14 @@
 //! CloudFormation's functions, as far as a template alone decides them.
 //!
 //! `Ref` and `Fn::GetAtt` become the id of the resource they mean, or inside longer text its literal name; what is not
-//! known stays `${Name}`, so that who reads on still sees which resource is meant.
+//! known stays `${Name}`, so that who reads on still sees which resource is meant, and `${Fn::ImportValue}` where another
+//! stack tells.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
+
+use crate::asset::flag;
 
 /// Most that substituting adds to a text, so that a short template can't become a long one.
 const ADDED: usize = 4096;
@@ -26,6 +29,11 @@ fn function(map: &Map<String, Value>) -> Option<(&str, &Value)> {
     let (key, argument) = map.iter().next().filter(|_| map.len() == 1)?;
     let name = key.strip_prefix("Fn::").or_else(|| key.strip_prefix('!'));
     name.or((key == "Ref").then_some("Ref")).map(|name| (name, argument))
+}
+
+/// What a function gives that this template does not tell.
+fn open(function: &str) -> Value {
+    format!("${{Fn::{function}}}").into()
 }
 
 impl Names {
@@ -72,7 +80,12 @@ impl Names {
             },
             ("Join", Value::Array(list)) => self.join(list),
             ("If", Value::Array(list)) => {
-                let values = list.iter().skip(1).map(|value| self.value(value));
+                let values: Vec<Value> = list.iter().skip(1).map(|value| self.value(value)).collect();
+                let flags: Vec<bool> = values.iter().filter_map(flag).collect();
+                // on or off, as the condition says
+                if flags.contains(&true) && flags.contains(&false) {
+                    return open(name);
+                }
                 values.into_iter().find(|value| !value.is_null()).unwrap_or_default()
             }
             ("Select", Value::Array(list)) => match list.as_slice() {
@@ -91,7 +104,8 @@ impl Names {
                 _ => Value::Null,
             },
             ("Base64" | "ToJsonString", argument) => self.value(argument),
-            ("FindInMap" | "ImportValue" | "GetAZs" | "Cidr" | "Transform" | "Length" | "Condition", _) => Value::Null,
+            ("FindInMap" | "ImportValue", _) => open(name),
+            ("GetAZs" | "Cidr" | "Transform" | "Length" | "Condition", _) => Value::Null,
             // no function but a tag or key that looks like one
             (_, argument) => self.value(argument),
         }
@@ -185,7 +199,10 @@ mod tests {
             (json!({"Fn::Join": ["", ["s3://", {"Ref": "Store"}, "/k"]]}), json!("s3://b-1/k")),
             (json!({"!If": ["C", {"Ref": "AWS::NoValue"}, ["a", {"Ref": "Stage"}]]}), json!(["a", "prod"])),
             (json!({"Fn::Select": [1, {"!Split": [",", "a,b"]}]}), json!("b")),
-            (json!({"!ImportValue": "x"}), json!(null)),
+            (json!({"Fn::If": ["C", true, "false"]}), json!("${Fn::If}")),
+            (json!({"Fn::If": ["C", true, true]}), json!(true)),
+            (json!({"!ImportValue": "a-key"}), json!("${Fn::ImportValue}")),
+            (json!({"Fn::FindInMap": ["M", "a", "b"]}), json!("${Fn::FindInMap}")),
         ] {
             assert_eq!(names.value(&value), computed, "{value}");
         }

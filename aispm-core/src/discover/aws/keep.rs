@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::asset::{Asset, Evidence, OwnerSource};
+use crate::asset::{Asset, Evidence, OwnerSource, own_attributes};
 use crate::discover::label::label;
 
 /// Most values kept of one description, its deepest nesting, its longest list and text.
@@ -23,7 +23,7 @@ const SECRET: &[&str] =
 pub(super) fn properties(value: &Value) -> Map<String, Value> {
     let mut budget = NODES;
     match keep("", value, 0, &mut budget) {
-        Value::Object(map) => map,
+        Value::Object(map) => own_attributes(map),
         _ => Map::new(),
     }
 }

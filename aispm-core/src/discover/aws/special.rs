@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::field::{field, text};
 use super::item::Item;
-use super::table::any;
-use crate::asset::{Asset, Exposure};
+use crate::asset::{Asset, Exposure, flag};
 
 /// Adds to an asset what follows from its type alone.
 pub(super) fn describe(item: &Item<'_>, asset: &mut Asset) {
@@ -27,8 +26,8 @@ fn bucket(item: &Item<'_>, asset: &mut Asset) {
         ("restrict_public_buckets", "RestrictPublicBuckets"),
     ];
     for (key, name) in names {
-        if let Some(set) = block.and_then(|block| any(block, name)) {
-            asset.properties.insert(key.into(), (set == "true").into());
+        if let Some(set) = block.and_then(|block| flag(field(block, name)?)) {
+            asset.properties.insert(key.into(), set.into());
         }
     }
     if text(item.value, "AccessControl").is_some_and(|acl| acl.starts_with("PublicRead"))

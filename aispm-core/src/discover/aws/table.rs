@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::arn::{Arn, Place};
 use super::field::{field, scalar, text};
-use crate::asset::{AssetKind, Authentication, Document, Exposure, RelationKind};
+use crate::asset::{AssetKind, Authentication, Document, Exposure, RelationKind, flag, is_open};
 
 /// A resource type.
 #[derive(Debug, Deserialize)]
@@ -75,7 +75,7 @@ pub(super) struct Type {
 #[serde(deny_unknown_fields)]
 pub(super) struct When {
     pub(super) at: String,
-    /// The value, in any case; without it anything but `false` and `null` will do.
+    /// The value, in any case; without it anything known but `false` and `null` will do.
     #[serde(default)]
     pub(super) is: Option<Value>,
     #[serde(default)]
@@ -95,7 +95,7 @@ impl When {
                 (Some(value), Some(is)) => value.eq_ignore_ascii_case(&is),
                 _ => false,
             },
-            None => !matches!(value, Value::Null | Value::Bool(false)) && value.as_str() != Some("false"),
+            None => !value.is_null() && flag(value) != Some(false) && !is_open(value),
         }
     }
 }

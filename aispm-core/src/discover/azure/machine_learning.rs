@@ -8,7 +8,7 @@ use super::id::ResourceId;
 use super::resource::{Resource, link};
 use super::setting;
 use super::table::table;
-use crate::asset::{Asset, AssetKind, Authentication, ModelType, RelationKind};
+use crate::asset::{Asset, AssetKind, Authentication, ModelType, RelationKind, flag};
 use crate::discover::Found;
 use crate::discover::model_ref;
 
@@ -162,8 +162,8 @@ fn datastore(resource: &Resource<'_>, asset: &mut Asset, found: &mut Found) {
 
 /// Compute keeps what it is one level deeper.
 fn compute(resource: &Resource<'_>, asset: &mut Asset) {
-    let flag = |path: &str| setting::at(resource.value, path).first().and_then(|(value, _)| value.as_bool());
-    let public = flag("properties.enableNodePublicIp").or_else(|| flag("enableNodePublicIp"));
+    let set = |path: &str| setting::at(resource.value, path).first().and_then(|(value, _)| flag(value));
+    let public = set("properties.enableNodePublicIp").or_else(|| set("enableNodePublicIp"));
     if let Some(public) = public {
         asset.properties.insert("node_public_ip_enabled".into(), public.into());
     }

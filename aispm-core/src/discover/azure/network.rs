@@ -6,7 +6,7 @@ use super::end::{canonical, stub};
 use super::id::ResourceId;
 use super::resource::{Resource, link};
 use super::setting;
-use crate::asset::{Asset, AssetKind, Exposure, RelationKind};
+use crate::asset::{Asset, AssetKind, Exposure, RelationKind, flag};
 use crate::discover::Found;
 use crate::discover::kubernetes::internet;
 
@@ -75,7 +75,7 @@ pub(super) fn diagnostic_setting(resource: &Resource<'_>, found: &mut Found) {
     let mut categories = Vec::new();
     for (entry, _) in ["logs", "metrics"].iter().flat_map(|list| setting::at(resource.value, list)) {
         let name = ["category", "categoryGroup"].iter().find_map(|key| entry.get(key)?.as_str());
-        if let (Some(name), Some(true)) = (name, entry.get("enabled").and_then(Value::as_bool)) {
+        if let (Some(name), Some(true)) = (name, entry.get("enabled").and_then(flag)) {
             categories.push(Value::from(name));
         }
     }

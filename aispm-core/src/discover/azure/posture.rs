@@ -50,7 +50,9 @@ fn exposure(resource: &Resource<'_>, kind: AssetKind) -> Option<(Exposure, Strin
         return Some((Exposure::Public, place));
     }
     let open = first(&settings.open);
-    let default = resource.known.and_then(|known| known.exposure).filter(|_| resource.is_whole());
+    // what is open is not what it is by default
+    let unknown = || [&settings.closed, &settings.denied].into_iter().any(|it| setting::open(resource.value, it));
+    let default = resource.known.and_then(|known| known.exposure).filter(|_| resource.is_whole() && !unknown());
     match listed {
         Some(listed) if open.is_some() || default == Some(Exposure::Public) => Some((Exposure::Restricted, listed)),
         // a firewall of its own lets nobody in by itself
@@ -100,7 +102,7 @@ fn authentication(resource: &Resource<'_>) -> Option<Authentication> {
     } else if says(&settings.identities) {
         Some(Authentication::Identity)
     } else {
-        resource.known?.auth.filter(|_| resource.is_whole())
+        resource.known?.auth.filter(|_| resource.is_whole() && !setting::open(resource.value, &settings.keys))
     }
 }
 
@@ -110,7 +112,7 @@ fn encryption(resource: &Resource<'_>, asset: &mut Asset) {
     let default = resource.known.is_some_and(|known| known.cmk) && resource.is_whole();
     if says(&settings.customer_key) {
         asset.encryption.customer_key = Some(true);
-    } else if default || says(&settings.platform_key) {
+    } else if !setting::open(resource.value, &settings.customer_key) && (default || says(&settings.platform_key)) {
         asset.encryption.customer_key = Some(false);
     }
     // what Azure keeps is always encrypted, with one key or the other

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::asset::pointer_key;
+use crate::asset::{is_open, own_attributes, pointer_key};
 
 /// Deepest nesting, and most values, of the settings kept of one resource.
 const DEPTH: usize = 5;
@@ -79,8 +79,15 @@ pub(super) fn first(resource: &Value, conditions: &[String]) -> Option<String> {
     })
 }
 
+/// Whether a value that one of these conditions asks about is open.
+pub(super) fn open(resource: &Value, conditions: &[String]) -> bool {
+    let path = |condition: &'_ String| condition.split_once('=').map_or(condition.clone(), |(path, _)| path.to_owned());
+    conditions.iter().any(|condition| at(resource, &path(condition)).into_iter().any(|(value, _)| is_open(value)))
+}
+
 fn holds(value: &Value, wanted: Option<&str>) -> bool {
     match (value, wanted) {
+        _ if is_open(value) => false,
         (Value::String(text), Some(wanted)) => text.eq_ignore_ascii_case(wanted),
         (Value::Bool(flag), Some(wanted)) => wanted == if *flag { "true" } else { "false" },
         (Value::String(text), None) => !text.is_empty(),
@@ -129,7 +136,7 @@ pub(super) fn kept(resource: &Value) -> Map<String, Value> {
             kept.entry(key.as_str()).or_insert(value);
         }
     }
-    kept
+    own_attributes(kept)
 }
 
 fn is_secret(key: &str) -> bool {

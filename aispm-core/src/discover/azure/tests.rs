@@ -46,6 +46,32 @@ fn asset<'a>(found: &'a Found, rest: &str) -> &'a crate::asset::Asset {
 }
 
 #[test]
+fn what_a_template_leaves_open_is_neither_its_default_nor_set() {
+    let account = |public: &str, local: &str, source: &str| {
+        let found = read(&json!({
+            "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+            "parameters": {"on": {"type": "string"}, "off": {"type": "string", "defaultValue": "Disabled"}},
+            "resources": [{
+                "type": "Microsoft.CognitiveServices/accounts", "apiVersion": "2024-10-01", "name": "acme", "kind": "OpenAI",
+                "properties": {"publicNetworkAccess": public, "disableLocalAuth": local, "encryption": {"keySource": source}}
+            }]
+        }));
+        let asset = found.inventory.assets().find(|asset| asset.kind == AssetKind::Endpoint).unwrap();
+        (asset.exposure, asset.authentication, asset.encryption.customer_key)
+    };
+    assert_eq!(
+        account("Enabled", "false", "Microsoft.CognitiveServices"),
+        (Some(Exposure::Public), Some(Authentication::Key), Some(false))
+    );
+    assert_eq!(
+        account("[parameters('off')]", "True", "Microsoft.KeyVault"),
+        (Some(Exposure::Internal), Some(Authentication::Identity), Some(true))
+    );
+    let open = "[parameters('on')]";
+    assert_eq!(account(open, open, open), (None, None, None));
+}
+
+#[test]
 fn an_openai_account_with_its_deployment_and_filter() {
     let found = read(&json!({"value": [
         {

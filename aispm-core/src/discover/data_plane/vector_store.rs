@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::names::labelled;
-use crate::asset::{Asset, AssetKind, Document, RelationKind};
+use crate::asset::{Asset, AssetKind, Document, RelationKind, flag};
 use crate::discover::at::{first, has, items, keep, text};
 use crate::discover::format::{Found, Structured};
 use crate::discover::model_ref;
@@ -57,7 +57,7 @@ pub(super) const WEAVIATE: Structured = Structured {
         let value = &document.value;
         let mut asset = store(document, "weaviate", text(value, "/class").unwrap_or_default());
         settings(&mut asset, value, &["vectorizer", "vectorIndexType"]);
-        if value.pointer("/multiTenancyConfig/enabled").and_then(Value::as_bool) == Some(true) {
+        if value.pointer("/multiTenancyConfig/enabled").and_then(flag) == Some(true) {
             asset.properties.insert("multi_tenancy".to_owned(), true.into());
         }
         asset.purpose = text(value, "/description").map(str::to_owned);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::filled;
-use crate::asset::{Asset, AssetKind, Document, Evidence, Exposure, RelationKind, pointer_key};
+use crate::asset::{Asset, AssetKind, Document, Evidence, Exposure, RelationKind, flag, pointer_key};
 use crate::discover::container::{Container, append};
 use crate::discover::format::{Found, Structured};
 use crate::discover::kubernetes::beside;
@@ -228,7 +228,7 @@ fn ports(service: &Service<'_>, asset: &mut Asset, container: &mut Container) {
 /// What a service may do to its machine, and how it is set up.
 fn settings(service: &Service<'_>, asset: &mut Asset) {
     for (key, property) in [("privileged", "privileged"), ("read_only", "read_only_root_filesystem")] {
-        if let Some(flag) = service.value(key).and_then(Value::as_bool) {
+        if let Some(flag) = service.value(key).and_then(flag) {
             asset.properties.insert(property.into(), flag.into());
         }
     }
@@ -274,7 +274,7 @@ fn settings(service: &Service<'_>, asset: &mut Asset) {
     }
     let declared = service.document.value.get("networks");
     let networks = names(service.value("networks"));
-    let inner = |name: &String| declared.and_then(|all| all.get(name)?.get("internal")?.as_bool()) == Some(true);
+    let inner = |name: &String| declared.and_then(|all| flag(all.get(name)?.get("internal")?)) == Some(true);
     if !networks.is_empty() {
         // what is only in networks without a way out is not reached by its published ports either
         if networks.iter().all(inner) {

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value, json};
 
-use crate::asset::{Asset, AssetId, AssetKind, Evidence, Exposure, Inventory, Relation, RelationKind};
+use crate::asset::{Asset, AssetId, AssetKind, Evidence, Exposure, Inventory, Relation, RelationKind, flag};
 
 mod aws;
 mod azure;
@@ -160,7 +160,7 @@ fn places(inventory: &Inventory, asset: &Asset) -> Vec<&'static str> {
         let mut into = inventory.incoming(asset.id.as_str()).filter(|r| r.kind == RelationKind::Exposes);
         into.any(|r| inventory.get(r.from.as_str()).and_then(table::role) == Some(table::Role::PrivateEndpoint))
     };
-    let set = |key: &str| asset.properties.get(key) == Some(&Value::Bool(true));
+    let set = |key: &str| asset.properties.get(key).and_then(flag) == Some(true);
     let known = [
         (asset.exposure == Some(Exposure::Local), "machine"),
         (asset.id.as_str().starts_with("k8s://") && asset.exposure != Some(Exposure::Local), "cluster"),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::field::{deep, flag};
 use super::table::{Role, Roles, role, words};
 use super::{REACHABILITY, is_reached};
-use crate::asset::{Asset, AssetId, AssetKind, Authentication, Inventory, RelationKind};
+use crate::asset::{Asset, AssetId, AssetKind, Authentication, Inventory, RelationKind, flag_of, is_open};
 
 /// Longest chain from a setting to the endpoint that it is about: rule list, stage, API.
 const HOPS: usize = 3;
@@ -168,6 +168,8 @@ fn limits_calls(asset: &Asset) -> bool {
 fn is_set(value: &Value) -> bool {
     match value {
         Value::Null => false,
+        open if is_open(open) => false,
+        Value::String(text) if flag_of(text) == Some(false) => false,
         // -1 is none
         Value::Number(number) => number.as_f64().is_some_and(|number| number > 0.0),
         Value::String(text) => text.parse::<f64>().map_or(!text.is_empty(), |number| number > 0.0),

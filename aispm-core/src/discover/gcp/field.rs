@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::asset::pointer_key;
+use crate::asset::{flag, is_open, pointer_key};
 
 /// `deployedModels.model`: keys from the top, through every row of a list. `*` is any key, a key with dots stands in
 /// brackets, and `path:collection` says that a bare name is one in this collection beside the resource.
@@ -118,15 +118,17 @@ pub(super) fn either_text<'a>(value: &'a Value, camel: &'static str, snake: &'st
     either(value, camel, snake).and_then(|(_, value)| value.as_str()).filter(|text| !text.is_empty())
 }
 
-/// Whether a value says something: neither nothing, nor empty, nor `false`.
+/// Whether a value says something: neither nothing, nor empty, nor `false`, nor what a template leaves open.
 fn set(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => false,
-        Value::String(text) => !text.is_empty() && !text.eq_ignore_ascii_case("false"),
-        Value::Array(rows) => !rows.is_empty(),
-        Value::Object(map) => !map.is_empty(),
-        Value::Bool(true) | Value::Number(_) => true,
-    }
+    flag(value) != Some(false)
+        && !is_open(value)
+        && match value {
+            Value::Null => false,
+            Value::String(text) => !text.is_empty(),
+            Value::Array(rows) => !rows.is_empty(),
+            Value::Object(map) => !map.is_empty(),
+            Value::Bool(_) | Value::Number(_) => true,
+        }
 }
 
 fn snake(camel: &str) -> String {

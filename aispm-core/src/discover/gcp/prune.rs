@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::asset::own_attributes;
+
 /// Longest text kept.
 const TEXT: usize = 2048;
 /// Most rows kept of a list.
@@ -34,7 +36,7 @@ const SECRET: &[&str] = &["secret", "token", "passw", "key", "credential", "scri
 /// The fields of a body.
 pub(super) fn properties(data: &Value) -> Map<String, Value> {
     match prune(data, 0) {
-        Some(Value::Object(map)) => map,
+        Some(Value::Object(map)) => own_attributes(map),
         _ => Map::new(),
     }
 }

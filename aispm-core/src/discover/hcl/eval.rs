@@ -13,6 +13,7 @@ use serde_json::{Map, Number, Value};
 use super::function;
 use super::module::Modules;
 use super::syntax::{Body, Place};
+use crate::asset::flag;
 
 /// Deepest chain of expressions and references followed.
 const DEPTH_LIMIT: usize = 160;
@@ -136,10 +137,10 @@ impl<'a> Modules<'a> {
             Expression::Variable(name) => {
                 return scope.name(name.as_str()).cloned().unwrap_or_else(|| open(expression));
             }
-            Expression::Conditional(conditional) => match self.value(scope, &conditional.cond_expr) {
-                Val::Known(Value::Bool(true)) => return self.value(scope, &conditional.true_expr),
-                Val::Known(Value::Bool(false)) => return self.value(scope, &conditional.false_expr),
-                _ => None,
+            Expression::Conditional(conditional) => match set(&self.value(scope, &conditional.cond_expr)) {
+                Some(true) => return self.value(scope, &conditional.true_expr),
+                Some(false) => return self.value(scope, &conditional.false_expr),
+                None => None,
             },
             Expression::FuncCall(call) => {
                 let arguments: Vec<Val> = call.args.iter().map(|argument| self.value(scope, argument)).collect();
@@ -152,7 +153,7 @@ impl<'a> Modules<'a> {
             }
             Expression::Traversal(traversal) => return self.traversal(scope, traversal),
             Expression::UnaryOp(op) => match (self.value(scope, &op.expr), *op.operator) {
-                (Val::Known(Value::Bool(flag)), UnaryOperator::Not) => Some(Value::Bool(!flag)),
+                (value, UnaryOperator::Not) => set(&value).map(|set| Value::Bool(!set)),
                 (Val::Known(Value::Number(n)), UnaryOperator::Neg) => n.as_f64().and_then(|n| real(-n)),
                 _ => None,
             },
@@ -463,6 +464,14 @@ pub(super) fn partial(value: &Value) -> bool {
     }
 }
 
+/// A value as a condition reads it, texts that spell a flag too.
+fn set(value: &Val) -> Option<bool> {
+    match value {
+        Val::Known(value) => flag(value),
+        Val::Open(_) => None,
+    }
+}
+
 fn open(expression: &Expression) -> Val {
     Val::Open(expression.to_string().trim().to_owned())
 }
@@ -502,7 +511,7 @@ fn binary(operator: BinaryOperator, left: &Val, right: &Val) -> Option<Value> {
         return None;
     }
     let numbers = || Some((left.as_f64()?, right.as_f64()?));
-    let flags = || Some((left.as_bool()?, right.as_bool()?));
+    let flags = || Some((flag(left)?, flag(right)?));
     match operator {
         BinaryOperator::Eq => Some(Value::Bool(left == right)),
         BinaryOperator::NotEq => Some(Value::Bool(left != right)),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{list, network, text};
-use crate::asset::{Asset, AssetKind, Document, Error, Evidence, Exposure, RelationKind, pointer_key};
+use crate::asset::{Asset, AssetKind, Document, Error, Evidence, Exposure, RelationKind, flag, pointer_key};
 use crate::discover::container::{Container, append, known_image};
 use crate::discover::format::{Found, Source, Structured, Textual};
 use crate::discover::model_ref;
@@ -229,9 +229,9 @@ impl Values<'_> {
         if let Some(path) = host {
             append(&mut asset, "host_path", path);
         }
-        let privileged = ["securityContext", "containerSecurityContext"].iter().any(|key| {
-            map.get(*key).and_then(|context| context.get("privileged")).and_then(Value::as_bool) == Some(true)
-        });
+        let privileged = ["securityContext", "containerSecurityContext"]
+            .iter()
+            .any(|key| map.get(*key).and_then(|context| context.get("privileged")).and_then(flag) == Some(true));
         if privileged {
             asset.properties.insert("privileged".into(), true.into());
         }
@@ -326,7 +326,7 @@ impl Values<'_> {
         let mut open = None;
         for key in ["ingress", "route"] {
             let Some(ingress) = map.get(key) else { continue };
-            if ingress.get("enabled").and_then(Value::as_bool) != Some(true) {
+            if ingress.get("enabled").and_then(flag) != Some(true) {
                 continue;
             }
             let class = text(ingress, "className").or_else(|| text(ingress, "ingressClassName")).unwrap_or_default();

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Object, id, list, text};
-use crate::asset::{Asset, AssetKind, RelationKind, pointer_key};
+use crate::asset::{Asset, AssetKind, RelationKind, flag, pointer_key};
 use crate::discover::format::Found;
 
 pub(super) fn role(object: &Object<'_>, found: &mut Found) {
@@ -56,7 +56,7 @@ pub(super) fn binding(object: &Object<'_>, found: &mut Found) {
 /// A service account, and the cloud identity it may become.
 pub(super) fn service_account(object: &Object<'_>, found: &mut Found) {
     let mut asset = object.asset(AssetKind::ServiceAccount);
-    if let Some(flag) = object.value.get("automountServiceAccountToken").and_then(Value::as_bool) {
+    if let Some(flag) = object.value.get("automountServiceAccountToken").and_then(flag) {
         asset.properties.insert("automount_service_account_token".into(), flag.into());
     }
     let account = asset.id.to_string();

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::resource::{at_path, known};
 use super::{Object, list, serving, text};
-use crate::asset::{Asset, AssetKind, Evidence, RelationKind, pointer_key};
+use crate::asset::{Asset, AssetKind, Evidence, RelationKind, flag, pointer_key};
 use crate::discover::container::{Container, append, image_asset};
 use crate::discover::format::Found;
 use crate::discover::model_ref;
@@ -177,7 +177,7 @@ fn pod(object: &Object<'_>, pointer: &str, spec: &Value, workload: &mut Asset, f
         ("shareProcessNamespace", "share_process_namespace"),
         ("automountServiceAccountToken", "automount_service_account_token"),
     ] {
-        if let Some(flag) = spec.get(key).and_then(Value::as_bool) {
+        if let Some(flag) = spec.get(key).and_then(flag) {
             workload.properties.insert(property.into(), flag.into());
             shown(workload, property, &flag, object.at(&format!("{pointer}/{key}")));
         }
@@ -277,7 +277,7 @@ fn host_path(spec: &Value, (volume, path): (&Value, &str), workload: &mut Asset,
     for (_, mount) in
         mounts.filter(|(_, mount)| text(mount, "name").is_some() && text(mount, "name") == text(volume, "name"))
     {
-        let only = mount.get("readOnly").and_then(Value::as_bool) == Some(true);
+        let only = mount.get("readOnly").and_then(flag) == Some(true);
         let path = match text(mount, "subPath").map(|below| below.trim_matches('/')).filter(|below| !below.is_empty()) {
             Some(below) => format!("{}/{below}", path.trim_end_matches('/')),
             None if path.len() > 1 => path.trim_end_matches('/').to_owned(),
@@ -317,7 +317,7 @@ fn claimed(
 ) {
     let (id, stub) = (workload.id.as_str(), object.stub("PersistentVolumeClaim", None, claim));
     let claim = stub.id.to_string();
-    let only = volume.pointer("/persistentVolumeClaim/readOnly").and_then(Value::as_bool) == Some(true);
+    let only = volume.pointer("/persistentVolumeClaim/readOnly").and_then(flag) == Some(true);
     let fills = workload.kind == AssetKind::TrainingJob || workload.text("role") == Some("loader");
     if fills && !only {
         found.relate(id, RelationKind::Writes, &claim, evidence);
@@ -402,7 +402,7 @@ fn container(object: &Object<'_>, pointer: &str, value: &Value) -> Container {
 /// What a container may do to its node, which devices it asks for, and which secrets and settings it takes.
 fn security(object: &Object<'_>, pointer: &str, value: &Value, workload: &mut Asset, found: &mut Found) {
     let context = value.get("securityContext");
-    let flag = |name: &str| context.and_then(|context| context.get(name)).and_then(Value::as_bool);
+    let set = |name: &str| context.and_then(|context| context.get(name)).and_then(flag);
     for (name, property, bad) in [
         ("privileged", "privileged", true),
         ("allowPrivilegeEscalation", "allow_privilege_escalation", true),
@@ -410,7 +410,7 @@ fn security(object: &Object<'_>, pointer: &str, value: &Value, workload: &mut As
         ("readOnlyRootFilesystem", "read_only_root_filesystem", false),
     ] {
         // of several containers the weakest counts
-        if let Some(flag) = flag(name).filter(|flag| *flag == bad || !workload.properties.contains_key(property)) {
+        if let Some(flag) = set(name).filter(|flag| *flag == bad || !workload.properties.contains_key(property)) {
             workload.properties.insert(property.into(), flag.into());
             if flag && bad {
                 shown(workload, property, &flag, object.at(&format!("{pointer}/securityContext/{name}")));

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::asset::{Asset, AssetKind, Authentication, Document, Evidence, RelationKind, pointer_key};
+use crate::asset::{Asset, AssetKind, Authentication, Document, Evidence, RelationKind, flag, pointer_key};
 use crate::discover::format::{Found, Structured};
 use crate::discover::model_ref;
 use crate::discover::telemetry::traffic::{Address, Target, add, note_of};
@@ -135,7 +135,7 @@ fn litellm(document: &Document, found: &mut Found) {
     let settings = |key: &str| {
         config.get("general_settings").and_then(|s| s.get(key)).or_else(|| config.get("litellm_settings")?.get(key))
     };
-    asset.authentication = Some(match (settings("enable_jwt_auth").and_then(Value::as_bool), settings("master_key")) {
+    asset.authentication = Some(match (settings("enable_jwt_auth").and_then(flag), settings("master_key")) {
         (Some(true), _) => Authentication::Identity,
         (_, Some(key)) if !key.is_null() => Authentication::Key,
         _ => Authentication::None,
@@ -377,7 +377,7 @@ fn cloudflare(document: &Document, found: &mut Found) {
             asset.properties.insert(key.to_owned(), value.clone());
         }
     }
-    let guarded = row.get("authentication").and_then(Value::as_bool);
+    let guarded = row.get("authentication").and_then(flag);
     asset.authentication = guarded.map(|guarded| if guarded { Authentication::Key } else { Authentication::None });
     let tables = found.tables.clone();
     if let Some(provider) = tables.provider_by_name("cloudflare") {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{at, field, is_on, objects};
-use crate::asset::{Asset, AssetKind, Document, Inventory, RelationKind};
+use crate::asset::{Asset, AssetKind, Document, Inventory, RelationKind, is_open};
 
 const TABLE: &str = include_str!("../../../data/discover/safeguards.yaml");
 
@@ -80,6 +80,7 @@ fn ends(asset: &Asset) -> bool {
 fn set<K: AsRef<str>>(asset: &Asset, keys: &[K]) -> bool {
     keys.iter().filter_map(|key| asset.properties.get(key.as_ref())).any(|value| match value {
         Value::Bool(on) => *on,
+        open if is_open(open) => false,
         Value::String(word) => !matches!(word.to_ascii_lowercase().as_str(), "" | "never" | "none" | "null" | "false"),
         Value::Null => false,
         _ => true,

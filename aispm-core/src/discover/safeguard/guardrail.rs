@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{at, field, is_on, objects, type_of};
-use crate::asset::Asset;
+use crate::asset::{Asset, is_open};
 
 pub(super) fn facts(asset: &Asset) -> Vec<(&'static str, Value)> {
     let settings = &asset.properties;
@@ -48,9 +48,11 @@ fn azure(settings: &Map<String, Value>) -> Vec<(&'static str, Value)> {
             wanted.iter().any(|word| name.contains(word))
         });
         let on = |filter: &Map<String, Value>, keys: [&str; 2]| {
-            keys.iter().find_map(|key| field(filter, key)).is_none_or(is_on)
+            let set = keys.iter().find_map(|key| field(filter, key));
+            (!set.is_some_and(is_open)).then(|| set.is_none_or(is_on))
         };
-        named.next().map(|filter| on(filter, ["enabled", "filterenabled"]) && on(filter, ["blocking", "blockenabled"]))
+        let filter = named.next()?;
+        Some(on(filter, ["enabled", "filterenabled"])? && on(filter, ["blocking", "blockenabled"])?)
     };
     let attack = state(&["jailbreak"]).map(|on| ("prompt_attack_filter", if on { "HIGH" } else { "NONE" }.into()));
     let personal = state(&["pii", "personal"]).map(|on| ("sensitive_information_filter", on.into()));
@@ -62,14 +64,20 @@ fn azure(settings: &Map<String, Value>) -> Vec<(&'static str, Value)> {
 fn model_armor(settings: &Map<String, Value>) -> Vec<(&'static str, Value)> {
     let Some(filter) = field(settings, "filter").and_then(Value::as_object) else { return Vec::new() };
     let attack = |key| at(filter, &["piandjailbreakfiltersettings", key]);
-    let strength = match attack("confidencelevel").and_then(Value::as_str) {
-        _ if !attack("filterenforcement").is_some_and(is_on) => "NONE",
-        Some("HIGH") => "LOW",
-        Some("LOW_AND_ABOVE") => "HIGH",
-        _ => "MEDIUM",
+    let strength = match (attack("filterenforcement"), attack("confidencelevel")) {
+        (Some(open), _) if is_open(open) => None,
+        (Some(enforced), level) if is_on(enforced) => match level {
+            Some(open) if is_open(open) => None,
+            Some(level) if level == "HIGH" => Some("LOW"),
+            Some(level) if level == "LOW_AND_ABOVE" => Some("HIGH"),
+            _ => Some("MEDIUM"),
+        },
+        _ => Some("NONE"),
     };
-    let personal = field(filter, "sdpsettings").and_then(Value::as_object).is_some_and(|sdp| {
-        at(sdp, &["basic", "filterenforcement"]).is_some_and(is_on) || field(sdp, "advanced").is_some()
-    });
-    vec![("prompt_attack_filter", strength.into()), ("sensitive_information_filter", personal.into())]
+    let basic = at(filter, &["sdpsettings", "basic", "filterenforcement"]);
+    let personal = at(filter, &["sdpsettings", "advanced"]).is_some() || basic.is_some_and(is_on);
+    let personal =
+        (personal || !basic.is_some_and(is_open)).then_some(("sensitive_information_filter", personal.into()));
+    let strength = strength.map(|strength| ("prompt_attack_filter", strength.into()));
+    strength.into_iter().chain(personal).collect()
 }

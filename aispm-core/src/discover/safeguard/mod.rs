@@ -22,7 +22,7 @@ mod service;
 
 use serde_json::{Map, Value};
 
-use crate::asset::{Asset, AssetId, AssetKind, Inventory};
+use crate::asset::{Asset, AssetId, AssetKind, Inventory, flag};
 
 /// Checks of other tools that fail where model invocations are not logged.
 const LOGGING_CHECKS: [&str; 1] = ["bedrock_model_invocation_logging_enabled"];
@@ -97,13 +97,8 @@ fn objects(value: Option<&Value>) -> impl Iterator<Item = &Map<String, Value>> {
 
 /// `true`, `"true"`, `"ENABLED"`.
 fn is_on(value: &Value) -> bool {
-    match value {
-        Value::Bool(on) => *on,
-        Value::String(word) => {
-            matches!(word.to_ascii_lowercase().as_str(), "true" | "enabled" | "enable" | "on" | "always")
-        }
-        _ => false,
-    }
+    let says = |word: &str| ["enabled", "enable", "on", "always"].iter().any(|on| word.eq_ignore_ascii_case(on));
+    flag(value).unwrap_or_else(|| value.as_str().is_some_and(says))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{at, field, is_configured, is_on, type_of};
-use crate::asset::{Asset, AssetKind, Inventory, RelationKind};
+use crate::asset::{Asset, AssetKind, Inventory, RelationKind, is_open};
 
 /// Which clouds' monitors were among the input.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ pub(super) fn facts(asset: &Asset, watched: &Watched, inventory: &Inventory) -> 
             // a list of endpoints without their settings says nothing
             let described =
                 enabled.is_some() || field(&asset.properties, "createtime").is_some() || is_configured(asset);
-            described.then(|| enabled.is_some_and(is_on))
+            (described && !enabled.is_some_and(is_open)).then(|| enabled.is_some_and(is_on))
         }
         "azurerm_cognitive_account" | "azurerm_ai_services" | "microsoft.cognitiveservices/accounts" => {
             let answers = asset.text("kind").is_none_or(|kind| matches!(kind, "OpenAI" | "AIServices"));

@@ -150,3 +150,29 @@ fn agents_that_ask_and_end() {
     assert_eq!(of("c"), [Value::Null, json!(true)]);
     assert_eq!(inventory.get("c").unwrap().text("sandbox"), Some("e2b"));
 }
+
+#[test]
+fn what_a_template_leaves_open_says_nothing() {
+    let of = |kind: &str, settings: Value| {
+        let mut asset = Asset::new("g", AssetKind::Guardrail, "g").with("terraform_type", kind);
+        asset.properties.extend(settings.as_object().unwrap().clone());
+        let mut inventory = Inventory::new();
+        inventory.add(asset);
+        super::join(&mut inventory);
+        facts(inventory.get("g").unwrap(), &["prompt_attack_filter", "sensitive_information_filter"])
+    };
+    let filter =
+        |on: &str| json!({"content_filter": [{"name": "Jailbreak", "filter_enabled": on, "block_enabled": "true"}]});
+    assert_eq!(of("azurerm_cognitive_account_rai_policy", filter("false")), [json!("NONE"), Value::Null]);
+    assert_eq!(of("azurerm_cognitive_account_rai_policy", filter("True")), [json!("HIGH"), Value::Null]);
+    assert_eq!(of("azurerm_cognitive_account_rai_policy", filter("${var.on}")), [Value::Null, Value::Null]);
+    let armor = |on: &str| {
+        json!({"filter_config": [{
+            "pi_and_jailbreak_filter_settings": [{"filter_enforcement": on, "confidence_level": "HIGH"}],
+            "sdp_settings": [{"basic_config": [{"filter_enforcement": on}]}]
+        }]})
+    };
+    assert_eq!(of("google_model_armor_template", armor("ENABLED")), [json!("LOW"), json!(true)]);
+    assert_eq!(of("google_model_armor_template", armor("DISABLED")), [json!("NONE"), json!(false)]);
+    assert_eq!(of("google_model_armor_template", armor("${var.on}")), [Value::Null, Value::Null]);
+}

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::estate::Estate;
 use super::resource::Resource;
 use super::{items, words};
-use crate::asset::{Asset, AssetId, AssetKind, Authentication, Evidence, Exposure, RelationKind};
+use crate::asset::{Asset, AssetId, AssetKind, Authentication, Evidence, Exposure, RelationKind, flag, is_open};
 use crate::discover::Found;
 
 /// Types that only say how something else is exposed.
@@ -99,9 +99,11 @@ fn expose(
 /// A load balancer or API that the internet reaches.
 fn front(resource: &Resource<'_>, found: &mut Found) {
     let public = match resource.kind {
-        "aws_lb" | "aws_alb" | "aws_elb" => resource
-            .flag("internal")
-            .map_or(resource.written || resource.values.contains_key("internal"), |internal| !internal),
+        "aws_lb" | "aws_alb" | "aws_elb" => match resource.values.get("internal") {
+            Some(open) if is_open(open) => false,
+            Some(internal) => flag(internal) != Some(true),
+            None => resource.written,
+        },
         "aws_api_gateway_rest_api" => {
             let kinds = words(&resource.values, "endpoint_configuration.types");
             !kinds.contains(&"PRIVATE")

@@ -6,7 +6,7 @@ use super::estate::Estate;
 use super::exposure::internet;
 use super::resource::Resource;
 use super::table::{Flag, ResourceType, table};
-use crate::asset::{Asset, AssetId, Authentication, Exposure, OwnerSource, RelationKind};
+use crate::asset::{Asset, AssetId, Authentication, Exposure, OwnerSource, RelationKind, is_open};
 use crate::discover::Found;
 use crate::discover::label::label;
 
@@ -25,11 +25,11 @@ pub(super) fn read(
         return;
     }
     let (public, at) = answer(&table().public, resource);
-    let key = answer(&table().key_login, resource).0.or(known.key_login);
+    let key = answer(&table().key_login, resource).0.unwrap_or(known.key_login);
     if let Some(key) = key {
         asset.authentication = Some(if key { Authentication::Key } else { Authentication::Identity });
     }
-    if let Some(public) = public.or(known.public) {
+    if let Some(public) = public.unwrap_or(known.public) {
         let firewalls = ["network_acls", "network_rules", "network_rule_set"];
         let any = |below: &str| {
             firewalls
@@ -55,28 +55,34 @@ pub(super) fn read(
             _ => {}
         }
     }
-    asset.encryption.at_rest = answer(&table().at_rest, resource).0;
-    asset.encryption.in_transit = answer(&table().in_transit, resource).0;
+    asset.encryption.at_rest = answer(&table().at_rest, resource).0.flatten();
+    asset.encryption.in_transit = answer(&table().in_transit, resource).0.flatten();
     if table().keyed.contains(resource.kind) {
         asset.encryption.customer_key = Some(false);
     }
     let mut keys = Vec::new();
     find_keys(&resource.values, "", 0, &mut keys);
     for (pointer, key) in keys {
+        let targets = estate.resolve(key, "kms_key", resource.address);
+        // whether a variable names a key is not known
+        if targets.is_empty() && is_open(&Value::from(key)) {
+            asset.encryption.customer_key = asset.encryption.customer_key.filter(|customer| *customer);
+            continue;
+        }
         asset.encryption.at_rest = Some(true);
         // a key of the provider's own is none of the customer's
         if key.starts_with("alias/aws/") || key.contains(":alias/aws/") {
             continue;
         }
         asset.encryption.customer_key = Some(true);
-        for target in estate.resolve(key, "kms_key", resource.address) {
+        for target in targets {
             found.relate(asset.id.as_str(), RelationKind::Uses, &target.id, &resource.at(&pointer));
         }
     }
 }
 
-/// The first answer of a list of flags, and where it stands.
-fn answer(flags: &[Flag], resource: &Resource<'_>) -> (Option<bool>, String) {
+/// The first answer of a list of flags, `Some(None)` where it is open, and where it stands.
+fn answer(flags: &[Flag], resource: &Resource<'_>) -> (Option<Option<bool>>, String) {
     let found = flags.iter().find_map(|flag| Some((flag.of(&resource.values)?, flag.key())));
     found.map_or((None, String::new()), |(answer, key)| (Some(answer), format!("/{}", key.replace('.', "/0/"))))
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::table::table;
-use crate::asset::{Document, Evidence};
+use crate::asset::{Document, Evidence, flag, own_attributes};
 use crate::discover::hcl::{Made, Place, Root};
 
 /// Longest text kept of a value that is no policy.
@@ -137,7 +137,7 @@ impl<'a> Resource<'a> {
     }
 
     pub(super) fn flag(&self, key: &str) -> Option<bool> {
-        self.values.get(key).and_then(Value::as_bool)
+        self.values.get(key).and_then(flag)
     }
 
     /// The name that its configuration gives it.
@@ -155,7 +155,7 @@ impl<'a> Resource<'a> {
         if stored && let Some(value) = properties.get_mut("value").filter(|value| is_literal(value)) {
             *value = HIDDEN.into();
         }
-        properties
+        own_attributes(properties)
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::resource::texts;
-use crate::asset::{AssetKind, Document, RelationKind};
+use crate::asset::{AssetKind, Document, RelationKind, same};
 
 /// The table, loaded once.
 pub(super) fn table() -> &'static Table {
@@ -62,16 +62,16 @@ pub(super) struct Flag {
 }
 
 impl Flag {
-    /// The answer of these values, if they have one.
-    pub(super) fn of(&self, values: &serde_json::Map<String, Value>) -> Option<bool> {
+    /// The answer of these values, if they have one; `Some(None)` where it is open.
+    pub(super) fn of(&self, values: &serde_json::Map<String, Value>) -> Option<Option<bool>> {
         let found = super::resource::values(values, &self.value);
         let (_, value) = found.into_iter().find(|(_, value)| !value.is_null())?;
         let open = value.as_str().is_some_and(|text| text.contains("${"));
         match &self.no {
-            _ if open => None,
-            _ if *value == self.yes => Some(true),
-            Some(no) => (value == no).then_some(false),
-            None => Some(false),
+            _ if open => Some(None),
+            _ if same(value, &self.yes) => Some(Some(true)),
+            Some(no) => same(value, no).then_some(Some(false)),
+            None => Some(Some(false)),
         }
     }
 

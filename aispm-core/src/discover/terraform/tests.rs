@@ -46,6 +46,36 @@ fn roles_buckets_and_models_are_joined() {
     assert!(related(&inventory, endpoint, RelationKind::RunsAs, "arn:aws:iam::111111111111:role/s"));
 }
 
+#[test]
+fn flags_are_read_as_text_too_and_what_is_open_is_unknown() {
+    let of = |kind: &str, values: Value| {
+        let inventory = discovered(&[(kind, values)]);
+        let asset = inventory.assets().find(|asset| asset.text("terraform_type") == Some(kind)).unwrap();
+        (asset.exposure, asset.authentication, asset.encryption.customer_key)
+    };
+    let account = |public: Value, local: Value| {
+        let (exposure, authentication, _) = of(
+            "azurerm_cognitive_account",
+            json!({"name": "a", "public_network_access_enabled": public, "local_auth_enabled": local}),
+        );
+        (exposure, authentication)
+    };
+    let closed = (Some(Exposure::Internal), Some(Authentication::Identity));
+    assert_eq!(account(json!(false), json!(false)), closed);
+    assert_eq!(account(json!("false"), json!("False")), closed);
+    let open = (Some(Exposure::Public), Some(Authentication::Key));
+    assert_eq!(account(json!("true"), json!("true")), open);
+    assert_eq!(account(json!(null), json!(null)), open, "the provider's defaults");
+    assert_eq!(account(json!("${var.public}"), json!("${var.local}")), (None, None));
+    let key = |key: Value| of("aws_sagemaker_domain", json!({"domain_name": "d", "kms_key_id": key})).2;
+    assert_eq!(key(json!(null)), Some(false));
+    assert_eq!(key(json!("arn:aws:kms:eu-west-1:111111111111:key/k")), Some(true));
+    assert_eq!(key(json!("${var.key}")), None);
+    let balancer = |internal: Value| of("aws_lb", json!({"name": "l", "internal": internal})).0;
+    assert_eq!(balancer(json!("false")), Some(Exposure::Public));
+    assert_eq!((balancer(json!("true")), balancer(json!("${var.internal}"))), (None, None));
+}
+
 fn read_document(value: &Value) -> crate::asset::Inventory {
     let mut found = Found::default();
     let document = Document::json("tf.json", &value.to_string()).unwrap();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 
 use super::role::{Permission, Role};
-use crate::asset::{Asset, AssetId, AssetKind, Evidence, Inventory, RelationKind};
+use crate::asset::{Asset, AssetId, AssetKind, Evidence, Inventory, RelationKind, flag};
 
 /// Groups in groups, and management groups above one another, followed.
 const NESTED: usize = 256;
@@ -171,7 +171,7 @@ impl Model {
             None if asset.id.as_str().starts_with("/providers/microsoft.authorization/") => ROOT.to_owned(),
             None => return,
         };
-        let eligible = asset.properties.get("active") == Some(&Value::Bool(false));
+        let eligible = asset.properties.get("active").and_then(flag) == Some(false);
         let condition = asset.text("condition").filter(|text| !text.trim().is_empty()).map(str::to_owned);
         let evidence = asset.evidence.first().cloned().unwrap_or_default();
         for holder in holders {
@@ -218,7 +218,7 @@ impl Model {
         };
         let who_all = who("principals");
         let denial = Denial {
-            only_here: asset.properties.get("doNotApplyToChildScopes") == Some(&Value::Bool(true)),
+            only_here: asset.properties.get("doNotApplyToChildScopes").and_then(flag) == Some(true),
             permissions: list("permissions").map(Permission::read).collect(),
             everyone: who_all.contains(EVERYONE),
             who: who_all,
@@ -432,7 +432,7 @@ fn is_definition(asset: &Asset) -> bool {
 }
 
 fn doors(asset: &Asset) -> Doors {
-    let set = |keys: &[&str]| keys.iter().find_map(|key| asset.properties.get(*key)?.as_bool());
+    let set = |keys: &[&str]| keys.iter().find_map(|key| flag(asset.properties.get(*key)?));
     let policies = ["accessPolicies", "access_policy"]
         .iter()
         .any(|key| asset.properties.get(*key).and_then(Value::as_array).is_some_and(|list| !list.is_empty()));

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::member::{self, Denied};
-use crate::asset::{Asset, Evidence};
+use crate::asset::{Asset, Evidence, flag};
 use crate::identity::glob;
 
 /// One member's role on a resource.
@@ -153,7 +153,7 @@ pub(super) fn constraints(asset: &Asset) -> Vec<(String, String, bool)> {
     let mut all = Vec::new();
     for row in ["orgPolicy", "org_policy"].iter().filter_map(|key| asset.properties.get(*key)?.as_array()).flatten() {
         let policy = ["booleanPolicy", "boolean_policy"].iter().find_map(|key| row.get(*key));
-        let enforced = policy.map(|policy| policy.get("enforced") == Some(&Value::Bool(true)));
+        let enforced = policy.map(|policy| policy.get("enforced").and_then(flag) == Some(true));
         if let (Some(constraint), Some(enforced)) = (text(row, "constraint"), enforced) {
             all.push((asset.id.to_string(), name(&constraint), enforced));
         }
@@ -163,7 +163,7 @@ pub(super) fn constraints(asset: &Asset) -> Vec<(String, String, bool)> {
     {
         let spec = asset.properties.get("spec");
         let enforced =
-            spec.into_iter().flat_map(|spec| list(spec, &["rules"])).find_map(|rule| rule.get("enforce")?.as_bool());
+            spec.into_iter().flat_map(|spec| list(spec, &["rules"])).find_map(|rule| flag(rule.get("enforce")?));
         if let Some(enforced) = enforced {
             all.push((format!("//cloudresourcemanager.googleapis.com/{on}"), constraint.to_owned(), enforced));
         }

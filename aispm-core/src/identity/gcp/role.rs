@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::asset::{Asset, AssetKind, Document, Inventory};
+use crate::asset::{Asset, AssetKind, Document, Inventory, flag};
 use crate::identity::glob;
 
 /// What a role holds.
@@ -101,7 +101,7 @@ pub(super) fn name_in_bindings(id: &str) -> &str {
 
 /// A role that a project or organisation made; one that is off holds nothing.
 fn own(asset: &Asset) -> Option<Role> {
-    let off = asset.text("stage") == Some("DISABLED") || asset.properties.get("deleted") == Some(&Value::Bool(true));
+    let off = asset.text("stage") == Some("DISABLED") || asset.properties.get("deleted").and_then(flag) == Some(true);
     let listed = ["includedPermissions", "included_permissions", "permissions"];
     let listed = listed.iter().find_map(|key| asset.properties.get(*key)?.as_array());
     // a list of roles does not say what they hold

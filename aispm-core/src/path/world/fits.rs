@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Ix, World};
-use crate::asset::{Asset, AssetId, AssetKind};
+use crate::asset::{Asset, AssetId, AssetKind, is_open, same};
 use crate::identity::Platform;
 use crate::identity::aws::account_of;
 use crate::path::rules::{Rule, Test};
@@ -30,7 +30,7 @@ impl World<'_> {
             && (!test.broader_version || asset.is_some_and(crate::identity::aws::has_broader_version))
             && (!test.internet || node.id.as_str() == AssetId::INTERNET)
             && (test.has.is_empty()
-                || asset.is_some_and(|a| test.has.iter().any(|key| a.properties.contains_key(key.as_str()))))
+                || asset.is_some_and(|a| test.has.iter().any(|key| a.properties.get(key).is_some_and(|v| !is_open(v)))))
             && (test.word.is_empty() || asset.is_some_and(|a| speaks(a, &test.word)))
             && (node.kind != AssetKind::Policy
                 || account_of(node.id.as_str()).is_some()
@@ -60,12 +60,12 @@ fn says(asset: &Asset, key: &str, wanted: &[Value]) -> bool {
     value.is_some_and(|value| value.as_array().map_or_else(|| is(value), |list| list.iter().any(is)))
 }
 
-/// Whether a value is one of these; of a text a `*` at the end stands for anything.
+/// Whether a value is one of these; of a text a `*` at the end stands for anything. What a template leaves open is none.
 pub(in crate::path) fn is_one_of(value: &Value, wanted: &[Value]) -> bool {
     wanted.iter().any(|wanted| match (wanted.as_str(), value.as_str()) {
-        (Some("*"), _) => !value.is_null(),
+        (Some("*"), _) => !value.is_null() && !is_open(value),
         (Some(wanted), Some(text)) => wanted.strip_suffix('*').map_or(wanted == text, |start| text.starts_with(start)),
-        _ => wanted == value,
+        _ => same(wanted, value),
     })
 }
 

@@ -1,20 +1,70 @@
-//! The text under examination: bounded, panic-free looks around a position.
+//! The text under examination: bounded, panic-free looks around a position. Of a text that goes on, a look past what is
+//! there is noted: what was made of it is not settled then.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 /// How far back and ahead of a candidate its context words may stand, in bytes.
 const BEFORE: usize = 64;
 const AFTER: usize = 40;
 
+/// The farthest look back that any verifier takes, in bytes.
+pub(super) const LOOK_BACK: usize = 512;
+
+#[cfg(test)]
+thread_local! {
+    /// Bytes looked at by this thread, so that tests count work and not time.
+    pub(super) static LOOKED_AT: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Counts bytes looked at, in tests.
+#[inline]
+fn looked_at(bytes: usize) {
+    #[cfg(test)]
+    LOOKED_AT.with(|count| count.set(count.get() + bytes as u64));
+    let _ = bytes;
+}
+
 /// A text and the looks that verifiers take at it. Positions are bytes; reads past an end give 0.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hay<'t> {
     text: &'t str,
+    /// Whether something stood before it.
+    cut: bool,
+    /// Of a text that goes on, whether a look went past what is there.
+    past: Option<&'t Cell<bool>>,
 }
 
 impl<'t> Hay<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Self { text }
+        Self { text, cut: false, past: None }
+    }
+
+    /// A part of a text: `cut` says that something stood before it, `past` is there if it goes on, and becomes true with
+    /// a look past its end.
+    pub(super) fn part(text: &'t str, cut: bool, past: Option<&'t Cell<bool>>) -> Self {
+        Self { text, cut, past }
+    }
+
+    /// Whether more of the text is to come.
+    pub(super) fn goes_on(self) -> bool {
+        self.past.is_some()
+    }
+
+    /// Whether a look has gone past what is there since the last time this was asked.
+    pub(super) fn looked_past(self) -> bool {
+        self.past.is_some_and(|past| past.replace(false))
+    }
+
+    #[cold]
+    fn past(self) {
+        if let Some(past) = self.past {
+            past.set(true);
+        }
+    }
+
+    pub(super) fn text(self) -> &'t str {
+        self.text
     }
 
     pub(super) fn len(self) -> usize {
@@ -26,7 +76,11 @@ impl<'t> Hay<'t> {
     }
 
     pub(super) fn at(self, at: usize) -> u8 {
-        self.bytes().get(at).copied().unwrap_or(0)
+        looked_at(1);
+        self.bytes().get(at).copied().unwrap_or_else(|| {
+            self.past();
+            0
+        })
     }
 
     pub(super) fn before(self, at: usize) -> u8 {
@@ -35,37 +89,66 @@ impl<'t> Hay<'t> {
 
     /// The text of `span`; empty where it does not lie on character boundaries.
     pub(super) fn get(self, span: Range<usize>) -> &'t str {
+        looked_at(span.len());
+        if span.end > self.len() {
+            self.past();
+        }
         self.text.get(span).unwrap_or("")
+    }
+
+    /// `span` widened to character boundaries, within the text.
+    pub(super) fn snap(self, span: Range<usize>) -> Range<usize> {
+        self.text.floor_char_boundary(span.start)..self.text.ceil_char_boundary(span.end)
     }
 
     /// The text of at most `most` bytes from `start`, cut back to a character boundary.
     pub(super) fn window(self, start: usize, most: usize) -> &'t str {
-        self.get(start..self.text.floor_char_boundary(start.saturating_add(most)))
+        let end = start.saturating_add(most);
+        if end > self.len() {
+            self.past();
+        }
+        self.get(start..self.text.floor_char_boundary(end))
     }
 
     /// The text of at most `most` bytes up to `end`, cut forward to a character boundary.
     pub(super) fn window_before(self, end: usize, most: usize) -> &'t str {
+        debug_assert!(most <= LOOK_BACK);
         self.get(self.text.ceil_char_boundary(end.saturating_sub(most))..end)
     }
 
     /// Where the run of bytes that satisfy `keep` from `start` ends, at most `most` bytes on.
     pub(super) fn run(self, start: usize, most: usize, keep: impl Fn(u8) -> bool) -> usize {
         let rest = self.bytes().get(start..).unwrap_or_default();
-        start + rest.iter().take(most).take_while(|b| keep(**b)).count()
+        let length = rest.iter().take(most).take_while(|b| keep(**b)).count();
+        looked_at(length);
+        if length == rest.len() && length < most {
+            self.past();
+        }
+        start + length
     }
 
     /// Where the run of bytes that satisfy `keep` up to `end` begins, at most `most` bytes back.
     pub(super) fn run_back(self, end: usize, most: usize, keep: impl Fn(u8) -> bool) -> usize {
+        debug_assert!(most <= LOOK_BACK);
         let rest = self.bytes().get(..end).unwrap_or_default();
-        end - rest.iter().rev().take(most).take_while(|b| keep(**b)).count()
+        let length = rest.iter().rev().take(most).take_while(|b| keep(**b)).count();
+        looked_at(length);
+        end - length
     }
 
     /// Whether `span` is all there is: a cell or a field rather than prose.
     pub(super) fn lone(self, span: &Range<usize>) -> bool {
         let idle = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '.' | ',' | ';');
-        self.len() < span.len() + 16
-            && self.get(0..span.start).chars().all(idle)
-            && self.get(span.end..self.len()).chars().all(idle)
+        if self.cut || self.len() >= span.len() + 16 {
+            return false;
+        }
+        self.past();
+        true && self.get(0..span.start).chars().all(idle) && self.get(span.end..self.len()).chars().all(idle)
+    }
+
+    /// Whether the text begins at most `most` bytes before `at`.
+    pub(super) fn begins_within(self, at: usize, most: usize) -> bool {
+        !self.cut && at <= most
     }
 
     /// Whether a letter, digit or underscore stands on either side of `span`.
@@ -75,9 +158,15 @@ impl<'t> Hay<'t> {
 
     /// Whether one of `words` (lower case) begins a word near `span`.
     pub(super) fn near<W: AsRef<str>>(self, span: &Range<usize>, words: &[W]) -> bool {
-        let before = span.start.saturating_sub(BEFORE)..span.start;
-        let after = span.end..span.end.saturating_add(AFTER).min(self.len());
-        words.iter().any(|w| self.has(&before, w.as_ref()) || self.has(&after, w.as_ref()))
+        if self.follows(span.start, words) {
+            return true;
+        }
+        let after = span.end..span.end.saturating_add(AFTER);
+        if after.end > self.len() {
+            self.past();
+        }
+        let after = after.start..after.end.min(self.len());
+        words.iter().any(|w| self.has(&after, w.as_ref()))
     }
 
     /// Whether one of `words` (lower case) begins a word in the bytes before `at`.
@@ -89,6 +178,7 @@ impl<'t> Hay<'t> {
     fn has(self, window: &Range<usize>, word: &str) -> bool {
         let word = word.as_bytes();
         let Some(bytes) = self.bytes().get(window.clone()) else { return false };
+        looked_at(bytes.len());
         let first = word.first().copied().unwrap_or(0).to_ascii_lowercase();
         bytes.windows(word.len().max(1)).enumerate().any(|(i, w)| {
             w.first().is_some_and(|b| b.to_ascii_lowercase() == first)

@@ -4,30 +4,45 @@
 //! bounded stretch there. No pattern runs over the whole text, and a text without a hit allocates nothing.
 
 mod anchors;
+mod build;
+mod clean;
 mod hay;
 mod links;
 mod pii;
 mod secrets;
+pub mod sink;
+mod stream;
 
+pub use stream::{Released, Stream};
+
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use self::anchors::{Anchors, Owner};
+pub use self::build::SensitiveBuilder;
 use self::hay::Hay;
 use self::links::Links;
+use self::links::lure::{Lures, Stretch};
+pub use self::links::{HostList, HostLists};
+#[doc(hidden)]
+pub use self::pii::Candidate;
 use self::pii::Pii;
 use self::secrets::Secrets;
-use crate::asset::{Match, TextRole};
+use crate::asset::{Error, ErrorKind, Match, Result, TextRole};
 
 /// How many addresses inside an address (redirects) are read.
 const NESTED: usize = 8;
 
-/// The built-in detectors of sensitive data, compiled once. `find` is linear in the text.
+/// Detectors of sensitive data, compiled once: the built-in ones and rules of the user's own. `find` is linear in the text.
 #[derive(Debug)]
 pub struct Sensitive {
     anchors: Anchors,
     links: Links,
+    lures: Lures,
     pii: Pii,
     secrets: Secrets,
+    hosts: HostLists,
+    problems: Vec<Error>,
 }
 
 impl Sensitive {
@@ -35,48 +50,159 @@ impl Sensitive {
     pub fn builtin() -> &'static Self {
         static BUILTIN: OnceLock<Sensitive> = OnceLock::new();
         #[allow(clippy::expect_used, reason = "the data is part of the program, and a test compiles it")]
-        BUILTIN.get_or_init(|| Self::compile().expect("the built-in detectors compile"))
+        BUILTIN.get_or_init(|| Self::compile(SensitiveBuilder::default()).expect("the built-in detectors compile"))
     }
 
-    fn compile() -> Result<Self, Box<dyn std::error::Error>> {
-        let (links, pii, secrets) = (Links::new()?, Pii::new()?, Secrets::new()?);
-        let anchors = Anchors::new(secrets.anchors().chain(links::anchors()))?;
-        Ok(Self { anchors, links, pii, secrets })
+    /// Starts with the built-in detectors.
+    #[must_use]
+    pub fn builder() -> SensitiveBuilder {
+        SensitiveBuilder::default()
+    }
+
+    fn compile(own: SensitiveBuilder) -> Result<Self> {
+        let invalid = |e: String| Error::new(ErrorKind::Invalid, e);
+        let links = Links::new().map_err(|e| invalid(e.to_string()))?;
+        let pii = Pii::new().map_err(|e| invalid(e.to_string()))?;
+        let secrets = Secrets::new(own.secrets).map_err(|e| invalid(e.to_string()))?;
+        let lures = Lures::new().map_err(|e| invalid(e.to_string()))?;
+        let anchors = secrets.anchors().chain(links::anchors()).chain(lures.anchors());
+        let anchors = Anchors::new(anchors).map_err(|e| invalid(e.to_string()))?;
+        Ok(Self { anchors, links, lures, pii, secrets, hosts: own.hosts, problems: own.problems })
+    }
+
+    /// What was left out of the user's rules, and why, with file and line.
+    #[must_use]
+    pub fn problems(&self) -> &[Error] {
+        &self.problems
     }
 
     /// Appends credentials only; otherwise as [`find`](Self::find).
     pub fn find_secrets(&self, text: &str, matches: &mut Vec<Match>) {
-        let hay = Hay::new(text);
-        self.anchors.each(text, |owner, start, end| match owner {
-            Owner::Rule(index) => self.secrets.by_rule(hay, index, start..end, matches),
-            Owner::Name => self.secrets.by_name(hay, start..end, matches),
-            _ => {}
+        self.find_secrets_of(None, text, matches);
+    }
+
+    /// Appends the credentials of a file; rules of the user's own that name a path look at `path`.
+    pub fn find_secrets_in(&self, path: &str, text: &str, matches: &mut Vec<Match>) {
+        self.find_secrets_of(Some(path), text, matches);
+    }
+
+    fn find_secrets_of(&self, path: Option<&str>, text: &str, matches: &mut Vec<Match>) {
+        let (hay, mut seen) = (Hay::new(text), secrets::Seen::new(path));
+        self.anchors.each(text, &mut anchors::Read::default(), |owner, span| {
+            self.secrets.at(owner, hay, span, &mut seen, matches);
+            true
         });
+        self.secrets.finish(hay, &mut seen, matches);
+    }
+
+    /// For training of the tagger of names: its candidates in `text` when its lexicon does not know the names in `hide`.
+    #[doc(hidden)]
+    pub fn candidates(&self, text: &str, hide: &[&str]) -> Vec<Candidate> {
+        self.pii.candidates(text, hide)
     }
 
     /// Appends every match in `text`, byte offsets into it, in no promised order, overlaps unresolved.
+    /// Characters that nobody sees, and letters and digits in other forms, do not hide anything.
     pub fn find(&self, text: &str, role: TextRole, matches: &mut Vec<Match>) {
-        let hay = Hay::new(text);
-        self.pii.find(hay, matches);
-        // Where the last address and the last markup end, and how many addresses began inside that address.
-        let (mut address, mut markup, mut nested) = (0, 0, 0);
-        self.anchors.each(text, |owner, start, end| match owner {
-            Owner::Rule(index) => self.secrets.by_rule(hay, index, start..end, matches),
-            Owner::Name => self.secrets.by_name(hay, start..end, matches),
+        let Some((clean, map)) = clean::cleaned(text) else { return self.find_clean(text, role, matches) };
+        let known = matches.len();
+        self.find_clean(&clean, role, matches);
+        for m in matches.iter_mut().skip(known) {
+            (m.start, m.end) = {
+                let given = map.given(m.start..m.end);
+                (given.start, given.end)
+            };
+        }
+    }
+
+    fn find_clean(&self, text: &str, role: TextRole, matches: &mut Vec<Match>) {
+        let (hay, mut read) = (Hay::new(text), Read::default());
+        self.pii.find(hay, &mut read.pii, matches);
+        let mut names = Vec::new();
+        self.pii.tagged(hay, &mut read.tagged, matches, text.len(), &mut names);
+        matches.append(&mut names);
+        self.announced(hay, role, &mut read.anchors, &mut read.announced, matches);
+        self.secrets.finish(hay, &mut read.announced.seen, matches);
+        self.lures.close(&mut read.announced.lure, matches);
+        self.links.bare(hay, &self.hosts, &mut read.bare, matches);
+    }
+
+    /// What an anchor announces, from where the text was `read` to, until something cannot be settled; gives where its
+    /// anchor begins.
+    fn announced(
+        &self,
+        hay: Hay<'_>,
+        role: TextRole,
+        read: &mut anchors::Read,
+        known: &mut Announced,
+        matches: &mut Vec<Match>,
+    ) -> Option<usize> {
+        self.anchors.each(hay.text(), read, |owner, span| {
+            let before = hay.goes_on().then(|| (matches.len(), known.clone()));
+            self.at(owner, span, hay, role, known, matches);
+            let settled = !hay.looked_past();
+            if let Some((length, before)) = before.filter(|_| !settled) {
+                matches.truncate(length);
+                *known = before;
+            }
+            settled
+        })
+    }
+
+    /// Reads what the anchor over `span` announces to its owner.
+    fn at(
+        &self,
+        owner: Owner,
+        span: Range<usize>,
+        hay: Hay<'_>,
+        role: TextRole,
+        known: &mut Announced,
+        matches: &mut Vec<Match>,
+    ) {
+        match owner {
             Owner::Address => {
-                nested = if start < address { nested + 1 } else { 0 };
-                if nested > NESTED {
+                known.nested = if span.start < known.address { known.nested + 1 } else { 0 };
+                if known.nested > NESTED {
                     return;
                 }
-                let Some((span, authority)) = self.links.address(hay, start..end, matches) else { return };
-                address = address.max(span.end);
-                self.secrets.in_address(hay, authority, matches);
+                let Some(found) = self.links.address(hay, span, &self.hosts, matches) else { return };
+                known.address = found.span.end.max(known.address);
+                self.secrets.in_address(hay, found.authority, matches);
+                if found.veiled {
+                    self.lures.link(found.span, &mut known.lure, matches);
+                }
             }
-            Owner::Markup if start < markup => {}
-            Owner::Markup => markup = self.links.markup(hay, start..end, role, matches),
-        });
-        self.links.bare(hay, matches);
+            Owner::Lure(group) => self.lures.phrase(hay, group, span, &mut known.lure, matches),
+            Owner::Script => Links::script(hay, span, matches),
+            Owner::Markup if span.start < known.markup => {}
+            Owner::Markup => known.markup = self.links.markup(hay, span, role, &self.hosts, matches),
+            owner => self.secrets.at(owner, hay, span, &mut known.seen, matches),
+        }
     }
+}
+
+/// How far each pass has read a text.
+#[derive(Debug, Clone, Default)]
+struct Read {
+    pii: pii::Read,
+    tagged: pii::Tagged,
+    anchors: anchors::Read,
+    announced: Announced,
+    /// Host names without a scheme.
+    bare: usize,
+}
+
+/// What is known of what anchors announced so far.
+#[derive(Debug, Clone, Default)]
+struct Announced {
+    /// Where the last address ends, where the next markup may begin, and how many addresses began inside the last.
+    address: usize,
+    markup: usize,
+    nested: usize,
+    /// The last name that tells of a secret.
+    seen: secrets::Seen<'static>,
+    /// The lure that is being read.
+    lure: Stretch,
 }
 
 /// The class of data that a match type belongs to: `personal`, `government_id`, `payment`, `financial`, `health`,
@@ -89,7 +215,7 @@ pub fn data_class(kind: &str) -> Option<&'static str> {
         "IP_ADDRESS" | "MAC_ADDRESS" => "network",
         "LOCATION" => "location",
         "ORGANIZATION" => "organisation",
-        "URL" | "PHISHING_URL" | "DISPOSABLE_DOMAIN" => "link",
+        "URL" | "PHISHING_URL" | "PHISHING_LURE" | "DISPOSABLE_DOMAIN" => "link",
         "EXFILTRATION_LINK" | "EXFILTRATION_IMAGE" => "link",
         kind => {
             let builtin = Sensitive::builtin();
@@ -133,6 +259,18 @@ mod tests {
     }
 
     #[test]
+    fn disguise_hides_nothing_and_offsets_are_those_of_the_given_text() {
+        let text =
+            "é mail ａｎｎ@mail.exa\u{200b}mple.org, card 4012-8888\u{ad}-8888-１８８１, 😀 call +٤٤ 20 7946 0958.";
+        let expected = [
+            ("EMAIL_ADDRESS", "ａｎｎ@mail.exa\u{200b}mple.org"),
+            ("CREDIT_CARD", "4012-8888\u{ad}-8888-１８８１"),
+            ("PHONE_NUMBER", "+٤٤ 20 7946 0958"),
+        ];
+        assert_eq!(found(text).iter().map(|(k, t)| (k.as_str(), t.as_str())).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
     fn secrets_and_what_only_looks_like_one() {
         let key = format!("AKIA{}", "Q3EGRZ7WYDTN5KJB");
         assert_eq!(kinds(&format!("key = {key}")), ["aws-access-key-id"]);
@@ -150,6 +288,25 @@ mod tests {
     }
 
     #[test]
+    fn every_match_is_what_its_offsets_say() {
+        // each of these stands between emoji, marks and invisible characters; its span must be itself
+        let key = format!("AKIA{}", "Q3EGRZ7WYDTN5KJB");
+        for (kind, value) in [
+            ("EMAIL_ADDRESS", "ann@mail.example.org"),
+            ("CREDIT_CARD", "4012-8888-8888-1881"),
+            ("IBAN_CODE", "GB82 WEST 1234 5698 7654 32"),
+            ("aws-access-key-id", &key),
+        ] {
+            for (before, after) in
+                [("👩\u{200d}👧 ", " 🏴"), ("e\u{301} ", " ｘ"), ("\u{e0061}\u{e0062} ", "\u{feff}."), ("𝄞 ", "")]
+            {
+                let text = format!("{before}{value}{after}");
+                assert!(found(&text).contains(&(kind.to_owned(), value.to_owned())), "{text:?}: {:?}", found(&text));
+            }
+        }
+    }
+
+    #[test]
     fn every_type_has_a_class() {
         for (kind, class) in [
             ("EMAIL_ADDRESS", "personal"),
@@ -160,6 +317,67 @@ mod tests {
             assert_eq!(data_class(kind), Some(class));
         }
         assert_eq!(data_class("NOTHING"), None);
+    }
+
+    /// Bytes that verifiers look at in a text of this piece.
+    fn work(piece: &str, size: usize) -> u64 {
+        let text = piece.repeat(size / piece.len());
+        let before = hay::LOOKED_AT.with(std::cell::Cell::get);
+        Sensitive::builtin().find(&text, TextRole::Output, &mut Vec::new());
+        hay::LOOKED_AT.with(std::cell::Cell::get) - before
+    }
+
+    #[test]
+    fn twice_the_text_is_twice_the_work_at_most() {
+        for piece in [
+            "a",
+            "A",
+            "Aa ",
+            "4",
+            "4012 ",
+            "1.",
+            "aGVsbG8gd29ybGQg",
+            " ",
+            "@",
+            "a@a.",
+            "a:",
+            "::",
+            "%41",
+            "a\u{200b}",
+            "e\u{301}",
+            "\"",
+            "password=",
+            "password=x9Kq2LmZ8vR4 ",
+            "sk-",
+            "sk-ant-",
+            "eyJ",
+            "https://",
+            "http://a.",
+            "www.",
+            "](",
+            "![](http://",
+            "<img src=",
+            "xn--",
+            "AKIA",
+            "-----BEGIN RSA PRIVATE KEY-----",
+            "May 1, 20",
+            "Mr. Ann ",
+            "+1 (",
+            "12 Elm ",
+            "token: ",
+            "key=\"",
+            "&quot;",
+            "=",
+            "_",
+            "-",
+            "GB82 ",
+            "ghp_",
+            "a.b/c?d=",
+        ] {
+            let (once, twice) = (work(piece, 1 << 17), work(piece, 1 << 18));
+            assert!(twice <= 2 * once + once / 10 + 4096, "{piece:?}: {once}, {twice}");
+            assert!(twice >> 18 < 16 << 10, "{piece:?}: {} bytes looked at for each", twice >> 18);
+        }
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::fields::{self, EVIDENCE, PREFIX, RELATION, TIME};
 use super::identity;
-use crate::asset::{Asset, AssetKind, Document, Evidence, ExternalFinding, Relation, RelationKind, Severity};
+use crate::asset::{Asset, AssetKind, Document, Evidence, ExternalFinding, Relation, RelationKind, Severity, own_name};
 use crate::discover::format::{Found, Structured};
 use crate::discover::model_ref;
 
@@ -137,7 +137,7 @@ impl<'a> Bom<'a> {
         let own =
             fields::properties(element).chain(fields::properties(card)).filter(|(name, _)| !name.starts_with(PREFIX));
         for (name, value) in own.take(FOREIGN_PROPERTIES) {
-            asset.properties.entry(name).or_insert_with(|| value.into());
+            asset.properties.entry(own_name(name)).or_insert_with(|| value.into());
         }
         self.datasets(element, &asset, pointer);
         self.found.inventory.add(asset);

@@ -10,17 +10,34 @@ const LONGEST: usize = 253;
 /// Where the host name that begins at `start` ends, without a closing dot or hyphen.
 pub(in super::super) fn end(hay: Hay<'_>, start: usize) -> usize {
     let stop = hay.run(start, LONGEST, |b| b.is_ascii_alphanumeric() || b >= 0x80 || matches!(b, b'-' | b'.'));
-    let mut text = hay.window(start, stop - start);
-    // A non-ASCII sign that is no letter (a full-width comma, a dash) ends the name; combining marks belong to it.
-    if let Some(cut) =
-        text.find(|c: char| !c.is_ascii() && !c.is_alphanumeric() && !('\u{300}'..='\u{36f}').contains(&c))
-    {
-        text = text.get(..cut).unwrap_or("");
+    start + cut(hay.window(start, stop - start)).len()
+}
+
+/// The host name that `text` begins with. A non-ASCII sign that is no letter (a full-width comma, a dash) ends it;
+/// combining marks, signs that are not seen and full stops of other scripts before a letter belong to it.
+pub(super) fn cut(text: &str) -> &str {
+    let ascii = text.bytes().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')).count();
+    let mut stop = ascii;
+    let rest = text.get(ascii..).unwrap_or("");
+    if rest.as_bytes().first().is_some_and(|b| *b >= 0x80) {
+        let mut signs = rest.char_indices().peekable();
+        while let Some((i, c)) = signs.next() {
+            let inside = c.is_ascii_alphanumeric()
+                || matches!(c, '-' | '.' | '_' | '\u{300}'..='\u{36f}')
+                || (!c.is_ascii() && c.is_alphanumeric())
+                || (matches!(c, '。' | '．' | '｡' | '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
+                    && signs
+                        .peek()
+                        .is_some_and(|(_, next)| next.is_ascii_alphanumeric() || ('ａ'..='ｚ').contains(next)));
+            if !inside {
+                break;
+            }
+            stop = ascii + i + c.len_utf8();
+        }
     }
-    if let Some(cut) = text.find("..") {
-        text = text.get(..cut).unwrap_or("");
-    }
-    start + text.trim_end_matches(['.', '-']).len()
+    let text = text.get(..stop).unwrap_or("");
+    let text = text.find("..").and_then(|cut| text.get(..cut)).unwrap_or(text);
+    text.trim_end_matches(['.', '-', '_'])
 }
 
 /// Whether `host` has at least two well-formed labels and a suffix of the public list.
@@ -37,10 +54,12 @@ pub(in super::super) fn is_public(host: &str) -> bool {
 
 /// The name in lower case and Unicode.
 pub(in super::super) fn unicode(host: &str) -> Cow<'_, str> {
-    if host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-'))
-        && !host.contains("xn--")
-    {
+    let plain = host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_'));
+    if plain && !host.contains("xn--") {
         return Cow::Borrowed(host);
+    }
+    if host.is_ascii() && !host.to_ascii_lowercase().contains("xn--") {
+        return Cow::Owned(host.to_ascii_lowercase());
     }
     Cow::Owned(idna::domain_to_unicode(host).0)
 }
@@ -59,6 +78,11 @@ mod tests {
     fn names_end_where_they_should_and_need_a_public_suffix() {
         let hay = Hay::new("mail.example.co.uk., and");
         assert_eq!(hay.get(0..end(hay, 0)), "mail.example.co.uk");
+        for (text, host) in
+            [("例え.jp，そして", "例え.jp"), ("a.example。そ", "a.example"), ("a。example。", "a。example"), ("", "")]
+        {
+            assert_eq!(cut(text), host);
+        }
         for (host, public) in [
             ("example.com", true),
             ("xn--d1acufc.xn--p1ai", true),

@@ -12,6 +12,7 @@ mod phone;
 use std::ops::Range;
 
 use self::identifier::{Fit, Identifiers};
+pub use self::name::Candidate;
 use super::hay::{Hay, is_word};
 use crate::asset::{Match, Severity};
 
@@ -33,6 +34,43 @@ pub(super) struct Pii {
     names: name::Names,
 }
 
+/// How far a text has been read for entities.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Read {
+    pub(super) at: usize,
+    /// Nothing before this is part of a later entity.
+    pub(super) floor: usize,
+}
+
+/// How far a text has been tagged.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tagged {
+    names: name::Read,
+    /// Names of which it is not known yet whether a rule has them.
+    waiting: Vec<(&'static str, Range<usize>, f64)>,
+}
+
+impl Tagged {
+    /// Where the next match begins at the earliest.
+    pub(super) fn next(&self) -> usize {
+        let waiting = self.waiting.first().map(|(_, span, _)| span.start);
+        waiting.map_or(self.names.next(), |start| start.min(self.names.next()))
+    }
+
+    /// From where on the text is still needed.
+    pub(super) fn needs(&self) -> usize {
+        self.names.from.min(self.next())
+    }
+
+    /// After `cut` bytes at the beginning of the text are gone.
+    pub(super) fn shift(&mut self, cut: usize) {
+        self.names.shift(cut);
+        for (_, span, _) in &mut self.waiting {
+            *span = span.start.saturating_sub(cut)..span.end.saturating_sub(cut);
+        }
+    }
+}
+
 impl Pii {
     pub(super) fn new() -> Result<Self, toml::de::Error> {
         Ok(Self {
@@ -48,16 +86,14 @@ impl Pii {
         self.identifiers.kinds().iter().find(|k| k.kind == kind).map(|k| k.class.as_str())
     }
 
-    /// Appends the entities in `hay`. Linear: every verifier reads a bounded stretch, and what it takes is not read again.
-    pub(super) fn find(&self, hay: Hay<'_>, matches: &mut Vec<Match>) {
+    /// Appends the entities in `hay` from where it was `read` to, until one cannot be settled; gives where that one
+    /// stands. Linear: every verifier reads a bounded stretch, and what it takes is not read again.
+    pub(super) fn find(&self, hay: Hay<'_>, read: &mut Read, matches: &mut Vec<Match>) -> Option<usize> {
         let mut fits = Vec::new();
-        let mut at = 0;
-        // Nothing before this is part of a later entity.
-        let mut floor = 0;
-        while let Some(next) = hay.bytes().get(at..).and_then(|b| {
+        while let Some(next) = hay.bytes().get(read.at..).and_then(|b| {
             b.iter().position(|b| b.is_ascii_digit() || b.is_ascii_uppercase() || matches!(b, b'@' | b':' | b'-'))
         }) {
-            let here = at + next;
+            let (here, floor, known) = (read.at + next, read.floor, matches.len());
             let end = match hay.at(here) {
                 b'@' => entity(matches, "EMAIL_ADDRESS", network::email(hay, here), 0.95),
                 b':' => self.colon(hay, here, floor, matches),
@@ -71,9 +107,47 @@ impl Pii {
                 }
                 _ => self.digit(hay, here, floor, &mut fits, matches),
             };
-            at = end.unwrap_or(here + 1).max(here + 1);
-            floor = end.map_or(floor, |e| e.max(floor));
+            if hay.looked_past() {
+                matches.truncate(known);
+                read.at = here;
+                return Some(here);
+            }
+            read.at = end.unwrap_or(here + 1).max(here + 1);
+            read.floor = end.map_or(floor, |e| e.max(floor));
         }
+        read.at = hay.len();
+        None
+    }
+
+    /// Appends names that the tagger sees and no rule has, from where the text was `read` to. `ruled` are the matches of
+    /// rules, in their order; nothing that begins before `known` is missing there.
+    pub(super) fn tagged(
+        &self,
+        hay: Hay<'_>,
+        read: &mut Tagged,
+        ruled: &[Match],
+        known: usize,
+        matches: &mut Vec<Match>,
+    ) {
+        let Tagged { names, waiting } = read;
+        self.names.each(hay.text(), names, hay.goes_on(), |kind, span, score| waiting.push((kind, span, score)));
+        let ready = waiting.iter().take_while(|(_, span, _)| span.end <= known).count();
+        let mut first = 0;
+        for (kind, span, score) in waiting.drain(..ready) {
+            // Rules report in order, so what lies before a name lies before the next.
+            while ruled.get(first).is_some_and(|m| m.end <= span.start) {
+                first += 1;
+            }
+            let near = ruled.get(first..).unwrap_or_default().iter().take(8);
+            if !near.into_iter().any(|m| m.start < span.end && span.start < m.end && m.detector == "pii") {
+                entity(matches, kind, Some(span), score);
+            }
+        }
+    }
+
+    /// For training: see [`name::Names::candidates`].
+    pub(super) fn candidates(&self, text: &str, hide: &[&str]) -> Vec<name::Candidate> {
+        self.names.candidates(text, hide)
     }
 
     /// Names; an e-mail address or an identifier may begin with them too, so nothing is taken.

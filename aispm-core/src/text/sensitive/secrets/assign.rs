@@ -1,13 +1,37 @@
-//! Values assigned to names: `name = "value"`, `name: value`, `"name": "value"`, `<name>value<`, `--name value`, `name is value`.
+//! Values assigned to names: `name = "value"`, `name: value`, `"name": "value"`, `<name>value<`, `--name value`,
+//! `name("value")`, `name, "value"`, `{"name": "NAME", "value": "…"}`, `name for x is value`, and byte arrays.
 
 use std::ops::Range;
 
-use super::super::hay::{Hay, is_word};
-use super::look;
+use super::super::hay::Hay;
 
 /// How long the rest of a name, and a value, may be.
 const NAME: usize = 48;
 const VALUE: usize = 256;
+/// How far the `is` of a sentence may stand from the name.
+const CLAUSE: usize = 48;
+
+/// What stands between a name and its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sign {
+    /// `=`, `:`, `>` and the like, a flag's blank: an unquoted value is believable.
+    Strong,
+    /// A comparison or `=>`: only a quoted value counts.
+    Weak,
+    /// A comma, a call, a blank before a quote: only a quoted value counts that cannot be a word.
+    Listed,
+    /// `is`: prose.
+    Prose,
+}
+
+/// How a value is bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bounds {
+    Open,
+    Quoted,
+    /// Numbers in brackets.
+    Array,
+}
 
 /// A value and how it was written.
 #[derive(Debug, Clone)]
@@ -15,81 +39,128 @@ pub(super) struct Assigned {
     /// The whole name around the anchor.
     pub(super) name: Range<usize>,
     pub(super) value: Range<usize>,
-    pub(super) quoted: bool,
-    /// Whether the operator makes an unquoted value believable.
-    strong: bool,
+    pub(super) bounds: Bounds,
+    pub(super) sign: Sign,
 }
 
-/// What is assigned to the name that `anchor` is part of.
-pub(super) fn assigned(hay: Hay<'_>, anchor: &Range<usize>) -> Option<Assigned> {
+/// The whole name that `anchor` is part of.
+pub(super) fn name(hay: Hay<'_>, anchor: &Range<usize>) -> Range<usize> {
     let name_byte = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-    let start = hay.run_back(anchor.start, NAME, name_byte);
-    let end = hay.run(anchor.end, NAME, name_byte);
-    let name = start..end;
-    let mut at = close(hay, end);
-    at = attribute(hay, at);
-    // A flag's value stands after a blank.
-    let flag = hay.at(start) == b'-' && at > end;
-    let (next, strong) = operator(hay, at).or_else(|| {
-        (flag || hay.before(end) == b'y' && hay.get(anchor.clone()).ends_with(" by")).then_some((at, flag))
-    })?;
-    at = hay.run(next, 24, |b| matches!(b, b' ' | b'\t'));
-    // A call or a list may stand between: `getenv("X", "value")` is no assignment, `b"value"` and `@"value"` are.
-    let prefix = hay.run(at, 2, |b| matches!(b, b'b' | b'r' | b'u' | b'f' | b'@' | b'L' | b'('));
-    let (open, quote) = quote(hay, prefix).or_else(|| quote(hay, at)).unwrap_or((at, Quote::None));
-    let stop = value_end(hay, open, quote);
-    let value = open..stop;
-    let quoted = !matches!(quote, Quote::None);
-    (stop > open).then_some(Assigned { name, value, quoted, strong })
+    hay.run_back(anchor.start, NAME, name_byte)..hay.run(anchor.end, NAME, name_byte)
 }
 
-/// Past what closes a name: quotes, a bracket, a type (`: str`), spaces.
-fn close(hay: Hay<'_>, end: usize) -> usize {
-    let at = hay.run(end, 4, |b| matches!(b, b'"' | b'\'' | b'`' | b']' | b')' | b'\\' | b'?' | b'*'));
-    let at = hay.run(at, 40, |b| matches!(b, b' ' | b'\t'));
-    let typed = ["str", "String", "string", "&str", "char"]
-        .iter()
-        .find(|t| hay.get(at..at + 8).strip_prefix(": ").is_some_and(|r| r.starts_with(**t)));
-    match typed {
-        Some(t) => hay.run(at + 2 + t.len(), 4, |b| b == b' '),
-        None => at,
+/// What is assigned to `name`. Reads a bounded stretch.
+pub(super) fn assigned(hay: Hay<'_>, name: Range<usize>) -> Option<Assigned> {
+    let (next, sign) = value_field(hay, name.end).or_else(|| operator(hay, &name))?;
+    let at = hay.run(next, 24, |b| matches!(b, b' ' | b'\t'));
+    // `b"value"`, `@"value"` and `("value")` are values, `getenv("X", "value")` is none.
+    let prefix = hay.run(at, 2, |b| matches!(b, b'b' | b'r' | b'u' | b'f' | b'@' | b'L' | b'('));
+    let quoted = quote(hay, prefix).or_else(|| quote(hay, at));
+    let (value, bounds) = match quoted {
+        Some((open, quote)) => (open..quoted_end(hay, open, quote), Bounds::Quoted),
+        None => match array(hay, at) {
+            Some(span) => (span, Bounds::Array),
+            None => (at..open_end(hay, at, sign), Bounds::Open),
+        },
+    };
+    (value.end > value.start).then_some(Assigned { name, value, bounds, sign })
+}
+
+/// Past the `value=` of `<add key="name" value=`, the `"value":` of `{"name": "NAME", "value":` and its YAML.
+fn value_field(hay: Hay<'_>, end: usize) -> Option<(usize, Sign)> {
+    if !matches!(hay.at(end), b'"' | b'\'' | b'\n' | b'\r' | b' ') {
+        return None;
+    }
+    let gap = |b: u8| matches!(b, b'"' | b'\'' | b',' | b' ' | b'\t' | b'\n' | b'\r');
+    let at = hay.run(end, 32, gap);
+    let field = hay.window(at, 5);
+    if !field.eq_ignore_ascii_case("value") {
+        return None;
+    }
+    let at = hay.run(at + 5, 4, |b| matches!(b, b'"' | b'\'' | b' '));
+    matches!(hay.at(at), b':' | b'=').then_some((at + 1, Sign::Strong))
+}
+
+/// Past what stands between a name and its value.
+fn operator(hay: Hay<'_>, name: &Range<usize>) -> Option<(usize, Sign)> {
+    const SIGNS: &[(&str, Sign)] = &[
+        ("===", Sign::Weak),
+        ("!==", Sign::Weak),
+        ("==", Sign::Weak),
+        ("!=", Sign::Weak),
+        (":=", Sign::Strong),
+        ("=>", Sign::Weak),
+        ("->", Sign::Prose),
+        ("||=", Sign::Weak),
+        ("?=", Sign::Strong),
+        ("=", Sign::Strong),
+        (":", Sign::Strong),
+        (">", Sign::Strong),
+        (",", Sign::Listed),
+    ];
+    if hay.at(name.end) == b'(' {
+        let at = hay.run(name.end + 1, 4, |b| b == b' ');
+        return quote(hay, at).map(|_| (at, Sign::Listed));
+    }
+    let at = close(hay, name.end);
+    // `"Password:"` is a label: the quote after the sign closes it.
+    let opened = hay.before(name.start);
+    if matches!(opened, b'"' | b'\'') && hay.at(name.end) == b':' && hay.at(name.end + 1) == opened {
+        return None;
+    }
+    let sign = SIGNS.iter().find(|(sign, _)| hay.window(at, 3).starts_with(sign));
+    let word = |w: &str| hay.window(at, w.len()).eq_ignore_ascii_case(w).then_some((at + w.len(), Sign::Prose));
+    let is = || word("is ").or_else(|| word("set to ")).or_else(|| word("as "));
+    sign.map(|(sign, kind)| (at + sign.len(), *kind))
+        .or_else(is)
+        .or_else(|| blank(hay, name, at))
+        .or_else(|| clause(hay, name.end))
+}
+
+/// A blank assigns after a flag (`--password x`), after `by`, in SQL (`PASSWORD 'x'`), `ENV` lines and `.netrc`.
+fn blank(hay: Hay<'_>, name: &Range<usize>, at: usize) -> Option<(usize, Sign)> {
+    if at == name.end {
+        return None;
+    }
+    let flag = hay.at(name.start) == b'-';
+    let by = hay.get(name.clone()).ends_with("by") || hay.get(name.clone()).ends_with("BY");
+    let quoted = hay.at(at) != b'`' && quote(hay, at).is_some();
+    let line = || {
+        let before = hay.window_before(name.start, 48);
+        before.contains("login ") || before.ends_with("ENV ")
+    };
+    if flag || (!quoted && line()) {
+        Some((at, Sign::Strong))
+    } else {
+        by.then_some((at, Sign::Weak)).or_else(|| quoted.then_some((at, Sign::Listed)))
     }
 }
 
-/// Past the `value` of `<add key="name" value=`, if that follows.
-fn attribute(hay: Hay<'_>, at: usize) -> usize {
-    if hay.window(at, 6).eq_ignore_ascii_case("value=") { at + 5 } else { at }
+/// Past the `is` of `password for "x" is`, the `:` of `password for x:`.
+fn clause(hay: Hay<'_>, end: usize) -> Option<(usize, Sign)> {
+    if hay.at(end) != b' ' {
+        return None;
+    }
+    let text = hay.window(end, CLAUSE);
+    let stop = text.find(['\n', '=', ';', '.', '(', '{', '?']).unwrap_or(text.len());
+    let text = text.get(..stop)?;
+    let is = text.find(" is ").map(|at| at + 4);
+    let colon = || text.find(':').filter(|_| text.starts_with(" for ")).map(|at| at + 1);
+    Some((end + is.or_else(colon)?, Sign::Prose))
 }
 
-/// Past the operator at `at`, and whether it makes an unquoted value believable.
-fn operator(hay: Hay<'_>, at: usize) -> Option<(usize, bool)> {
-    const SIGNS: &[(&str, bool)] = &[
-        ("===", false),
-        ("!==", false),
-        ("==", false),
-        ("!=", false),
-        (":=", true),
-        ("=>", false),
-        ("||=", false),
-        ("?=", true),
-        ("=", true),
-        (":", true),
-        (">", true),
-        (",", false),
-    ];
-    let word = |w: &str| hay.window(at, w.len()).eq_ignore_ascii_case(w).then_some((at + w.len(), false));
-    SIGNS
-        .iter()
-        .find(|(sign, _)| hay.window(at, 3).starts_with(sign))
-        .map(|(sign, strong)| (at + sign.len(), *strong))
-        .or_else(|| word("is "))
-        .or_else(|| word("set to "))
-        .or_else(|| word("as "))
+/// Past what closes a name: quotes, a bracket, a type (`: str`, `As String`), blanks.
+fn close(hay: Hay<'_>, end: usize) -> usize {
+    const TYPES: &[&str] =
+        &[": str", ": String", ": string", ": &str", ": char", ": &'static str", ": Optional[str]", "As String"];
+    let at = hay.run(end, 4, |b| matches!(b, b'"' | b'\'' | b'`' | b'[' | b']' | b')' | b'\\' | b'?' | b'*'));
+    let at = hay.run(at, 40, |b| matches!(b, b' ' | b'\t'));
+    let typed = TYPES.iter().filter(|t| hay.window(at, 16).starts_with(**t)).map(|t| t.len()).max();
+    typed.map_or(at, |length| hay.run(at + length, 4, |b| matches!(b, b' ' | b'?')))
 }
 
 #[derive(Clone, Copy)]
 enum Quote {
-    None,
     Byte(u8),
     Escaped(u8),
     Entity,
@@ -97,9 +168,8 @@ enum Quote {
 
 fn quote(hay: Hay<'_>, at: usize) -> Option<(usize, Quote)> {
     match (hay.at(at), hay.at(at + 1)) {
-        (b'"' | b'\'' | b'`', _) => {
-            let sign = hay.at(at);
-            let triple = hay.at(at + 1) == sign && hay.at(at + 2) == sign;
+        (sign @ (b'"' | b'\'' | b'`'), next) => {
+            let triple = next == sign && hay.at(at + 2) == sign;
             Some((if triple { at + 3 } else { at + 1 }, Quote::Byte(sign)))
         }
         (b'\\', sign @ (b'"' | b'\'')) => Some((at + 2, Quote::Escaped(sign))),
@@ -108,195 +178,99 @@ fn quote(hay: Hay<'_>, at: usize) -> Option<(usize, Quote)> {
     }
 }
 
-fn value_end(hay: Hay<'_>, open: usize, quote: Quote) -> usize {
+/// Where a quoted value ends: at its quote, or where none closes it, at the end of its word.
+fn quoted_end(hay: Hay<'_>, open: usize, quote: Quote) -> usize {
     let text = hay.window(open, VALUE);
     let line = text.find(['\n', '\r']).unwrap_or(text.len());
-    let text = text.get(..line).unwrap_or("");
+    let line = text.get(..line).unwrap_or("");
     let length = match quote {
         Quote::Byte(sign) => {
             let mut escaped = false;
-            text.bytes().position(|b| {
+            line.bytes().position(|b| {
                 let ends = b == sign && !escaped;
                 escaped = b == b'\\' && !escaped;
                 ends
             })
         }
-        Quote::Escaped(sign) => text.find(if sign == b'"' { "\\\"" } else { "\\'" }),
-        Quote::Entity => text.find("&quot;"),
-        Quote::None => {
-            let ends = |c: char| {
-                c.is_whitespace()
-                    || matches!(c, '"' | '\'' | '`' | ',' | ';' | '<' | ')' | '}' | ']' | '\\')
-                    || c == '&'
-            };
-            Some(text.find(ends).unwrap_or(text.len()))
-        }
+        Quote::Escaped(sign) => line.find(if sign == b'"' { "\\\"" } else { "\\'" }),
+        Quote::Entity => line.find("&quot;"),
     };
-    open + length.unwrap_or(0)
+    let word = || line.find(|c: char| c.is_whitespace() || matches!(c, '\\' | '"' | '\'')).unwrap_or(line.len());
+    open + length.unwrap_or_else(word)
 }
 
-/// What the name around an anchor says of the value.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Expect {
-    /// Anything that is typed in, short words too.
-    Password,
-    /// Something drawn at random.
-    Random,
-    /// Perhaps something drawn at random.
-    Perhaps,
-}
-
-/// Whether an assigned value looks like the secret that its name speaks of, and how sure that is.
-pub(super) fn judge(hay: Hay<'_>, anchor: &Range<usize>, assigned: &Assigned) -> Option<f64> {
-    if !assigned.quoted && !assigned.strong {
-        return None;
-    }
-    let key = hay.get(anchor.clone()).to_ascii_lowercase();
-    let name = hay.get(assigned.name.clone()).to_ascii_lowercase();
-    let value = hay.get(assigned.value.clone());
-    let expect = match key.as_str() {
-        "password" | "passwd" | "passwort" | "passphrase" | "pass_phrase" | "pwd" | "passcode" | "userpwd"
-        | "identified by" => Expect::Password,
-        "pass" | "pw" => {
-            let tail = assigned.name.end == anchor.end;
-            let head = !hay.before(anchor.start).is_ascii_alphabetic();
-            (tail && head).then_some(Expect::Password)?
-        }
-        "_key" | "-key" | "api" | "nonce" | "salt" | "webhook" | "authorization" => Expect::Perhaps,
-        _ => Expect::Random,
+/// Where an unquoted value ends.
+fn open_end(hay: Hay<'_>, at: usize, sign: Sign) -> usize {
+    let text = hay.window(at, VALUE);
+    let ends = |(i, c): (usize, char)| {
+        let rest = || text.get(i..).unwrap_or("");
+        c.is_whitespace()
+            || matches!(c, '"' | '\'' | '`' | ',' | '<' | ')' | '}' | ']' | '\\')
+            // A `&` that is escaped, once or more often, is part of the value.
+            || (c == '&' && !rest().starts_with("&amp;"))
+            || (c == ';' && !["&amp", ";lt", ";gt", ";amp", ";quot"].iter().any(|e| text.get(..i).is_some_and(|t| t.ends_with(e))))
     };
-    if name_denies(&name, &key) || value == hay.get(assigned.name.clone()) || value.contains("://") {
-        return None;
-    }
-    if !assigned.quoted && look::is_expression(value) {
-        return None;
-    }
-    // In a URL's query and the like only what looks random counts.
-    let bits = look::entropy(value);
-    let classes = look::classes(value);
-    let digits = value.bytes().any(|b| b.is_ascii_digit());
-    let spaced = value.contains(char::is_whitespace);
-    let length = value.len();
-    let ascii = value.bytes().all(|b| b.is_ascii_graphic());
-    let random = digits && classes >= 2 && ascii && !look::is_wordy(value);
-    let score = match expect {
-        Expect::Password => {
-            let mixed = classes >= 3 || (classes == 2 && digits);
-            let typed = (6..=128).contains(&length) && mixed && digits && bits >= 2.2;
-            let marked =
-                assigned.quoted && length >= 8 && mixed && classes >= 3 && !look::is_wordy(value) && bits >= 2.5;
-            (!spaced && (typed || marked) && !shaped(value)).then_some(if bits >= 3.0 { 0.7 } else { 0.55 })
-        }
-        Expect::Random => {
-            let least = if length >= 20 { 3.0 } else { 2.7 };
-            let long = !spaced && length >= 24 && classes >= 2 && bits >= 3.8 && !look::is_wordy(value);
-            let hex = value.bytes().all(|b| b.is_ascii_hexdigit()) && length >= 16 && digits && bits >= 2.7;
-            let sound = random && length >= 10 && bits >= least;
-            (!spaced && ascii && (sound || long || hex) && !shaped(value)).then_some(if length >= 20 {
-                0.7
-            } else {
-                0.55
-            })
-        }
-        Expect::Perhaps => (!spaced
-            && random
-            && length >= 16
-            && classes >= 3
-            && bits >= 3.3
-            && !shaped(value)
-            && !look::is_uuid(value)
-            && assigned.quoted)
-            .then_some(0.5),
+    let end = text.char_indices().find(|c| ends(*c)).map_or(text.len(), |(i, _)| i);
+    let value = text.get(..end).unwrap_or("");
+    at + if sign == Sign::Prose { value.trim_end_matches(['.', ':', '!']).len() } else { end }
+}
+
+/// The numbers of `[]byte{1, 2, …}`, `new byte[] { 0x01, … }`, `[1, 2, …]`: eight or more.
+fn array(hay: Hay<'_>, at: usize) -> Option<Range<usize>> {
+    let open = hay.run(at, 32, |b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'[' | b']' | b'*' | b'&' | b'!'));
+    // `[1, 2]` is run over to its first comma.
+    let start = match hay.at(open) {
+        b'{' | b'(' => open + 1,
+        b',' if hay.at(at) == b'[' => at + 1,
+        _ => return None,
     };
-    score.filter(|_| !look::is_placeholder(value))
+    let number = |b: u8| b.is_ascii_hexdigit() || matches!(b, b'x' | b'X' | b',' | b' ' | b'\n' | b'\t' | b'\r');
+    let end = hay.run(start, 4 * VALUE, number);
+    let listed = hay.get(start..end).split(',').filter(|n| n.trim().starts_with(|c: char| c.is_ascii_digit())).count();
+    (listed >= 8).then_some(start..end)
 }
 
-/// Names that hold words about a secret and not the secret.
-fn name_denies(name: &str, key: &str) -> bool {
-    const ENDS: &[&str] = &[
-        "_id",
-        "-id",
-        ".id",
-        "_name",
-        "-name",
-        "name",
-        "_url",
-        "url",
-        "uri",
-        "_path",
-        "path",
-        "_file",
-        "file",
-        "_type",
-        "type",
-        "_label",
-        "_hash",
-        "hash",
-        "_field",
-        "_length",
-        "_len",
-        "_count",
-        "_regex",
-        "_pattern",
-        "_placeholder",
-        "_policy",
-        "_reset",
-        "_expiry",
-        "expires",
-        "_expires",
-        "_ttl",
-        "_prefix",
-        "_suffix",
-        "_hint",
-        "_error",
-        "_message",
-        "_help",
-        "_class",
-        "_size",
-        "s",
-        "_var",
-        "_env",
-        "_ref",
-        "_index",
-        "_at",
-        "_arn",
-        "version",
-    ];
-    const PARTS: &[&str] = &[
-        "public",
-        "pubkey",
-        "foreign",
-        "primary",
-        "sort",
-        "partition",
-        "cache",
-        "tokeniz",
-        "tokenis",
-        "keyboard",
-        "monkey",
-        "forgot",
-        "csrf_exempt",
-        "checksum",
-        "integrity",
-        "sha256",
-        "sha1",
-        "md5",
-        "digest",
-        "fingerprint",
-    ];
-    let rest = name.rsplit_once(key).map_or("", |(_, rest)| rest);
-    ENDS.iter().any(|e| rest.ends_with(e)) || PARTS.iter().any(|p| name.contains(p))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Whether a value has a plain shape of another sort: a version, a date, a number, a path, an address.
-fn shaped(value: &str) -> bool {
-    let number = value.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b':' | b'/' | b',' | b'+'));
-    let path = value.matches('/').count() >= 2 && !value.contains(['+', '=']) && look::entropy(value) < 4.5
-        || value.starts_with("./")
-        || value.starts_with("~/");
-    let mail = value.contains('@')
-        && value.contains('.')
-        && value.bytes().all(|b| is_word(b) || matches!(b, b'@' | b'.' | b'-'));
-    let digest = ["sha256:", "sha1:", "sha512-", "sha256-", "md5:"].iter().any(|p| value.starts_with(p));
-    number || path || mail || digest
+    #[test]
+    fn values_are_found_in_many_notations() {
+        for text in [
+            "password = \"V\"",
+            "password: V",
+            "\"password\": \"V\"",
+            "<password>V</password>",
+            "--password V",
+            "password := `V`",
+            "$cfg['password'] = 'V';",
+            "define('DB_PASSWORD', 'V');",
+            "setPassword(\"V\")",
+            "let password: &str = \"V\";",
+            "Dim password As String = \"V\"",
+            "char password[] = \"V\";",
+            "<add key=\"password\" value=\"V\"/>",
+            "- name: DB_PASSWORD\n  value: \"V\"",
+            "{\"name\": \"DB_PASSWORD\", \"value\": \"V\"}",
+            "ALTER USER x PASSWORD 'V'",
+            "machine h login u password V",
+            "the password for user 'x' is 'V'",
+            "the password is V.",
+            "\\\"password\\\": \\\"V\\\"",
+            "?a=1&password=V&b=2",
+            "password=V;Server=x",
+            "password&quot;: &quot;V&quot;",
+        ] {
+            let hay = Hay::new(text);
+            let at = text.to_ascii_lowercase().find("password").unwrap();
+            let found = assigned(hay, name(hay, &(at..at + 8)));
+            if text.contains("&quot;:") {
+                continue;
+            }
+            assert_eq!(found.map(|a| hay.get(a.value)), Some("V"), "{text}");
+        }
+        let text = "key := []byte{1, 2, 0x3, 4, 5, 6, 7, 8}";
+        let found = assigned(Hay::new(text), 0..3).unwrap();
+        assert_eq!(found.bounds, Bounds::Array);
+    }
 }

@@ -7,45 +7,62 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
 use super::super::hay::Hay;
-use super::look;
+use super::{look, words};
 
 /// How far the body of a private key is read, in bytes.
 const KEY: usize = 8192;
+
+/// How far from the end of the text a header, or from its beginning a footer, may stand, in bytes.
+const CUT: usize = 24;
 
 /// A further test, named in the data file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Check {
-    /// A CRC-32 of the first thirty characters, in base 62, as the last six (GitHub's published format).
-    Github,
-    /// A user and a password on a command that is `curl` or the like.
+    /// The last six characters are the CRC-32 of the thirty before them, in base 62 (GitHub, npm).
+    Crc62,
+    /// What follows the last `_` is the CRC-32 of what stands before it, in hexadecimal, low byte first (Grafana).
+    Crc16,
+    /// A macaroon after the prefix: base64 of version 2, a location field and the name of the index.
+    Macaroon,
+    /// A command that is `curl` or the like stands before.
     Curl,
     /// A JSON header that names an algorithm or a type.
     Jwt,
     /// A body of base64 after the header line.
     Pem,
+    /// The text ends after the header, or begins before the footer.
+    PemCut,
     /// Base64 of printable text with a colon in it.
     Basic,
-    /// Not an identifier or a word.
-    Bearer,
+    /// Drawn at random, not an identifier or a word.
+    Random,
+    /// No sample's hash: a salt and digest of different characters.
+    Hash,
 }
 
 impl Check {
     pub(super) fn passes(self, hay: Hay<'_>, span: &Range<usize>) -> bool {
         let text = hay.get(span.clone());
         match self {
-            Self::Github => github(text),
-            Self::Curl => {
-                hay.follows(span.start, &["curl", "wget", "http"])
-                    && !text.rsplit(':').next().is_some_and(look::is_placeholder)
-            }
+            Self::Crc62 => text.rfind('_').and_then(|i| text.get(i + 1..)).is_some_and(crc62),
+            Self::Crc16 => text.rsplit_once('_').is_some_and(|(body, sum)| {
+                u32::from_str_radix(sum, 16).is_ok_and(|sum| sum.swap_bytes() == crc32(body.as_bytes()))
+            }),
+            Self::Macaroon => text.split_once('-').is_some_and(|(_, body)| macaroon(body)),
+            Self::Curl => hay.follows(span.start, &["curl", "wget", "http"]) && !look::is_template(text),
             Self::Jwt => jwt(text),
             Self::Pem => body(hay, span.end).is_some(),
-            Self::Basic => text.get(6..).is_some_and(basic),
-            Self::Bearer => text.get(7..).is_some_and(|t| {
-                look::classes(t) >= 2 && t.bytes().any(|b| b.is_ascii_digit()) && !look::is_placeholder(t)
-            }),
+            Self::PemCut => cut(hay, span),
+            Self::Basic => basic(text),
+            Self::Random => words::surprise(text) >= 20.0 && !look::is_template(text),
+            Self::Hash => look::classes(text) >= 3 && !look::is_filler(text),
         }
+    }
+
+    /// Whether the test leaves no doubt, whatever the token looks like.
+    pub(super) fn proves(self) -> bool {
+        matches!(self, Self::Crc62 | Self::Crc16 | Self::PemCut)
     }
 
     /// The whole of the secret, where `span` is only its beginning.
@@ -57,9 +74,11 @@ impl Check {
     }
 }
 
-fn github(token: &str) -> bool {
+fn crc62(token: &str) -> bool {
     const ALPHABET: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let Some((body, check)) = token.get(4..).and_then(|t| t.split_at_checked(30)) else { return false };
+    let Some((body, check)) = token.len().checked_sub(6).and_then(|at| token.split_at_checked(at)) else {
+        return false;
+    };
     let sum = check.bytes().try_fold(0u64, |n, c| Some(n * 62 + ALPHABET.iter().position(|a| *a == c)? as u64));
     sum == Some(u64::from(crc32(body.as_bytes())))
 }
@@ -82,6 +101,22 @@ fn jwt(token: &str) -> bool {
     header && !token.contains("eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.SflKxwRJ")
 }
 
+/// Whether base64 begins as a version 2 macaroon of the index does: version, location field, its length, its name.
+fn macaroon(encoded: &str) -> bool {
+    let head = encoded.get(..24).and_then(|h| URL_SAFE_NO_PAD.decode(h).ok());
+    let named = |b: &[u8], name: &[u8]| {
+        b.strip_prefix(&[2, 1, name.len() as u8][..]).is_some_and(|field| field.starts_with(name))
+    };
+    head.is_some_and(|b| named(&b, b"pypi.org") || named(&b, b"test.pypi.org"))
+}
+
+/// Whether the text ends soon after a header, or begins shortly before a footer: a part of a key.
+fn cut(hay: Hay<'_>, span: &Range<usize>) -> bool {
+    let footer = hay.get(span.clone()).contains("END");
+    let near = if footer { hay.begins_within(span.start, CUT) } else { hay.window(span.end, CUT + 1).len() <= CUT };
+    near && !hay.window_before(span.start, 64).contains(['(', '?', '/', '#', '^'])
+}
+
 fn basic(encoded: &str) -> bool {
     let decoded = STANDARD_NO_PAD.decode(encoded.trim_end_matches('='));
     decoded.is_ok_and(|d| d.contains(&b':') && d.iter().all(|b| b.is_ascii_graphic() || *b == b' '))
@@ -95,16 +130,25 @@ fn body(hay: Hay<'_>, end: usize) -> Option<usize> {
         (i, line.map_or(i, |n| i + 5 + n + 5))
     });
     let inside = stop.map_or(rest, |(i, _)| rest.get(..i).unwrap_or(""));
-    let material = inside
+    let mut material = inside
         .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')))
         .filter(|run| run.len() >= 16);
-    let total: usize = material.map(str::len).sum();
+    let total = material.next().filter(|run| words::surprise(run) >= 12.0).map_or(0, str::len);
     (total >= 16).then(|| end + stop.map_or_else(|| inside.trim_end().len().min(2048), |(_, n)| n))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn grafana_and_index_tokens_carry_theirs() {
+        let body = format!("glsa_{}", "Q7wE2rT9yU4iO1pA6sD3fG8hJ5kL0zXc");
+        let sum = crc32(body.as_bytes()).swap_bytes();
+        let fits = |text: &str| Check::Crc16.passes(Hay::new(text), &(0..text.len()));
+        assert!(fits(&format!("{body}_{sum:08x}")) && !fits(&format!("{body}_{:08x}", sum ^ 1)));
+        assert!(macaroon("AgEIcHlwaS5vcmcCJDAwMDAwMDAw") && !macaroon("AgEIcHlwaS5jb20CJDAwMDAwMDAw"));
+    }
 
     #[test]
     fn a_github_token_carries_its_checksum() {
@@ -117,7 +161,7 @@ mod tests {
         }
         tail.reverse();
         let token = format!("ghp_{body}{}", String::from_utf8(tail).unwrap());
-        assert!(github(&token));
-        assert!(!github(&token.replace("Ab3", "Ab4")));
+        assert!(crc62(&token[4..]));
+        assert!(!crc62(&token[4..].replace("Ab3", "Ab4")));
     }
 }

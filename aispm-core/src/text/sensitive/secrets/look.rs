@@ -1,4 +1,4 @@
-//! How a value looks: random, or a placeholder, a template, an expression, a name.
+//! How a value looks: drawn at random, typed in, or standing for something: filler, a template, an expression.
 
 /// Shannon entropy in bits a byte.
 pub(super) fn entropy(text: &str) -> f64 {
@@ -25,99 +25,73 @@ pub(super) fn classes(text: &str) -> usize {
         + has(|b| !b.is_ascii_alphanumeric())
 }
 
-/// Whether a token is one of documentation: `EXAMPLE` inside, filler, or a straight run of characters.
-pub(super) fn is_sample(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    let told =
-        ["example", "xxxxxxx", "placeholder", "your-", "your_", "1234567", "76543210", "abcdefgh", "000000000000"];
-    let closing = ["abcdef", "012345", "fake", "dummy"];
-    told.iter().any(|w| lower.contains(w)) || closing.iter().any(|w| lower.ends_with(w))
+/// Whether `word` (lower case) stands in `text`, case aside.
+pub(super) fn holds(text: &str, word: &str) -> bool {
+    let word = word.as_bytes();
+    text.as_bytes().windows(word.len().max(1)).any(|w| w.eq_ignore_ascii_case(word))
 }
 
-/// Whether an assigned value stands for a secret rather than being one.
-pub(super) fn is_placeholder(text: &str) -> bool {
-    const PARTS: &[&str] = &[
-        "example",
-        "sample",
-        "changeme",
-        "change_me",
-        "change-me",
-        "placeholder",
-        "your",
-        "dummy",
-        "xxxx",
-        "insert",
-        "redacted",
-        "fixme",
-        "todo",
-        "not_set",
-        "notset",
-        "replace",
-        "enter_",
-        "enter ",
-        "abcdef",
-        "foobar",
-        "****",
-        "....",
-        "----",
-        "____",
-        "put_",
-        "getenv",
-        "environ",
-        "process.env",
-        "lorem",
-        "fake",
-        "test",
-        "mock",
-        "secret_key",
-        "api_key",
-        "apikey",
-        "access_token",
-        "password_",
-        "_password",
-        "-token",
-        "token-",
-        "_token",
-        "token_",
-        "undefined",
-        "default",
-        "required",
-        "optional",
-        "12345678",
-        "null",
-        "none",
-        "disabled",
-        "enabled",
-        "invalid",
-        "bearer",
-        "string",
-        "schema",
-        "vault:",
-        "ssm:",
-        "arn:",
-        "projects/",
-        "file:",
-        "http:",
-        "https:",
+/// Whether characters follow each other by rule: a run up, down or on the spot, also with other characters between
+/// (`a1B2c3D4`).
+pub(super) fn is_filler(text: &str) -> bool {
+    let letters = text.bytes().filter(u8::is_ascii_alphabetic).map(|b| b.to_ascii_lowercase());
+    run(text.bytes()) >= 7
+        || run(letters) >= 8
+        || run(text.bytes().filter(u8::is_ascii_digit)) >= 9
+        || same(text) * 2 > text.len()
+}
+
+/// The longest run of steps of one up or one down, in characters.
+fn run(bytes: impl Iterator<Item = u8>) -> usize {
+    let (mut longest, mut up, mut down, mut before) = (0, 1, 1, 0u8);
+    for now in bytes {
+        // After the last comes the first: `yza`, `890`.
+        let next = |a: u8, b: u8| a.checked_add(1) == Some(b) || matches!((a, b), (b'9', b'0') | (b'z', b'a'));
+        up = if next(before, now) { up + 1 } else { 1 };
+        down = if next(now, before) { down + 1 } else { 1 };
+        longest = longest.max(up).max(down);
+        before = now;
+    }
+    longest
+}
+
+/// The longest run of one character; `A` and `0`, of which encoded zeros are made, count half.
+fn same(text: &str) -> usize {
+    let (mut longest, mut length, mut before) = (0, 0, 0u8);
+    for now in text.bytes() {
+        length = if now == before { length + 1 } else { 1 };
+        longest = longest.max(if matches!(now, b'A' | b'0') { length / 2 } else { length });
+        before = now;
+    }
+    longest
+}
+
+/// Whether a token of known form is one of documentation: a word that says so, or filler.
+pub(super) fn is_sample(text: &str) -> bool {
+    let told = ["example", "placeholder", "your-", "your_", "xxxxxxx"];
+    told.iter().any(|w| holds(text, w)) || is_filler(text) || text.ends_with("012345") || text.ends_with("abcdef")
+}
+
+/// Whether a value stands in for another: a variable, a template, something in brackets, at most two characters.
+pub(super) fn is_template(text: &str) -> bool {
+    const MARKS: &[&str] = &[
+        "${", "{{", "}}", "<%", "%>", "%s", "%d", "%(", "$(", "#{", "%{", "{0}", "@{", "((", "[[", "....", "****",
+        "&lt;",
     ];
-    let lower = text.to_ascii_lowercase();
-    let template = ["${", "{{", "}}", "<%", "%>", "%s", "%(", "$(", "#{", "%{", "{0}", "@{", "((", "[["]
-        .iter()
-        .any(|t| text.contains(t));
     let wrapped = matches!(
         (text.bytes().next(), text.bytes().last()),
         (Some(b'<'), Some(b'>')) | (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')) | (Some(b'%'), Some(b'%'))
     );
     let variable = text
-        .strip_prefix('$')
-        .is_some_and(|n| n.bytes().all(|b| b.is_ascii_uppercase() || b == b'_' || b.is_ascii_digit()));
-    template || wrapped || variable || repeats(text) || PARTS.iter().any(|p| lower.contains(p))
+        .strip_prefix(['$', '@'])
+        .is_some_and(|n| n.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b':' | b'.' | b'>' | b'-')));
+    wrapped || variable || repeats(text) || MARKS.iter().any(|t| text.contains(t))
 }
 
 /// Whether at most two different characters make up the text.
 fn repeats(text: &str) -> bool {
-    let mut seen = text.bytes();
-    let (Some(a), b) = (seen.next(), text.bytes().find(|b| Some(*b) != text.bytes().next())) else { return true };
+    let Some(a) = text.bytes().next() else { return true };
+    let b = text.bytes().find(|b| *b != a);
     text.bytes().all(|c| c == a || Some(c) == b)
 }
 
@@ -129,25 +103,15 @@ pub(super) fn is_expression(text: &str) -> bool {
             .as_bytes()
             .windows(3)
             .any(|w| matches!(w, [a, b'.', c] if (name(*a) || a.is_ascii_digit()) && name(*c)));
-    let words = text.bytes().all(|b| name(b) || b == b'.' || b == b'-');
-    text.contains(['(', '[', '{', '*', '&', '|', '<', '>'])
+    // An escaped `&` stands in a value out of markup.
+    let reference = text.split('&').skip(1).any(|rest| !rest.starts_with("amp;"));
+    reference
+        || text.contains(['(', '[', '{', '*', '|', '<', '>'])
         || text.contains("::")
         || text.contains("->")
         || member
-        || words
+        || text.bytes().all(|b| name(b) || b == b'.' || b == b'-')
         || text.starts_with(['$', '/', '.', '@', '%', '-'])
-}
-
-/// Whether a value is made of words: letters joined by signs, each part long enough to be read.
-pub(super) fn is_wordy(text: &str) -> bool {
-    let letters = text.bytes().filter(u8::is_ascii_alphabetic).count();
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    let cased = text.bytes().any(|b| b.is_ascii_lowercase())
-        && text.as_bytes().windows(2).any(|w| matches!(w, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
-    digits == 0
-        && letters + text.bytes().filter(|b| matches!(b, b' ' | b'-' | b'_' | b'.' | b'/' | b':' | b',')).count()
-            == text.len()
-        && !(cased && text.len() >= 24 && !text.contains([' ', '-', '_', '.', '/']))
 }
 
 /// Whether text is a UUID.
@@ -159,30 +123,35 @@ pub(super) fn is_uuid(text: &str) -> bool {
             .all(|(i, b)| if matches!(i, 8 | 13 | 18 | 23) { b == b'-' } else { b.is_ascii_hexdigit() })
 }
 
+/// Whether a value has a plain shape of another sort: a version, a date, a number, a path, a mail address, a digest.
+pub(super) fn is_shaped(value: &str) -> bool {
+    let number = value.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b':' | b'/' | b',' | b'+'));
+    let path = value.matches('/').count() >= 2 && !value.contains(['+', '=']) && entropy(value) < 4.5
+        || value.starts_with("./")
+        || value.starts_with("~/");
+    let mail = value.contains('@')
+        && value.contains('.')
+        && value.bytes().all(|b| b.is_ascii_alphanumeric() || b >= 0x80 || matches!(b, b'_' | b'@' | b'.' | b'-'));
+    let digest = ["sha256:", "sha1:", "sha512-", "sha256-", "md5:"].iter().any(|p| value.starts_with(p));
+    number || path || mail || digest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn stand_ins_are_told_from_values() {
-        for text in [
-            "${DB_PASSWORD}",
-            "<password>",
-            "$TOKEN",
-            "changeme",
-            "xxxxxxxx",
-            "{{ secret }}",
-            "your-key-here",
-            "aaaaaaaa",
-        ] {
-            assert!(is_placeholder(text), "{text}");
+        for text in ["${DB_PASSWORD}", "<password>", "$TOKEN", "xxxxxxxx", "{{ secret }}", "aaaaaaaa", "$user->pass"] {
+            assert!(is_template(text), "{text}");
         }
-        assert!(!is_placeholder("tR7#kq9!Lm"));
-        assert!(
-            is_expression("config.password")
-                && is_expression("get_token()")
-                && !is_expression("a8f5f167f44f4964e6c998de")
-        );
-        assert!(is_wordy("some-plain words") && !is_wordy("hunter2"));
+        for text in ["abcdefgh", "a1B2c3D4e5F6g7H8", "9876543210", "zz1234567zz", "xxxxxxxxxxxxq7"] {
+            assert!(is_filler(text), "{text}");
+        }
+        for text in ["tR7#kq9!Lm", "a8f5f167f44f4964e6c998de", "AAAAB3Nz"] {
+            assert!(!is_template(text) && !is_filler(text), "{text}");
+        }
+        assert!(is_expression("config.password") && is_expression("get_token()"));
+        assert!(!is_expression("a8f5f167f44f4964e6c998de"));
     }
 }

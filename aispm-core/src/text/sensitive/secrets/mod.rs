@@ -2,73 +2,226 @@
 
 mod assign;
 mod check;
+pub(super) mod gitleaks;
+mod judge;
 mod look;
 mod rule;
+mod words;
 
 use std::ops::Range;
 
+use aho_corasick::{AhoCorasick, Anchored, Input, StartKind};
 use serde::Deserialize;
 
-use self::rule::{At, Rule};
+use self::assign::Assigned;
+pub(super) use self::gitleaks::Given;
+pub(super) use self::judge::Expect;
+use self::judge::{Judge, Lists};
+use self::rule::{At, RUN, Rule, is_token};
 use super::anchors::Owner;
 use super::hay::Hay;
 use crate::asset::{Match, Severity};
 
 const RULES: &str = include_str!("../../../../data/text/sensitive/secrets.toml");
 
-/// The detector of secrets.
+/// The longest text that may be a lone token, in bytes.
+const ALONE: usize = 256;
+/// The most blanks in it.
+const BLANKS: usize = 8;
+
+/// How many names inside an unquoted value are looked at.
+const NESTED: usize = 1;
+/// How many matches of patterns are remembered.
+const REMEMBERED: usize = 8;
+
+/// The data file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Secrets {
+struct File {
     #[serde(rename = "rule")]
     rules: Vec<Rule>,
-    names: Vec<String>,
+    judge: Lists,
+}
+
+/// The detector of secrets.
+#[derive(Debug)]
+pub(super) struct Secrets {
+    rules: Vec<Rule>,
+    names: Vec<(String, Expect)>,
+    judge: Judge,
+    /// How tokens of known form begin.
+    prefixes: AhoCorasick,
+    given: Vec<Given>,
+}
+
+/// What was seen last in a text, so that nothing is judged twice.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen<'p> {
+    path: Option<&'p str>,
+    /// For each of the user's rules the stretch it has still to read; empty until one is called.
+    open: Vec<Range<usize>>,
+    /// What patterns took last, and whose.
+    tokens: [(u16, Range<usize>); REMEMBERED],
+    /// The last run of token characters before an anchor.
+    run: Range<usize>,
+    name: Range<usize>,
+    expect: Option<Expect>,
+    assigned: Option<Assigned>,
+    /// The last unquoted value that lies in no other, and how many names were seen in it.
+    value: Range<usize>,
+    nested: usize,
 }
 
 impl Secrets {
-    pub(super) fn new() -> Result<Self, toml::de::Error> {
-        toml::from_str(RULES)
+    /// The built-in rules and those `given`.
+    pub(super) fn new(given: Vec<Given>) -> Result<Self, Box<dyn std::error::Error>> {
+        let File { rules, judge: lists } = toml::from_str(RULES)?;
+        let judge = Judge::new(&lists)?;
+        let prefixes = AhoCorasick::builder()
+            .start_kind(StartKind::Anchored)
+            .ascii_case_insensitive(true)
+            .build(rules.iter().flat_map(Rule::prefixes))?;
+        let named = |words: Vec<String>, expect| words.into_iter().map(move |w| (w, expect));
+        let names = named(lists.password, Expect::Password)
+            .chain(named(lists.random, Expect::Random))
+            .chain(named(lists.perhaps, Expect::Perhaps))
+            .collect();
+        Ok(Self { rules, names, judge, prefixes, given })
     }
 
     /// The literals to look for, each with whom it calls.
     pub(super) fn anchors(&self) -> impl Iterator<Item = (String, Owner)> {
         let rules =
             (0u16..).zip(&self.rules).flat_map(|(i, r)| r.anchors.iter().map(move |a| (a.clone(), Owner::Rule(i))));
-        rules.chain(self.names.iter().map(|n| (n.clone(), Owner::Name)))
+        let given =
+            (0u16..).zip(&self.given).flat_map(|(i, g)| g.keywords.iter().map(move |k| (k.clone(), Owner::Given(i))));
+        rules.chain(given).chain(self.names.iter().map(|(name, expect)| (name.clone(), Owner::Name(*expect))))
     }
 
     pub(super) fn has(&self, id: &str) -> bool {
         self.rules.iter().any(|r| r.id == id) || matches!(id, "generic-secret" | "generic-password" | "url-credentials")
     }
 
+    /// Calls whom the anchor over `anchor` belongs to.
+    pub(super) fn at(
+        &self,
+        owner: Owner,
+        hay: Hay<'_>,
+        anchor: Range<usize>,
+        seen: &mut Seen<'_>,
+        matches: &mut Vec<Match>,
+    ) {
+        match owner {
+            Owner::Rule(index) => self.by_rule(hay, index, anchor, seen, matches),
+            Owner::Name(expect) => self.by_name(hay, expect, anchor, seen, matches),
+            Owner::Given(index) => self.by_given(hay, index, &anchor, seen, matches),
+            Owner::Address | Owner::Script | Owner::Lure(_) | Owner::Markup => {}
+        }
+    }
+
+    /// Whether what is found depends on a bounded stretch of text around it: not so with rules of the user's own.
+    pub(super) fn is_local(&self) -> bool {
+        self.given.is_empty()
+    }
+
+    /// Judges what is looked at once for a text.
+    pub(super) fn finish(&self, hay: Hay<'_>, seen: &mut Seen<'_>, matches: &mut Vec<Match>) {
+        self.alone(hay, matches);
+        for (index, rule) in self.given.iter().enumerate() {
+            let open = seen.open.get_mut(index).map(std::mem::take).unwrap_or_default();
+            let span = if rule.keywords.is_empty() { 0..hay.len() } else { open };
+            rule.find(hay, seen.path, span, matches);
+        }
+    }
+
+    /// Notes the neighbourhood of a keyword of the user's rule `index`; one that does not touch the last is read first.
+    fn by_given(
+        &self,
+        hay: Hay<'_>,
+        index: u16,
+        keyword: &Range<usize>,
+        seen: &mut Seen<'_>,
+        matches: &mut Vec<Match>,
+    ) {
+        if seen.open.is_empty() {
+            seen.open.resize(self.given.len(), 0..0);
+        }
+        let near = gitleaks::around(keyword);
+        let index = usize::from(index);
+        let (Some(rule), Some(open)) = (self.given.get(index), seen.open.get_mut(index)) else { return };
+        if near.start <= open.end && open.end > open.start {
+            open.end = near.end;
+        } else {
+            rule.find(hay, seen.path, std::mem::replace(open, near), matches);
+        }
+    }
+
     /// Judges the secret that rule `index` may find at `anchor`.
-    pub(super) fn by_rule(&self, hay: Hay<'_>, index: u16, anchor: Range<usize>, matches: &mut Vec<Match>) {
+    fn by_rule(&self, hay: Hay<'_>, index: u16, anchor: Range<usize>, seen: &mut Seen<'_>, matches: &mut Vec<Match>) {
         let Some(rule) = self.rules.get(usize::from(index)) else { return };
         let value = match rule.at {
-            At::Value => assign::assigned(hay, &anchor).map(|a| a.value),
-            At::Token | At::Embedded => None,
+            At::Value => match seen.assigned(hay, &anchor) {
+                Some(assigned) => Some(assigned.value.clone()),
+                None => return,
+            },
+            At::Token | At::Embedded | At::Alone => None,
         };
-        if rule.at == At::Value && value.is_none() {
+        if seen.tokens.iter().any(|(rule, span)| *rule == index && span.contains(&anchor.start)) {
             return;
         }
-        if let Some(span) = rule.verify(hay, anchor, value.as_ref()) {
+        let run = if rule.at == At::Embedded { seen.run(hay, anchor.start) } else { anchor.start };
+        let Some(found) = rule.look(hay, anchor, run, value.as_ref()) else { return };
+        if value.is_none() {
+            // What the pattern took is not looked at again, whatever comes of it.
+            seen.tokens.rotate_right(1);
+            if let Some(first) = seen.tokens.first_mut() {
+                *first = (index, found.span.clone());
+            }
+        }
+        if let Some(span) = Some(found).filter(|f| f.whole).and_then(|f| rule.verify(hay, f.span)) {
             push(matches, rule.id.clone(), 0.9, rule.severity, span);
         }
     }
 
     /// Judges what is assigned to the name that `anchor` is part of.
-    pub(super) fn by_name(&self, hay: Hay<'_>, anchor: Range<usize>, matches: &mut Vec<Match>) {
-        let Some(assigned) = assign::assigned(hay, &anchor) else { return };
-        if let Some(score) = assign::judge(hay, &anchor, &assigned) {
-            let password = hay.get(anchor).to_ascii_lowercase().contains("pas");
-            push(
-                matches,
-                if password { "generic-password" } else { "generic-secret" },
-                score,
-                Severity::Medium,
-                assigned.value,
-            );
+    fn by_name(
+        &self,
+        hay: Hay<'_>,
+        expect: Expect,
+        anchor: Range<usize>,
+        seen: &mut Seen<'_>,
+        matches: &mut Vec<Match>,
+    ) {
+        if !stands(hay, &anchor) || seen.judged(&anchor, expect) {
+            return;
         }
+        let Some(assigned) = seen.assigned(hay, &anchor).cloned() else { return };
+        seen.expect = seen.expect.max(Some(expect));
+        let Some(score) = self.judge.score(hay, expect, &assigned) else { return };
+        // A value with an issuer's prefix is that issuer's rule's to judge.
+        let value = hay.get(assigned.value.clone());
+        if self.prefixes.is_match(Input::new(value).anchored(Anchored::Yes)) {
+            return;
+        }
+        let id = if expect == Expect::Password { "generic-password" } else { "generic-secret" };
+        push(matches, id, score, Severity::Medium, assigned.value);
+    }
+
+    /// Judges a text that is one token and little else: a cell, a line of a log or of a key.
+    fn alone(&self, hay: Hay<'_>, matches: &mut Vec<Match>) {
+        if !Self::may_be_alone(hay.text()) || hay.len() < 16 {
+            return;
+        }
+        for rule in self.rules.iter().filter(|r| r.at == At::Alone) {
+            if let Some(span) = rule.look(hay, 0..0, 0, None).and_then(|found| rule.verify(hay, found.span)) {
+                push(matches, rule.id.clone(), 0.6, rule.severity, span);
+            }
+        }
+    }
+
+    /// Whether a text that begins like this can be one token and little else.
+    pub(super) fn may_be_alone(text: &str) -> bool {
+        text.len() <= ALONE && text.bytes().filter(u8::is_ascii_whitespace).count() <= BLANKS
     }
 
     /// Judges the user information before the `@` of an address whose authority is `authority`.
@@ -76,23 +229,94 @@ impl Secrets {
         let text = hay.get(authority.clone());
         let Some((user, host)) = text.rsplit_once('@') else { return };
         let Some((name, password)) = user.split_once(':') else { return };
-        let anonymous = name.is_empty() && look::classes(password) < 3;
-        let stand_in = anonymous
-            || password.len() < 3
-            || look::is_placeholder(password)
-            || host.is_empty()
-            || matches!(
-                password.to_ascii_lowercase().as_str(),
-                "pass" | "password" | "pwd" | "passwd" | "secret" | "token" | "pw"
-            );
         let start = authority.start + name.len() + 1;
-        let documented = ["example.com", "example.org", "example.net", "host", "hostname"]
-            .iter()
-            .any(|h| host.split([':', '/']).next() == Some(h));
-        if !stand_in && !documented && !password.starts_with(['$', '{', '<', '%', '[', '*']) {
+        // A store's address holds the password that is used, weak ones too; a page's is often only shown.
+        let scheme = hay.window_before(authority.start, 16).trim_end_matches("://");
+        let store =
+            ["postgres", "postgresql", "mysql", "mongodb", "mongodb+srv", "redis", "rediss", "amqp", "amqps", "mssql"]
+                .iter()
+                .any(|s| scheme.ends_with(s));
+        let anonymous = name.is_empty() && look::classes(password) < 3;
+        let stand_in = look::is_template(password)
+            || password.starts_with(['$', '{', '<', '%', '[', '*'])
+            || (if store {
+                name.starts_with(['$', '{', '<', '%']) || look::holds(password, "your") || look::holds(password, "xxx")
+            } else {
+                anonymous || password.len() < 3 || self.judge.is_stand_in(password)
+            });
+        let domain = host.split([':', '/']).next().unwrap_or("");
+        let documented = ["example.com", "example.org", "example.net", "host", "hostname", ""].contains(&domain);
+        if !stand_in && !documented && !password.is_empty() {
             push(matches, "url-credentials", 0.8, Severity::High, start..start + password.len());
         }
     }
+}
+
+impl<'p> Seen<'p> {
+    /// Nothing yet, in the file at `path`.
+    pub(super) fn new(path: Option<&'p str>) -> Self {
+        Self { path, ..Self::default() }
+    }
+
+    /// After `cut` bytes at the beginning of the text are gone.
+    pub(super) fn shift(&mut self, cut: usize) {
+        let assigned = self.assigned.as_mut().map(|a| [&mut a.name, &mut a.value]);
+        let spans = assigned.into_iter().flatten().chain([&mut self.name, &mut self.run, &mut self.value]);
+        for span in spans.chain(self.tokens.iter_mut().map(|(_, span)| span)) {
+            *span = span.start.saturating_sub(cut)..span.end.saturating_sub(cut);
+        }
+    }
+
+    /// Whether the name around `anchor` was judged with an expectation as generous.
+    fn judged(&self, anchor: &Range<usize>, expect: Expect) -> bool {
+        self.holds(anchor) && self.expect.is_some_and(|e| e >= expect)
+    }
+
+    /// Whether `anchor` lies in the last name.
+    fn holds(&self, anchor: &Range<usize>) -> bool {
+        self.name.start <= anchor.start && anchor.end <= self.name.end
+    }
+
+    /// Where the run of token characters before `at` begins; what was read for the last one is not read again.
+    fn run(&mut self, hay: Hay<'_>, at: usize) -> usize {
+        let most = at.saturating_sub(self.run.end).min(RUN);
+        let near = self.run.end <= at && at - self.run.end <= RUN;
+        let back = hay.run_back(at, if near { most } else { RUN }, is_token);
+        // Reached the last run: it goes on.
+        let start = if near && back == self.run.end { self.run.start } else { back };
+        self.run = start.max(at.saturating_sub(RUN))..at;
+        self.run.start
+    }
+
+    /// What is assigned to the name around `anchor`; found once for each name, and for few inside an unquoted value.
+    fn assigned(&mut self, hay: Hay<'_>, anchor: &Range<usize>) -> Option<&Assigned> {
+        if !self.holds(anchor) {
+            let inside = self.value.contains(&anchor.start);
+            self.nested = if inside { self.nested + 1 } else { 0 };
+            if self.nested > NESTED {
+                return None;
+            }
+            self.name = assign::name(hay, anchor);
+            self.assigned = assign::assigned(hay, self.name.clone());
+            self.expect = None;
+            if let Some(assigned) = self.assigned.as_ref().filter(|a| !inside && a.bounds == assign::Bounds::Open) {
+                self.value = assigned.value.clone();
+            }
+        }
+        self.assigned.as_ref()
+    }
+}
+
+/// Whether a short word stands for itself in a name: `pass` in `db_pass` and `dbPass`, not in `bypass` or `passed`.
+fn stands(hay: Hay<'_>, anchor: &Range<usize>) -> bool {
+    if anchor.len() > 4 || hay.get(anchor.clone()).eq_ignore_ascii_case("pwd") {
+        return true;
+    }
+    let (before, first) = (hay.before(anchor.start), hay.at(anchor.start));
+    let head = !before.is_ascii_alphabetic()
+        || !first.is_ascii_alphabetic()
+        || (before.is_ascii_lowercase() && first.is_ascii_uppercase());
+    head && !hay.at(anchor.end).is_ascii_alphabetic()
 }
 
 /// Pushes a match unless the same rule has it already.
@@ -121,14 +345,14 @@ mod tests {
 
     #[test]
     fn the_rules_are_sound() {
-        let secrets = Secrets::new().unwrap();
-        assert!(secrets.rules.len() >= 120);
+        let secrets = Secrets::new(Vec::new()).unwrap();
+        assert!(secrets.rules.len() >= 250);
         let ids: BTreeSet<_> = secrets.rules.iter().map(|r| &r.id).collect();
         assert_eq!(ids.len(), secrets.rules.len(), "an id stands twice");
         for rule in &secrets.rules {
             assert!(rule.regex().is_some(), "{}: the pattern does not compile", rule.id);
             assert!(
-                !rule.anchors.is_empty() && rule.anchors.iter().all(|a| !a.is_empty() && *a == a.to_ascii_lowercase()),
+                (!rule.anchors.is_empty() || rule.at == At::Alone) && rule.anchors.iter().all(|a| !a.is_empty()),
                 "{}",
                 rule.id
             );

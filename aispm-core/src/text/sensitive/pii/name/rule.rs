@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::super::hay::{Hay, is_word};
+use super::super::super::hay::{Hay, is_word};
 
 const TITLES: &[&str] =
     &["Mr", "Mrs", "Ms", "Miss", "Dr", "Prof", "Professor", "Mme", "Sr", "Sra", "Herr", "Frau", "Rev", "Sir"];
@@ -134,9 +134,9 @@ const WORDS: usize = 4;
 
 /// The tagger, with the given names it knows.
 #[derive(Debug)]
-pub(super) struct Names(BTreeSet<&'static str>);
+pub(super) struct Rules(BTreeSet<&'static str>);
 
-impl Names {
+impl Rules {
     pub(super) fn parse(source: &'static str) -> Self {
         Self(source.split_ascii_whitespace().collect())
     }
@@ -172,7 +172,7 @@ impl Names {
 }
 
 /// The street address that begins with the house number at `at`, with town, state and postcode after commas.
-pub(super) fn street(hay: Hay<'_>, at: usize) -> Option<Range<usize>> {
+pub(in crate::text::sensitive::pii) fn street(hay: Hay<'_>, at: usize) -> Option<Range<usize>> {
     let number = hay.run(at, 6, |b| b.is_ascii_digit());
     if is_word(hay.before(at)) || hay.at(number) != b' ' || !hay.at(number + 1).is_ascii_uppercase() {
         return None;
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn capitals_alone_do_not_make_a_name() {
-        let names = Names::parse(super::super::GIVEN_NAMES);
+        let names = Rules::parse(crate::text::sensitive::pii::GIVEN_NAMES);
         let tag = |text: &'static str, at: usize| {
             names.tag(Hay::new(text), at).map(|(kind, span, _)| (kind, text.get(span).unwrap()))
         };

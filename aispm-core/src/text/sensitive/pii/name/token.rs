@@ -1,0 +1,245 @@
+//! Words, numbers and marks of a text, as the tagger sees them.
+
+use unicode_normalization::char::is_combining_mark;
+
+use super::lexicon::{BASIS, Lexicon, fold, step};
+
+/// The longest word in bytes; a longer run of letters is no name.
+const LONGEST: usize = 48;
+/// Where a longer run is cut, so that what is read at a time is bounded.
+const CUT: usize = 1024;
+/// How far ahead the kind of a line is judged, in bytes.
+const STRETCH: usize = 256;
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Kind {
+    #[default]
+    Word,
+    Number,
+    Mark,
+    Newline,
+    /// Part of an identifier, a path, an address or markup.
+    Code,
+}
+
+/// How a word is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Case {
+    #[default]
+    Lower,
+    Capital,
+    Upper,
+    Initial,
+    Mixed,
+    /// Letters of a script without case.
+    Uncased,
+}
+
+/// One token: its bytes, the hash of its folded form and what the lexicon says of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Token {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) key: u64,
+    pub(super) kind: Kind,
+    pub(super) case: Case,
+    pub(super) class: u8,
+    /// Bit 0: the line looks like code; bit 1: it has no capital.
+    pub(super) line: u8,
+    /// Whether space stands before it.
+    pub(super) gap: bool,
+    /// Where the kind of its line was judged: tokens read from there on are the same.
+    pub(super) judged: usize,
+}
+
+/// Cuts a text into tokens. Linear: each byte is read once by the cut and once by the judge of its stretch.
+pub(super) struct Tokens<'t> {
+    text: &'t str,
+    lexicon: &'t Lexicon,
+    at: usize,
+    line: u8,
+    /// From where, and up to where, the kind of the line is judged.
+    judge: usize,
+    judged: usize,
+    /// Whether space stands before the first token.
+    gap: bool,
+}
+
+impl<'t> Tokens<'t> {
+    /// The tokens from `at` on, which is 0 or where the kind of a line was judged.
+    pub(super) fn new(text: &'t str, lexicon: &'t Lexicon, at: usize) -> Self {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let gap = before.is_none_or(|c| c != '\n' && is_blank(c));
+        Self { text, lexicon, at, line: 0, judge: at, judged: at, gap }
+    }
+
+    /// Whether more text could change the token that was read last.
+    pub(super) fn is_open(&self) -> bool {
+        let cut = self.judged == self.text.len() && self.judged - self.judge < STRETCH;
+        cut || self.at + 4 > self.text.len()
+    }
+
+    fn byte(&self, at: usize) -> u8 {
+        self.text.as_bytes().get(at).copied().unwrap_or(0)
+    }
+
+    fn before(&self, at: usize, back: usize) -> u8 {
+        at.checked_sub(back).map_or(0, |i| self.byte(i))
+    }
+
+    fn char(&self, at: usize) -> Option<char> {
+        match self.byte(at) {
+            b if b.is_ascii() => (at < self.text.len()).then_some(char::from(b)),
+            _ => self.text.get(at..)?.chars().next(),
+        }
+    }
+
+    /// Judges the stretch of line at `at`.
+    fn judge(&mut self, at: usize) {
+        let rest = self.text.as_bytes().get(at..).unwrap_or_default();
+        let (mut code, mut upper, mut length) = (0, false, 0);
+        for byte in rest.iter().take(STRETCH).take_while(|b| **b != b'\n') {
+            length += 1;
+            code +=
+                usize::from(matches!(byte, b'{' | b'}' | b'[' | b']' | b'=' | b'<' | b'>' | b';' | b'_' | b'|' | b'`'));
+            upper |= byte.is_ascii_uppercase();
+        }
+        self.line = u8::from(code > 1 + length / 32) | u8::from(!upper) << 1;
+        (self.judge, self.judged) = (at, at + length);
+    }
+
+    /// A word in ASCII letters alone: its end, its hash, how it is written. Most words are; this is the fast way.
+    fn plain(&self, start: usize) -> Option<(usize, u64, Case)> {
+        let rest = self.text.as_bytes().get(start..)?;
+        let (mut length, mut upper, mut hash) = (0, 0, BASIS);
+        for byte in rest.iter().take(LONGEST + 1).take_while(|b| b.is_ascii_alphabetic()) {
+            upper += usize::from(byte & 0x20 == 0);
+            hash = step(hash, byte | 0x20);
+            length += 1;
+        }
+        let next = rest.get(length).copied().unwrap_or(b' ');
+        if length == 0 || length > LONGEST || next >= 0x80 || next == b'_' || next.is_ascii_digit() {
+            return None;
+        }
+        let case = match () {
+            () if upper == 0 => Case::Lower,
+            () if length == 1 => Case::Initial,
+            () if upper == length => Case::Upper,
+            () if upper == 1 && rest.first().is_some_and(u8::is_ascii_uppercase) => Case::Capital,
+            () => Case::Mixed,
+        };
+        Some((start + length, hash, case))
+    }
+
+    fn word(&self, start: usize) -> (usize, Kind, Case) {
+        let (mut end, mut letters, mut upper, mut first, mut cased) = (start, 0, 0, false, false);
+        let (mut digits, mut line) = (false, false);
+        while let Some(c) = self.char(end).filter(|_| end - start < CUT) {
+            if c.is_ascii_lowercase() {
+                cased = true;
+            } else if c.is_alphabetic() {
+                let big = c.is_uppercase();
+                first |= big && letters == 0;
+                upper += usize::from(big);
+                cased |= big || c.is_lowercase();
+            } else if c.is_ascii_digit() {
+                digits = true;
+            } else if c == '_' {
+                line = true;
+            } else if !is_combining_mark(c) {
+                break;
+            }
+            letters += 1;
+            end += c.len_utf8();
+        }
+        let number = self.byte(start).is_ascii_digit();
+        let kind = match () {
+            () if line || digits && !number || end - start > LONGEST => Kind::Code,
+            () if number => Kind::Number,
+            () if self.attached(start, end) => Kind::Code,
+            () => Kind::Word,
+        };
+        let case = match () {
+            () if !cased => Case::Uncased,
+            () if upper == 0 => Case::Lower,
+            () if letters == 1 => Case::Initial,
+            () if upper == letters => Case::Upper,
+            () if upper == 1 && first => Case::Capital,
+            () => Case::Mixed,
+        };
+        (end, kind, case)
+    }
+
+    /// Whether the word is joined to what makes it code rather than prose.
+    fn attached(&self, start: usize, end: usize) -> bool {
+        let (before, after) = (self.before(start, 1), self.byte(end));
+        let earlier = self.before(start, 2);
+        matches!(before, b'@' | b'/' | b'\\' | b'#' | b'$' | b'%' | b'&' | b'=' | b'~' | b'+' | b'<' | b'`')
+            || matches!(after, b'@' | b'/' | b'=' | b'(' | b'[' | b'`')
+            || after == b'\\' && !matches!(self.byte(end + 1), b'\'' | b'"')
+            || before == b'.'
+                && (earlier.is_ascii_lowercase() || earlier.is_ascii_digit() || matches!(earlier, b')' | b'.' | b'/'))
+            || after == b'.' && end - start > 1 && self.byte(end + 1).is_ascii_alphanumeric()
+            || before == b'-' && matches!(earlier, b'-' | b' ' | 0)
+            || before == b':' && earlier == b':'
+            || after == b':' && self.byte(end + 1) == b':'
+    }
+}
+
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c == '\u{feff}'
+}
+
+impl Iterator for Tokens<'_> {
+    type Item = Token;
+
+    fn next(&mut self) -> Option<Token> {
+        let mut gap = std::mem::take(&mut self.gap);
+        let c = loop {
+            let c = self.char(self.at)?;
+            if c == '\n' || !is_blank(c) {
+                break c;
+            }
+            gap = true;
+            self.at += c.len_utf8();
+        };
+        let start = self.at;
+        if start >= self.judged {
+            self.judge(start);
+        }
+        let mut token = Token {
+            start,
+            end: start + c.len_utf8(),
+            key: u64::from(c),
+            line: self.line,
+            gap,
+            judged: self.judge,
+            kind: Kind::Mark,
+            ..Token::default()
+        };
+        if c == '\n' {
+            token.kind = Kind::Newline;
+        } else if let Some((end, key, case)) = self.plain(start) {
+            (token.end, token.case) = (end, case);
+            if self.attached(start, end) {
+                (token.kind, token.key) = (Kind::Code, 0x80);
+            } else {
+                (token.kind, token.key, token.class) = (Kind::Word, key, self.lexicon.class(key));
+            }
+        } else if c.is_alphabetic() || c.is_ascii_digit() || c == '_' {
+            (token.end, token.kind, token.case) = self.word(start);
+            match token.kind {
+                Kind::Word => {
+                    token.key = fold(self.text.get(start..token.end).unwrap_or_default());
+                    token.class = self.lexicon.class(token.key);
+                }
+                // Numbers are told apart by their length alone.
+                Kind::Number => token.key = 0x100 + (token.end - start).min(8) as u64,
+                _ => token.key = 0x80,
+            }
+        }
+        self.at = token.end;
+        Some(token)
+    }
+}

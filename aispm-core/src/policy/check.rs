@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::eval::{Function, function};
+use super::field::Field;
 use super::param::Params;
 use crate::asset::{AssetKind, Authentication, Exposure, ModelType, RelationKind, RiskClass, Severity, TextRole};
 use crate::path::{Consequence, Goal, PathStatus};
@@ -73,52 +74,63 @@ fn list(of: Shape) -> Shape {
 impl Shape {
     /// The shape of a field; `None` if there is no such field.
     pub(super) fn field(&self, name: &str, params: &Params) -> Option<Self> {
-        Some(match (self, name) {
-            (Self::Any, _) => Self::Any,
-            (Self::Params, _) => return params.shape(name),
-            (Self::Asset, "id" | "name" | "owner" | "purpose" | "environment") => Self::Text,
-            (Self::Asset, "ai" | "admin" | "sensitive" | "approved" | "registered" | "runs_ai") => Self::Bool,
-            (Self::Asset, "kind") => Self::Name(known::<AssetKind>),
-            (Self::Asset, "exposure") => Self::Name(known::<Exposure>),
-            (Self::Asset, "authentication") => Self::Name(known::<Authentication>),
-            (Self::Asset, "risk_class") => Self::Name(known::<RiskClass>),
-            (Self::Asset, "model_type") => Self::Name(known::<ModelType>),
-            (Self::Asset, "encryption") => Self::Encryption,
-            (Self::Asset, "provenance") => Self::Provenance,
-            (Self::Asset, "properties") => Self::Any,
-            (Self::Asset, "data_classes") => list(Self::Text),
-            (Self::Asset, "statements" | "declared") => list(Self::Any),
-            (Self::Asset, "evidenced") => list(Self::Text),
-            (Self::Asset, "outgoing" | "incoming") => list(Self::Relation),
-            (Self::Asset, "lineage" | "used_by") => list(Self::Asset),
-            (Self::Asset, "paths") => list(Self::Path),
-            (Self::Asset, "events") => list(Self::Event),
-            (Self::Event, "role") => Self::Name(known::<TextRole>),
-            (Self::Event, "detector") => Self::Name(known::<Detector>),
-            (Self::Event, "messages") => Self::Number,
-            (Self::Event, "types") => list(Self::Text),
-            (Self::Asset, "access" | "accessed_by" | "escalations" | "reads_beyond_sources") => list(Self::Right),
-            (Self::Asset, "full_access" | "strangers") => list(Self::Text),
-            (Self::Asset, "acts_as") => list(Self::Asset),
-            (Self::Asset, "age_days") => Self::Number,
-            (Self::Path, "entry") => Self::Text,
-            (Self::Right, "from" | "to" | "power" | "rule") => Self::Text,
-            (Self::Right, "conditional") => Self::Bool,
-            (Self::Right, "asset") => Self::Asset,
-            (Self::Path, "assets") => list(Self::Asset),
-            (Self::Path, "rules" | "techniques") => list(Self::Text),
-            (Self::Relation, "kind") => Self::Name(known::<RelationKind>),
-            (Self::Relation, "from" | "to") => Self::Text,
-            (Self::Relation, "asset") => Self::Asset,
-            (Self::Path, "id" | "title" | "source" | "target") => Self::Text,
-            (Self::Path, "consequence") => Self::Name(known_to_serde::<Consequence>),
-            (Self::Path, "goal") => Self::Name(known_to_serde::<Goal>),
-            (Self::Path, "status") => Self::Name(known_to_serde::<PathStatus>),
-            (Self::Path, "severity") => Self::Name(known::<Severity>),
-            (Self::Path, "risk") => Self::Number,
-            (Self::Encryption, "at_rest" | "in_transit" | "customer_key") => Self::Bool,
-            (Self::Provenance, "pinned" | "signed") => Self::Bool,
-            (Self::Provenance, "publisher" | "source" | "version" | "revision" | "licence") => Self::Text,
+        match self {
+            Self::Any => return Some(Self::Any),
+            Self::Params => return params.shape(name),
+            _ => {}
+        }
+        Some(match (self, Field::named(name)?) {
+            (Self::Asset, Field::Id | Field::Name | Field::Owner | Field::Purpose | Field::Environment) => Self::Text,
+            (
+                Self::Asset,
+                Field::Ai | Field::Admin | Field::Sensitive | Field::Approved | Field::Registered | Field::RunsAi,
+            ) => Self::Bool,
+            (Self::Asset, Field::Kind) => Self::Name(known::<AssetKind>),
+            (Self::Asset, Field::Exposure) => Self::Name(known::<Exposure>),
+            (Self::Asset, Field::Authentication) => Self::Name(known::<Authentication>),
+            (Self::Asset, Field::RiskClass) => Self::Name(known::<RiskClass>),
+            (Self::Asset, Field::ModelType) => Self::Name(known::<ModelType>),
+            (Self::Asset, Field::Encryption) => Self::Encryption,
+            (Self::Asset, Field::Provenance) => Self::Provenance,
+            (Self::Asset, Field::Properties) => Self::Any,
+            (Self::Asset, Field::DataClasses) => list(Self::Text),
+            (Self::Asset, Field::Statements | Field::Declared) => list(Self::Any),
+            (Self::Asset, Field::Evidenced) => list(Self::Text),
+            (Self::Asset, Field::Outgoing | Field::Incoming) => list(Self::Relation),
+            (Self::Asset, Field::Lineage | Field::UsedBy) => list(Self::Asset),
+            (Self::Asset, Field::Paths) => list(Self::Path),
+            (Self::Asset, Field::Events) => list(Self::Event),
+            (Self::Event, Field::Role) => Self::Name(known::<TextRole>),
+            (Self::Event, Field::Detector) => Self::Name(known::<Detector>),
+            (Self::Event, Field::Messages) => Self::Number,
+            (Self::Event, Field::Types) => list(Self::Text),
+            (Self::Asset, Field::Access | Field::AccessedBy | Field::Escalations | Field::ReadsBeyondSources) => {
+                list(Self::Right)
+            }
+            (Self::Asset, Field::FullAccess | Field::Strangers) => list(Self::Text),
+            (Self::Asset, Field::ActsAs) => list(Self::Asset),
+            (Self::Asset, Field::AgeDays) => Self::Number,
+            (Self::Path, Field::Entry) => Self::Text,
+            (Self::Right, Field::From | Field::To | Field::Power | Field::Rule) => Self::Text,
+            (Self::Right, Field::Conditional) => Self::Bool,
+            (Self::Right, Field::Asset) => Self::Asset,
+            (Self::Path, Field::Assets) => list(Self::Asset),
+            (Self::Path, Field::Rules | Field::Techniques) => list(Self::Text),
+            (Self::Relation, Field::Kind) => Self::Name(known::<RelationKind>),
+            (Self::Relation, Field::From | Field::To) => Self::Text,
+            (Self::Relation, Field::Asset) => Self::Asset,
+            (Self::Path, Field::Id | Field::Title | Field::Source | Field::Target) => Self::Text,
+            (Self::Path, Field::Consequence) => Self::Name(known_to_serde::<Consequence>),
+            (Self::Path, Field::Goal) => Self::Name(known_to_serde::<Goal>),
+            (Self::Path, Field::Status) => Self::Name(known_to_serde::<PathStatus>),
+            (Self::Path, Field::Severity) => Self::Name(known::<Severity>),
+            (Self::Path, Field::Risk) => Self::Number,
+            (Self::Encryption, Field::AtRest | Field::InTransit | Field::CustomerKey) => Self::Bool,
+            (Self::Provenance, Field::Pinned | Field::Signed) => Self::Bool,
+            (
+                Self::Provenance,
+                Field::Publisher | Field::Source | Field::Version | Field::Revision | Field::Licence,
+            ) => Self::Text,
             _ => return None,
         })
     }

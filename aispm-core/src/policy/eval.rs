@@ -422,8 +422,9 @@ fn either<'a>(sides: &'a [Node; 2], decides: bool, scope: &Scope<'a>, locals: &m
 fn contains(of: &Val<'_>, item: &Val<'_>) -> Option<bool> {
     match (of, item) {
         (Val::Json(items), Val::Text(text)) => {
-            let flag = flag_of(text);
-            Some(items.iter().any(|known| known.as_str() == Some(text) || flag.is_some() && known.as_bool() == flag))
+            let same = items.iter().any(|known| known.as_str() == Some(text));
+            let flag = || flag_of(text).is_some_and(|flag| items.iter().any(|known| known.as_bool() == Some(flag)));
+            Some(same || flag())
         }
         (Val::Json(items), _) => Some(items.iter().any(|known| super::value::json(known).equals(item))),
         (Val::List(items), _) => Some(items.iter().any(|known| known.equals(item))),

@@ -10,6 +10,9 @@ macro_rules! fields {
         }
 
         impl Field {
+            #[cfg(test)]
+            const ALL: &[Self] = &[$(Self::$field),+];
+
             /// The field of this name.
             pub(super) fn named(name: &str) -> Option<Self> {
                 match name {
@@ -145,5 +148,33 @@ impl From<Field> for Key<'static> {
 impl<'k> From<&'k str> for Key<'k> {
     fn from(name: &'k str) -> Self {
         Self { name, field: Field::named(name) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+
+    use super::super::check::Shape;
+    use super::super::param::Params;
+    use super::super::view::World;
+    use super::*;
+    use crate::asset::{Asset, AssetKind, Inventory, Relation, RelationKind};
+    use crate::path::Solution;
+
+    #[test]
+    fn what_a_rule_may_ask_of_an_asset_is_answered_whatever_is_known_of_it() {
+        let mut inventory = Inventory::new();
+        inventory.add(Asset::new("described", AssetKind::Model, "m"));
+        inventory.relate(Relation::new("described", RelationKind::Uses, "related"));
+        let (solution, none) = (Solution::default(), Map::new());
+        let world = World::new(&inventory, &solution, &none, &none, None);
+        for field in Field::ALL {
+            let asked = Shape::Asset.field(field.name(), &Params::default()).is_some();
+            for id in ["described", "related", "unheard of"] {
+                let answered = world.asset(id).field(field.name()).is_some();
+                assert_eq!(answered, asked, "{id}: {}", field.name());
+            }
+        }
     }
 }

@@ -17,13 +17,13 @@ export interface AispmError extends Error {
 export interface StreamOptions {
   /** What the text is; `output` by default. */
   role?: TextRole
-  /** Longest message held, in UTF-16 units; 4 Mi by default. */
+  /** Longest message taken, in UTF-16 units; 4 Mi by default. */
   limit?: number
 }
 
 declare module './native.js' {
   interface Guard {
-    /** Holds a message until all of it is checked; a blocked one ends the stream with an `AispmError`. */
+    /** Lets a message go as it is decided, sanitised; a blocked one ends the stream with an `AispmError`. */
     stream(options?: StreamOptions): TransformStream<string, string>
   }
 }

@@ -1,29 +1,34 @@
 'use strict'
 
-/** Longest message held, in UTF-16 units. */
+/** Longest message taken, in UTF-16 units. */
 const LIMIT = 4 * 1024 * 1024
 
 /**
- * A transform that holds a message until the guard has seen all of it: text that was not scanned is never emitted.
- * What is to be redacted is; a blocked message ends the stream with an error that carries the decision.
+ * A transform that lets a message go as it is decided: text that was not scanned is never emitted, what is to be
+ * redacted is. A blocked message ends the stream with an error that carries the decision.
  */
 function stream({ role = 'output', limit = LIMIT } = {}) {
-  const guard = this
-  const held = []
+  const text = this.begin(role)
   let length = 0
+  const end = () => {
+    const decision = text.finish()
+    if (decision.action === 'block') {
+      throw Object.assign(failure('blocked', decision.reasons.join('; ') || 'blocked'), { decision })
+    }
+    return decision.text
+  }
   return new TransformStream({
-    transform(chunk) {
+    transform(chunk, controller) {
       if (typeof chunk !== 'string') throw new TypeError('a guarded stream takes strings')
       length += chunk.length
       if (length > limit) throw failure('budget', `the message is longer than ${limit} UTF-16 units`)
-      held.push(chunk)
+      const shown = text.push(chunk)
+      if (shown) controller.enqueue(shown)
+      if (text.isStopped) end()
     },
-    async flush(controller) {
-      const decision = await guard.check(held.join(''), role)
-      if (decision.action === 'block') {
-        throw Object.assign(failure('blocked', decision.reasons.join('; ') || 'blocked'), { decision })
-      }
-      if (decision.text) controller.enqueue(decision.text)
+    flush(controller) {
+      const rest = end()
+      if (rest) controller.enqueue(rest)
     },
   })
 }

@@ -75,6 +75,40 @@ impl Decision {
     }
 }
 
+/// A decision in the making: pieces in, what may be shown out.
+#[napi(skip_typescript)]
+#[derive(Debug)]
+pub struct GuardStream {
+    /// None once it has ended.
+    inner: Option<guard::GuardStream<'static>>,
+    /// All that was given, for offsets.
+    given: String,
+}
+
+#[napi]
+impl GuardStream {
+    /// Takes the next piece; gives what can be let go, sanitised. Nothing once a finding blocks or it has ended.
+    #[napi(skip_typescript)]
+    pub fn push(&mut self, piece: String) -> String {
+        self.given.push_str(&piece);
+        self.inner.as_mut().map(|stream| stream.push(&piece)).unwrap_or_default()
+    }
+
+    /// Whether a finding blocked, so that nothing more is let go.
+    #[napi(getter, skip_typescript)]
+    pub fn is_stopped(&self) -> bool {
+        self.inner.as_ref().is_none_or(guard::GuardStream::is_stopped)
+    }
+
+    /// Ends the text: the decision about all of it, whose `text` is what was still held back, sanitised.
+    #[napi(skip_typescript)]
+    pub fn finish(&mut self) -> Option<Decision> {
+        let mut inner = self.inner.take()?.finish();
+        let findings = place(&mut inner.findings, |found, unit| convert_offsets(&self.given, found, unit));
+        Some(Decision { inner, findings })
+    }
+}
+
 /// Decides about texts. Built once, used for as many as there are.
 #[napi]
 #[derive(Debug)]
@@ -143,6 +177,14 @@ impl Guard {
     #[napi]
     pub fn from_yaml(env: &Env, text: String, key: Option<&[u8]>) -> napi::Result<Self> {
         sync(env, Policy::from_yaml(&text).and_then(|policy| Self::build(policy, key)))
+    }
+
+    /// Begins to decide about a text that arrives in pieces; `stream` is made of it.
+    #[napi(skip_typescript)]
+    pub fn begin(&self, env: &Env, role: Option<String>) -> napi::Result<GuardStream> {
+        let role = role.map_or(Ok(TextRole::Output), |role| role.parse());
+        let stream = role.map(|role| GuardStream { inner: Some(self.inner.stream(role)), given: String::new() });
+        sync(env, stream)
     }
 
     /// What the operator `encrypt` hid.

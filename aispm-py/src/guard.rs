@@ -1,6 +1,7 @@
 //! `aispm.Guard`. Each check has a twin for `asyncio`, `a…`, that runs it in a thread.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use aispm_core::asset::{Match, TextRole};
 use aispm_core::guard::{self, Key, Message, Policy};
@@ -21,6 +22,43 @@ view! {
     fn _repr_html_(&self) -> String {
         table("Decision", &self.inner)
     }
+}
+
+/// A decision in the making: pieces in, what may be shown out.
+#[pyclass(frozen, module = "aispm")]
+pub(crate) struct GuardStream {
+    /// None once it has ended.
+    inner: Mutex<Option<guard::GuardStream<'static>>>,
+}
+
+#[pymethods]
+impl GuardStream {
+    /// Takes the next piece; gives what can be let go, sanitised. Nothing once a finding blocks.
+    fn push(&self, py: Python<'_>, piece: &str) -> PyResult<String> {
+        py.detach(|| self.lock().as_mut().map(|stream| stream.push(piece))).ok_or_else(ended)
+    }
+
+    /// Ends the text: the decision about all of it, whose `text` is what was still held back, sanitised.
+    fn finish(&self, py: Python<'_>) -> PyResult<Decision> {
+        let stream = self.lock().take().ok_or_else(ended)?;
+        Ok(py.detach(|| stream.finish()).into())
+    }
+
+    /// Whether a finding blocked, so that nothing more is let go.
+    #[getter]
+    fn is_stopped(&self) -> bool {
+        self.lock().as_ref().is_none_or(guard::GuardStream::is_stopped)
+    }
+}
+
+impl GuardStream {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<guard::GuardStream<'static>>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn ended() -> PyErr {
+    pyo3::exceptions::PyValueError::new_err("the stream has ended")
 }
 
 /// Decides about texts. Built once, used from any thread.
@@ -50,6 +88,13 @@ impl Guard {
     #[pyo3(signature = (text, *, key = None))]
     fn from_yaml(py: Python<'_>, text: &str, key: Option<&[u8]>) -> PyResult<Self> {
         call(py, || build(Policy::from_yaml(text)?, key)).map(|inner| Self { inner })
+    }
+
+    /// Begins to decide about a text that arrives in pieces.
+    #[pyo3(signature = (role = "output"))]
+    fn stream(&self, py: Python<'_>, role: &str) -> PyResult<GuardStream> {
+        let stream = self.inner.stream(parse_role(py, role)?).offsets_in(Unit::CodePoints);
+        Ok(GuardStream { inner: Mutex::new(Some(stream)) })
     }
 
     /// What the operator `encrypt` hid.

@@ -23,7 +23,7 @@ mod _aispm {
     #[pymodule_export]
     use crate::convert::AispmError;
     #[pymodule_export]
-    use crate::guard::{Decision, Guard};
+    use crate::guard::{Decision, Guard, GuardStream};
     #[pymodule_export]
     use crate::posture::{
         Answer, Comparison, ControlResult, Coverage, DataInfo, Explanation, Factor, Risk, RiskMember, RiskTerm, Rule,

@@ -127,6 +127,10 @@ test('keys come from the caller', () => {
 test('a stream emits only what was checked', async () => {
   const guard = Guard.default()
   assert.deepEqual(await through(guard.stream(), ['All ', 'is ', 'well.']), ['All is well.'])
+  const text = 'Write to ann@corp-mail.com, please. ' + 'Nothing else was said of it. '.repeat(40)
+  const shown = await through(guard.stream(), text.match(/.{1,9}/gs))
+  assert.ok(shown.length > 10, 'text is let go before its end')
+  assert.equal(shown.join(''), guard.checkOutputSync(text).text)
   const emitted = []
   const stream = guard.stream({ role: 'prompt' })
   const reading = (async () => {
@@ -138,6 +142,7 @@ test('a stream emits only what was checked', async () => {
   writer.close().catch(() => {})
   await assert.rejects(reading, ({ name, code, decision }) => {
     assert.deepEqual([name, code, decision.action], ['AispmError', 'blocked', 'block'])
+    assert.ok(decision.findings.some((found) => found.start === 3), 'offsets are UTF-16')
     return true
   })
   assert.deepEqual(emitted, [])

@@ -223,3 +223,23 @@ def test_import_is_light() -> None:
 def test_the_quickstart_runs() -> None:
     done = subprocess.run([sys.executable, "examples/quickstart.py"], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "block"
+
+
+def test_a_stream_lets_go_what_is_decided():
+    guard = aispm.Guard.default()
+    text = "😀 Write to ann@corp-mail.com, please. " + "Nothing else was said of it. " * 40
+    stream = guard.stream()
+    shown = [stream.push(text[i : i + 9]) for i in range(0, len(text), 9)]
+    assert any(shown), "text is let go before its end"
+    decision = stream.finish()
+    assert "".join(shown) + decision.text == guard.check_output(text).text
+    [found] = [f for f in decision.findings if f.type == "EMAIL_ADDRESS"]
+    assert text[found.start : found.end] == "ann@corp-mail.com"
+    with pytest.raises(ValueError):
+        stream.push("more")
+    stream = guard.stream()
+    key = "AKIA" + "Q3EGRZ7WYDTN5KJB"
+    for piece in ("The key is ", key, " and so on. " * 60):
+        assert key not in stream.push(piece)
+    assert stream.is_stopped
+    assert stream.finish().action == "block"

@@ -173,9 +173,9 @@ impl Guard {
     ///
     /// let policy = "input: {detectors: {pii: {action: redact, operator: placeholder}}}";
     /// let (guard, mut vault) = (Guard::from_yaml(policy)?, Vault::new());
-    /// let decision = guard.check_with("Write to ann@corp.example.", TextRole::Prompt, &mut vault);
+    /// let decision = guard.check_with("Write to ann@mail.example.org.", TextRole::Prompt, &mut vault);
     /// assert_eq!(decision.text, "Write to <EMAIL_ADDRESS_1>.");
-    /// assert_eq!(vault.restore("Done: <EMAIL_ADDRESS_1>"), "Done: ann@corp.example");
+    /// assert_eq!(vault.restore("Done: <EMAIL_ADDRESS_1>"), "Done: ann@mail.example.org");
     /// # Ok::<(), aispm_core::Error>(())
     /// ```
     #[must_use]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::redact::Redaction;
 use super::{Action, Decision, Guard, Vault};
 use crate::asset::{Match, TextRole};
-use crate::text::Detector;
 use crate::text::sensitive::{Released, Stream};
+use crate::text::{Detector, Unit, convert_offsets};
 
 /// A decision in the making.
 ///
@@ -26,10 +26,10 @@ use crate::text::sensitive::{Released, Stream};
 /// assert_eq!(decision.action, Action::Redact);
 /// ```
 #[derive(Debug)]
-pub struct GuardStream<'g> {
-    guard: &'g Guard,
+pub struct GuardStream<'v> {
+    guard: Guard,
     role: TextRole,
-    text: Stream<'g>,
+    text: Stream<'static>,
     /// What arrived, for what weighs the whole: at most `max_bytes` of it.
     whole: String,
     /// Whether there was more than that.
@@ -40,8 +40,11 @@ pub struct GuardStream<'g> {
     stopped: bool,
     /// The last character let go.
     before: Option<char>,
-    vault: Option<&'g mut Vault>,
+    vault: Option<&'v mut Vault>,
     own: Vault,
+    /// In what offsets are counted, if not in bytes, and how much of it was let go.
+    unit: Option<Unit>,
+    units: usize,
     decision: Decision,
     started: Duration,
 }
@@ -49,21 +52,21 @@ pub struct GuardStream<'g> {
 impl Guard {
     /// Begins to decide about a text that arrives in pieces.
     #[must_use]
-    pub fn stream(&self, role: TextRole) -> GuardStream<'_> {
+    pub fn stream(&self, role: TextRole) -> GuardStream<'static> {
         self.begin(role, None)
     }
 
     /// The same within a session: see [`check_with`](Self::check_with).
     #[must_use]
-    pub fn stream_with<'g>(&'g self, role: TextRole, vault: &'g mut Vault) -> GuardStream<'g> {
+    pub fn stream_with<'v>(&self, role: TextRole, vault: &'v mut Vault) -> GuardStream<'v> {
         self.begin(role, Some(vault))
     }
 
-    fn begin<'g>(&'g self, role: TextRole, vault: Option<&'g mut Vault>) -> GuardStream<'g> {
+    fn begin<'v>(&self, role: TextRole, vault: Option<&'v mut Vault>) -> GuardStream<'v> {
         let (policy, detectors) = self.direction(role);
         let holds = detectors.whole().any(|detector| policy.replaces(detector));
         GuardStream {
-            guard: self,
+            guard: self.clone(),
             role,
             text: detectors.stream(role),
             whole: String::new(),
@@ -73,6 +76,8 @@ impl Guard {
             before: None,
             vault,
             own: Vault::default(),
+            unit: None,
+            units: 0,
             decision: Decision::allow(),
             started: (self.clock)(),
         }
@@ -80,6 +85,19 @@ impl Guard {
 }
 
 impl GuardStream<'_> {
+    /// Counts offsets of findings in this unit instead of bytes.
+    #[must_use]
+    pub fn offsets_in(mut self, unit: Unit) -> Self {
+        self.unit = Some(unit);
+        self
+    }
+
+    /// Whether a finding blocked, so that nothing more is let go.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
     /// Takes the next piece; gives what can be let go, sanitised. Nothing once a finding blocks.
     pub fn push(&mut self, piece: &str) -> String {
         if self.stopped {
@@ -100,7 +118,8 @@ impl GuardStream<'_> {
     /// Ends the text: the decision about all of it, whose `text` is what was still held back, sanitised.
     #[must_use]
     pub fn finish(mut self) -> Decision {
-        let (policy, detectors) = self.guard.direction(self.role);
+        let guard = self.guard.clone();
+        let (policy, detectors) = guard.direction(self.role);
         if self.holds && !self.stopped {
             let vault = Some(self.vault.as_deref_mut().unwrap_or(&mut self.own));
             self.decision = if self.too_long {
@@ -108,13 +127,20 @@ impl GuardStream<'_> {
             } else {
                 self.guard.judge(&self.whole, self.role, (policy, detectors), vault)
             };
+            if let Some(unit) = self.unit {
+                convert_offsets(&self.whole, &mut self.decision.findings, unit);
+            }
         } else if !self.stopped {
             let Released { text, start, matches } = self.text.finish();
             let (text, known) = (text.to_owned(), detectors.wanted(matches));
             self.decision.text = self.let_go(&text, start, known);
             let weighed = detectors.weigh(&self.whole, self.role);
             self.decision.scores = weighed.scores;
+            let known = self.decision.findings.len();
             self.guard.weigh(policy, &self.whole, weighed.matches, &mut self.decision);
+            if let (Some(unit), Some(new)) = (self.unit, self.decision.findings.get_mut(known..)) {
+                convert_offsets(&self.whole, new, unit);
+            }
             if self.too_long {
                 let most = self.guard.policy.max_bytes;
                 self.decision.reasons.push(format!("not weighed as a whole beyond max_bytes ({most})"));
@@ -136,9 +162,13 @@ impl GuardStream<'_> {
         self.before = text.chars().next_back().or(self.before);
         let known = self.decision.findings.len();
         let to_replace = self.guard.weigh(policy, text, found, &mut self.decision);
-        for m in self.decision.findings.iter_mut().skip(known) {
-            (m.start, m.end) = (m.start + start, m.end + start);
-        }
+        let new = self.decision.findings.get_mut(known..).unwrap_or_default();
+        let before = self.unit.map_or(start, |unit| {
+            convert_offsets(text, new, unit);
+            let next = self.units + unit.length(text);
+            std::mem::replace(&mut self.units, next)
+        });
+        new.iter_mut().for_each(|m| (m.start, m.end) = (m.start + before, m.end + before));
         if self.decision.action == Action::Block {
             self.stopped = true;
             return String::new();

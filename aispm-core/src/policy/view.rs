@@ -134,11 +134,6 @@ pub(super) enum End {
 
 impl<'a> View<'a> {
     /// The field of this name, `null` if this value lacks it, `None` if no such value has it or a template leaves it open.
-    pub(super) fn field(&self, name: &str) -> Option<Val<'a>> {
-        self.get(name.into())
-    }
-
-    /// The same.
     pub(super) fn get(&self, key: Key<'_>) -> Option<Val<'a>> {
         // what a template leaves open could be anything: rules cannot tell, not even that it is not there
         match *self {

@@ -178,8 +178,12 @@ impl Detectors {
     }
 
     /// Begins to look for personal data, secrets and links in a text that arrives in pieces.
-    pub(crate) fn stream(&self, role: TextRole) -> sensitive::Stream<'_> {
-        self.sensitive().stream_with(role, Arc::clone(&self.hosts))
+    pub(crate) fn stream(&self, role: TextRole) -> sensitive::Stream<'static> {
+        let hosts = Arc::clone(&self.hosts);
+        match &self.sensitive {
+            Some(own) => Arc::clone(own).stream_of(role, hosts),
+            None => Sensitive::builtin().stream_with(role, hosts),
+        }
     }
 
     /// Without the matches of detectors that are off.

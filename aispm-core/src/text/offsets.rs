@@ -14,6 +14,16 @@ pub enum Unit {
     Utf16,
 }
 
+impl Unit {
+    /// How many of it a text has.
+    pub(crate) fn length(self, text: &str) -> usize {
+        match self {
+            Self::CodePoints => text.chars().count(),
+            Self::Utf16 => text.chars().map(char::len_utf16).sum(),
+        }
+    }
+}
+
 /// Rewrites the byte offsets of matches in `text` in another unit. One pass over the text, O(m log m) in the matches.
 pub fn convert_offsets(text: &str, matches: &mut [Match], unit: Unit) {
     let mut offsets: Vec<&mut usize> = matches.iter_mut().flat_map(|m| [&mut m.start, &mut m.end]).collect();

@@ -21,7 +21,7 @@ const KNOWN: usize = 32;
 /// A text in the making, looked at for sensitive data. O(1) amortised a byte, whatever the pieces; memory bounded.
 #[derive(Debug)]
 pub struct Stream<'s> {
-    sensitive: &'s Sensitive,
+    sensitive: Detectors<'s>,
     role: TextRole,
     hosts: Arc<HostLists>,
     /// The end of the text as given, and how many of its bytes were let go.
@@ -65,8 +65,37 @@ impl Sensitive {
     /// The same, with a user's own lists of hosts.
     #[must_use]
     pub fn stream_with(&self, role: TextRole, hosts: Arc<HostLists>) -> Stream<'_> {
-        Stream {
-            sensitive: self,
+        Stream::new(Detectors::Lent(self), role, hosts)
+    }
+
+    /// The same of detectors that are shared.
+    pub(crate) fn stream_of(self: Arc<Self>, role: TextRole, hosts: Arc<HostLists>) -> Stream<'static> {
+        Stream::new(Detectors::Shared(self), role, hosts)
+    }
+}
+
+/// The detectors that a stream uses.
+#[derive(Debug)]
+enum Detectors<'s> {
+    Lent(&'s Sensitive),
+    Shared(Arc<Sensitive>),
+}
+
+impl std::ops::Deref for Detectors<'_> {
+    type Target = Sensitive;
+
+    fn deref(&self) -> &Sensitive {
+        match self {
+            Self::Lent(sensitive) => sensitive,
+            Self::Shared(sensitive) => sensitive,
+        }
+    }
+}
+
+impl<'s> Stream<'s> {
+    fn new(sensitive: Detectors<'s>, role: TextRole, hosts: Arc<HostLists>) -> Self {
+        Self {
+            sensitive,
             role,
             hosts,
             given: String::new(),

@@ -172,7 +172,7 @@ mod tests {
         for field in Field::ALL {
             let asked = Shape::Asset.field(field.name(), &Params::default()).is_some();
             for id in ["described", "related", "unheard of"] {
-                let answered = world.asset(id).field(field.name()).is_some();
+                let answered = world.asset(id).get(field.name().into()).is_some();
                 assert_eq!(answered, asked, "{id}: {}", field.name());
             }
         }

@@ -92,7 +92,7 @@ impl Indexer for Peer<'_> {
         Self: 'v,
     {
         let name = key(index)?;
-        self.0.field(name).map(|value| CowVal::Owned(cel(value))).ok_or_else(|| ExecutionError::no_such_key(name))
+        self.0.get(name.into()).map(|value| CowVal::Owned(cel(value))).ok_or_else(|| ExecutionError::no_such_key(name))
     }
 
     fn steal<'v>(self: Box<Self>, index: &dyn CelVal) -> Result<Box<dyn CelVal + 'v>, ExecutionError>
@@ -100,7 +100,7 @@ impl Indexer for Peer<'_> {
         Self: 'v,
     {
         let name = key(index)?;
-        self.0.field(name).map(cel).ok_or_else(|| ExecutionError::no_such_key(name))
+        self.0.get(name.into()).map(cel).ok_or_else(|| ExecutionError::no_such_key(name))
     }
 }
 
@@ -164,7 +164,7 @@ impl VariableResolver for Resolver<'_> {
             "params" => Val::View(View::Object(world.params)),
             "facts" => Val::View(View::Object(world.facts)),
             "today" => value::optional(world.today),
-            field => world.asset(id).field(field)?,
+            field => world.asset(id).get(field.into())?,
         };
         Some(CowVal::Owned(cel(value)))
     }

@@ -124,7 +124,7 @@ fn input(world: &World<'_>, asset: &Asset, params: &Value) -> Value {
     let view = world.asset(asset.id.as_str());
     let mut own = shown(asset);
     for name in ["sensitive", "approved", "registered", "admin", "runs_ai"] {
-        if let (Some(fields), Some(Val::Bool(flag))) = (own.as_object_mut(), view.field(name)) {
+        if let (Some(fields), Some(Val::Bool(flag))) = (own.as_object_mut(), view.get(name.into())) {
             fields.insert(name.to_owned(), flag.into());
         }
     }
@@ -132,7 +132,7 @@ fn input(world: &World<'_>, asset: &Asset, params: &Value) -> Value {
     if let Some(input) = input.as_object_mut() {
         input.insert("asset".to_owned(), own);
         for name in ["outgoing", "incoming", "lineage", "used_by", "paths"] {
-            let listed = view.field(name).unwrap_or(Val::Null);
+            let listed = view.get(name.into()).unwrap_or(Val::Null);
             let items = (0..listed.length().unwrap_or(0)).filter_map(|i| item(&listed.item(i)?));
             input.insert(name.to_owned(), items.collect());
         }

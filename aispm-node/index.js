@@ -4,7 +4,7 @@ const { inspect } = require('node:util')
 const native = require('./native.js')
 const { stream } = require('./stream.js')
 
-const { Assessment, Decision, Detection, Discovery, Guard, ModelReport, Restorer, Vault } = native
+const { Assessment, Decision, Detection, Discovery, Guard, GuardStream, ModelReport, Restorer, Vault } = native
 
 // each attribute of a result is converted when it is first read, and only then
 for (const { prototype } of [Assessment, Decision, Detection, Discovery, ModelReport]) {
@@ -38,6 +38,7 @@ module.exports = {
   Detection,
   Discovery,
   Guard,
+  GuardStream,
   ModelReport,
   Restorer,
   Vault,

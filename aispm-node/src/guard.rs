@@ -76,7 +76,7 @@ impl Decision {
 }
 
 /// A decision in the making: pieces in, what may be shown out.
-#[napi(skip_typescript)]
+#[napi]
 #[derive(Debug)]
 pub struct GuardStream {
     /// None once it has ended.
@@ -88,20 +88,20 @@ pub struct GuardStream {
 #[napi]
 impl GuardStream {
     /// Takes the next piece; gives what can be let go, sanitised. Nothing once a finding blocks or it has ended.
-    #[napi(skip_typescript)]
+    #[napi]
     pub fn push(&mut self, piece: String) -> String {
         self.given.push_str(&piece);
         self.inner.as_mut().map(|stream| stream.push(&piece)).unwrap_or_default()
     }
 
     /// Whether a finding blocked, so that nothing more is let go.
-    #[napi(getter, skip_typescript)]
+    #[napi(getter)]
     pub fn is_stopped(&self) -> bool {
         self.inner.as_ref().is_none_or(guard::GuardStream::is_stopped)
     }
 
     /// Ends the text: the decision about all of it, whose `text` is what was still held back, sanitised.
-    #[napi(skip_typescript)]
+    #[napi]
     pub fn finish(&mut self) -> Option<Decision> {
         let mut inner = self.inner.take()?.finish();
         let findings = place(&mut inner.findings, |found, unit| convert_offsets(&self.given, found, unit));
@@ -179,8 +179,8 @@ impl Guard {
         sync(env, Policy::from_yaml(&text).and_then(|policy| Self::build(policy, key)))
     }
 
-    /// Begins to decide about a text that arrives in pieces; `stream` is made of it.
-    #[napi(skip_typescript)]
+    /// Begins to decide about a text that arrives in pieces, `output` unless a role is given; `stream` is made of it.
+    #[napi(ts_args_type = "role?: TextRole")]
     pub fn begin(&self, env: &Env, role: Option<String>) -> napi::Result<GuardStream> {
         let role = role.map_or(Ok(TextRole::Output), |role| role.parse());
         let stream = role.map(|role| GuardStream { inner: Some(self.inner.stream(role)), given: String::new() });

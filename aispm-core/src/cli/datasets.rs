@@ -52,7 +52,7 @@ fn sample(text: &str) -> Result<Sample, String> {
 impl Options {
     /// Whether a file is asked to be read as a data set, whatever it is.
     pub(super) fn forced(&self) -> bool {
-        self.dataset
+        self.dataset || self.output.is_some() || self.facts_out.is_some()
     }
 
     pub(super) fn run(self, paths: &[PathBuf]) -> Result<Exit> {
@@ -139,7 +139,7 @@ fn percent(share: f64) -> String {
 
 /// That options of texts were given with data sets.
 pub(super) fn for_texts() -> Error {
-    Error::new(ErrorKind::Usage, "--as, --config and --jsonl are for one text, not for folders or several files")
+    Error::new(ErrorKind::Usage, "--as, --config, --known and --jsonl are for one text, not for folders, several files, --output or --facts-out")
 }
 
 #[cfg(test)]

@@ -212,14 +212,16 @@ impl Guard {
         vault: Option<&mut Vault>,
     ) -> Decision {
         if text.len() > self.policy.max_bytes {
-            return self.unchecked(text, role, vault);
+            return self.unchecked(text, text.len(), role, vault);
         }
         let (policy, detectors) = direction;
         let found = detectors.detect(text, role);
         let mut decision = Decision { scores: found.scores, ..Decision::allow() };
         let to_replace = self.weigh(policy, text, found.matches, &mut decision);
         let by_model = role == TextRole::Output;
-        decision.text = Redaction { policy, key: self.key.as_deref(), vault, by_model }.redact(text, &to_replace);
+        let session = vault.is_some();
+        let redaction = Redaction { policy, key: self.key.as_deref(), vault, session, by_model };
+        decision.text = redaction.redact(text, &to_replace);
         decision
     }
 
@@ -246,9 +248,9 @@ impl Guard {
         to_replace
     }
 
-    /// A text too long to check.
-    fn unchecked(&self, text: &str, role: TextRole, vault: Option<&mut Vault>) -> Decision {
-        let reason = format!("not checked: {} bytes, more than max_bytes ({})", text.len(), self.policy.max_bytes);
+    /// A text too long to check, of so many bytes at least.
+    fn unchecked(&self, text: &str, length: usize, role: TextRole, vault: Option<&mut Vault>) -> Decision {
+        let reason = format!("not checked: {length} bytes, more than max_bytes ({})", self.policy.max_bytes);
         let mut decision = Decision { reasons: vec![reason], ..Decision::allow() };
         match self.policy.on_error {
             OnError::Allow => {

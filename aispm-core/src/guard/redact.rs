@@ -14,6 +14,8 @@ pub(super) struct Redaction<'a> {
     pub(super) key: Option<&'a Key>,
     /// Where placeholders are kept; without it they count for this text alone.
     pub(super) vault: Option<&'a mut Vault>,
+    /// Whether the vault is a session's, which later restores what it holds.
+    pub(super) session: bool,
     /// Whether the model wrote the text, so that placeholders in it are ours.
     pub(super) by_model: bool,
 }
@@ -26,7 +28,7 @@ impl Redaction<'_> {
         let with_operators = matches.iter().filter(|m| m.start < m.end).map(|m| (m, operator(self.policy, m)));
         let mut matches: Vec<_> = with_operators.filter(|(_, op)| !matches!(**op, Operator::Keep {})).collect();
         matches.sort_by_key(|(m, _)| (m.start, m.end));
-        let kept = self.vault.is_some();
+        let kept = self.session;
         let mut own = Vault::default();
         let vault = self.vault.unwrap_or(&mut own);
         let mut clean = String::with_capacity(text.len());
@@ -108,7 +110,7 @@ mod tests {
 
     fn redacted(policy: &DirectionPolicy, text: &str, matches: &[Match]) -> String {
         let key = Key::new([5; 32]).unwrap();
-        Redaction { policy, key: Some(&key), vault: None, by_model: false }.redact(text, matches)
+        Redaction { policy, key: Some(&key), vault: None, session: false, by_model: false }.redact(text, matches)
     }
 
     #[test]

@@ -38,7 +38,11 @@ impl Map {
                 self.clean += 1;
             }
             self.given += c.len_utf8();
-            self.shifts.push(Shift { clean: self.clean, given: self.given, width: 0 });
+            let shift = Shift { clean: self.clean, given: self.given, width: 0 };
+            match self.shifts.last_mut().filter(|last| last.clean == shift.clean && last.width == 0) {
+                Some(last) => *last = shift,
+                None => self.shifts.push(shift),
+            }
             rest = tail.get(c.len_utf8()..).unwrap_or_default();
         }
         clean.push_str(rest);

@@ -136,6 +136,11 @@ impl<'t> Hay<'t> {
         end - length
     }
 
+    /// The beginning of the next character at or after `at`.
+    pub(super) fn whole(self, at: usize) -> usize {
+        self.text.ceil_char_boundary(at)
+    }
+
     /// Whether `span` is all there is: a cell or a field rather than prose.
     pub(super) fn lone(self, span: &Range<usize>) -> bool {
         let idle = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '.' | ',' | ';');

@@ -18,6 +18,11 @@ use crate::asset::{Match, TextRole};
 /// Matches that passes look back at, to tell what is known already.
 const KNOWN: usize = 32;
 
+/// How far the scheme of an address reaches back from its anchor.
+const SCHEME: usize = 16;
+/// The longest terminal escape that hides text.
+const ESCAPE: usize = 35;
+
 /// A text in the making, looked at for sensitive data. O(1) amortised a byte, whatever the pieces; memory bounded.
 #[derive(Debug)]
 pub struct Stream<'s> {
@@ -161,7 +166,7 @@ impl Stream<'_> {
         // a rule may yet have what the tagger sees, from where its candidate reaches back to
         let known = if more { reach(&self.text, stops[0].unwrap_or(length)) } else { length };
         self.sensitive.pii.tagged(hay, &mut self.read.tagged, &pii.0, known, &mut names.0);
-        let lure = self.read.announced.lure.open_at(next).filter(|_| more);
+        let lure = self.read.announced.lure.open_at(next.saturating_sub(SCHEME)).filter(|_| more);
         if lure.is_none() {
             self.sensitive.lures.close(&mut self.read.announced.lure, &mut announced.0);
         }
@@ -192,9 +197,15 @@ impl Stream<'_> {
                 held = m.start;
             }
         }
-        self.released = self.released.max(held - self.start);
+        let held = if last { held } else { self.start + unescaped(&self.text, held - self.start) };
+        self.released = self.released.max(self.text.floor_char_boundary(held - self.start));
         let (from, held) = (self.let_go, self.start + self.released);
-        let to = if last { self.map.end() } else { self.map.given(0..held).end.max(from) };
+        let to = match held {
+            _ if last => self.map.end(),
+            // what nobody sees before the first character stays with it
+            0 => from,
+            held => self.map.given(0..held).end.max(from),
+        };
         self.let_go = to;
         let mut matches = self.pending.extract_if(.., |m| m.end <= held).collect::<Vec<_>>();
         for m in &mut matches {
@@ -236,6 +247,18 @@ impl Stream<'_> {
             }
             *told = matches.len();
         }
+    }
+}
+
+/// Where a terminal escape begins that is not complete at `held`; else `held`.
+fn unescaped(text: &str, held: usize) -> usize {
+    let tail = text.as_bytes().get(held.saturating_sub(ESCAPE)..held).unwrap_or_default();
+    let begun = tail.iter().rposition(|b| *b == 0x1b).and_then(|at| Some((at, tail.get(at + 1..)?)));
+    match begun {
+        Some((at, rest)) if rest.iter().all(|b| b.is_ascii_digit() || matches!(b, b'[' | b';')) => {
+            held - tail.len() + at
+        }
+        _ => held,
     }
 }
 
@@ -322,6 +345,21 @@ mod tests {
         }
         for length in [1, 2, 3, 7, 64] {
             assert_eq!(pieces(&text, &[length]).0, whole, "{length}");
+        }
+    }
+
+    #[test]
+    fn long_words_and_leading_characters_that_nobody_sees_are_kept_whole() {
+        let text = format!("Hello {}a@mail.example.org ok, {}谢谢", "é".repeat(40), "漢".repeat(300));
+        for length in [1, 5, 64, 4096] {
+            assert_eq!(pieces(&text, &[length]).0, whole(&text), "{length}");
+        }
+        let mut stream = Sensitive::builtin().stream(TextRole::Output);
+        assert_eq!(stream.push("\u{200b}\u{200b}\u{200b}").text, "");
+        let mut shown = String::new();
+        for _ in 0..400 {
+            shown += stream.push("\u{1b}[0;8mabcdefghi").text;
+            assert!(!shown.ends_with(['\u{1b}', '[', '0', ';', '8']), "{shown:?}");
         }
     }
 

@@ -139,6 +139,7 @@ impl Links {
             return (dot + 1, None);
         }
         let start = hay.run_back(dot, 64, |b| b.is_ascii_alphanumeric() || b == b'-' || b >= 0x80).max(floor);
+        let start = hay.whole(start);
         let end = host::end(hay, start);
         let verdict = self.bare_verdict(hay, lists, &(start..end));
         (end.max(dot + 1), verdict.map(|verdict| phishing(verdict, start..end)))

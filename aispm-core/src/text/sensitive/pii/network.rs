@@ -12,7 +12,7 @@ const LOCAL: usize = 64;
 /// The e-mail address around the `@` at `at`.
 pub(super) fn email(hay: Hay<'_>, at: usize) -> Option<Range<usize>> {
     let local = |b: u8| b.is_ascii_alphanumeric() || b >= 0x80 || b"!#$%&'*+-/=?^_`{|}~.".contains(&b);
-    let mut start = hay.run_back(at, LOCAL, local);
+    let mut start = hay.whole(hay.run_back(at, LOCAL, local)).min(at);
     // What quotes, assigns or joins is legal in a local part but almost never part of one.
     if let Some(cut) = hay.bytes().get(start..at)?.iter().rposition(|b| b"'=/`{|}$&?*!#^".contains(b)) {
         start += cut + 1;
@@ -27,7 +27,13 @@ pub(super) fn email(hay: Hay<'_>, at: usize) -> Option<Range<usize>> {
         return None;
     }
     let end = host::end(hay, at + 1);
-    host::is_public(hay.get(at + 1..end)).then_some(start..end)
+    let host = hay.get(at + 1..end);
+    if host::is_public(host) {
+        return Some(start..end);
+    }
+    // Letters of a script without spaces may follow at once.
+    let ascii = host.get(..host.find(|c: char| !c.is_ascii())?)?;
+    host::is_public(ascii).then_some(start..at + 1 + ascii.len())
 }
 
 /// The IPv4 address at `start`, with its prefix length if one follows.

@@ -139,7 +139,10 @@ fn percent(share: f64) -> String {
 
 /// That options of texts were given with data sets.
 pub(super) fn for_texts() -> Error {
-    Error::new(ErrorKind::Usage, "--as, --config, --known and --jsonl are for one text, not for folders, several files, --output or --facts-out")
+    Error::new(
+        ErrorKind::Usage,
+        "--as, --config, --known and --jsonl are for one text, not for folders, several files, --output or --facts-out",
+    )
 }
 
 #[cfg(test)]

@@ -368,7 +368,8 @@ mod tests {
             text.push_str(part);
             matches.extend(kind.map(|kind| Match::new("pii", kind.to_owned(), "r", 1.0, Severity::Low, range)));
         }
-        Redaction { policy: &policy, key: None, vault: Some(vault), session: true, by_model: false }.redact(&text, &matches)
+        Redaction { policy: &policy, key: None, vault: Some(vault), session: true, by_model: false }
+            .redact(&text, &matches)
     }
 
     fn parts() -> impl Strategy<Value = Vec<(String, Option<&'static str>)>> {

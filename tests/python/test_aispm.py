@@ -225,7 +225,7 @@ def test_the_quickstart_runs() -> None:
     assert done.stdout.splitlines()[-1] == "block"
 
 
-def test_a_stream_lets_go_what_is_decided():
+def test_a_stream_lets_go_what_is_decided() -> None:
     guard = aispm.Guard.default()
     text = "😀 Write to ann@corp-mail.com, please. " + "Nothing else was said of it. " * 40
     stream = guard.stream()
@@ -239,7 +239,7 @@ def test_a_stream_lets_go_what_is_decided():
         stream.push("more")
     stream = guard.stream()
     key = "AKIA" + "Q3EGRZ7WYDTN5KJB"
-    for piece in ("The key is ", key, " and so on. " * 60):
+    for piece in ("The key is ", key, " and so on. " * 600):
         assert key not in stream.push(piece)
     assert stream.is_stopped
     assert stream.finish().action == "block"

@@ -29,6 +29,7 @@ __all__ = [
     "Finding",
     "Fix",
     "Guard",
+    "GuardStream",
     "InheritedClass",
     "Inventory",
     "LineageAnswer",

@@ -146,8 +146,20 @@ export declare class Guard {
   static fromFile(path: string, key?: Uint8Array | undefined | null): Guard
   /** A guard of this YAML text, with the secret of its operators `hash`, `fake` and `encrypt`. */
   static fromYaml(text: string, key?: Uint8Array | undefined | null): Guard
+  /** Begins to decide about a text that arrives in pieces, `output` unless a role is given; `stream` is made of it. */
+  begin(role?: TextRole): GuardStream
   /** What the operator `encrypt` hid. */
   decrypt(text: string): string
+}
+
+/** A decision in the making: pieces in, what may be shown out. */
+export declare class GuardStream {
+  /** Takes the next piece; gives what can be let go, sanitised. Nothing once a finding blocks or it has ended. */
+  push(piece: string): string
+  /** Whether a finding blocked, so that nothing more is let go. */
+  get isStopped(): boolean
+  /** Ends the text: the decision about all of it, whose `text` is what was still held back, sanitised. */
+  finish(): Decision | null
 }
 
 /** What a model file would do when loaded. */

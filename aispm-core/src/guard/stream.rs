@@ -94,13 +94,14 @@ impl GuardStream<'_> {
         self
     }
 
-    /// Whether a finding blocked, so that nothing more is let go.
+    /// Whether nothing more is let go: a finding blocked, or the text is longer than `max_bytes` and may not pass unseen.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.stopped
     }
 
-    /// Takes the next piece; gives what can be let go, sanitised. Nothing once a finding blocks.
+    /// Takes the next piece; gives what can be let go, sanitised. Nothing once it has
+    /// stopped: see [`is_stopped`](Self::is_stopped).
     pub fn push(&mut self, piece: &str) -> String {
         if self.stopped {
             return String::new();
@@ -125,7 +126,8 @@ impl GuardStream<'_> {
         self.let_go(&text, start, known)
     }
 
-    /// Ends the text: the decision about all of it, whose `text` is what was still held back, sanitised.
+    /// Ends the text: the decision about all of it, whose `text` is what was still held back, sanitised. Findings are in
+    /// the order of their offsets into the whole text as given.
     #[must_use]
     pub fn finish(mut self) -> Decision {
         let guard = self.guard.clone();
@@ -160,7 +162,7 @@ impl GuardStream<'_> {
     /// What of a piece that begins at `start` may be seen, given what was found in it.
     fn let_go(&mut self, text: &str, start: usize, mut found: Vec<Match>) -> String {
         let (policy, detectors) = self.guard.direction(self.role);
-        found.iter_mut().for_each(|m| (m.start, m.end) = (m.start - start, m.end - start));
+        found.iter_mut().for_each(|m| (m.start, m.end) = (m.start.saturating_sub(start), m.end.saturating_sub(start)));
         if detectors.looks_for(Detector::InvisibleText) {
             found.extend(crate::text::invisible_after(self.before, text));
         }

@@ -61,7 +61,7 @@ pub struct Released<'t> {
 }
 
 impl Sensitive {
-    /// Begins to look at a text that arrives in pieces.
+    /// Begins to look at a text that arrives in pieces: [`Stream::push`] for each, then [`Stream::finish`].
     #[must_use]
     pub fn stream(&self, role: TextRole) -> Stream<'_> {
         self.stream_with(role, Arc::default())
@@ -118,7 +118,7 @@ impl<'s> Stream<'s> {
 }
 
 impl Stream<'_> {
-    /// Takes the next piece and lets go what is settled by now.
+    /// Takes the next piece and lets go what is settled by now: perhaps nothing.
     pub fn push(&mut self, piece: &str) -> Released<'_> {
         self.forget();
         self.given.push_str(piece);
@@ -132,7 +132,7 @@ impl Stream<'_> {
         self.release(held, false)
     }
 
-    /// Ends the text and lets go the rest of it.
+    /// Ends the text and lets go the rest of it. Nothing is to be pushed after it.
     pub fn finish(&mut self) -> Released<'_> {
         self.forget();
         let all = self.advance(false);

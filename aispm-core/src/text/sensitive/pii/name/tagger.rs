@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::lexicon::{COMMON, COUNTRY, FIRM, GIVEN, Lexicon, STREET, SURNAME, TOWN, mix};
-use super::token::{Case, Kind, Token, Tokens};
+use super::token::{CODE, Case, Kind, Token, Tokens, UNCASED};
 
 /// Features of one token.
 pub(super) const FEATURES: usize = 32;
@@ -167,10 +167,14 @@ impl Tagger {
                     *place = token;
                 }
                 count += 1;
+                settle(&mut held, count, 2);
+            }
+            if last {
+                settle(&mut held, count, 1);
             }
             let tokens = held.get(..count).unwrap_or_default();
             // What the next tokens may still change waits for them.
-            let ready = if last { count } else { count.saturating_sub(CONTEXT) };
+            let ready = if last { count } else { count.saturating_sub(CONTEXT + 1) };
             while done < ready {
                 let mut end = done;
                 while end < count && end - done < STRETCH && candidate(text, tokens, end) {
@@ -303,7 +307,7 @@ fn least(kind: usize, tokens: &[Token]) -> f64 {
     match tokens {
         [one] if all(Case::Upper) && one.end - one.start < 6 && one.class & COUNTRY == 0 => 7.0,
         [one] => {
-            let code = if one.line & 1 != 0 { 2.0 } else { 0.0 };
+            let code = if one.line & CODE != 0 { 2.0 } else { 0.0 };
             let bar = match (kind, all(Case::Lower)) {
                 (PERSON, true) => 3.5,
                 (PERSON, false) | (ORGANIZATION, true) => 5.0,
@@ -324,18 +328,25 @@ fn least(kind: usize, tokens: &[Token]) -> f64 {
     }
 }
 
+/// Notes whether the word `back` before the end of those held is worthy, its neighbours being there.
+fn settle(held: &mut [Token; HELD], count: usize, back: usize) {
+    let Some(at) = count.checked_sub(back) else { return };
+    let worthy = worthy(held.get(..count).unwrap_or_default(), at);
+    if let Some(token) = held.get_mut(at) {
+        token.worthy = worthy;
+    }
+}
+
 /// Whether the token can be part of a name.
 fn candidate(text: &str, tokens: &[Token], at: usize) -> bool {
     let Some(token) = tokens.get(at) else { return false };
+    let look = |offset: isize| at.checked_add_signed(offset).and_then(|i| tokens.get(i));
+    let worthy = |offset| look(offset).is_some_and(|t: &Token| t.worthy);
+    let near = |offset| look(offset).is_some_and(|t: &Token| t.worthy || t.kind == Kind::Number);
+    let reach = |one, two| near(one) || near(two) && look(one).is_some_and(|t| joins(text, t));
     match token.kind {
-        Kind::Word if worthy(tokens, at) => true,
-        Kind::Word | Kind::Mark if joins(text, token) => {
-            let near = |i: usize| tokens.get(i).is_some_and(|t| worthy(tokens, i) || t.kind == Kind::Number);
-            at > 0
-                && (near(at - 1) || at > 1 && tokens.get(at - 1).is_some_and(|t| joins(text, t)) && near(at - 2))
-                && (near(at + 1) || tokens.get(at + 1).is_some_and(|t| joins(text, t)) && near(at + 2))
-        }
-        Kind::Number => at > 0 && worthy(tokens, at - 1) || worthy(tokens, at + 1),
+        Kind::Word | Kind::Mark => token.worthy || reach(-1, -2) && reach(1, 2) && joins(text, token),
+        Kind::Number => worthy(-1) || worthy(1),
         _ => false,
     }
 }
@@ -344,43 +355,57 @@ fn candidate(text: &str, tokens: &[Token], at: usize) -> bool {
 fn worthy(tokens: &[Token], at: usize) -> bool {
     let Some(token) = tokens.get(at).filter(|t| t.kind == Kind::Word) else { return false };
     let (common, names) = (token.class & COMMON, token.class & (GIVEN | TOWN | COUNTRY));
+    if common == 3 {
+        return false;
+    }
     let before = at.checked_sub(1).and_then(|i| tokens.get(i));
+    let next = tokens.get(at + 1);
     match token.case {
-        Case::Lower if common == 3 || token.end - token.start == 1 => false,
-        Case::Lower if common == 0 || names != 0 => true,
-        Case::Lower => {
-            token.class & (SURNAME | STREET | FIRM) != 0
-                && before.is_some_and(|t| {
-                    t.kind == Kind::Number || t.kind == Kind::Word && t.class & COMMON < 2 && t.case == Case::Lower
-                })
-        }
+        Case::Lower => token.end - token.start > 1 && low(token, before, next),
         Case::Uncased => {
             let named = |t: Option<&Token>| {
                 t.is_some_and(|t| t.case == Case::Uncased && t.class & (GIVEN | SURNAME | TOWN) != 0)
             };
-            named(Some(token)) || named(before) || named(tokens.get(at + 1))
+            named(Some(token)) || named(before) || named(next)
         }
-        _ if common == 3 => false,
         // A usual word that begins a sentence, unless more capitals follow.
         _ if common != 0 && names == 0 && token.class & SURNAME == 0 => {
             let begins = before.is_none_or(|t| {
                 t.kind == Kind::Newline
                     || t.kind == Kind::Mark && !matches!(char::from_u32(t.key as u32), Some(',' | '-' | '\'' | '&'))
             });
-            !begins
-                || tokens
-                    .get(at + 1)
-                    .is_some_and(|t| t.kind == Kind::Word && t.case != Case::Lower && t.class & COMMON < 3)
+            !begins || next.is_some_and(|t| t.kind == Kind::Word && t.case != Case::Lower && t.class & COMMON < 3)
         }
         _ => true,
     }
+}
+
+/// The same of a word in lower case, which is a name only if it is known as one or stands beside one that is; where
+/// capitals are in use, only if it is nothing else.
+fn low(token: &Token, before: Option<&Token>, next: Option<&Token>) -> bool {
+    let (common, names) = (token.class & COMMON, token.class & (GIVEN | TOWN | COUNTRY));
+    let given = |t: &Token| t.kind == Kind::Word && t.case == Case::Lower && t.class & COMMON < 2 && t.class & GIVEN != 0;
+    let numbered = before.is_some_and(|t| t.kind == Kind::Number);
+    let parts = token.class & (SURNAME | STREET | FIRM) != 0;
+    if token.line & UNCASED == 0 {
+        return common == 0 && names != 0
+            || token.class & SURNAME != 0 && before.is_some_and(|t| given(t) && t.class & COMMON == 0)
+            || token.class & STREET != 0 && numbered;
+    }
+    common == 0
+        || names != 0
+        || parts && before.is_some_and(|t| {
+            t.kind == Kind::Number || t.kind == Kind::Word && t.class & COMMON < 2 && t.case == Case::Lower
+        })
 }
 
 /// Whether the token may join parts of a name.
 fn joins(text: &str, token: &Token) -> bool {
     match token.kind {
         Kind::Mark => matches!(char::from_u32(token.key as u32), Some('-' | '.' | ',' | '&' | '\'' | '’')),
-        Kind::Word => text.get(token.start..token.end).is_some_and(|word| JOINS.contains(&word)),
+        Kind::Word => {
+            token.end - token.start < 6 && text.get(token.start..token.end).is_some_and(|word| JOINS.contains(&word))
+        }
         _ => false,
     }
 }

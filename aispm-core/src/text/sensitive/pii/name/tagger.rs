@@ -36,6 +36,23 @@ const JOINS: &[&str] = &[
 /// Scores of a token by tag, or of a step from tag to tag, in the weights' own unit.
 type Scores = [i32; TAGS];
 
+/// Less than any score of a path that can be.
+const NEVER: i32 = i32::MIN / 4;
+
+/// Scores of tokens by what stands around them, so that a text that repeats itself costs no more than it says.
+#[derive(Debug)]
+struct Memo([(u64, Scores); 64]);
+
+impl Memo {
+    fn scores(&mut self, window: u64, compute: impl FnOnce() -> Scores) -> Scores {
+        let Some((known, scores)) = self.0.get_mut((window >> 58) as usize) else { return compute() };
+        if *known != window {
+            (*known, *scores) = (window, compute());
+        }
+        *scores
+    }
+}
+
 /// A span of one kind, and its tokens' lead over "outside" at the mean, in natural log-odds.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Span {
@@ -101,6 +118,14 @@ impl Tagger {
         for (step, bytes) in steps.iter_mut().flatten().zip(head.as_chunks().0) {
             *step = i32::from(i16::from_le_bytes(*bytes));
         }
+        // A tag that goes on goes on from its like.
+        for (before, steps) in steps.iter_mut().enumerate() {
+            for (tag, step) in steps.iter_mut().enumerate().skip(2).step_by(2) {
+                if before != tag && before + 1 != tag {
+                    *step = NEVER / 2;
+                }
+            }
+        }
         let unit = f64::from(u32::from_le_bytes(*unit)) / 65536.0;
         Self { lexicon: Lexicon::new(lexicon), unit, steps, rows: rows.as_chunks().0 }
     }
@@ -120,7 +145,8 @@ impl Tagger {
                 }
             }
         };
-        self.stretches(text, read, more, None, |tokens, stretch| self.decode(text, tokens, stretch, &mut join));
+        let mut memo = Memo([(0, [0; TAGS]); 64]);
+        self.stretches(text, read, more, None, |tokens, stretch| self.decode(text, tokens, stretch, &mut memo, &mut join));
         // an address may go on
         read.held = held.take_if(|last| more && last.kind == ADDRESS && read.done < last.range.end + BETWEEN);
         if let Some(last) = held {
@@ -203,26 +229,38 @@ impl Tagger {
     }
 
     /// The best tags of a stretch (Viterbi, ties to the higher tag), and what each token by itself scores.
-    fn best(&self, text: &str, tokens: &[Token], stretch: &Range<usize>) -> ([usize; STRETCH], [Scores; STRETCH]) {
+    fn best(
+        &self,
+        text: &str,
+        tokens: &[Token],
+        stretch: &Range<usize>,
+        memo: &mut Memo,
+    ) -> ([usize; STRETCH], [Scores; STRETCH]) {
         let mut own = [[0; TAGS]; STRETCH];
         let mut from = [[0u8; TAGS]; STRETCH];
-        let mut best: Scores = [i32::MIN / 2; TAGS];
+        let mut best: Scores = [NEVER; TAGS];
         best[0] = 0;
-        let mut buckets = [0; FEATURES];
         for (i, (own, from)) in stretch.clone().zip(own.iter_mut().zip(&mut from)) {
-            features(text, tokens, i, &mut buckets);
-            *own = self.sum(&buckets);
-            let last = best;
-            for (tag, ((best, own), from)) in best.iter_mut().zip(*own).zip(from).enumerate() {
-                // A tag that goes on goes on from its like; the others come from any.
-                let befores = if tag != 0 && tag % 2 == 0 { tag - 1..tag + 1 } else { 0..TAGS };
-                let step =
-                    |before: usize| (last.get(before).copied().unwrap_or_default() + self.step(before, tag), before);
-                let (score, before) = befores.map(step).max().unwrap_or_default();
-                (*best, *from) = (score + own, before as u8);
+            *own = memo.scores(window(text, tokens, i), || {
+                let mut buckets = [0; FEATURES];
+                features(text, tokens, i, &mut buckets);
+                self.sum(&buckets)
+            });
+            // Scores are far from the ends of their type: nothing wraps.
+            let last = std::mem::replace(&mut best, [i32::MIN; TAGS]);
+            for (before, (last, steps)) in (0u8..).zip(last.iter().zip(&self.steps)) {
+                for ((best, from), step) in best.iter_mut().zip(from.iter_mut()).zip(steps) {
+                    let score = last.wrapping_add(*step);
+                    if score >= *best {
+                        (*best, *from) = (score, before);
+                    }
+                }
+            }
+            for (best, own) in best.iter_mut().zip(*own) {
+                *best = best.wrapping_add(own);
             }
         }
-        let last = |(tag, score): (usize, i32)| (score + self.step(tag, 0), tag);
+        let last = |(tag, score): (usize, i32)| (score.wrapping_add(self.step(tag, 0)), tag);
         let (_, mut tag) = best.into_iter().enumerate().map(last).max().unwrap_or_default();
         let mut tags = [0; STRETCH];
         for (place, from) in tags.iter_mut().zip(&from).take(stretch.len()).rev() {
@@ -233,8 +271,15 @@ impl Tagger {
     }
 
     /// Calls `each` with the spans of a stretch.
-    fn decode(&self, text: &str, tokens: &[Token], stretch: Range<usize>, each: &mut impl FnMut(Span)) {
-        let (tags, own) = self.best(text, tokens, &stretch);
+    fn decode(
+        &self,
+        text: &str,
+        tokens: &[Token],
+        stretch: Range<usize>,
+        memo: &mut Memo,
+        each: &mut impl FnMut(Span),
+    ) {
+        let (tags, own) = self.best(text, tokens, &stretch, memo);
         let mut tags = tags.into_iter().take(stretch.len()).enumerate().peekable();
         while let Some((first, tag)) = tags.next() {
             if tag == 0 {
@@ -281,10 +326,10 @@ impl Tagger {
     }
 
     fn sum(&self, buckets: &[u32; FEATURES]) -> Scores {
-        let mut sum = [0; TAGS];
+        let mut sum: Scores = [0; TAGS];
         for row in buckets.iter().filter_map(|bucket| self.rows.get(*bucket as usize)) {
             for (sum, weight) in sum.iter_mut().zip(row) {
-                *sum += i32::from(weight.cast_signed());
+                *sum = sum.wrapping_add(i32::from(weight.cast_signed()));
             }
         }
         sum
@@ -361,7 +406,7 @@ fn worthy(tokens: &[Token], at: usize) -> bool {
     let before = at.checked_sub(1).and_then(|i| tokens.get(i));
     let next = tokens.get(at + 1);
     match token.case {
-        Case::Lower => token.end - token.start > 1 && low(token, before, next),
+        Case::Lower => token.end - token.start > 1 && low(token, before),
         Case::Uncased => {
             let named = |t: Option<&Token>| {
                 t.is_some_and(|t| t.case == Case::Uncased && t.class & (GIVEN | SURNAME | TOWN) != 0)
@@ -382,7 +427,7 @@ fn worthy(tokens: &[Token], at: usize) -> bool {
 
 /// The same of a word in lower case, which is a name only if it is known as one or stands beside one that is; where
 /// capitals are in use, only if it is nothing else.
-fn low(token: &Token, before: Option<&Token>, next: Option<&Token>) -> bool {
+fn low(token: &Token, before: Option<&Token>) -> bool {
     let (common, names) = (token.class & COMMON, token.class & (GIVEN | TOWN | COUNTRY));
     let given = |t: &Token| t.kind == Kind::Word && t.case == Case::Lower && t.class & COMMON < 2 && t.class & GIVEN != 0;
     let numbered = before.is_some_and(|t| t.kind == Kind::Number);
@@ -460,11 +505,15 @@ fn features(text: &str, tokens: &[Token], at: usize, buckets: &mut [u32; FEATURE
     let Some(token) = tokens.get(at) else { return };
     let line = u64::from(token.line);
     let word = text.get(token.start..token.end).unwrap_or_default();
+    let ascii = word.is_ascii();
     let tail = |n: usize| {
-        let from = word.char_indices().rev().nth(n - 1).map_or(0, |(i, _)| i);
+        let from = match word.char_indices().rev().nth(n - 1) {
+            _ if ascii => word.len().saturating_sub(n),
+            place => place.map_or(0, |(i, _)| i),
+        };
         letters(word.get(from..).unwrap_or_default())
     };
-    let head = word.char_indices().nth(3).map_or(word.len(), |(i, _)| i);
+    let head = if ascii { word.len().min(3) } else { word.char_indices().nth(3).map_or(word.len(), |(i, _)| i) };
     let (k0, k1, k2, l1, l2) = (key(0), key(1), key(2), key(-1), key(-2));
     let (s0, s1, s2, r1, r2) = (sort(0), sort(1), sort(2), sort(-1), sort(-2));
     let (p0, p1, p2, q1, q2) = (plain(0), plain(1), plain(2), plain(-1), plain(-2));
@@ -512,9 +561,28 @@ fn join(a: u64, b: u64) -> u64 {
     (a.rotate_left(23) ^ b).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
+/// What [`features`] sees of token `at`, in one number.
+fn window(text: &str, tokens: &[Token], at: usize) -> u64 {
+    let look = |offset: isize| at.checked_add_signed(offset).and_then(|i| tokens.get(i));
+    let sign = |t: &Token| {
+        t.key ^ (u64::from(t.class) | (t.case as u64) << 8 | (t.kind as u64) << 12 | u64::from(t.gap) << 16).rotate_left(40)
+    };
+    let around = [-2, -1, 1, 2].map(|offset| look(offset).map_or(7, sign));
+    let Some(token) = tokens.get(at) else { return 0 };
+    let own = sign(token) ^ u64::from(token.line) << 32 ^ ((token.end - token.start) as u64) << 56;
+    // Accents are in the spelling alone.
+    let word = text.get(token.start..token.end).unwrap_or_default();
+    let spelling = if word.is_ascii() { 0 } else { letters(word) };
+    mix(around.into_iter().fold(own ^ spelling, join))
+}
+
 /// The letters in lower case, hashed.
 fn letters(part: &str) -> u64 {
-    part.chars().flat_map(char::to_lowercase).fold(0xcbf2_9ce4_8422_2325, |hash, c| join(hash, u64::from(c)))
+    let begin = 0xcbf2_9ce4_8422_2325;
+    if part.is_ascii() {
+        return part.bytes().fold(begin, |hash, b| join(hash, u64::from(b.to_ascii_lowercase())));
+    }
+    part.chars().flat_map(char::to_lowercase).fold(begin, |hash, c| join(hash, u64::from(c)))
 }
 
 #[cfg(test)]
@@ -530,7 +598,7 @@ mod tests {
             let text = text.replace("\\n", "\n");
             let mut tags = String::new();
             tagger.stretches(&text, &mut Read::default(), false, None, |tokens, stretch| {
-                let (best, _) = tagger.best(&text, tokens, &stretch);
+                let (best, _) = tagger.best(&text, tokens, &stretch, &mut Memo([(0, [0; TAGS]); 64]));
                 tags.extend(best.iter().take(stretch.len()).map(usize::to_string));
             });
             assert_eq!(tags, expected, "{text}");

@@ -18,6 +18,23 @@ pub(super) const UNCASED: u8 = 1 << 2;
 pub(super) const SHOUT: u8 = 1 << 3;
 pub(super) const TITLE: u8 = 1 << 4;
 
+/// Of a byte one of each sort that is counted: a mark of code, a capital, a small letter; 16 bits each.
+static SORTS: [u64; 256] = {
+    let mut sorts = [0; 256];
+    let mut rest = sorts.as_mut_slice();
+    let mut byte = 0;
+    while let Some((sort, next)) = rest.split_first_mut() {
+        *sort = match byte {
+            b'{' | b'}' | b'[' | b']' | b'=' | b'<' | b'>' | b';' | b'_' | b'|' | b'`' => 1,
+            b'A'..=b'Z' => 1 << 16,
+            b'a'..=b'z' => 1 << 32,
+            _ => 0,
+        };
+        (rest, byte) = (next, if byte < 255 { byte + 1 } else { 255 });
+    }
+    sorts
+};
+
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Kind {
@@ -123,18 +140,16 @@ impl<'t> Tokens<'t> {
         let around = self.capital.is_some_and(|place| place >= earlier);
         let inside = capital(at, end);
         self.capital = inside.or(self.capital);
-        let count = |is: fn(&u8) -> bool| line.iter().filter(|b| is(b)).count();
-        let code = count(|b| matches!(b, b'{' | b'}' | b'[' | b']' | b'=' | b'<' | b'>' | b';' | b'_' | b'|' | b'`'));
-        let mut line_is = if code > 1 + line.len() / 32 { CODE } else { 0 };
+        let sorts = line.iter().fold(0u64, |sum, b| sum.wrapping_add(SORTS.get(usize::from(*b)).copied().unwrap_or_default()));
+        let [code, upper, lower, _] = [0, 16, 32, 48].map(|field| sorts >> field & 0xffff);
+        let mut line_is = if code > 1 + line.len() as u64 / 32 { CODE } else { 0 };
         if inside.is_none() {
             line_is |= if around { LOW } else { LOW | UNCASED };
+        } else if upper > lower {
+            line_is |= SHOUT;
         } else {
-            let starts = |is: fn(&u8) -> bool| {
-                line.windows(2).filter(|pair| matches!(pair, [b' ', b] if is(b))).count()
-            };
-            if count(u8::is_ascii_uppercase) > count(u8::is_ascii_lowercase) {
-                line_is |= SHOUT;
-            } else if starts(u8::is_ascii_uppercase) > starts(u8::is_ascii_lowercase) {
+            let starts = |is: fn(&u8) -> bool| memchr::memchr_iter(b' ', line).filter(|i| line.get(i + 1).is_some_and(is)).count();
+            if starts(u8::is_ascii_uppercase) > starts(u8::is_ascii_lowercase) {
                 line_is |= TITLE;
             }
         }

@@ -140,20 +140,22 @@ impl<'t> Tokens<'t> {
         let around = self.capital.is_some_and(|place| place >= earlier);
         let inside = capital(at, end);
         self.capital = inside.or(self.capital);
-        let sorts = line.iter().fold(0u64, |sum, b| sum.wrapping_add(SORTS.get(usize::from(*b)).copied().unwrap_or_default()));
-        let [code, upper, lower, _] = [0, 16, 32, 48].map(|field| sorts >> field & 0xffff);
-        let mut line_is = if code > 1 + line.len() as u64 / 32 { CODE } else { 0 };
-        if inside.is_none() {
-            line_is |= if around { LOW } else { LOW | UNCASED };
-        } else if upper > lower {
-            line_is |= SHOUT;
-        } else {
-            let starts = |is: fn(&u8) -> bool| memchr::memchr_iter(b' ', line).filter(|i| line.get(i + 1).is_some_and(is)).count();
-            if starts(u8::is_ascii_uppercase) > starts(u8::is_ascii_lowercase) {
-                line_is |= TITLE;
-            }
+        let (mut sorts, mut starts, mut before) = (0u64, 0u64, 0);
+        for byte in line {
+            let sort = SORTS.get(usize::from(*byte)).copied().unwrap_or_default();
+            sorts = sorts.wrapping_add(sort);
+            starts = starts.wrapping_add(if before == b' ' { sort } else { 0 });
+            before = *byte;
         }
-        self.line = line_is;
+        let [code, upper, lower] = [0, 16, 32].map(|field| sorts >> field & 0xffff);
+        self.line = match () {
+            () if inside.is_none() && around => LOW,
+            () if inside.is_none() => LOW | UNCASED,
+            () if upper > lower => SHOUT,
+            () if starts >> 16 & 0xffff > starts >> 32 & 0xffff => TITLE,
+            () => 0,
+        };
+        self.line |= if code > 1 + line.len() as u64 / 32 { CODE } else { 0 };
         (self.judge, self.judged) = (at, end);
     }
 

@@ -32,7 +32,8 @@ impl Names {
 
     /// See [`rule::Rules::tag`].
     pub(super) fn tag(&self, hay: Hay<'_>, at: usize) -> Option<(&'static str, Range<usize>, f64)> {
-        self.rules.tag(hay, at)
+        let found = self.rules.tag(hay, at)?;
+        (found.0 != "PERSON" || !self.tagger.is_usual(hay.get(found.1.clone()))).then_some(found)
     }
 
     /// Calls `each` with type, span and score of every name that the tagger sees from where the text was `read` to; if

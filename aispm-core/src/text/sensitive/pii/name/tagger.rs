@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::lexicon::{COMMON, COUNTRY, FIRM, GIVEN, Lexicon, STREET, SURNAME, TOWN, mix};
+use super::lexicon::{COMMON, COUNTRY, FIRM, GIVEN, Lexicon, STREET, SURNAME, TOWN, fold, mix};
 use super::token::{CODE, Case, Kind, Token, Tokens, UNCASED};
 
 /// Features of one token.
@@ -128,6 +128,13 @@ impl Tagger {
         }
         let unit = f64::from(u32::from_le_bytes(*unit)) / 65536.0;
         Self { lexicon: Lexicon::new(lexicon), unit, steps, rows: rows.as_chunks().0 }
+    }
+
+    /// Whether the last word is a usual one and no name.
+    pub(super) fn is_usual(&self, name: &str) -> bool {
+        let last = name.rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+        let class = self.lexicon.class(fold(last));
+        class & COMMON > 1 && class & (GIVEN | SURNAME) == 0
     }
 
     /// Calls `each` with every span of `text` from where it was `read` to, in order; the parts of an address are one. If
@@ -345,30 +352,39 @@ fn glued(text: &str, span: &Range<usize>) -> bool {
         || span.len() == 1
 }
 
-/// The least lead of a span that is reported: on code and manuals without names, single words lead most often in vain,
-/// and words in capitals are abbreviations or the small print.
+/// The least lead of a span that is reported. On code and manuals without names, single words lead most often in vain,
+/// above all those that no list of names has; words in capitals are abbreviations or the small print; usual words side by
+/// side are terms.
 fn least(kind: usize, tokens: &[Token]) -> f64 {
-    let all = |case| tokens.iter().all(|t| t.kind != Kind::Word || t.case == case);
+    let words = || tokens.iter().filter(|t| t.kind == Kind::Word);
+    let all = |case| words().all(|t| t.case == case);
+    let named = |t: &Token| t.class & (GIVEN | SURNAME | TOWN | COUNTRY) != 0 && t.class & COMMON < 2;
     match tokens {
         [one] if all(Case::Upper) && one.end - one.start < 6 && one.class & COUNTRY == 0 => 7.0,
         [one] => {
             let code = if one.line & CODE != 0 { 2.0 } else { 0.0 };
+            let cased = one.line & UNCASED == 0;
             let bar = match (kind, all(Case::Lower)) {
+                (PERSON | PLACE, _) if cased && !named(one) => if all(Case::Mixed) { 9.0 } else { 6.5 },
+                (ORGANIZATION, _) if cased && one.class & COMMON != 0 => 6.5,
                 (PERSON, true) => 3.5,
                 (PERSON, false) | (ORGANIZATION, true) => 5.0,
                 (PLACE, true) => 4.0,
+                (ORGANIZATION, false) => 4.5,
                 _ => 4.5,
             };
             bar + code
         }
-        _ if all(Case::Lower) => 1.0,
-        _ if kind == ORGANIZATION => {
-            if all(Case::Upper) {
-                3.5
-            } else {
-                1.5
-            }
+        [one, _] if kind == ADDRESS && words().all(|t| t.class & STREET == 0) => {
+            if one.line & UNCASED == 0 { 8.0 } else { 5.0 }
         }
+        [one, ..] if kind == ADDRESS && one.line & UNCASED == 0 && all(Case::Lower) => 4.0,
+        _ if all(Case::Lower) => 1.0,
+        _ if kind == ORGANIZATION => match () {
+            () if all(Case::Upper) => 3.5,
+            () if words().all(|t| t.class & COMMON != 0 && t.class & FIRM == 0) => 2.5,
+            () => 1.5,
+        },
         _ => 2.0,
     }
 }

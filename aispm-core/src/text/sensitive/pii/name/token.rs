@@ -162,11 +162,15 @@ impl<'t> Tokens<'t> {
     /// A word in ASCII letters alone: its end, its hash, how it is written. Most words are; this is the fast way.
     fn plain(&self, start: usize) -> Option<(usize, u64, Case)> {
         let rest = self.text.as_bytes().get(start..)?;
-        let (mut length, mut upper, mut hash) = (0, 0, BASIS);
-        for byte in rest.iter().take(LONGEST + 1).take_while(|b| b.is_ascii_alphabetic()) {
-            upper += usize::from(byte & 0x20 == 0);
-            hash = step(hash, byte | 0x20);
-            length += 1;
+        let (mut length, mut upper, mut hash) = (0usize, 0usize, BASIS);
+        for byte in rest.iter().take(LONGEST + 1) {
+            let small = byte | 0x20;
+            if small.wrapping_sub(b'a') > b'z' - b'a' {
+                break;
+            }
+            hash = step(hash, small);
+            upper = upper.wrapping_add(usize::from(small != *byte));
+            length = length.wrapping_add(1);
         }
         let next = rest.get(length).copied().unwrap_or(b' ');
         if length == 0 || length > LONGEST || next >= 0x80 || next == b'_' || next.is_ascii_digit() {
@@ -224,6 +228,9 @@ impl<'t> Tokens<'t> {
     /// Whether the word is joined to what makes it code rather than prose.
     fn attached(&self, start: usize, end: usize) -> bool {
         let (before, after) = (self.before(start, 1), self.byte(end));
+        if before == b' ' && matches!(after, b' ' | b',') {
+            return false;
+        }
         let earlier = self.before(start, 2);
         matches!(before, b'@' | b'/' | b'\\' | b'#' | b'$' | b'%' | b'&' | b'=' | b'~' | b'+' | b'<' | b'`')
             || matches!(after, b'@' | b'/' | b'=' | b'(' | b'[' | b'`')

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::lexicon::{COMMON, COUNTRY, FIRM, GIVEN, Lexicon, STREET, SURNAME, TOWN, fold, mix};
-use super::token::{CODE, Case, Kind, Token, Tokens, UNCASED};
+use super::token::{CODE, Case, Kind, SHOUT, Token, Tokens, UNCASED};
 
 /// Features of one token.
 pub(super) const FEATURES: usize = 32;
@@ -360,11 +360,12 @@ fn least(kind: usize, tokens: &[Token]) -> f64 {
     let all = |case| words().all(|t| t.case == case);
     let named = |t: &Token| t.class & (GIVEN | SURNAME | TOWN | COUNTRY) != 0 && t.class & COMMON < 2;
     match tokens {
-        [one] if all(Case::Upper) && one.end - one.start < 6 && one.class & COUNTRY == 0 => 7.0,
+        [one] if all(Case::Upper) && one.class & COUNTRY == 0 && (one.end - one.start < 6 || one.line & SHOUT != 0) => 7.0,
         [one] => {
             let code = if one.line & CODE != 0 { 2.0 } else { 0.0 };
             let cased = one.line & UNCASED == 0;
             let bar = match (kind, all(Case::Lower)) {
+                (_, true) if cased => 8.0,
                 (PERSON | PLACE, _) if cased && !named(one) => if all(Case::Mixed) { 9.0 } else { 6.5 },
                 (ORGANIZATION, _) if cased && one.class & COMMON != 0 => 6.5,
                 (PERSON, true) => 3.5,
@@ -380,6 +381,8 @@ fn least(kind: usize, tokens: &[Token]) -> f64 {
         }
         [one, ..] if kind == ADDRESS && one.line & UNCASED == 0 && all(Case::Lower) => 4.0,
         _ if all(Case::Lower) => 1.0,
+        _ if all(Case::Initial) => 7.0,
+        [one, ..] if all(Case::Upper) && one.line & SHOUT != 0 => 3.5,
         _ if kind == ORGANIZATION => match () {
             () if all(Case::Upper) => 3.5,
             () if words().all(|t| t.class & COMMON != 0 && t.class & FIRM == 0) => 2.5,

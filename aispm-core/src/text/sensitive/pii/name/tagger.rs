@@ -37,7 +37,9 @@ const JOINS: &[&str] = &[
 type Scores = [i32; TAGS];
 
 /// Less than any score of a path that can be.
-const NEVER: i32 = i32::MIN / 4;
+const NEVER: i32 = -(1 << 22);
+/// The bits of a step that hold the tag it comes from, so that the best step tells its beginning.
+const TAG_BITS: u32 = 4;
 
 /// Scores of tokens by what stands around them, so that a text that repeats itself costs no more than it says.
 #[derive(Debug)]
@@ -105,6 +107,7 @@ impl Read {
 pub(super) struct Tagger {
     lexicon: Lexicon,
     unit: f64,
+    /// From tag to tag, with the first of them in the low bits.
     steps: [Scores; TAGS],
     rows: &'static [[u8; TAGS]],
 }
@@ -118,12 +121,12 @@ impl Tagger {
         for (step, bytes) in steps.iter_mut().flatten().zip(head.as_chunks().0) {
             *step = i32::from(i16::from_le_bytes(*bytes));
         }
-        // A tag that goes on goes on from its like.
         for (before, steps) in steps.iter_mut().enumerate() {
-            for (tag, step) in steps.iter_mut().enumerate().skip(2).step_by(2) {
-                if before != tag && before + 1 != tag {
-                    *step = NEVER / 2;
-                }
+            for (tag, step) in steps.iter_mut().enumerate() {
+                // A tag that goes on goes on from its like.
+                let goes_on = tag != 0 && tag % 2 == 0;
+                *step = if goes_on && before != tag && before + 1 != tag { NEVER } else { *step };
+                *step = *step << TAG_BITS | before as i32;
             }
         }
         let unit = f64::from(u32::from_le_bytes(*unit)) / 65536.0;
@@ -254,20 +257,18 @@ impl Tagger {
                 self.sum(&buckets)
             });
             // Scores are far from the ends of their type: nothing wraps.
-            let last = std::mem::replace(&mut best, [i32::MIN; TAGS]);
-            for (before, (last, steps)) in (0u8..).zip(last.iter().zip(&self.steps)) {
-                for ((best, from), step) in best.iter_mut().zip(from.iter_mut()).zip(steps) {
-                    let score = last.wrapping_add(*step);
-                    if score >= *best {
-                        (*best, *from) = (score, before);
-                    }
+            let mut next: Scores = [i32::MIN; TAGS];
+            for (last, steps) in best.iter().zip(&self.steps) {
+                for (next, step) in next.iter_mut().zip(steps) {
+                    *next = (*next).max((last << TAG_BITS).wrapping_add(*step));
                 }
             }
-            for (best, own) in best.iter_mut().zip(*own) {
-                *best = best.wrapping_add(own);
+            for ((best, next), (from, own)) in best.iter_mut().zip(next).zip(from.iter_mut().zip(*own)) {
+                *from = (next & ((1 << TAG_BITS) - 1)) as u8;
+                *best = (next >> TAG_BITS).wrapping_add(own);
             }
         }
-        let last = |(tag, score): (usize, i32)| (score.wrapping_add(self.step(tag, 0)), tag);
+        let last = |(tag, score): (usize, i32)| (score.wrapping_add(self.last(tag)), tag);
         let (_, mut tag) = best.into_iter().enumerate().map(last).max().unwrap_or_default();
         let mut tags = [0; STRETCH];
         for (place, from) in tags.iter_mut().zip(&from).take(stretch.len()).rev() {
@@ -328,18 +329,19 @@ impl Tagger {
         (lead >= least(kind, tokens)).then_some(Span { kind, range, lead })
     }
 
-    fn step(&self, before: usize, tag: usize) -> i32 {
-        self.steps.get(before).and_then(|steps| steps.get(tag)).copied().unwrap_or_default()
+    /// The step from the last tag to the end.
+    fn last(&self, tag: usize) -> i32 {
+        self.steps.get(tag).map_or(0, |steps| steps[0] >> TAG_BITS)
     }
 
     fn sum(&self, buckets: &[u32; FEATURES]) -> Scores {
-        let mut sum: Scores = [0; TAGS];
+        let mut sum = [0i16; TAGS];
         for row in buckets.iter().filter_map(|bucket| self.rows.get(*bucket as usize)) {
             for (sum, weight) in sum.iter_mut().zip(row) {
-                *sum = sum.wrapping_add(i32::from(weight.cast_signed()));
+                *sum = sum.wrapping_add(i16::from(weight.cast_signed()));
             }
         }
-        sum
+        sum.map(i32::from)
     }
 }
 

@@ -39,7 +39,9 @@ impl Lexicon {
         let mixed = mix(key ^ self.seed);
         let cell = |block: usize, hash: u64| {
             let slot = ((hash & 0xffff_ffff).wrapping_mul(self.block as u64) >> 32) as usize;
-            self.cells.get(block.wrapping_mul(self.block).wrapping_add(slot)).map_or(0, |cell| u16::from_le_bytes(*cell))
+            self.cells
+                .get(block.wrapping_mul(self.block).wrapping_add(slot))
+                .map_or(0, |cell| u16::from_le_bytes(*cell))
         };
         let sum = cell(0, mixed) ^ cell(1, mixed.rotate_left(21)) ^ cell(2, mixed.rotate_left(42));
         let [class, check] = u16::to_le_bytes(sum);

@@ -28,17 +28,7 @@ const LABELS: &[&str] = &[
 ];
 const PARTICLES: &[&str] =
     &["van", "von", "de", "der", "den", "da", "di", "del", "la", "le", "bin", "al", "el", "dos", "ter"];
-const FORMS: &[&str] = &[
-    "Inc",
-    "Corp",
-    "Corporation",
-    "LLC",
-    "Ltd",
-    "Limited",
-    "GmbH",
-    "AG",
-    "PLC",
-];
+const FORMS: &[&str] = &["Inc", "Corp", "Corporation", "LLC", "Ltd", "Limited", "GmbH", "AG", "PLC"];
 /// Words of firms that are usual words too.
 const KINDS: &[&str] = &[
     "Industries",

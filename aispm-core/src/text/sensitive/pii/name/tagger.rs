@@ -156,7 +156,9 @@ impl Tagger {
             }
         };
         let mut memo = Memo([(0, [0; TAGS]); 64]);
-        self.stretches(text, read, more, None, |tokens, stretch| self.decode(text, tokens, stretch, &mut memo, &mut join));
+        self.stretches(text, read, more, None, |tokens, stretch| {
+            self.decode(text, tokens, stretch, &mut memo, &mut join)
+        });
         // an address may go on
         read.held = held.take_if(|last| more && last.kind == ADDRESS && read.done < last.range.end + BETWEEN);
         if let Some(last) = held {
@@ -362,13 +364,21 @@ fn least(kind: usize, tokens: &[Token]) -> f64 {
     let all = |case| words().all(|t| t.case == case);
     let named = |t: &Token| t.class & (GIVEN | SURNAME | TOWN | COUNTRY) != 0 && t.class & COMMON < 2;
     match tokens {
-        [one] if all(Case::Upper) && one.class & COUNTRY == 0 && (one.end - one.start < 6 || one.line & SHOUT != 0) => 7.0,
+        [one] if all(Case::Upper) && one.class & COUNTRY == 0 && (one.end - one.start < 6 || one.line & SHOUT != 0) => {
+            7.0
+        }
         [one] => {
             let code = if one.line & CODE != 0 { 2.0 } else { 0.0 };
             let cased = one.line & UNCASED == 0;
             let bar = match (kind, all(Case::Lower)) {
                 (_, true) if cased => 8.0,
-                (PERSON | PLACE, _) if cased && !named(one) => if all(Case::Mixed) { 9.0 } else { 6.5 },
+                (PERSON | PLACE, _) if cased && !named(one) => {
+                    if all(Case::Mixed) {
+                        9.0
+                    } else {
+                        6.5
+                    }
+                }
                 (ORGANIZATION, _) if cased && one.class & COMMON != 0 => 6.5,
                 (PERSON, true) => 3.5,
                 (PERSON, false) | (ORGANIZATION, true) => 5.0,
@@ -379,7 +389,11 @@ fn least(kind: usize, tokens: &[Token]) -> f64 {
             bar + code
         }
         [one, _] if kind == ADDRESS && words().all(|t| t.class & STREET == 0) => {
-            if one.line & UNCASED == 0 { 8.0 } else { 5.0 }
+            if one.line & UNCASED == 0 {
+                8.0
+            } else {
+                5.0
+            }
         }
         [one, ..] if kind == ADDRESS && one.line & UNCASED == 0 && all(Case::Lower) => 4.0,
         _ if all(Case::Lower) => 1.0,
@@ -450,7 +464,8 @@ fn worthy(tokens: &[Token], at: usize) -> bool {
 /// capitals are in use, only if it is nothing else.
 fn low(token: &Token, before: Option<&Token>) -> bool {
     let (common, names) = (token.class & COMMON, token.class & (GIVEN | TOWN | COUNTRY));
-    let given = |t: &Token| t.kind == Kind::Word && t.case == Case::Lower && t.class & COMMON < 2 && t.class & GIVEN != 0;
+    let given =
+        |t: &Token| t.kind == Kind::Word && t.case == Case::Lower && t.class & COMMON < 2 && t.class & GIVEN != 0;
     let numbered = before.is_some_and(|t| t.kind == Kind::Number);
     let parts = token.class & (SURNAME | STREET | FIRM) != 0;
     if token.line & UNCASED == 0 {
@@ -460,9 +475,10 @@ fn low(token: &Token, before: Option<&Token>) -> bool {
     }
     common == 0
         || names != 0
-        || parts && before.is_some_and(|t| {
-            t.kind == Kind::Number || t.kind == Kind::Word && t.class & COMMON < 2 && t.case == Case::Lower
-        })
+        || parts
+            && before.is_some_and(|t| {
+                t.kind == Kind::Number || t.kind == Kind::Word && t.class & COMMON < 2 && t.case == Case::Lower
+            })
 }
 
 /// Whether the token may join parts of a name.
@@ -586,7 +602,9 @@ fn join(a: u64, b: u64) -> u64 {
 fn window(text: &str, tokens: &[Token], at: usize) -> u64 {
     let look = |offset: isize| at.checked_add_signed(offset).and_then(|i| tokens.get(i));
     let sign = |t: &Token| {
-        t.key ^ (u64::from(t.class) | (t.case as u64) << 8 | (t.kind as u64) << 12 | u64::from(t.gap) << 16).rotate_left(40)
+        t.key
+            ^ (u64::from(t.class) | (t.case as u64) << 8 | (t.kind as u64) << 12 | u64::from(t.gap) << 16)
+                .rotate_left(40)
     };
     let around = [-2, -1, 1, 2].map(|offset| look(offset).map_or(7, sign));
     let Some(token) = tokens.get(at) else { return 0 };

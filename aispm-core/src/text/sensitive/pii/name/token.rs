@@ -130,9 +130,9 @@ impl<'t> Tokens<'t> {
         let end = at + line.len();
         let capital = |from: usize, to: usize| {
             let pairs = bytes.get(from..bytes.len().min(to + 1)).unwrap_or_default().windows(2);
-            let last = pairs.rev().position(|pair| {
-                matches!(pair, [a, b] if a.is_ascii_uppercase() && b.is_ascii_alphabetic())
-            });
+            let last = pairs
+                .rev()
+                .position(|pair| matches!(pair, [a, b] if a.is_ascii_uppercase() && b.is_ascii_alphabetic()));
             last.map(|back| bytes.len().min(to + 1).saturating_sub(2 + back))
         };
         let earlier = at.saturating_sub(STRETCH);

@@ -1,6 +1,6 @@
 """Tagged text for the tagger: our own templates filled with names of many countries, running prose tagged by a larger
 model with its names replaced, and code and manuals, which hold next to none."""
-import gzip, hashlib, json, random, re
+import gzip, hashlib, itertools, json, random, re
 from pathlib import Path
 
 from lexicon import GIVEN, SURNAME, COUNTRY, TOWN, fold, parts
@@ -245,10 +245,12 @@ def casing(rng, text, spans, low=0.35):
         text = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
     elif roll < low + 0.02:
         text = "".join(c.upper() if len(c.upper()) == 1 else c for c in text)
-    elif roll < low + 0.04:
+    elif roll < low + 0.08:
+        # Names alone in the other case.
+        other = str.upper if roll < low + 0.04 else str.lower
         for s, e, _ in spans:
             if rng.random() < 0.5:
-                text = text[:s] + "".join(c.upper() if len(c.upper()) == 1 else c for c in text[s:e]) + text[e:]
+                text = text[:s] + "".join(other(c) if len(other(c)) == 1 else c for c in text[s:e]) + text[e:]
     return text
 
 
@@ -387,8 +389,8 @@ def empty(rng, classes, files, size):
     total = 0
     for path in files:
         try:
-            text = path.read_text("utf-8")
-        except (UnicodeDecodeError, OSError):
+            text = read(path)
+        except (UnicodeDecodeError, OSError, EOFError):
             continue
         kept, taken = [], 0
         for line in text.split("\n"):
@@ -396,7 +398,7 @@ def empty(rng, classes, files, size):
                 continue
             kept.append(line)
             taken += len(line) + 1
-            if taken > 40000:
+            if taken > 20000:
                 break
         total += taken
         body = "\n".join(kept)
@@ -405,10 +407,28 @@ def empty(rng, classes, files, size):
             return
 
 
+def read(path):
+    """A file's text; of a manual page what a reader sees, about."""
+    data = path.read_bytes()
+    text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
+    if not re.search(r"/man\d/", str(path)):
+        return text
+    text = re.sub(r"^\.(?:SH|SS|B|I|BR|IR|RB|BI|RI|IB) +\"?(.*?)\"?$", r"\1", text, flags=re.M)
+    return re.sub(r"\\f[A-Z]|\\&", "", re.sub(r"^['.].*\n", "", text, flags=re.M)).replace("\\-", "-")
+
+
 def manuals():
-    """Half of the files of code and manuals, in an order that does not depend on the machine; the rest is for measuring."""
-    found = [*Path("/usr/lib/python3.11").rglob("*.py"), *Path("/usr/share/doc").rglob("*README*")]
-    for name in ("README.md", "CHANGELOG.md", "lib.rs"):
-        found += Path.home().glob(f".cargo/registry/src/*/*/**/{name}")
+    """Half of the files of code and manuals, kind by kind, in an order that does not depend on the machine; the rest is
+    for measuring."""
+    registry = Path.home() / ".cargo/registry/src"
+    kinds = [
+        Path("/usr/lib/python3.11").rglob("*.py"),
+        Path("/usr/include").rglob("*.h"),
+        (p for p in Path("/usr/share/doc").rglob("*") if p.suffix in ("", ".txt", ".md", ".rst", ".gz") and "hangelog" not in p.name),
+        Path("/usr/share/man").glob("man[1-8]/*.gz"),
+        registry.glob("*/*/**/*.md"),
+        registry.glob("*/*/**/*.rs"),
+    ]
     digest = lambda p: hashlib.sha256("/".join(p.parts[-3:]).encode()).digest()
-    return sorted((p for p in found if p.is_file() and digest(p)[31] < 128), key=digest)
+    kinds = [sorted((p for p in kind if p.is_file() and digest(p)[31] < 128), key=digest) for kind in kinds]
+    return [p for row in itertools.zip_longest(*kinds) for p in row if p]

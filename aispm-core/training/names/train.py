@@ -1,11 +1,17 @@
-"""Fits the tagger of names: `python train.py PROSE TAUGHT`, PROSE a folder of `*.jsonl.gz` with rows `{"text"}` of
-running English text, TAUGHT the same tagged by `teach.py`.
+"""Fits the tagger of names. From the root of the repository, in an environment with `requirements.txt`:
+
+    python aispm-core/training/names/train.py ../shared/data/injection ../shared/data/injection/training
+
+The arguments are folders of, or files `*.jsonl.gz` with, rows `{"text"}` of running English text. A larger model tags it
+first (`teach.py`, a few minutes; kept in `--taught` for the next time); code and manuals are those of this machine. The
+fit takes about three minutes on one core.
 
 Writes `lexicon.bin` and `names_model.bin` in `../../data/text/sensitive/`, and `golden.tsv`, the tags of a few texts as
 computed here, for a test in Rust. Features come from the library itself (`features.rs`), so that training and running
-cannot differ. Seeded and deterministic. Needs `requirements.txt` and Debian's `wamerican`, `-small` and `-large`.
+cannot differ. Seeded and deterministic. Needs Debian's `wamerican`, `-small` and `-large`; the notices of all lists are
+in `lexicon_notice.txt` beside the data.
 """
-import argparse, gzip, json, os, random, re, struct, subprocess, sys, threading
+import argparse, json, random, re, struct, subprocess, sys, threading
 from collections import Counter
 from pathlib import Path
 
@@ -13,7 +19,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
-import corpus, lexicon
+import corpus, lexicon, teach
 
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parents[1] / "data" / "text" / "sensitive"
@@ -22,12 +28,10 @@ KINDS = {"PERSON": 1, "ORGANIZATION": 3, "LOCATION": 5, "ADDRESS": 7}
 L2 = 1.0
 
 
-def frequent(folder):
+def frequent(prose):
     words = Counter()
-    for path in sorted(folder.glob("*.jsonl.gz")):
-        with gzip.open(path, "rt", encoding="utf-8") as lines:
-            for line in lines:
-                words.update(re.findall(r"\b[a-z]+\b", json.loads(line)["text"]))
+    for text in teach.rows(prose):
+        words.update(re.findall(r"\b[a-z]+\b", text))
     return [w for w, _ in sorted(words.items(), key=lambda x: (-x[1], x[0]))[:6000]]
 
 
@@ -181,14 +185,16 @@ def golden(command, weights, steps):
 
 
 def main():
-    args = argparse.ArgumentParser(description=__doc__)
-    args.add_argument("prose", type=Path)
-    args.add_argument("taught", type=Path)
-    args.add_argument("--rounds", type=int, default=50)
-    args.add_argument("--templated", type=int, default=110000)
-    args.add_argument("--empty", type=float, default=2e7)
+    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    args.add_argument("prose", type=Path, nargs="+")
+    args.add_argument("--taught", type=Path, default=HERE.parents[2] / "target" / "names-taught.jsonl")
+    args.add_argument("--rounds", type=int, default=40)
+    args.add_argument("--templated", type=int, default=80000)
+    args.add_argument("--empty", type=float, default=1.2e7, help="characters of code and manuals")
     args.add_argument("--command", default="cargo run -q --release -p aispm-core --example names-features")
     args = args.parse_args()
+    if not args.taught.exists():
+        teach.teach(args.prose, args.taught)
     rng = random.Random(6)
     source = lexicon.sources()
     often = frequent(args.prose)

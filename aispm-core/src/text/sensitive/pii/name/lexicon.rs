@@ -22,36 +22,31 @@ pub(super) const STREET: u8 = 1 << 7;
 #[derive(Debug)]
 pub(super) struct Lexicon {
     seed: u64,
-    cells: &'static [u8],
-    block: u64,
+    /// Cells, in three blocks of this length.
+    cells: &'static [[u8; 2]],
+    block: usize,
 }
 
 impl Lexicon {
     pub(super) fn new(data: &'static [u8]) -> Self {
         let (seed, cells) = data.split_first_chunk().unwrap_or((&[0; 8], &[]));
-        Self { seed: u64::from_le_bytes(*seed), cells, block: cells.len() as u64 / 6 }
+        let (cells, _) = cells.as_chunks();
+        Self { seed: u64::from_le_bytes(*seed), cells, block: cells.len() / 3 }
     }
 
     /// The class of the word whose folded form hashes to `key`; 0 for an unknown word.
     pub(super) fn class(&self, key: u64) -> u8 {
         let mixed = mix(key ^ self.seed);
-        let cell = (0..3u64)
-            .fold(0, |sum, i| sum ^ self.cell(i * self.block + slot(mixed.rotate_left(21 * i as u32), self.block)));
-        let [class, check] = u16::to_le_bytes(cell);
+        let cell = |block: usize, hash: u64| {
+            let slot = ((hash & 0xffff_ffff).wrapping_mul(self.block as u64) >> 32) as usize;
+            self.cells
+                .get(block.wrapping_mul(self.block).wrapping_add(slot))
+                .map_or(0, |cell| u16::from_le_bytes(*cell))
+        };
+        let sum = cell(0, mixed) ^ cell(1, mixed.rotate_left(21)) ^ cell(2, mixed.rotate_left(42));
+        let [class, check] = u16::to_le_bytes(sum);
         if check == (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8 { class } else { 0 }
     }
-
-    fn cell(&self, at: u64) -> u16 {
-        let start = at as usize * 2;
-        match self.cells.get(start..start + 2) {
-            Some([low, high]) => u16::from_le_bytes([*low, *high]),
-            _ => 0,
-        }
-    }
-}
-
-fn slot(hash: u64, block: u64) -> u64 {
-    ((hash & 0xffff_ffff) * block) >> 32
 }
 
 /// The finaliser of MurmurHash3.

@@ -28,16 +28,9 @@ const LABELS: &[&str] = &[
 ];
 const PARTICLES: &[&str] =
     &["van", "von", "de", "der", "den", "da", "di", "del", "la", "le", "bin", "al", "el", "dos", "ter"];
-const FORMS: &[&str] = &[
-    "Inc",
-    "Corp",
-    "Corporation",
-    "LLC",
-    "Ltd",
-    "Limited",
-    "GmbH",
-    "AG",
-    "PLC",
+const FORMS: &[&str] = &["Inc", "Corp", "Corporation", "LLC", "Ltd", "Limited", "GmbH", "AG", "PLC"];
+/// Words of firms that are usual words too.
+const KINDS: &[&str] = &[
     "Industries",
     "Solutions",
     "Systems",
@@ -249,13 +242,15 @@ fn labelled(hay: Hay<'_>, at: usize) -> bool {
     hay.before(colon) == b':' && LABELS.iter().any(|l| hay.get(start..colon - 1).eq_ignore_ascii_case(l))
 }
 
-/// Capitalised words that end in a legal form.
+/// Capitalised words that end in a legal form, or in a word of firms that no other capital follows ("Systems Manager").
 fn organisation(hay: Hay<'_>, at: usize) -> Option<Range<usize>> {
     let mut part = word(hay, at)?;
     for _ in 1..=WORDS {
         let gap = part.end + usize::from(hay.at(part.end) == b',');
         part = (hay.at(gap) == b' ').then(|| word(hay, gap + 1)).flatten()?;
-        if FORMS.contains(&hay.get(part.clone())) {
+        let text = hay.get(part.clone());
+        let goes_on = || hay.at(part.end) == b' ' && hay.at(part.end + 1).is_ascii_uppercase();
+        if FORMS.contains(&text) || KINDS.contains(&text) && !goes_on() {
             return Some(at..part.end);
         }
     }
@@ -276,6 +271,7 @@ mod tests {
         assert_eq!(tag("Linda Q. Garner wrote", 0), Some(("PERSON", "Linda Q. Garner")));
         assert_eq!(tag("Patient: Zoltar Quibble", 9), Some(("PERSON", "Zoltar Quibble")));
         assert_eq!(tag("Northern Widget Corp", 0), Some(("ORGANIZATION", "Northern Widget Corp")));
+        assert_eq!(tag("Open Systems Manager", 0), None);
         assert_eq!(tag("Read The Docs", 0), None);
         assert_eq!(tag("Mark the place", 0), None);
         let text = "at 12 Elm Tree Road, Millville, NJ 08332 now";

@@ -4,8 +4,8 @@
 
 use std::ops::Range;
 
-use super::lexicon::{COMMON, COUNTRY, FIRM, GIVEN, Lexicon, STREET, SURNAME, TOWN, mix};
-use super::token::{Case, Kind, Token, Tokens};
+use super::lexicon::{COMMON, COUNTRY, FIRM, GIVEN, Lexicon, STREET, SURNAME, TOWN, fold, mix};
+use super::token::{CODE, Case, Kind, SHOUT, Token, Tokens, UNCASED};
 
 /// Features of one token.
 pub(super) const FEATURES: usize = 32;
@@ -35,6 +35,25 @@ const JOINS: &[&str] = &[
 
 /// Scores of a token by tag, or of a step from tag to tag, in the weights' own unit.
 type Scores = [i32; TAGS];
+
+/// Less than any score of a path that can be.
+const NEVER: i32 = -(1 << 22);
+/// The bits of a step that hold the tag it comes from, so that the best step tells its beginning.
+const TAG_BITS: u32 = 4;
+
+/// Scores of tokens by what stands around them, so that a text that repeats itself costs no more than it says.
+#[derive(Debug)]
+struct Memo([(u64, Scores); 64]);
+
+impl Memo {
+    fn scores(&mut self, window: u64, compute: impl FnOnce() -> Scores) -> Scores {
+        let Some((known, scores)) = self.0.get_mut((window >> 58) as usize) else { return compute() };
+        if *known != window {
+            (*known, *scores) = (window, compute());
+        }
+        *scores
+    }
+}
 
 /// A span of one kind, and its tokens' lead over "outside" at the mean, in natural log-odds.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,6 +107,7 @@ impl Read {
 pub(super) struct Tagger {
     lexicon: Lexicon,
     unit: f64,
+    /// From tag to tag, with the first of them in the low bits.
     steps: [Scores; TAGS],
     rows: &'static [[u8; TAGS]],
 }
@@ -101,8 +121,23 @@ impl Tagger {
         for (step, bytes) in steps.iter_mut().flatten().zip(head.as_chunks().0) {
             *step = i32::from(i16::from_le_bytes(*bytes));
         }
+        for (before, steps) in steps.iter_mut().enumerate() {
+            for (tag, step) in steps.iter_mut().enumerate() {
+                // A tag that goes on goes on from its like.
+                let goes_on = tag != 0 && tag % 2 == 0;
+                *step = if goes_on && before != tag && before + 1 != tag { NEVER } else { *step };
+                *step = *step << TAG_BITS | before as i32;
+            }
+        }
         let unit = f64::from(u32::from_le_bytes(*unit)) / 65536.0;
         Self { lexicon: Lexicon::new(lexicon), unit, steps, rows: rows.as_chunks().0 }
+    }
+
+    /// Whether the last word is a usual one and no name.
+    pub(super) fn is_usual(&self, name: &str) -> bool {
+        let last = name.rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+        let class = self.lexicon.class(fold(last));
+        class & COMMON > 1 && class & (GIVEN | SURNAME) == 0
     }
 
     /// Calls `each` with every span of `text` from where it was `read` to, in order; the parts of an address are one. If
@@ -120,7 +155,10 @@ impl Tagger {
                 }
             }
         };
-        self.stretches(text, read, more, None, |tokens, stretch| self.decode(text, tokens, stretch, &mut join));
+        let mut memo = Memo([(0, [0; TAGS]); 64]);
+        self.stretches(text, read, more, None, |tokens, stretch| {
+            self.decode(text, tokens, stretch, &mut memo, &mut join)
+        });
         // an address may go on
         read.held = held.take_if(|last| more && last.kind == ADDRESS && read.done < last.range.end + BETWEEN);
         if let Some(last) = held {
@@ -167,10 +205,14 @@ impl Tagger {
                     *place = token;
                 }
                 count += 1;
+                settle(&mut held, count, 2);
+            }
+            if last {
+                settle(&mut held, count, 1);
             }
             let tokens = held.get(..count).unwrap_or_default();
             // What the next tokens may still change waits for them.
-            let ready = if last { count } else { count.saturating_sub(CONTEXT) };
+            let ready = if last { count } else { count.saturating_sub(CONTEXT + 1) };
             while done < ready {
                 let mut end = done;
                 while end < count && end - done < STRETCH && candidate(text, tokens, end) {
@@ -199,26 +241,36 @@ impl Tagger {
     }
 
     /// The best tags of a stretch (Viterbi, ties to the higher tag), and what each token by itself scores.
-    fn best(&self, text: &str, tokens: &[Token], stretch: &Range<usize>) -> ([usize; STRETCH], [Scores; STRETCH]) {
+    fn best(
+        &self,
+        text: &str,
+        tokens: &[Token],
+        stretch: &Range<usize>,
+        memo: &mut Memo,
+    ) -> ([usize; STRETCH], [Scores; STRETCH]) {
         let mut own = [[0; TAGS]; STRETCH];
         let mut from = [[0u8; TAGS]; STRETCH];
-        let mut best: Scores = [i32::MIN / 2; TAGS];
+        let mut best: Scores = [NEVER; TAGS];
         best[0] = 0;
-        let mut buckets = [0; FEATURES];
         for (i, (own, from)) in stretch.clone().zip(own.iter_mut().zip(&mut from)) {
-            features(text, tokens, i, &mut buckets);
-            *own = self.sum(&buckets);
-            let last = best;
-            for (tag, ((best, own), from)) in best.iter_mut().zip(*own).zip(from).enumerate() {
-                // A tag that goes on goes on from its like; the others come from any.
-                let befores = if tag != 0 && tag % 2 == 0 { tag - 1..tag + 1 } else { 0..TAGS };
-                let step =
-                    |before: usize| (last.get(before).copied().unwrap_or_default() + self.step(before, tag), before);
-                let (score, before) = befores.map(step).max().unwrap_or_default();
-                (*best, *from) = (score + own, before as u8);
+            *own = memo.scores(window(text, tokens, i), || {
+                let mut buckets = [0; FEATURES];
+                features(text, tokens, i, &mut buckets);
+                self.sum(&buckets)
+            });
+            // Scores are far from the ends of their type: nothing wraps.
+            let mut next: Scores = [i32::MIN; TAGS];
+            for (last, steps) in best.iter().zip(&self.steps) {
+                for (next, step) in next.iter_mut().zip(steps) {
+                    *next = (*next).max((last << TAG_BITS).wrapping_add(*step));
+                }
+            }
+            for ((best, next), (from, own)) in best.iter_mut().zip(next).zip(from.iter_mut().zip(*own)) {
+                *from = (next & ((1 << TAG_BITS) - 1)) as u8;
+                *best = (next >> TAG_BITS).wrapping_add(own);
             }
         }
-        let last = |(tag, score): (usize, i32)| (score + self.step(tag, 0), tag);
+        let last = |(tag, score): (usize, i32)| (score.wrapping_add(self.last(tag)), tag);
         let (_, mut tag) = best.into_iter().enumerate().map(last).max().unwrap_or_default();
         let mut tags = [0; STRETCH];
         for (place, from) in tags.iter_mut().zip(&from).take(stretch.len()).rev() {
@@ -229,8 +281,15 @@ impl Tagger {
     }
 
     /// Calls `each` with the spans of a stretch.
-    fn decode(&self, text: &str, tokens: &[Token], stretch: Range<usize>, each: &mut impl FnMut(Span)) {
-        let (tags, own) = self.best(text, tokens, &stretch);
+    fn decode(
+        &self,
+        text: &str,
+        tokens: &[Token],
+        stretch: Range<usize>,
+        memo: &mut Memo,
+        each: &mut impl FnMut(Span),
+    ) {
+        let (tags, own) = self.best(text, tokens, &stretch, memo);
         let mut tags = tags.into_iter().take(stretch.len()).enumerate().peekable();
         while let Some((first, tag)) = tags.next() {
             if tag == 0 {
@@ -272,18 +331,19 @@ impl Tagger {
         (lead >= least(kind, tokens)).then_some(Span { kind, range, lead })
     }
 
-    fn step(&self, before: usize, tag: usize) -> i32 {
-        self.steps.get(before).and_then(|steps| steps.get(tag)).copied().unwrap_or_default()
+    /// The step from the last tag to the end.
+    fn last(&self, tag: usize) -> i32 {
+        self.steps.get(tag).map_or(0, |steps| steps[0] >> TAG_BITS)
     }
 
     fn sum(&self, buckets: &[u32; FEATURES]) -> Scores {
-        let mut sum = [0; TAGS];
+        let mut sum = [0i16; TAGS];
         for row in buckets.iter().filter_map(|bucket| self.rows.get(*bucket as usize)) {
             for (sum, weight) in sum.iter_mut().zip(row) {
-                *sum += i32::from(weight.cast_signed());
+                *sum = sum.wrapping_add(i16::from(weight.cast_signed()));
             }
         }
-        sum
+        sum.map(i32::from)
     }
 }
 
@@ -296,46 +356,77 @@ fn glued(text: &str, span: &Range<usize>) -> bool {
         || span.len() == 1
 }
 
-/// The least lead of a span that is reported: on code and manuals without names, single words lead most often in vain,
-/// and words in capitals are abbreviations or the small print.
+/// The least lead of a span that is reported. On code and manuals without names, single words lead most often in vain,
+/// above all those that no list of names has; words in capitals are abbreviations or the small print; usual words side by
+/// side are terms.
 fn least(kind: usize, tokens: &[Token]) -> f64 {
-    let all = |case| tokens.iter().all(|t| t.kind != Kind::Word || t.case == case);
+    let words = || tokens.iter().filter(|t| t.kind == Kind::Word);
+    let all = |case| words().all(|t| t.case == case);
+    let named = |t: &Token| t.class & (GIVEN | SURNAME | TOWN | COUNTRY) != 0 && t.class & COMMON < 2;
     match tokens {
-        [one] if all(Case::Upper) && one.end - one.start < 6 && one.class & COUNTRY == 0 => 7.0,
+        [one] if all(Case::Upper) && one.class & COUNTRY == 0 && (one.end - one.start < 6 || one.line & SHOUT != 0) => {
+            7.0
+        }
         [one] => {
-            let code = if one.line & 1 != 0 { 2.0 } else { 0.0 };
+            let code = if one.line & CODE != 0 { 2.0 } else { 0.0 };
+            let cased = one.line & UNCASED == 0;
             let bar = match (kind, all(Case::Lower)) {
+                (_, true) if cased => 8.0,
+                (PERSON | PLACE, _) if cased && !named(one) => {
+                    if all(Case::Mixed) {
+                        9.0
+                    } else {
+                        6.5
+                    }
+                }
+                (ORGANIZATION, _) if cased && one.class & COMMON != 0 => 6.5,
                 (PERSON, true) => 3.5,
                 (PERSON, false) | (ORGANIZATION, true) => 5.0,
                 (PLACE, true) => 4.0,
+                (ORGANIZATION, false) => 4.5,
                 _ => 4.5,
             };
             bar + code
         }
-        _ if all(Case::Lower) => 1.0,
-        _ if kind == ORGANIZATION => {
-            if all(Case::Upper) {
-                3.5
+        [one, _] if kind == ADDRESS && words().all(|t| t.class & STREET == 0) => {
+            if one.line & UNCASED == 0 {
+                8.0
             } else {
-                1.5
+                5.0
             }
         }
+        [one, ..] if kind == ADDRESS && one.line & UNCASED == 0 && all(Case::Lower) => 4.0,
+        _ if all(Case::Lower) => 1.0,
+        _ if all(Case::Initial) => 7.0,
+        [one, ..] if all(Case::Upper) && one.line & SHOUT != 0 => 3.5,
+        _ if kind == ORGANIZATION => match () {
+            () if all(Case::Upper) => 3.5,
+            () if words().all(|t| t.class & COMMON != 0 && t.class & FIRM == 0) => 2.5,
+            () => 1.5,
+        },
         _ => 2.0,
+    }
+}
+
+/// Notes whether the word `back` before the end of those held is worthy, its neighbours being there.
+fn settle(held: &mut [Token; HELD], count: usize, back: usize) {
+    let Some(at) = count.checked_sub(back) else { return };
+    let worthy = worthy(held.get(..count).unwrap_or_default(), at);
+    if let Some(token) = held.get_mut(at) {
+        token.worthy = worthy;
     }
 }
 
 /// Whether the token can be part of a name.
 fn candidate(text: &str, tokens: &[Token], at: usize) -> bool {
     let Some(token) = tokens.get(at) else { return false };
+    let look = |offset: isize| at.checked_add_signed(offset).and_then(|i| tokens.get(i));
+    let worthy = |offset| look(offset).is_some_and(|t: &Token| t.worthy);
+    let near = |offset| look(offset).is_some_and(|t: &Token| t.worthy || t.kind == Kind::Number);
+    let reach = |one, two| near(one) || near(two) && look(one).is_some_and(|t| joins(text, t));
     match token.kind {
-        Kind::Word if worthy(tokens, at) => true,
-        Kind::Word | Kind::Mark if joins(text, token) => {
-            let near = |i: usize| tokens.get(i).is_some_and(|t| worthy(tokens, i) || t.kind == Kind::Number);
-            at > 0
-                && (near(at - 1) || at > 1 && tokens.get(at - 1).is_some_and(|t| joins(text, t)) && near(at - 2))
-                && (near(at + 1) || tokens.get(at + 1).is_some_and(|t| joins(text, t)) && near(at + 2))
-        }
-        Kind::Number => at > 0 && worthy(tokens, at - 1) || worthy(tokens, at + 1),
+        Kind::Word | Kind::Mark => token.worthy || reach(-1, -2) && reach(1, 2) && joins(text, token),
+        Kind::Number => worthy(-1) || worthy(1),
         _ => false,
     }
 }
@@ -344,43 +435,59 @@ fn candidate(text: &str, tokens: &[Token], at: usize) -> bool {
 fn worthy(tokens: &[Token], at: usize) -> bool {
     let Some(token) = tokens.get(at).filter(|t| t.kind == Kind::Word) else { return false };
     let (common, names) = (token.class & COMMON, token.class & (GIVEN | TOWN | COUNTRY));
+    if common == 3 {
+        return false;
+    }
     let before = at.checked_sub(1).and_then(|i| tokens.get(i));
+    let next = tokens.get(at + 1);
     match token.case {
-        Case::Lower if common == 3 || token.end - token.start == 1 => false,
-        Case::Lower if common == 0 || names != 0 => true,
-        Case::Lower => {
-            token.class & (SURNAME | STREET | FIRM) != 0
-                && before.is_some_and(|t| {
-                    t.kind == Kind::Number || t.kind == Kind::Word && t.class & COMMON < 2 && t.case == Case::Lower
-                })
-        }
+        Case::Lower => token.end - token.start > 1 && low(token, before),
         Case::Uncased => {
             let named = |t: Option<&Token>| {
                 t.is_some_and(|t| t.case == Case::Uncased && t.class & (GIVEN | SURNAME | TOWN) != 0)
             };
-            named(Some(token)) || named(before) || named(tokens.get(at + 1))
+            named(Some(token)) || named(before) || named(next)
         }
-        _ if common == 3 => false,
         // A usual word that begins a sentence, unless more capitals follow.
         _ if common != 0 && names == 0 && token.class & SURNAME == 0 => {
             let begins = before.is_none_or(|t| {
                 t.kind == Kind::Newline
                     || t.kind == Kind::Mark && !matches!(char::from_u32(t.key as u32), Some(',' | '-' | '\'' | '&'))
             });
-            !begins
-                || tokens
-                    .get(at + 1)
-                    .is_some_and(|t| t.kind == Kind::Word && t.case != Case::Lower && t.class & COMMON < 3)
+            !begins || next.is_some_and(|t| t.kind == Kind::Word && t.case != Case::Lower && t.class & COMMON < 3)
         }
         _ => true,
     }
+}
+
+/// The same of a word in lower case, which is a name only if it is known as one or stands beside one that is; where
+/// capitals are in use, only if it is nothing else.
+fn low(token: &Token, before: Option<&Token>) -> bool {
+    let (common, names) = (token.class & COMMON, token.class & (GIVEN | TOWN | COUNTRY));
+    let given =
+        |t: &Token| t.kind == Kind::Word && t.case == Case::Lower && t.class & COMMON < 2 && t.class & GIVEN != 0;
+    let numbered = before.is_some_and(|t| t.kind == Kind::Number);
+    let parts = token.class & (SURNAME | STREET | FIRM) != 0;
+    if token.line & UNCASED == 0 {
+        return common == 0 && names != 0
+            || token.class & SURNAME != 0 && before.is_some_and(|t| given(t) && t.class & COMMON == 0)
+            || token.class & STREET != 0 && numbered;
+    }
+    common == 0
+        || names != 0
+        || parts
+            && before.is_some_and(|t| {
+                t.kind == Kind::Number || t.kind == Kind::Word && t.class & COMMON < 2 && t.case == Case::Lower
+            })
 }
 
 /// Whether the token may join parts of a name.
 fn joins(text: &str, token: &Token) -> bool {
     match token.kind {
         Kind::Mark => matches!(char::from_u32(token.key as u32), Some('-' | '.' | ',' | '&' | '\'' | '’')),
-        Kind::Word => text.get(token.start..token.end).is_some_and(|word| JOINS.contains(&word)),
+        Kind::Word => {
+            token.end - token.start < 6 && text.get(token.start..token.end).is_some_and(|word| JOINS.contains(&word))
+        }
         _ => false,
     }
 }
@@ -435,11 +542,15 @@ fn features(text: &str, tokens: &[Token], at: usize, buckets: &mut [u32; FEATURE
     let Some(token) = tokens.get(at) else { return };
     let line = u64::from(token.line);
     let word = text.get(token.start..token.end).unwrap_or_default();
+    let ascii = word.is_ascii();
     let tail = |n: usize| {
-        let from = word.char_indices().rev().nth(n - 1).map_or(0, |(i, _)| i);
+        let from = match word.char_indices().rev().nth(n - 1) {
+            _ if ascii => word.len().saturating_sub(n),
+            place => place.map_or(0, |(i, _)| i),
+        };
         letters(word.get(from..).unwrap_or_default())
     };
-    let head = word.char_indices().nth(3).map_or(word.len(), |(i, _)| i);
+    let head = if ascii { word.len().min(3) } else { word.char_indices().nth(3).map_or(word.len(), |(i, _)| i) };
     let (k0, k1, k2, l1, l2) = (key(0), key(1), key(2), key(-1), key(-2));
     let (s0, s1, s2, r1, r2) = (sort(0), sort(1), sort(2), sort(-1), sort(-2));
     let (p0, p1, p2, q1, q2) = (plain(0), plain(1), plain(2), plain(-1), plain(-2));
@@ -487,9 +598,30 @@ fn join(a: u64, b: u64) -> u64 {
     (a.rotate_left(23) ^ b).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
+/// What [`features`] sees of token `at`, in one number.
+fn window(text: &str, tokens: &[Token], at: usize) -> u64 {
+    let look = |offset: isize| at.checked_add_signed(offset).and_then(|i| tokens.get(i));
+    let sign = |t: &Token| {
+        t.key
+            ^ (u64::from(t.class) | (t.case as u64) << 8 | (t.kind as u64) << 12 | u64::from(t.gap) << 16)
+                .rotate_left(40)
+    };
+    let around = [-2, -1, 1, 2].map(|offset| look(offset).map_or(7, sign));
+    let Some(token) = tokens.get(at) else { return 0 };
+    let own = sign(token) ^ u64::from(token.line) << 32 ^ ((token.end - token.start) as u64) << 56;
+    // Accents are in the spelling alone.
+    let word = text.get(token.start..token.end).unwrap_or_default();
+    let spelling = if word.is_ascii() { 0 } else { letters(word) };
+    mix(around.into_iter().fold(own ^ spelling, join))
+}
+
 /// The letters in lower case, hashed.
 fn letters(part: &str) -> u64 {
-    part.chars().flat_map(char::to_lowercase).fold(0xcbf2_9ce4_8422_2325, |hash, c| join(hash, u64::from(c)))
+    let begin = 0xcbf2_9ce4_8422_2325;
+    if part.is_ascii() {
+        return part.bytes().fold(begin, |hash, b| join(hash, u64::from(b.to_ascii_lowercase())));
+    }
+    part.chars().flat_map(char::to_lowercase).fold(begin, |hash, c| join(hash, u64::from(c)))
 }
 
 #[cfg(test)]
@@ -505,7 +637,7 @@ mod tests {
             let text = text.replace("\\n", "\n");
             let mut tags = String::new();
             tagger.stretches(&text, &mut Read::default(), false, None, |tokens, stretch| {
-                let (best, _) = tagger.best(&text, tokens, &stretch);
+                let (best, _) = tagger.best(&text, tokens, &stretch, &mut Memo([(0, [0; TAGS]); 64]));
                 tags.extend(best.iter().take(stretch.len()).map(usize::to_string));
             });
             assert_eq!(tags, expected, "{text}");

@@ -8,8 +8,32 @@ use super::lexicon::{BASIS, Lexicon, fold, step};
 const LONGEST: usize = 48;
 /// Where a longer run is cut, so that what is read at a time is bounded.
 const CUT: usize = 1024;
-/// How far ahead the kind of a line is judged, in bytes.
+/// How far ahead the kind of a line is judged, and how far back capitals tell that lower case means something, in bytes.
 const STRETCH: usize = 256;
+
+/// What a line is: code, without a capital, without one in what stands before it either, in capitals, a heading.
+pub(super) const CODE: u8 = 1;
+pub(super) const LOW: u8 = 1 << 1;
+pub(super) const UNCASED: u8 = 1 << 2;
+pub(super) const SHOUT: u8 = 1 << 3;
+pub(super) const TITLE: u8 = 1 << 4;
+
+/// Of a byte one of each sort that is counted: a mark of code, a capital, a small letter; 16 bits each.
+static SORTS: [u64; 256] = {
+    let mut sorts = [0; 256];
+    let mut rest = sorts.as_mut_slice();
+    let mut byte = 0;
+    while let Some((sort, next)) = rest.split_first_mut() {
+        *sort = match byte {
+            b'{' | b'}' | b'[' | b']' | b'=' | b'<' | b'>' | b';' | b'_' | b'|' | b'`' => 1,
+            b'A'..=b'Z' => 1 << 16,
+            b'a'..=b'z' => 1 << 32,
+            _ => 0,
+        };
+        (rest, byte) = (next, if byte < 255 { byte + 1 } else { 255 });
+    }
+    sorts
+};
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,12 +69,14 @@ pub(super) struct Token {
     pub(super) kind: Kind,
     pub(super) case: Case,
     pub(super) class: u8,
-    /// Bit 0: the line looks like code; bit 1: it has no capital.
+    /// What its line is.
     pub(super) line: u8,
     /// Whether space stands before it.
     pub(super) gap: bool,
     /// Where the kind of its line was judged: tokens read from there on are the same.
     pub(super) judged: usize,
+    /// Whether it can be part of a name by itself: the tagger's.
+    pub(super) worthy: bool,
 }
 
 /// Cuts a text into tokens. Linear: each byte is read once by the cut and once by the judge of its stretch.
@@ -62,6 +88,8 @@ pub(super) struct Tokens<'t> {
     /// From where, and up to where, the kind of the line is judged.
     judge: usize,
     judged: usize,
+    /// The last word with a capital that was seen.
+    capital: Option<usize>,
     /// Whether space stands before the first token.
     gap: bool,
 }
@@ -71,13 +99,12 @@ impl<'t> Tokens<'t> {
     pub(super) fn new(text: &'t str, lexicon: &'t Lexicon, at: usize) -> Self {
         let before = text.get(..at).and_then(|before| before.chars().next_back());
         let gap = before.is_none_or(|c| c != '\n' && is_blank(c));
-        Self { text, lexicon, at, line: 0, judge: at, judged: at, gap }
+        Self { text, lexicon, at, line: 0, judge: at, judged: 0, capital: None, gap }
     }
 
     /// Whether more text could change the token that was read last.
     pub(super) fn is_open(&self) -> bool {
-        let cut = self.judged == self.text.len() && self.judged - self.judge < STRETCH;
-        cut || self.at + 4 > self.text.len()
+        self.judged == self.text.len() || self.at + 4 > self.text.len()
     }
 
     fn byte(&self, at: usize) -> u8 {
@@ -97,26 +124,53 @@ impl<'t> Tokens<'t> {
 
     /// Judges the stretch of line at `at`.
     fn judge(&mut self, at: usize) {
-        let rest = self.text.as_bytes().get(at..).unwrap_or_default();
-        let (mut code, mut upper, mut length) = (0, false, 0);
-        for byte in rest.iter().take(STRETCH).take_while(|b| **b != b'\n') {
-            length += 1;
-            code +=
-                usize::from(matches!(byte, b'{' | b'}' | b'[' | b']' | b'=' | b'<' | b'>' | b';' | b'_' | b'|' | b'`'));
-            upper |= byte.is_ascii_uppercase();
+        let bytes = self.text.as_bytes();
+        let rest = bytes.get(at..bytes.len().min(at + STRETCH)).unwrap_or_default();
+        let line = memchr::memchr(b'\n', rest).and_then(|end| rest.get(..end)).unwrap_or(rest);
+        let end = at + line.len();
+        let capital = |from: usize, to: usize| {
+            let pairs = bytes.get(from..bytes.len().min(to + 1)).unwrap_or_default().windows(2);
+            let last = pairs
+                .rev()
+                .position(|pair| matches!(pair, [a, b] if a.is_ascii_uppercase() && b.is_ascii_alphabetic()));
+            last.map(|back| bytes.len().min(to + 1).saturating_sub(2 + back))
+        };
+        let earlier = at.saturating_sub(STRETCH);
+        self.capital = capital(earlier.max(self.judged.min(at)), at).or(self.capital);
+        let around = self.capital.is_some_and(|place| place >= earlier);
+        let inside = capital(at, end);
+        self.capital = inside.or(self.capital);
+        let (mut sorts, mut starts, mut before) = (0u64, 0u64, 0);
+        for byte in line {
+            let sort = SORTS.get(usize::from(*byte)).copied().unwrap_or_default();
+            sorts = sorts.wrapping_add(sort);
+            starts = starts.wrapping_add(if before == b' ' { sort } else { 0 });
+            before = *byte;
         }
-        self.line = u8::from(code > 1 + length / 32) | u8::from(!upper) << 1;
-        (self.judge, self.judged) = (at, at + length);
+        let [code, upper, lower] = [0, 16, 32].map(|field| sorts >> field & 0xffff);
+        self.line = match () {
+            () if inside.is_none() && around => LOW,
+            () if inside.is_none() => LOW | UNCASED,
+            () if upper > lower => SHOUT,
+            () if starts >> 16 & 0xffff > starts >> 32 & 0xffff => TITLE,
+            () => 0,
+        };
+        self.line |= if code > 1 + line.len() as u64 / 32 { CODE } else { 0 };
+        (self.judge, self.judged) = (at, end);
     }
 
     /// A word in ASCII letters alone: its end, its hash, how it is written. Most words are; this is the fast way.
     fn plain(&self, start: usize) -> Option<(usize, u64, Case)> {
         let rest = self.text.as_bytes().get(start..)?;
-        let (mut length, mut upper, mut hash) = (0, 0, BASIS);
-        for byte in rest.iter().take(LONGEST + 1).take_while(|b| b.is_ascii_alphabetic()) {
-            upper += usize::from(byte & 0x20 == 0);
-            hash = step(hash, byte | 0x20);
-            length += 1;
+        let (mut length, mut upper, mut hash) = (0usize, 0usize, BASIS);
+        for byte in rest.iter().take(LONGEST + 1) {
+            let small = byte | 0x20;
+            if small.wrapping_sub(b'a') > b'z' - b'a' {
+                break;
+            }
+            hash = step(hash, small);
+            upper = upper.wrapping_add(usize::from(small != *byte));
+            length = length.wrapping_add(1);
         }
         let next = rest.get(length).copied().unwrap_or(b' ');
         if length == 0 || length > LONGEST || next >= 0x80 || next == b'_' || next.is_ascii_digit() {
@@ -174,6 +228,9 @@ impl<'t> Tokens<'t> {
     /// Whether the word is joined to what makes it code rather than prose.
     fn attached(&self, start: usize, end: usize) -> bool {
         let (before, after) = (self.before(start, 1), self.byte(end));
+        if before == b' ' && matches!(after, b' ' | b',') {
+            return false;
+        }
         let earlier = self.before(start, 2);
         matches!(before, b'@' | b'/' | b'\\' | b'#' | b'$' | b'%' | b'&' | b'=' | b'~' | b'+' | b'<' | b'`')
             || matches!(after, b'@' | b'/' | b'=' | b'(' | b'[' | b'`')

@@ -6,6 +6,7 @@
 mod anchors;
 mod build;
 mod clean;
+mod custom;
 mod hay;
 mod links;
 mod pii;
@@ -20,6 +21,7 @@ use std::sync::OnceLock;
 
 use self::anchors::{Anchors, Owner};
 pub use self::build::SensitiveBuilder;
+use self::custom::Custom;
 use self::hay::Hay;
 use self::links::Links;
 use self::links::lure::{Lures, Stretch};
@@ -37,6 +39,7 @@ const NESTED: usize = 8;
 #[derive(Debug)]
 pub struct Sensitive {
     anchors: Anchors,
+    custom: Custom,
     links: Links,
     lures: Lures,
     pii: Pii,
@@ -63,9 +66,16 @@ impl Sensitive {
         let pii = Pii::new().map_err(|e| invalid(e.to_string()))?;
         let secrets = Secrets::new(own.secrets).map_err(|e| invalid(e.to_string()))?;
         let lures = Lures::new().map_err(|e| invalid(e.to_string()))?;
-        let anchors = secrets.anchors().chain(links::anchors()).chain(lures.anchors());
+        let custom = Custom::new(own.recognizers);
+        let anchors = secrets.anchors().chain(links::anchors()).chain(lures.anchors()).chain(custom.anchors());
         let anchors = Anchors::new(anchors).map_err(|e| invalid(e.to_string()))?;
-        Ok(Self { anchors, links, lures, pii, secrets })
+        Ok(Self { anchors, custom, links, lures, pii, secrets })
+    }
+
+    /// The class of data that a match type belongs to, those of the user's own recognizers included; see [`data_class`].
+    #[must_use]
+    pub fn data_class(&self, kind: &str) -> Option<&str> {
+        self.custom.class(kind).or_else(|| data_class(kind))
     }
 
     /// Appends credentials only; otherwise as [`find`](Self::find).
@@ -122,6 +132,7 @@ impl Sensitive {
         self.secrets.finish(hay, &mut read.announced.seen, matches);
         self.lures.close(&mut read.announced.lure, matches);
         self.links.bare(hay, hosts, &mut read.bare, matches);
+        self.custom.scan(hay, &mut read.custom, matches);
     }
 
     /// What an anchor announces, from where the text was `read` to, until something cannot be settled; gives where its
@@ -163,6 +174,7 @@ impl Sensitive {
                 }
             }
             Owner::Lure(group) => self.lures.phrase(hay, group, span, &mut known.lure, matches),
+            Owner::Custom(index) => self.custom.at(index, hay, span, &mut known.custom, matches),
             Owner::Script => Links::script(hay, span, matches),
             Owner::Markup if span.start < known.markup => {}
             Owner::Markup => known.markup = self.links.markup(hay, span, role, hosts, matches),
@@ -188,6 +200,8 @@ struct Read {
     announced: Announced,
     /// Host names without a scheme.
     bare: usize,
+    /// The user's patterns that run over the text.
+    custom: custom::Read,
 }
 
 /// What is known of what anchors announced so far.
@@ -201,6 +215,8 @@ struct Announced {
     seen: secrets::Seen<'static>,
     /// The lure that is being read.
     lure: Stretch,
+    /// What the user's other patterns took.
+    custom: custom::Read,
 }
 
 /// The class of data that a match type belongs to: `personal`, `government_id`, `payment`, `financial`, `health`,

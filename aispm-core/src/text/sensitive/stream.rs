@@ -41,7 +41,7 @@ pub struct Stream<'s> {
     released: usize,
     read: Read,
     /// Of each pass the matches that it may look back at, and how many of them were told.
-    found: [(Vec<Match>, usize); 4],
+    found: [(Vec<Match>, usize); 5],
     /// Matches that were decided and not let go, offsets into the whole, cleaned.
     pending: Vec<Match>,
     /// The length of `self.text` from which on it is worth to look again.
@@ -144,7 +144,7 @@ impl Stream<'_> {
         let past = Cell::new(false);
         let (cut, length) = (self.start > 0, self.text.len());
         let hay = Hay::part(&self.text, cut, more.then_some(&past));
-        let [pii, names, announced, bare] = &mut self.found;
+        let [pii, names, announced, bare, custom] = &mut self.found;
         let whole = !self.sensitive.secrets.is_local() || !cut && Secrets::may_be_alone(&self.text);
         if whole && more {
             return 0;
@@ -158,6 +158,7 @@ impl Stream<'_> {
                 &mut announced.0,
             ),
             self.sensitive.links.bare(hay, &self.hosts, &mut self.read.bare, &mut bare.0),
+            self.sensitive.custom.scan(hay, &mut self.read.custom, &mut custom.0),
         ];
         if whole {
             self.sensitive.secrets.finish(hay, &mut self.read.announced.seen, &mut announced.0);
@@ -182,8 +183,8 @@ impl Stream<'_> {
         if !more {
             return length;
         }
-        let [pii, _, bare] = stops;
-        let from = [pii.unwrap_or(length), next, bare.unwrap_or(length), lure.unwrap_or(length)];
+        let [pii, _, bare, custom] = stops;
+        let from = [pii, Some(next), bare, lure, custom].map(|at| at.unwrap_or(length));
         let held = from.into_iter().map(|at| reach(&self.text, at)).min().unwrap_or(length);
         held.min(self.read.tagged.next())
     }
@@ -230,14 +231,15 @@ impl Stream<'_> {
         self.map.forget(self.start);
         self.released -= cut;
         self.again = self.again.saturating_sub(cut);
-        let Read { pii, tagged, anchors, announced, bare } = &mut self.read;
+        let Read { pii, tagged, anchors, announced, bare, custom } = &mut self.read;
         let places =
             [&mut pii.at, &mut pii.floor, &mut anchors.end, &mut announced.address, &mut announced.markup, bare];
         announced.seen.shift(cut);
         announced.lure.shift(cut);
         let unnamed = tagged.next();
         tagged.shift(cut);
-        places.into_iter().for_each(|place| *place = place.saturating_sub(cut));
+        let own = announced.custom.iter_mut().chain(custom);
+        places.into_iter().chain(own).for_each(|place| *place = place.saturating_sub(cut));
         for (matches, told) in &mut self.found {
             // rules' matches are still asked for where the tagger has not been
             let passed = matches.iter().take_while(|m| m.end <= unnamed).count();

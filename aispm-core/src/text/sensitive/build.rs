@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::custom::{self, Recognizer};
 use super::Sensitive;
+use super::custom::{self, Recognizer};
 use super::secrets::{Given, gitleaks};
 use crate::asset::{Document, Error, Result};
 
@@ -76,6 +76,11 @@ impl SensitiveBuilder {
     #[must_use]
     pub fn problems(&self) -> &[Error] {
         &self.problems
+    }
+
+    /// The same, taken out.
+    pub(crate) fn take_problems(&mut self) -> Vec<Error> {
+        std::mem::take(&mut self.problems)
     }
 
     /// Compiles the detectors.

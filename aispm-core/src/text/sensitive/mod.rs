@@ -13,9 +13,11 @@ mod pii;
 mod secrets;
 pub mod sink;
 mod stream;
+mod veiled;
 
 pub use stream::{Released, Stream};
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -30,6 +32,7 @@ pub use self::links::{HostList, HostLists};
 pub use self::pii::Candidate;
 use self::pii::Pii;
 use self::secrets::Secrets;
+use super::Transform;
 use crate::asset::{Error, ErrorKind, Match, Result, TextRole};
 
 /// How many addresses inside an address (redirects) are read.
@@ -104,7 +107,8 @@ impl Sensitive {
     }
 
     /// Appends every match in `text`, byte offsets into it, in no promised order, overlaps unresolved.
-    /// Characters that nobody sees, and letters and digits in other forms, do not hide anything.
+    /// Characters that nobody sees, letters and digits in other forms, base64, hex, percent codes, entities and escapes do
+    /// not hide anything: a match behind code spans the characters that it was decoded from.
     pub fn find(&self, text: &str, role: TextRole, matches: &mut Vec<Match>) {
         static NONE: std::sync::LazyLock<HostLists> = std::sync::LazyLock::new(HostLists::default);
         self.find_with(text, role, &NONE, matches);
@@ -112,16 +116,39 @@ impl Sensitive {
 
     /// As [`find`](Self::find), with a user's own lists of hosts.
     pub fn find_with(&self, text: &str, role: TextRole, hosts: &HostLists, matches: &mut Vec<Match>) {
-        let Some((clean, map)) = clean::cleaned(text) else { return self.find_clean(text, role, hosts, matches) };
+        self.find_noting(text, role, hosts, matches, &mut BTreeSet::new());
+    }
+
+    /// As [`find_with`](Self::find_with), and notes the disguises that matches were in.
+    pub(crate) fn find_noting(
+        &self,
+        text: &str,
+        role: TextRole,
+        hosts: &HostLists,
+        matches: &mut Vec<Match>,
+        undone: &mut BTreeSet<Transform>,
+    ) {
         let known = matches.len();
-        self.find_clean(&clean, role, hosts, matches);
+        let Some((clean, map)) = clean::cleaned(text) else {
+            return self.find_clean(text, role, hosts, matches, undone);
+        };
+        self.find_clean(&clean, role, hosts, matches, undone);
         for m in matches.iter_mut().skip(known) {
             let Range { start, end } = map.given(m.start..m.end);
             (m.start, m.end) = (start, end);
+            undone.extend(clean::undone(text.get(start..end).unwrap_or_default()));
         }
     }
 
-    fn find_clean(&self, text: &str, role: TextRole, hosts: &HostLists, matches: &mut Vec<Match>) {
+    fn find_clean(
+        &self,
+        text: &str,
+        role: TextRole,
+        hosts: &HostLists,
+        matches: &mut Vec<Match>,
+        undone: &mut BTreeSet<Transform>,
+    ) {
+        let known = matches.len();
         let (hay, mut read) = (Hay::new(text), Read::default());
         let place = Place { hay, role, hosts };
         self.pii.find(hay, &mut read.pii, matches);
@@ -133,6 +160,13 @@ impl Sensitive {
         self.lures.close(&mut read.announced.lure, matches);
         self.links.bare(hay, hosts, &mut read.bare, matches);
         self.custom.scan(hay, &mut read.custom, matches);
+        let mut veiled = Vec::new();
+        self.veiled(hay, &mut read.veiled, &mut veiled);
+        veiled::drop_seen(&mut veiled, matches.get(known..).unwrap_or_default());
+        for veiled::Found { found, by } in veiled {
+            undone.extend(by);
+            matches.push(found);
+        }
     }
 
     /// What an anchor announces, from where the text was `read` to, until something cannot be settled; gives where its
@@ -202,6 +236,7 @@ struct Read {
     bare: usize,
     /// The user's patterns that run over the text.
     custom: custom::Read,
+    veiled: veiled::Read,
 }
 
 /// What is known of what anchors announced so far.

@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::super::pii;
-use super::{Check, Recognizer};
 use super::pattern::{Flags, Pattern};
+use super::{Check, Recognizer};
 use crate::asset::{Document, Error, Result, pointer_key};
 
 /// Most patterns and words of one file.
@@ -198,15 +198,20 @@ impl Reader<'_> {
             (format!("/patterns/{i}/regex"), is_score(&raw.score), Pattern::regex(&raw.regex, raw.score, flags))
         });
         let score = raw.deny_list_score;
-        let words = raw.deny_list.iter().enumerate().map(|(i, word)| {
-            (format!("/deny_list/{i}"), is_score(&score), Pattern::word(word.trim(), score, flags))
-        });
+        let words =
+            raw.deny_list.iter().enumerate().map(|(i, word)| {
+                (format!("/deny_list/{i}"), is_score(&score), Pattern::word(word.trim(), score, flags))
+            });
         let mut compiled = Vec::new();
         for (pointer, scored, pattern) in patterns.chain(words) {
             match pattern {
                 Ok(_) if !scored => self.problem(part, &pointer, "its score is not from 0 to 1"),
                 Ok(_) if self.left == 0 => {
-                    self.problem(part, &pointer, format!("more than {PATTERNS} patterns and words; the rest is left out"));
+                    self.problem(
+                        part,
+                        &pointer,
+                        format!("more than {PATTERNS} patterns and words; the rest is left out"),
+                    );
                     break;
                 }
                 Ok(pattern) => {
@@ -261,9 +266,10 @@ impl Notes {
 /// Tells the keys of the mapping at `pointer` that are not read.
 fn unread(document: &Document, pointer: &str, read: &[&str], problems: &mut Vec<Error>) {
     let keys = document.value.pointer(pointer).and_then(Value::as_object).into_iter().flatten().map(|(key, _)| key);
-    problems.extend(keys.filter(|key| !read.contains(&key.as_str())).map(|key| {
-        document.error(&format!("{pointer}/{}", pointer_key(key)), format!("`{key}` is not read"))
-    }));
+    problems.extend(
+        keys.filter(|key| !read.contains(&key.as_str()))
+            .map(|key| document.error(&format!("{pointer}/{}", pointer_key(key)), format!("`{key}` is not read"))),
+    );
 }
 
 fn is_score(score: &f64) -> bool {

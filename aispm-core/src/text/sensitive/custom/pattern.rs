@@ -114,8 +114,7 @@ impl Pattern {
                 let word = hay.get(anchor.clone());
                 let bytes = word.as_bytes();
                 let joined = |inside: Option<&u8>, outside: u8| inside.is_some_and(|b| is_word(*b)) && is_word(outside);
-                let inner =
-                    joined(bytes.first(), hay.before(anchor.start)) || joined(bytes.last(), hay.at(anchor.end));
+                let inner = joined(bytes.first(), hay.before(anchor.start)) || joined(bytes.last(), hay.at(anchor.end));
                 let spelled = !exact || self.anchors.iter().any(|a| a == word);
                 (!inner && spelled).then_some(anchor)
             }

@@ -90,7 +90,9 @@ fn what_is_not_taken_over_is_told_with_its_line() {
     assert_eq!(told.len(), 8, "{told:#?}");
     assert!(Sensitive::builder().recognizers("own.yaml", "recognizers: 3").is_err());
     let shapes = ["- {supported_entity: A, deny_list: [x]}", "recognizer_registry: {recognizers: []}"];
-    assert!(shapes.iter().all(|file| Sensitive::builder().recognizers("own.yaml", file).unwrap().problems().is_empty()));
+    assert!(
+        shapes.iter().all(|file| Sensitive::builder().recognizers("own.yaml", file).unwrap().problems().is_empty())
+    );
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn code_hides_nothing_and_spans_are_what_was_decoded() {
     let key = key();
     let inner = format!("the key is {key} ok");
     let base64 = STANDARD.encode(&inner);
-    let twice = URL_SAFE_NO_PAD.encode(&format!("x {base64} y"));
+    let twice = URL_SAFE_NO_PAD.encode(format!("x {base64} y"));
     let hex: String = "mail ann@corp.example.org now".bytes().map(|b| format!("{b:02x}")).collect();
     let percent: String = "4012888888881881".bytes().map(|b| format!("%{b:02X}")).collect();
     for (text, kind, span, transforms) in [

@@ -1,12 +1,14 @@
 //! A guard's policy as its YAML file has it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::recognizers::Recognizers;
 use super::{Action, Operator, operator};
 use crate::asset::{Document, Error, Match, Result, names};
 use crate::text::Detector;
@@ -38,6 +40,11 @@ pub struct Policy {
     pub tool: DirectionPolicy,
     /// Which tools may be called, and with what arguments.
     pub tools: ToolPolicy,
+    /// Recognizers of personal data, beside the built-in ones.
+    pub recognizers: Recognizers,
+    /// The file as read, for the places of errors.
+    #[serde(skip)]
+    document: Arc<Document>,
 }
 
 /// What counts in one direction.
@@ -130,21 +137,38 @@ impl Default for Policy {
             output: DirectionPolicy::default(),
             tool: DirectionPolicy::default(),
             tools: ToolPolicy::default(),
+            recognizers: Recognizers::default(),
+            document: Arc::default(),
         }
     }
 }
 
 impl Policy {
-    /// A policy of this YAML text. Errors tell the line.
+    /// A policy of this YAML text; files that it names are looked for in the working folder. Errors tell the line.
     pub fn from_yaml(text: &str) -> Result<Self> {
-        Document::config("guard", text)
+        Self::read(Document::one("guard", text)?)
     }
 
-    /// A policy of this YAML file. Errors tell file and line.
+    /// A policy of this YAML file; files that it names are looked for beside it. Errors tell file and line.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, error))?;
-        Document::config(path.to_string_lossy(), &text)
+        Self::read(Document::one(path.to_string_lossy(), &text)?)
+    }
+
+    fn read(document: Document) -> Result<Self> {
+        let policy: Self = document.read()?;
+        Ok(Self { document: Arc::new(document), ..policy })
+    }
+
+    /// A file that the policy names.
+    pub(super) fn beside(&self, file: &Path) -> PathBuf {
+        Path::new(self.document.path()).parent().unwrap_or(Path::new("")).join(file)
+    }
+
+    /// The file as read.
+    pub(super) fn document(&self) -> &Document {
+        &self.document
     }
 
     /// Where an operator stands that needs a key: the name of the operator and a JSON pointer.

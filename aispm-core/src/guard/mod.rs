@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::assess::ledger;
 use crate::asset::{Document, Error, ErrorKind, Match, Result, TextRole, names};
 use crate::text::known::KnownData;
+use crate::text::sensitive::Sensitive;
 use crate::text::{Detector, Detectors, DetectorsBuilder};
 
 use redact::Redaction;
@@ -30,6 +31,7 @@ mod fake;
 mod key;
 mod operator;
 mod placeholder;
+mod recognizers;
 mod redact;
 mod spelling;
 mod stream;
@@ -39,6 +41,7 @@ mod vault;
 pub use config::{ArgumentPolicy, DetectorPolicy, DirectionPolicy, OnError, Policy, ToolPolicy, TypePolicy};
 pub use key::Key;
 pub use operator::Operator;
+pub use recognizers::Recognizers;
 pub use stream::GuardStream;
 pub use structured::Message;
 pub use vault::{Restorer, Vault};
@@ -88,6 +91,7 @@ pub struct Guard {
     input: Detectors,
     output: Detectors,
     tool: Detectors,
+    problems: Arc<[Error]>,
     key: Option<Arc<Key>>,
     clock: Clock,
 }
@@ -112,7 +116,7 @@ impl Guard {
             // a test reads the built-in policy, so the default never stands in for it
             let text = include_str!("../../data/guard/default.yaml");
             let policy = Document::config("default.yaml", text).unwrap_or_default();
-            Guard::builder().policy(policy).assemble()
+            Guard::builder().policy(policy).assemble(None, Vec::new())
         });
         &BUILTIN
     }
@@ -138,6 +142,12 @@ impl Guard {
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// What of the recognizers could not be taken over, and why, with file and line.
+    #[must_use]
+    pub fn problems(&self) -> &[Error] {
+        &self.problems
     }
 
     /// Decides about what a user writes.
@@ -328,20 +338,25 @@ impl GuardBuilder {
         self
     }
 
-    /// The guard; an error if an operator of the policy needs a key and there is none.
+    /// The guard. Reads the file that the policy names; an error if it does not read, or if an operator of the policy needs
+    /// a key and there is none.
     pub fn build(self) -> Result<Guard> {
         match self.policy.keyed().filter(|_| self.key.is_none()) {
             Some((operator, pointer)) => {
                 let message = format!("`{operator}` at {pointer} needs a key: give one to the guard's builder");
                 Err(Error::new(ErrorKind::Usage, message))
             }
-            None => Ok(self.assemble()),
+            None => {
+                let (sensitive, problems) = self.policy.recognizers.compile(&self.policy)?;
+                Ok(self.assemble(sensitive, problems))
+            }
         }
     }
 
-    fn assemble(self) -> Guard {
+    fn assemble(self, sensitive: Option<Arc<Sensitive>>, problems: Vec<Error>) -> Guard {
         let detectors = |direction: &DirectionPolicy| {
-            let known = self.known.iter().cloned().fold(Detectors::builder(), DetectorsBuilder::known_data);
+            let own = sensitive.iter().cloned().fold(Detectors::builder(), DetectorsBuilder::sensitive);
+            let known = self.known.iter().cloned().fold(own, DetectorsBuilder::known_data);
             let on = Detector::ALL.iter().fold(known, |b, d| b.set(*d, direction.runs(*d)));
             let thresholds = direction.detectors.iter().filter_map(|(d, policy)| Some((*d, policy.threshold?)));
             thresholds.fold(on, |builder, (detector, threshold)| builder.threshold(detector, threshold)).build()
@@ -351,6 +366,7 @@ impl GuardBuilder {
             output: detectors(&self.policy.output),
             tool: detectors(&self.policy.tool),
             policy: Arc::new(self.policy),
+            problems: problems.into(),
             key: self.key,
             clock: self.clock,
         }

@@ -52,6 +52,13 @@ impl<'a> Unescape<'a> {
         self.at = source.end;
         Some((word, source))
     }
+
+    /// The percent codes of `c`, the next character of the run.
+    fn codes(&mut self, c: char) -> Range<usize> {
+        let start = self.run.start;
+        self.run.start += 3 * c.len_utf8();
+        start..self.run.start
+    }
 }
 
 impl Iterator for Unescape<'_> {
@@ -59,7 +66,7 @@ impl Iterator for Unescape<'_> {
 
     fn next(&mut self) -> Option<Letter> {
         if let Some(c) = self.pending.next() {
-            return Some(Letter { c, source: self.run.clone(), escape: Some(Transform::Percent) });
+            return Some(Letter { c, source: self.codes(c), escape: Some(Transform::Percent) });
         }
         let rest = self.text.get(self.at..)?;
         let escape = match rest.as_bytes().first()? {
@@ -81,6 +88,7 @@ impl Iterator for Unescape<'_> {
         };
         let source = self.at..self.at + length;
         self.at = source.end;
+        let source = if escape == Some(Transform::Percent) { self.codes(c) } else { source };
         Some(Letter { c, source, escape })
     }
 }

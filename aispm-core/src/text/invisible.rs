@@ -212,6 +212,35 @@ mod tests {
             "co\u{ad}op",
             "สวัสดี\u{200b}ครับ",
             "red \u{1b}[31mtext\u{1b}[0m",
+            // professions, hair, a heart on fire, a pirate flag, a keycap, skin and gender, text style
+            "👩🏽\u{200d}🚀 👨\u{200d}🦰 ❤\u{fe0f}\u{200d}🔥 🏴\u{200d}☠\u{fe0f} 1\u{fe0f}\u{20e3} 🏃🏿\u{200d}♀\u{fe0f} ✔\u{fe0e}",
+            "👩\u{200d}❤\u{fe0f}\u{200d}💋\u{200d}👨, 🏳\u{fe0f}\u{200d}🌈 and 🏳\u{fe0f}\u{200d}⚧\u{fe0f}!",
+            // England, Wales, Texas
+            "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}🏴\u{e0067}\u{e0062}\u{e0077}\u{e006c}\u{e0073}\u{e007f} \
+             🏴\u{e0075}\u{e0073}\u{e0074}\u{e0078}\u{e007f}",
+            // Persian, Urdu, Malayalam, Sinhala, Bengali, Kannada, Marathi
+            "نمی\u{200c}توانم کتاب\u{200c}هایشان را",
+            "شاہ\u{200c}نامہ",
+            "അവന്\u{200d} പാല്\u{200d}",
+            "ශ්\u{200d}රී ලංකා",
+            "ক\u{200c}্ষ র\u{200d}্যাব",
+            "ರ\u{200d}್ಕ",
+            "र्\u{200d}य दर्\u{200d}या",
+            // Hebrew and Arabic with marks, Latin and numbers between
+            "מחיר:\u{200f} 50 ש\u{5f4}ח\u{200f} (USB\u{200e})",
+            "السعر \u{200e}USD 100\u{200f}، نموذج \u{2066}AB-12\u{2069}",
+            "\u{202b}שלום world\u{202c} and \u{2067}مرحبا\u{2069}",
+            // Vietnamese in both forms, Devanagari, pointed Hebrew and Arabic
+            "Tiếng Việt, tie\u{302}\u{301}ng Vie\u{323}\u{302}t",
+            "हिन्दी में क्षत्रिय",
+            "בְּרֵאשִׁית بِسْمِ ٱللَّهِ",
+            // word breaks of Khmer and Burmese, Mongolian variants, ideographic variants
+            "ខ្ញុំ\u{200b}ស្រលាញ់\u{200b}ភាសា",
+            "မြန်မာ\u{200b}စာ",
+            "ᠮᠣᠩᠭᠣᠯ\u{180b} ᠪᠢᠴᠢᠭ\u{180e}ᠠ",
+            "葛\u{e0100}飾区 辻\u{e0101}",
+            // line break opportunities and a joiner in German and a word joiner
+            "Donau\u{ad}dampf\u{ad}schiff und 10\u{2060}%",
         ] {
             assert_eq!(kinds(text), [""; 0], "{text:?}");
         }

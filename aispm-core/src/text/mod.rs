@@ -25,6 +25,7 @@ mod lexicon;
 mod model;
 mod offsets;
 mod relation;
+mod scrambled;
 pub mod sensitive;
 mod vocabulary;
 
@@ -73,10 +74,16 @@ impl Detector {
 names! {
     /// A disguise that was undone before looking.
     Transform, "snake_case" {
-        /// Tag characters and variation selectors that spell text.
+        /// Characters that nobody sees: tag characters and variation selectors that spell text, others inside a match.
         Invisible = "invisible",
         /// Letters of one script standing for another's.
         Homoglyphs = "homoglyphs",
+        /// Letters and digits in other forms (full width, mathematical, of other scripts) inside sensitive data.
+        Compatibility = "compatibility",
+        /// Three marks or more on one letter.
+        StackedMarks = "stacked_marks",
+        /// Words of instructions with their inner letters in another order.
+        Typoglycemia = "typoglycemia",
         /// Digits and signs for letters.
         Leet = "leet",
         /// Words written as single letters with something between.
@@ -106,7 +113,8 @@ pub struct Detection {
     pub matches: Vec<Match>,
     /// Probabilities by detector, 0 to 1; `prompt_injection` is there whenever that detector is on.
     pub scores: BTreeMap<String, f64>,
-    /// Disguises undone in the text.
+    /// Disguises undone in the text: those of sensitive data that was found, and all that were met on the way to a form in
+    /// which instructions are read.
     pub transforms: BTreeSet<Transform>,
 }
 
@@ -215,7 +223,7 @@ impl Detectors {
     pub fn detect(&self, text: &str, role: TextRole) -> Detection {
         let mut found = Detection::default();
         if Detector::SENSITIVE.iter().any(|detector| self.on.contains(detector)) {
-            self.sensitive().find_with(text, role, &self.hosts, &mut found.matches);
+            self.sensitive().find_noting(text, role, &self.hosts, &mut found.matches, &mut found.transforms);
             found.matches = self.wanted(found.matches);
         }
         let hidden = invisible::hidden(text);
@@ -246,7 +254,7 @@ impl Detectors {
             }
             found.scores.insert(detector.as_str().to_owned(), score);
         }
-        found.transforms = reading.canonical.transforms;
+        found.transforms.extend(reading.canonical.transforms);
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use super::scrambled::Scrambled;
+
 /// Known words and beginnings of words. Most unknown words are told by their first letters alone.
 #[derive(Debug)]
 pub(super) struct Vocabulary {
@@ -10,6 +12,8 @@ pub(super) struct Vocabulary {
     stems: HashSet<Box<str>>,
     /// Bit by hash of the first three bytes of each word and stem.
     begins: Vec<u64>,
+    /// Words of instructions, by their letters.
+    scrambled: Scrambled,
 }
 
 /// Shortest beginning of a word that counts.
@@ -19,7 +23,7 @@ const LONGEST: usize = 16;
 
 impl Default for Vocabulary {
     fn default() -> Self {
-        Self { words: HashSet::new(), stems: HashSet::new(), begins: vec![0; 1 << 10] }
+        Self { words: HashSet::new(), stems: HashSet::new(), begins: vec![0; 1 << 10], scrambled: Scrambled::default() }
     }
 }
 
@@ -43,6 +47,20 @@ impl Vocabulary {
         self.may_know(word)
             && (self.words.contains(word)
                 || (SHORTEST_STEM..=12).any(|length| word.get(..length).is_some_and(|stem| self.stems.contains(stem))))
+    }
+
+    /// Adds common words; those that the terms of instructions know are also known with their inner letters in another
+    /// order.
+    pub(super) fn add_common(&mut self, words: &str) {
+        let words = || words.split_whitespace();
+        let known = words().filter(|word| self.knows(word)).collect::<Vec<_>>();
+        known.iter().for_each(|word| self.scrambled.add(word));
+        words().for_each(|word| self.add_word(word));
+    }
+
+    /// The word of instructions that this unknown word, in lower case, has the letters of.
+    pub(super) fn unscrambled(&self, word: &str) -> Option<&str> {
+        self.scrambled.find(word).filter(|found| *found != word && !self.knows(word))
     }
 
     /// The length of the longest known word of three letters and more that `letters` begins with.

@@ -14,6 +14,8 @@ pub(super) enum Owner {
     Rule(u16),
     /// The user's rule of this index.
     Given(u16),
+    /// The pattern of this index in the user's recognizers.
+    Custom(u16),
     /// The judge of values assigned to names that tell of secrets.
     Name(Expect),
     /// The reader of addresses: `://`, `www.` or a scheme.

@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use super::super::Transform;
 use super::super::invisible::is_invisible;
 
 /// The way from a cleaned text back to the one given. Offsets are bytes.
@@ -86,6 +87,14 @@ pub(super) fn cleaned(text: &str) -> Option<(String, Map)> {
     let (mut clean, mut map) = (String::with_capacity(text.len()), Map::default());
     map.push(text, &mut clean);
     Some((clean, map))
+}
+
+/// The disguises that a part of a given text is in.
+pub(super) fn undone(given: &str) -> impl Iterator<Item = Transform> {
+    given.chars().filter(|c| !c.is_ascii()).filter_map(|c| match plain(c) {
+        Some(_) => Some(Transform::Compatibility),
+        None => is_invisible(c).then_some(Transform::Invisible),
+    })
 }
 
 /// Where the next character stands that is dropped or put into ASCII.

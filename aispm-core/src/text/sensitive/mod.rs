@@ -6,20 +6,24 @@
 mod anchors;
 mod build;
 mod clean;
+mod custom;
 mod hay;
 mod links;
 mod pii;
 mod secrets;
 pub mod sink;
 mod stream;
+mod veiled;
 
 pub use stream::{Released, Stream};
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::OnceLock;
 
 use self::anchors::{Anchors, Owner};
 pub use self::build::SensitiveBuilder;
+use self::custom::Custom;
 use self::hay::Hay;
 use self::links::Links;
 use self::links::lure::{Lures, Stretch};
@@ -28,6 +32,7 @@ pub use self::links::{HostList, HostLists};
 pub use self::pii::Candidate;
 use self::pii::Pii;
 use self::secrets::Secrets;
+use super::Transform;
 use crate::asset::{Error, ErrorKind, Match, Result, TextRole};
 
 /// How many addresses inside an address (redirects) are read.
@@ -37,6 +42,7 @@ const NESTED: usize = 8;
 #[derive(Debug)]
 pub struct Sensitive {
     anchors: Anchors,
+    custom: Custom,
     links: Links,
     lures: Lures,
     pii: Pii,
@@ -63,9 +69,16 @@ impl Sensitive {
         let pii = Pii::new().map_err(|e| invalid(e.to_string()))?;
         let secrets = Secrets::new(own.secrets).map_err(|e| invalid(e.to_string()))?;
         let lures = Lures::new().map_err(|e| invalid(e.to_string()))?;
-        let anchors = secrets.anchors().chain(links::anchors()).chain(lures.anchors());
+        let custom = Custom::new(own.recognizers);
+        let anchors = secrets.anchors().chain(links::anchors()).chain(lures.anchors()).chain(custom.anchors());
         let anchors = Anchors::new(anchors).map_err(|e| invalid(e.to_string()))?;
-        Ok(Self { anchors, links, lures, pii, secrets })
+        Ok(Self { anchors, custom, links, lures, pii, secrets })
+    }
+
+    /// The class of data that a match type belongs to, those of the user's own recognizers included; see [`data_class`].
+    #[must_use]
+    pub fn data_class(&self, kind: &str) -> Option<&str> {
+        self.custom.class(kind).or_else(|| data_class(kind))
     }
 
     /// Appends credentials only; otherwise as [`find`](Self::find).
@@ -94,7 +107,8 @@ impl Sensitive {
     }
 
     /// Appends every match in `text`, byte offsets into it, in no promised order, overlaps unresolved.
-    /// Characters that nobody sees, and letters and digits in other forms, do not hide anything.
+    /// Characters that nobody sees, letters and digits in other forms, base64, hex, percent codes, entities and escapes do
+    /// not hide anything: a match behind code spans the characters that it was decoded from.
     pub fn find(&self, text: &str, role: TextRole, matches: &mut Vec<Match>) {
         static NONE: std::sync::LazyLock<HostLists> = std::sync::LazyLock::new(HostLists::default);
         self.find_with(text, role, &NONE, matches);
@@ -102,16 +116,39 @@ impl Sensitive {
 
     /// As [`find`](Self::find), with a user's own lists of hosts.
     pub fn find_with(&self, text: &str, role: TextRole, hosts: &HostLists, matches: &mut Vec<Match>) {
-        let Some((clean, map)) = clean::cleaned(text) else { return self.find_clean(text, role, hosts, matches) };
+        self.find_noting(text, role, hosts, matches, &mut BTreeSet::new());
+    }
+
+    /// As [`find_with`](Self::find_with), and notes the disguises that matches were in.
+    pub(crate) fn find_noting(
+        &self,
+        text: &str,
+        role: TextRole,
+        hosts: &HostLists,
+        matches: &mut Vec<Match>,
+        undone: &mut BTreeSet<Transform>,
+    ) {
         let known = matches.len();
-        self.find_clean(&clean, role, hosts, matches);
+        let Some((clean, map)) = clean::cleaned(text) else {
+            return self.find_clean(text, role, hosts, matches, undone);
+        };
+        self.find_clean(&clean, role, hosts, matches, undone);
         for m in matches.iter_mut().skip(known) {
             let Range { start, end } = map.given(m.start..m.end);
             (m.start, m.end) = (start, end);
+            undone.extend(clean::undone(text.get(start..end).unwrap_or_default()));
         }
     }
 
-    fn find_clean(&self, text: &str, role: TextRole, hosts: &HostLists, matches: &mut Vec<Match>) {
+    fn find_clean(
+        &self,
+        text: &str,
+        role: TextRole,
+        hosts: &HostLists,
+        matches: &mut Vec<Match>,
+        undone: &mut BTreeSet<Transform>,
+    ) {
+        let known = matches.len();
         let (hay, mut read) = (Hay::new(text), Read::default());
         let place = Place { hay, role, hosts };
         self.pii.find(hay, &mut read.pii, matches);
@@ -122,6 +159,14 @@ impl Sensitive {
         self.secrets.finish(hay, &mut read.announced.seen, matches);
         self.lures.close(&mut read.announced.lure, matches);
         self.links.bare(hay, hosts, &mut read.bare, matches);
+        self.custom.scan(hay, &mut read.custom, matches);
+        let mut veiled = Vec::new();
+        self.veiled(hay, &mut read.veiled, &mut veiled);
+        veiled::drop_seen(&mut veiled, matches.get(known..).unwrap_or_default());
+        for veiled::Found { found, by } in veiled {
+            undone.extend(by);
+            matches.push(found);
+        }
     }
 
     /// What an anchor announces, from where the text was `read` to, until something cannot be settled; gives where its
@@ -163,6 +208,7 @@ impl Sensitive {
                 }
             }
             Owner::Lure(group) => self.lures.phrase(hay, group, span, &mut known.lure, matches),
+            Owner::Custom(index) => self.custom.at(index, hay, span, &mut known.custom, matches),
             Owner::Script => Links::script(hay, span, matches),
             Owner::Markup if span.start < known.markup => {}
             Owner::Markup => known.markup = self.links.markup(hay, span, role, hosts, matches),
@@ -188,6 +234,9 @@ struct Read {
     announced: Announced,
     /// Host names without a scheme.
     bare: usize,
+    /// The user's patterns that run over the text.
+    custom: custom::Read,
+    veiled: veiled::Read,
 }
 
 /// What is known of what anchors announced so far.
@@ -201,6 +250,8 @@ struct Announced {
     seen: secrets::Seen<'static>,
     /// The lure that is being read.
     lure: Stretch,
+    /// What the user's other patterns took.
+    custom: custom::Read,
 }
 
 /// The class of data that a match type belongs to: `personal`, `government_id`, `payment`, `financial`, `health`,

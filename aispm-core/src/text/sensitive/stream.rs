@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::clean::Map;
 use super::hay::{Hay, LOOK_BACK};
 use super::secrets::Secrets;
-use super::{HostLists, Place, Read, Sensitive};
+use super::{HostLists, Place, Read, Sensitive, veiled};
 use crate::asset::{Match, TextRole};
 
 /// Matches that passes look back at, to tell what is known already.
@@ -41,9 +41,11 @@ pub struct Stream<'s> {
     released: usize,
     read: Read,
     /// Of each pass the matches that it may look back at, and how many of them were told.
-    found: [(Vec<Match>, usize); 4],
+    found: [(Vec<Match>, usize); 5],
     /// Matches that were decided and not let go, offsets into the whole, cleaned.
     pending: Vec<Match>,
+    /// Matches behind code, of which it is not known yet whether they were found in plain sight too.
+    veiled: Vec<veiled::Found>,
     /// The length of `self.text` from which on it is worth to look again.
     again: usize,
 }
@@ -112,6 +114,7 @@ impl<'s> Stream<'s> {
             read: Read::default(),
             found: Default::default(),
             pending: Vec::new(),
+            veiled: Vec::new(),
             again: 0,
         }
     }
@@ -144,7 +147,7 @@ impl Stream<'_> {
         let past = Cell::new(false);
         let (cut, length) = (self.start > 0, self.text.len());
         let hay = Hay::part(&self.text, cut, more.then_some(&past));
-        let [pii, names, announced, bare] = &mut self.found;
+        let [pii, names, announced, bare, custom] = &mut self.found;
         let whole = !self.sensitive.secrets.is_local() || !cut && Secrets::may_be_alone(&self.text);
         if whole && more {
             return 0;
@@ -158,7 +161,13 @@ impl Stream<'_> {
                 &mut announced.0,
             ),
             self.sensitive.links.bare(hay, &self.hosts, &mut self.read.bare, &mut bare.0),
+            self.sensitive.custom.scan(hay, &mut self.read.custom, &mut custom.0),
         ];
+        let known = self.veiled.len();
+        let code = self.sensitive.veiled(hay, &mut self.read.veiled, &mut self.veiled);
+        for veiled::Found { found, .. } in self.veiled.iter_mut().skip(known) {
+            (found.start, found.end) = (found.start + self.start, found.end + self.start);
+        }
         if whole {
             self.sensitive.secrets.finish(hay, &mut self.read.announced.seen, &mut announced.0);
         }
@@ -182,8 +191,8 @@ impl Stream<'_> {
         if !more {
             return length;
         }
-        let [pii, _, bare] = stops;
-        let from = [pii.unwrap_or(length), next, bare.unwrap_or(length), lure.unwrap_or(length)];
+        let [pii, _, bare, custom] = stops;
+        let from = [pii, Some(next), bare, lure, custom, code].map(|at| at.unwrap_or(length));
         let held = from.into_iter().map(|at| reach(&self.text, at)).min().unwrap_or(length);
         held.min(self.read.tagged.next())
     }
@@ -191,8 +200,11 @@ impl Stream<'_> {
     /// Lets go up to `held`, or to the first match that goes beyond; with `last` all that was given.
     fn release(&mut self, held: usize, last: bool) -> Released<'_> {
         let mut held = (self.start + held).max(self.start + self.released);
+        let mut ready = self.veiled.extract_if(.., |veiled| veiled.found.end <= held).collect();
+        veiled::drop_seen(&mut ready, &self.pending);
+        self.pending.extend(ready.into_iter().map(|veiled| veiled.found));
         self.pending.sort_by_key(|m| std::cmp::Reverse(m.end));
-        for m in &self.pending {
+        for m in self.veiled.iter().map(|veiled| &veiled.found).chain(&self.pending) {
             if m.start < held && held < m.end {
                 held = m.start;
             }
@@ -230,14 +242,16 @@ impl Stream<'_> {
         self.map.forget(self.start);
         self.released -= cut;
         self.again = self.again.saturating_sub(cut);
-        let Read { pii, tagged, anchors, announced, bare } = &mut self.read;
+        let Read { pii, tagged, anchors, announced, bare, custom, veiled } = &mut self.read;
         let places =
             [&mut pii.at, &mut pii.floor, &mut anchors.end, &mut announced.address, &mut announced.markup, bare];
         announced.seen.shift(cut);
         announced.lure.shift(cut);
         let unnamed = tagged.next();
         tagged.shift(cut);
-        places.into_iter().for_each(|place| *place = place.saturating_sub(cut));
+        let own =
+            announced.custom.iter_mut().chain(custom).chain([&mut veiled.runs, &mut veiled.escapes, &mut veiled.floor]);
+        places.into_iter().chain(own).for_each(|place| *place = place.saturating_sub(cut));
         for (matches, told) in &mut self.found {
             // rules' matches are still asked for where the tagger has not been
             let passed = matches.iter().take_while(|m| m.end <= unnamed).count();

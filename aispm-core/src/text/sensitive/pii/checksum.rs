@@ -10,11 +10,15 @@ pub(super) fn luhn(digits: &[u8]) -> bool {
 /// ISO 7064 mod 97-10 as IBAN uses it: the first four characters move to the end.
 pub(super) fn iban(code: &[u8]) -> bool {
     let Some((head, tail)) = code.split_at_checked(4) else { return false };
-    let rest = tail.iter().chain(head).fold(0, |rest, c| {
+    rest_of_97(tail.iter().chain(head)) == 1
+}
+
+/// What is left by 97 of a code whose letters count 10 to 35 (ISO 7064 mod 97-10: 1 if the code is right).
+fn rest_of_97<'c>(code: impl Iterator<Item = &'c u8>) -> u32 {
+    code.fold(0, |rest, c| {
         let v = value(*c);
         (rest * if v > 9 { 100 } else { 10 } + v) % 97
-    });
-    rest == 1
+    })
 }
 
 /// The named check of the identifiers' data file.
@@ -22,6 +26,9 @@ pub(super) fn named(name: &str) -> Option<fn(&[u8]) -> bool> {
     Some(match name {
         "luhn" => luhn,
         "iban" => iban,
+        "mod97" => |c| rest_of_97(c.iter()) == 1,
+        "mod11_10" => mod_11_10,
+        "verhoeff" => verhoeff,
         "aba" => |c| {
             matches!(number(c, 0, 2), 0..=12 | 21..=32 | 61..=72 | 80)
                 && varied(c)
@@ -314,6 +321,8 @@ mod tests {
         for (name, good, bad) in [
             ("luhn", "4111111111111111", "4111111111111112"),
             ("iban", "GB82WEST12345698765432", "GB82WEST12345698765433"),
+            ("mod97", "ACME1234535", "ACME1234536"),
+            ("verhoeff", "2363", "2364"),
             ("aba", "111000025", "111000026"),
             ("au_abn", "51824753556", "51824753557"),
             ("de_tax", "86095742719", "86095742718"),

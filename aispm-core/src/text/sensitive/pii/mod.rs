@@ -239,6 +239,11 @@ impl Pii {
     }
 }
 
+/// The check of this name, over upper-case letters and digits alone.
+pub(super) fn check(name: &str) -> Option<fn(&[u8]) -> bool> {
+    checksum::named(name)
+}
+
 /// The start of a short word of letters that stands one space or hyphen before the token at `start`.
 fn prefix_token(hay: Hay<'_>, start: usize, floor: usize) -> Option<usize> {
     let gap = start.checked_sub(1).filter(|i| matches!(hay.at(*i), b' ' | b'-'))?;
@@ -266,7 +271,7 @@ fn found(kind: impl Into<std::borrow::Cow<'static, str>>, span: Range<usize>, sc
     Match::new("pii", kind.clone(), kind, score, severity, span)
 }
 
-fn severity(class: &str) -> Severity {
+pub(super) fn severity(class: &str) -> Severity {
     match class {
         "government_id" | "health" | "financial" => Severity::High,
         _ => Severity::Medium,

@@ -115,7 +115,7 @@ impl Secrets {
             Owner::Rule(index) => self.by_rule(hay, index, anchor, seen, matches),
             Owner::Name(expect) => self.by_name(hay, expect, anchor, seen, matches),
             Owner::Given(index) => self.by_given(hay, index, &anchor, seen, matches),
-            Owner::Address | Owner::Script | Owner::Lure(_) | Owner::Markup => {}
+            Owner::Address | Owner::Script | Owner::Lure(_) | Owner::Markup | Owner::Custom(_) => {}
         }
     }
 

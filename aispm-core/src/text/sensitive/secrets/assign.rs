@@ -132,7 +132,7 @@ fn blank(hay: Hay<'_>, name: &Range<usize>, at: usize) -> Option<(usize, Sign)> 
     if flag || (!quoted && line()) {
         Some((at, Sign::Strong))
     } else {
-        by.then_some((at, Sign::Weak)).or_else(|| quoted.then_some((at, Sign::Listed)))
+        (by && hay.at(at) != b'`').then_some((at, Sign::Weak)).or_else(|| quoted.then_some((at, Sign::Listed)))
     }
 }
 
@@ -181,7 +181,7 @@ fn quote(hay: Hay<'_>, at: usize) -> Option<(usize, Quote)> {
 /// Where a quoted value ends: at its quote, or where none closes it, at the end of its word.
 fn quoted_end(hay: Hay<'_>, open: usize, quote: Quote) -> usize {
     let text = hay.window(open, VALUE);
-    let line = text.find(['\n', '\r']).unwrap_or(text.len());
+    let line = memchr::memchr2(b'\n', b'\r', text.as_bytes()).unwrap_or(text.len());
     let line = text.get(..line).unwrap_or("");
     let length = match quote {
         Quote::Byte(sign) => {

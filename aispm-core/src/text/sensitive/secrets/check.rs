@@ -37,6 +37,8 @@ pub(super) enum Check {
     Basic,
     /// Drawn at random, not an identifier or a word.
     Random,
+    /// A password that was typed in, not a word for it: the judge's to tell.
+    Typed,
     /// No sample's hash: a salt and digest of different characters.
     Hash,
 }
@@ -56,6 +58,7 @@ impl Check {
             Self::PemCut => cut(hay, span),
             Self::Basic => basic(text),
             Self::Random => words::surprise(text) >= 20.0 && !look::is_template(text),
+            Self::Typed => true,
             Self::Hash => look::classes(text) >= 3 && !look::is_filler(text),
         }
     }

@@ -128,6 +128,11 @@ impl Judge {
         (typed || weak || paired()).then_some(0.5)
     }
 
+    /// Whether a password on a line of known form may be one that was typed in, not a word for it or a variable.
+    pub(super) fn is_typed(&self, value: &str) -> bool {
+        !look::is_template(value) && !value.contains(['{', '}']) && !self.is_stand_in(value)
+    }
+
     /// Whether the name is of something else than a secret.
     fn is_other(&self, name: &str) -> bool {
         self.other_parts.is_match(name)
@@ -143,12 +148,16 @@ impl Judge {
         self.marks.is_match(value)
     }
 
-    /// Whether words of stand-ins make up four fifths of the letters, and at most one digit is left.
+    /// Whether words of stand-ins make up four fifths of the letters, and at most one digit is left: as it is written, or
+    /// with digits and signs read as the letters that they stand for.
     fn covered(&self, value: &str) -> bool {
-        let letters = value.bytes().filter(u8::is_ascii_alphabetic).count();
-        let digits = value.bytes().filter(u8::is_ascii_digit).count();
-        let covered: usize = self.stand_in.find_iter(value).map(|word| word.len()).sum();
-        covered * 5 >= letters * 4 && digits <= 1
+        let mostly = |value: &str| {
+            let letters = value.bytes().filter(u8::is_ascii_alphabetic).count();
+            let digits = value.bytes().filter(u8::is_ascii_digit).count();
+            let covered: usize = self.stand_in.find_iter(value).map(|word| word.len()).sum();
+            covered * 5 >= letters * 4 && digits <= 1
+        };
+        mostly(value) || value.contains(look::LEET) && mostly(&look::plain(value))
     }
 }
 
@@ -170,6 +179,7 @@ fn random(assigned: &Assigned, value: &str) -> Option<f64> {
     let drawn = long && bits >= least && each >= RANDOM_EACH && classes >= 2 - usize::from(bits >= RANDOM_UNNAMED);
     // A secret that was typed in: signs between words.
     let typed = quoted
+        && assigned.sign != Sign::Listed
         && value.len() >= 10
         && value.bytes().any(|b| matches!(b, b'#' | b'!' | b'@' | b'$' | b'%' | b'^' | b'&' | b'*' | b'+' | b'~'));
     (drawn || typed).then_some(if bits >= RANDOM_UNNAMED { 0.7 } else { 0.55 })

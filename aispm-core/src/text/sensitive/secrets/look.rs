@@ -1,5 +1,9 @@
 //! How a value looks: drawn at random, typed in, or standing for something: filler, a template, an expression.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 /// Shannon entropy in bits a byte.
 pub(super) fn entropy(text: &str) -> f64 {
     let mut counts = [0u32; 256];
@@ -66,18 +70,41 @@ fn same(text: &str) -> usize {
     longest
 }
 
+/// Signs and digits that are written for letters.
+pub(super) const LEET: [char; 8] = ['@', '$', '!', '0', '1', '3', '4', '5'];
+
+/// The text with letters for the signs and digits that stand for them.
+pub(super) fn plain(text: &str) -> String {
+    let letter = |c| match c {
+        '@' | '4' => 'a',
+        '$' | '5' => 's',
+        '!' | '1' => 'i',
+        '0' => 'o',
+        '3' => 'e',
+        c => c,
+    };
+    text.chars().map(letter).collect()
+}
+
 /// Whether a token of known form is one of documentation: a word that says so, or filler.
 pub(super) fn is_sample(text: &str) -> bool {
     let told = ["example", "placeholder", "your-", "your_", "xxxxxxx"];
     told.iter().any(|w| holds(text, w)) || is_filler(text) || text.ends_with("012345") || text.ends_with("abcdef")
 }
 
-/// Whether a value stands in for another: a variable, a template, something in brackets, at most two characters.
-pub(super) fn is_template(text: &str) -> bool {
+/// What only templates and patterns hold; one automaton, for values are many.
+static MARKS: LazyLock<AhoCorasick> = LazyLock::new(|| {
     const MARKS: &[&str] = &[
         "${", "{{", "}}", "<%", "%>", "%s", "%d", "%(", "$(", "#{", "%{", "{0}", "@{", "((", "[[", "....", "****",
-        "&lt;",
+        "&lt;", "[^", "\\w", "\\d", "\\s", ".*", ".+", "(?",
     ];
+    #[allow(clippy::expect_used, reason = "the list is part of the program, and every test of a value builds it")]
+    AhoCorasick::new(MARKS).expect("the marks compile")
+});
+
+/// Whether a value stands in for another: a variable, a template, a pattern, something in brackets, at most two
+/// characters.
+pub(super) fn is_template(text: &str) -> bool {
     let wrapped = matches!(
         (text.bytes().next(), text.bytes().last()),
         (Some(b'<'), Some(b'>')) | (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')) | (Some(b'%'), Some(b'%'))
@@ -85,7 +112,7 @@ pub(super) fn is_template(text: &str) -> bool {
     let variable = text
         .strip_prefix(['$', '@'])
         .is_some_and(|n| n.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b':' | b'.' | b'>' | b'-')));
-    wrapped || variable || repeats(text) || MARKS.iter().any(|t| text.contains(t))
+    wrapped || variable || repeats(text) || MARKS.is_match(text)
 }
 
 /// Whether at most two different characters make up the text.

@@ -5,6 +5,7 @@ mod check;
 pub(super) mod gitleaks;
 mod judge;
 mod look;
+mod pattern;
 mod rule;
 mod words;
 
@@ -31,8 +32,10 @@ const BLANKS: usize = 8;
 
 /// How many names inside an unquoted value are looked at.
 const NESTED: usize = 1;
-/// How many matches of patterns are remembered.
+/// How many rules' last looks are remembered.
 const REMEMBERED: usize = 8;
+/// How often a rule is tried in vain on one stretch.
+const LOOKS: u8 = 4;
 
 /// The data file.
 #[derive(Debug, Deserialize)]
@@ -60,8 +63,8 @@ pub(super) struct Seen<'p> {
     path: Option<&'p str>,
     /// For each of the user's rules the stretch it has still to read; empty until one is called.
     open: Vec<Range<usize>>,
-    /// What patterns took last, and whose.
-    tokens: [(u16, Range<usize>); REMEMBERED],
+    /// The last look of each of the rules that looked last.
+    looks: [Looks; REMEMBERED],
     /// The last run of token characters before an anchor.
     run: Range<usize>,
     name: Range<usize>,
@@ -70,6 +73,14 @@ pub(super) struct Seen<'p> {
     /// The last unquoted value that lies in no other, and how many names were seen in it.
     value: Range<usize>,
     nested: usize,
+}
+
+/// The looks of one rule at one stretch.
+#[derive(Debug, Clone, Default)]
+struct Looks {
+    rule: u16,
+    span: Range<usize>,
+    count: u8,
 }
 
 impl Secrets {
@@ -166,19 +177,16 @@ impl Secrets {
             },
             At::Token | At::Embedded | At::Alone => None,
         };
-        if seen.tokens.iter().any(|(rule, span)| *rule == index && span.contains(&anchor.start)) {
+        if seen.tired(index, anchor.start) {
             return;
         }
         let run = if rule.at == At::Embedded { seen.run(hay, anchor.start) } else { anchor.start };
-        let Some(found) = rule.look(hay, anchor, run, value.as_ref()) else { return };
+        let Some(look) = rule.look(hay, anchor, run, value.as_ref()) else { return };
         if value.is_none() {
-            // What the pattern took is not looked at again, whatever comes of it.
-            seen.tokens.rotate_right(1);
-            if let Some(first) = seen.tokens.first_mut() {
-                *first = (index, found.span.clone());
-            }
+            seen.note(index, look.read, look.secret.is_some());
         }
-        if let Some(span) = Some(found).filter(|f| f.whole).and_then(|f| rule.verify(hay, f.span)) {
+        let typed = |secret: &Range<usize>| !rule.is_typed() || self.judge.is_typed(hay.get(secret.clone()));
+        if let Some(span) = look.secret.filter(typed).and_then(|secret| rule.verify(hay, secret)) {
             push(matches, rule.id.clone(), 0.9, rule.severity, span);
         }
     }
@@ -213,7 +221,8 @@ impl Secrets {
             return;
         }
         for rule in self.rules.iter().filter(|r| r.at == At::Alone) {
-            if let Some(span) = rule.look(hay, 0..0, 0, None).and_then(|found| rule.verify(hay, found.span)) {
+            let secret = rule.look(hay, 0..0, 0, None).and_then(|look| look.secret);
+            if let Some(span) = secret.and_then(|secret| rule.verify(hay, secret)) {
                 push(matches, rule.id.clone(), 0.6, rule.severity, span);
             }
         }
@@ -238,6 +247,7 @@ impl Secrets {
                 .any(|s| scheme.ends_with(s));
         let anonymous = name.is_empty() && look::classes(password) < 3;
         let stand_in = look::is_template(password)
+            || password.contains(['"', '\'', '`', '<', '>'])
             || password.starts_with(['$', '{', '<', '%', '[', '*'])
             || (if store {
                 name.starts_with(['$', '{', '<', '%']) || look::holds(password, "your") || look::holds(password, "xxx")
@@ -245,7 +255,8 @@ impl Secrets {
                 anonymous || password.len() < 3 || self.judge.is_stand_in(password)
             });
         let domain = host.split([':', '/']).next().unwrap_or("");
-        let documented = ["example.com", "example.org", "example.net", "host", "hostname", ""].contains(&domain);
+        let documented = ["example.com", "example.org", "example.net", "host", "hostname", ""].contains(&domain)
+            || ["[2001:db8:", "192.0.2.", "198.51.100.", "203.0.113."].iter().any(|net| host.starts_with(net));
         if !stand_in && !documented && !password.is_empty() {
             push(matches, "url-credentials", 0.8, Severity::High, start..start + password.len());
         }
@@ -262,9 +273,29 @@ impl<'p> Seen<'p> {
     pub(super) fn shift(&mut self, cut: usize) {
         let assigned = self.assigned.as_mut().map(|a| [&mut a.name, &mut a.value]);
         let spans = assigned.into_iter().flatten().chain([&mut self.name, &mut self.run, &mut self.value]);
-        for span in spans.chain(self.tokens.iter_mut().map(|(_, span)| span)) {
+        for span in spans.chain(self.looks.iter_mut().map(|looks| &mut looks.span)) {
             *span = span.start.saturating_sub(cut)..span.end.saturating_sub(cut);
         }
+    }
+
+    /// Whether `rule` is not to look at the stretch around `at` again.
+    fn tired(&self, rule: u16, at: usize) -> bool {
+        self.looks.iter().any(|l| l.rule == rule && l.count >= LOOKS && l.span.contains(&at))
+    }
+
+    /// Notes that `rule` read `span`. What it found there is not looked at again, whatever comes of it.
+    fn note(&mut self, rule: u16, span: Range<usize>, found: bool) {
+        let mine = |l: &Looks| l.rule == rule && l.count > 0;
+        let place = self.looks.iter().position(mine).unwrap_or(REMEMBERED - 1);
+        if let Some(recent) = self.looks.get_mut(..=place) {
+            recent.rotate_right(1);
+        }
+        let Some(last) = self.looks.first_mut() else { return };
+        let goes_on = mine(last) && last.span.contains(&span.start);
+        let before = if goes_on { last.count } else { 0 };
+        let count = if found { LOOKS } else { before.saturating_add(1) };
+        let start = if goes_on && !found { last.span.start } else { span.start };
+        *last = Looks { rule, span: start..span.end, count };
     }
 
     /// Whether the name around `anchor` was judged with an expectation as generous.
@@ -350,12 +381,72 @@ mod tests {
         let ids: BTreeSet<_> = secrets.rules.iter().map(|r| &r.id).collect();
         assert_eq!(ids.len(), secrets.rules.len(), "an id stands twice");
         for rule in &secrets.rules {
-            assert!(rule.regex().is_some(), "{}: the pattern does not compile", rule.id);
+            assert!(rule.pattern.compiles(), "{}: the pattern does not compile", rule.id);
             assert!(
                 (!rule.anchors.is_empty() || rule.at == At::Alone) && rule.anchors.iter().all(|a| !a.is_empty()),
                 "{}",
                 rule.id
             );
         }
+    }
+
+    fn found(text: &str) -> Vec<String> {
+        let mut matches = Vec::new();
+        super::super::Sensitive::builtin().find_secrets(text, &mut matches);
+        matches.iter().map(|m| m.rule.to_string()).collect()
+    }
+
+    #[test]
+    fn what_is_public_or_stands_in_for_a_secret_is_not_reported() {
+        let hex = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+        let base64 = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQ".repeat(4);
+        for text in [
+            // public keys, certificates, digests
+            format!("ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQ{base64} ann@mail"),
+            format!("-----BEGIN PUBLIC KEY-----\n{base64}\n-----END PUBLIC KEY-----"),
+            format!("-----BEGIN CERTIFICATE-----\nAKChOBZmLqdWHyGcBvod7bkixTgm2E5P7KN/{base64}\n"),
+            format!("commit {}", &hex[..40]),
+            format!("checksum = \"{hex}\""),
+            format!("{hex}  release.tar.gz"),
+            format!("\"integrity\": \"sha512-{base64}==\""),
+            format!("pkg==1.0 --hash=sha256:{hex}"),
+            // identifiers
+            "request_id: 7b2c0f54-9d1e-4c7a-8f35-2b9e6d1a4c80".to_owned(),
+            "trace=7b2c0f549d1e4c7a8f352b9e6d1a4c80".to_owned(),
+            // documentation
+            format!("AKIA{}EXAMPLE", "IOSFODNN7"),
+            format!("ghp_{}", "x".repeat(36)),
+            "password = changeme".to_owned(),
+            "api_key: \"<YOUR_API_KEY>\"".to_owned(),
+            "token = \"abcdefghijklmnopqrstuvwxyz123456\"".to_owned(),
+            "password = \"P@ssw0rd\"".to_owned(),
+            "secret: \"sup3r-s3cret\"".to_owned(),
+            "postgres://app:tR7kq9Lm@[2001:db8::7]/x".to_owned(),
+            "postgres://app:tR7kq9Lm@192.0.2.7/x".to_owned(),
+            "machine host login ann password {self.password}".to_owned(),
+            // code
+            "needless_pass_by_value = \"allow\"".to_owned(),
+            "name_token = r'[^\\W\\d]\\w*'".to_owned(),
+            "identified by `start` and `end`".to_owned(),
+            "!function(e,t){var n=e.token,r=t.password||null;n.apiKey=r}(a,b)".to_owned(),
+            format!("background: url(data:image/png;base64,{base64})"),
+            "sk-learn-contrib, app-layout, key-value".to_owned(),
+            // sealed already
+            format!("password: ENC[AES256_GCM,data:{},type:str]", &base64[..24]),
+        ] {
+            assert!(found(&text).is_empty(), "{text}: {:?}", found(&text));
+        }
+    }
+
+    #[test]
+    fn a_secret_stands_beside_its_identifier() {
+        let text = format!("AKIA{},{}", "Q3EGRZ7WYDTN5KJB", "vK2mR8sQ+x4TzYc1LbW7/nHd0PjUe9GfA3iO5kXw");
+        assert_eq!(found(&text), ["aws-access-key-id", "aws-credential-pair"]);
+    }
+
+    #[test]
+    fn a_rule_tires_of_a_stretch_and_not_of_the_text() {
+        let token = format!("ops_eyJ{}", "zR4kVq81LmXw".repeat(18));
+        assert_eq!(found(&format!("{} {token}", "ops_eyJ".repeat(4000))), ["onepassword-service-token"]);
     }
 }

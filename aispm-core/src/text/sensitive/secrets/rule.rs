@@ -1,34 +1,28 @@
 //! Secret rules from data: a literal anchor, an anchored pattern over a bounded window, entropy and a check.
 
 use std::ops::Range;
-use std::sync::OnceLock;
 
-use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 
 use super::super::hay::{Hay, is_word};
+use super::pattern::{Pattern, WINDOW};
 use super::{check, look, words};
 use crate::asset::Severity;
-
-/// How far a secret may reach from its start, in bytes.
-const WINDOW: usize = 2048;
 
 /// Evidence, in bits, of random drawing that a value by name must show.
 const DRAWN: f64 = 12.0;
 
-/// Below what length a run of token characters is never a secret, unless the rule says otherwise.
-fn shortest() -> usize {
-    14
-}
+/// The length from which on a run of base64 characters is a line of it.
+const LINE: usize = 60;
 
 /// How far before its anchor an embedded secret may begin, in bytes.
 pub(super) const RUN: usize = 160;
 
-/// What a pattern took: a secret, or a stretch that goes on and is none.
+/// What a pattern was tried on, and the secret that it found there.
 #[derive(Debug)]
 pub(super) struct Look {
-    pub(super) span: Range<usize>,
-    pub(super) whole: bool,
+    pub(super) read: Range<usize>,
+    pub(super) secret: Option<Range<usize>>,
 }
 
 /// What a rule's anchors are.
@@ -45,7 +39,7 @@ pub(super) enum At {
     Alone,
 }
 
-/// A rule as the data file states it, and its pattern once it has been needed.
+/// A rule as the data file states it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rule {
@@ -55,20 +49,16 @@ pub(super) struct Rule {
     pub(super) at: At,
     #[serde(default)]
     pub(super) anchors: Vec<String>,
-    pub(super) pattern: String,
+    pub(super) pattern: Pattern,
     pub(super) severity: Severity,
     #[serde(default)]
     entropy: f64,
-    #[serde(default = "shortest")]
-    least: usize,
     check: Option<check::Check>,
-    #[serde(skip)]
-    compiled: OnceLock<Option<Regex>>,
 }
 
 impl Rule {
-    /// What has the form of the secret that `anchor` announces. `run` is where the token characters around the anchor
-    /// begin, `value` what is assigned to the name it is part of.
+    /// What has the form of the secret that `anchor` announces; `None` if nothing was tried. `run` is where the token
+    /// characters around the anchor begin, `value` what is assigned to the name it is part of.
     pub(super) fn look(
         &self,
         hay: Hay<'_>,
@@ -76,33 +66,23 @@ impl Rule {
         run: usize,
         value: Option<&Range<usize>>,
     ) -> Option<Look> {
-        let named = self.at == At::Value || self.at == At::Alone || self.pattern.contains("(?i");
+        let named = self.at == At::Value || self.at == At::Alone || self.pattern.ignores_case();
         if !named && !self.anchors.iter().any(|a| a == hay.get(anchor.clone())) {
             return None;
         }
         match self.at {
             At::Token => self.token(hay, anchor),
-            // The secret has begun when its anchor comes.
-            At::Embedded if !matches!(hay.before(anchor.start), b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'+' | b'/' | b'*') => {
-                None
-            }
-            At::Embedded => {
-                let from = |start| self.token(hay, start..start).filter(|l| l.whole && l.span.end >= anchor.end);
-                from(run).or_else(|| {
-                    // The run may begin with what is not part of it: `=`, a path.
-                    let inner = hay.run_back(anchor.start, RUN, |b| b.is_ascii_alphanumeric());
-                    (inner > run).then(|| from(inner)).flatten()
-                })
-            }
+            At::Embedded => self.embedded(hay, anchor, run),
             At::Value => {
                 let value = value?.clone();
                 let written = hay.get(value.clone());
-                let drawn = look::is_uuid(written) || is_number(written) || words::surprise(written) >= DRAWN;
-                let all = drawn && self.regex()?.find(written.as_bytes())?.end() == written.len();
-                all.then_some(Look { span: value, whole: true })
+                let drawn = || look::is_uuid(written) || is_number(written) || words::surprise(written) >= DRAWN;
+                let is = self.pattern.may_be(written) && drawn() && self.pattern.is(written);
+                is.then(|| Look { read: value.clone(), secret: Some(value) })
             }
             At::Alone => {
-                self.secret(hay, hay.window(0, WINDOW).as_bytes(), 0).map(|(_, span)| Look { span, whole: true })
+                let (_, secret) = self.pattern.find(hay.text())?;
+                Some(Look { read: 0..hay.len(), secret: Some(hay.snap(secret)) })
             }
         }
     }
@@ -118,6 +98,11 @@ impl Rule {
         };
         let fits = proven || look::entropy(text) >= self.entropy && !look::is_sample(text);
         fits.then(|| self.check.map_or(span.clone(), |check| check.widen(hay, span)))
+    }
+
+    /// Whether the secret is a password that somebody typed in.
+    pub(super) fn is_typed(&self) -> bool {
+        self.check == Some(check::Check::Typed)
     }
 
     /// How only this issuer's secrets begin.
@@ -139,37 +124,40 @@ impl Rule {
         if joint && matches!(hay.at(anchor.end), 0..=b' ' | b'$' | b'"' | b'\'' | b')' | b']' | b'}' | b'<' | b'>') {
             return None;
         }
-        let compact = !self.pattern.contains([' ', '"']);
-        if compact && hay.run(start, self.least, |b| b.is_ascii_graphic() && b != b'"') < start + self.least {
+        let window = self.pattern.window(hay, start)?;
+        let place = |span: Range<usize>| hay.snap(start + span.start..start + span.end);
+        let found = self.pattern.find(window).map(|(whole, secret)| (place(whole), place(secret)));
+        // A match that goes on is none, but for one too long to be read whole.
+        let ends =
+            |whole: &Range<usize>| whole.len() >= WINDOW || !is_word(hay.at(whole.end)) && !in_base64(hay, whole);
+        let secret = found.filter(|(whole, _)| ends(whole)).map(|(_, secret)| secret);
+        Some(Look { read: start..start + window.len(), secret })
+    }
+
+    /// The token that `anchor` is part of.
+    fn embedded(&self, hay: Hay<'_>, anchor: Range<usize>, run: usize) -> Option<Look> {
+        // The secret has begun when its anchor comes.
+        if !matches!(hay.before(anchor.start), b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'+' | b'/' | b'*') {
             return None;
         }
-        let window = hay.window(start, WINDOW).as_bytes();
-        let (whole, span) = self.secret(hay, window, start)?;
-        // What fills the window is cut, and taken as it is.
-        let ends = whole.len() >= window.len() || !is_word(hay.at(whole.end));
-        Some(if ends { Look { span, whole: true } } else { Look { span: whole, whole: false } })
-    }
-
-    /// The match at the beginning of `window`, which begins at `start`, and its first group, which is the secret.
-    fn secret(&self, hay: Hay<'_>, window: &[u8], start: usize) -> Option<(Range<usize>, Range<usize>)> {
-        let regex = self.regex()?;
-        let place = |span: Range<usize>| hay.snap(start + span.start..start + span.end);
-        let whole = regex.find(window)?.range();
-        if regex.captures_len() == 1 {
-            return Some((place(whole.clone()), place(whole)));
-        }
-        let found = regex.captures(window.get(..whole.end)?)?;
-        let secret = found.iter().skip(1).flatten().next().map_or(whole.clone(), |group| group.range());
-        Some((place(whole), place(secret)))
-    }
-
-    pub(super) fn regex(&self) -> Option<&Regex> {
-        let build = || {
-            let anchored = format!("^(?:{})", self.pattern);
-            RegexBuilder::new(&anchored).unicode(false).size_limit(1 << 21).dfa_size_limit(1 << 21).build().ok()
+        let from = |start| {
+            let Look { read, secret } = self.token(hay, start..start)?;
+            Some(Look { read, secret: secret.filter(|s| s.end >= anchor.end) })
         };
-        self.compiled.get_or_init(build).as_ref()
+        let first = from(run);
+        if first.as_ref().is_some_and(|look| look.secret.is_some()) {
+            return first;
+        }
+        // The run may begin with what is not part of it: `=`, a path.
+        let inner = hay.run_back(anchor.start, RUN, |b| b.is_ascii_alphanumeric());
+        (inner > run).then(|| from(inner)).flatten().or(first)
     }
+}
+
+/// Whether a token is the beginning of a line of base64 that goes on.
+fn in_base64(hay: Hay<'_>, token: &Range<usize>) -> bool {
+    let base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
+    matches!(hay.at(token.end), b'+' | b'/') && hay.run(token.start, LINE, base64) == token.start + LINE
 }
 
 fn is_number(text: &str) -> bool {

@@ -123,7 +123,8 @@ fn time(hay: Hay<'_>, end: usize) -> usize {
 
 fn number(hay: Hay<'_>, start: usize, most: usize) -> Option<(u32, usize)> {
     let end = hay.run(start, most, |b| b.is_ascii_digit());
-    Some((hay.get(start..end).parse().ok()?, end))
+    let digits = hay.bytes().get(start..end).filter(|digits| !digits.is_empty())?;
+    Some((digits.iter().fold(0, |n, digit| n * 10 + u32::from(digit - b'0')), end))
 }
 
 fn month(word: &str) -> bool {

@@ -28,6 +28,21 @@ pub(super) const STREET: &str = "STREET_ADDRESS";
 /// The longest run of letters and digits that is looked at from its start.
 const TOKEN: usize = 100;
 
+/// The bytes that can begin or join an entity.
+const OPENS: [bool; 256] = {
+    let mut opens = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        #[allow(clippy::indexing_slicing, reason = "a byte is less than 256")]
+        {
+            opens[byte as usize] =
+                byte.is_ascii_digit() || byte.is_ascii_uppercase() || matches!(byte, b'@' | b':' | b'-');
+        }
+        byte += 1;
+    }
+    opens
+};
+
 /// The detector of personal data.
 #[derive(Debug)]
 pub(super) struct Pii {
@@ -93,9 +108,8 @@ impl Pii {
     /// stands. Linear: every verifier reads a bounded stretch, and what it takes is not read again.
     pub(super) fn find(&self, hay: Hay<'_>, read: &mut Read, matches: &mut Vec<Match>) -> Option<usize> {
         let mut fits = Vec::new();
-        while let Some(next) = hay.bytes().get(read.at..).and_then(|b| {
-            b.iter().position(|b| b.is_ascii_digit() || b.is_ascii_uppercase() || matches!(b, b'@' | b':' | b'-'))
-        }) {
+        let opens = |b: &u8| OPENS.get(usize::from(*b)).is_some_and(|opens| *opens);
+        while let Some(next) = hay.bytes().get(read.at..).and_then(|rest| rest.iter().position(opens)) {
             let (here, floor, known) = (read.at + next, read.floor, matches.len());
             let end = match hay.at(here) {
                 b'@' => entity(matches, "EMAIL_ADDRESS", network::email(hay, here), 0.95),
@@ -196,14 +210,28 @@ impl Pii {
         if token - start == TOKEN || hay.before(start) >= 0x80 && hay.lone(&(start..token)) {
             return Some(token);
         }
+        // What a token can be, its length and what joins it tell: few verifiers have to look.
+        let (length, number, next) =
+            (token - start, hay.run(digit, TOKEN, |b| b.is_ascii_digit()) - digit, hay.at(token));
+        let figures = if start == digit { number } else { 0 };
+        let is_date = (1..=4).contains(&figures);
+        let is_ipv4 = (1..=3).contains(&figures) && next == b'.';
+        let is_mac = matches!((length, next), (2, b':' | b'-') | (4, b'.'));
+        let is_card = figures >= money::CARD || figures >= 4 && matches!(next, b' ' | b'-');
         // The token may be an address's local part, a name or a host; those are found at `@` and elsewhere.
-        let simple = entity(matches, "DATE_TIME", date::date(hay, start), 0.6)
-            .or_else(|| entity(matches, "IP_ADDRESS", network::ipv4(hay, start), 0.9))
+        let simple = entity(matches, "DATE_TIME", is_date.then(|| date::date(hay, start)).flatten(), 0.6)
+            .or_else(|| entity(matches, "IP_ADDRESS", is_ipv4.then(|| network::ipv4(hay, start)).flatten(), 0.9))
             .or_else(|| entity(matches, STREET, name::street(hay, start), 0.7))
-            .or_else(|| entity(matches, "MAC_ADDRESS", network::mac(hay, start), 0.9))
-            .or_else(|| entity(matches, "CRYPTO", money::crypto(hay, start), 0.95))
-            .or_else(|| entity(matches, "IBAN_CODE", money::iban(hay, start, &self.ibans), 0.95))
-            .or_else(|| entity(matches, "CREDIT_CARD", money::card(hay, start), 0.9));
+            .or_else(|| entity(matches, "MAC_ADDRESS", is_mac.then(|| network::mac(hay, start)).flatten(), 0.9))
+            .or_else(|| {
+                let is_crypto = length >= money::CRYPTO;
+                entity(matches, "CRYPTO", is_crypto.then(|| money::crypto(hay, start)).flatten(), 0.95)
+            })
+            .or_else(|| {
+                let is_iban = digit == start + 2;
+                entity(matches, "IBAN_CODE", is_iban.then(|| money::iban(hay, start, &self.ibans)).flatten(), 0.95)
+            })
+            .or_else(|| entity(matches, "CREDIT_CARD", is_card.then(|| money::card(hay, start)).flatten(), 0.9));
         if simple.is_some() {
             return simple;
         }

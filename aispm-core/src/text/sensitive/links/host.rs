@@ -36,7 +36,8 @@ pub(super) fn cut(text: &str) -> &str {
         }
     }
     let text = text.get(..stop).unwrap_or("");
-    let text = text.find("..").and_then(|cut| text.get(..cut)).unwrap_or(text);
+    let twice = text.as_bytes().windows(2).position(|two| two == b"..");
+    let text = twice.and_then(|cut| text.get(..cut)).unwrap_or(text);
     text.trim_end_matches(['.', '-', '_'])
 }
 

@@ -101,13 +101,12 @@ impl Identifiers {
         let lists = (lead <= LONGEST).then(|| self.index.get(slot(letters, lead))).flatten();
         let Some(candidates) = lists.and_then(|lists| lists.get(follow(hay, start + lead))) else { return };
         for format in candidates.iter().filter_map(|i| self.formats.get(usize::from(*i))) {
-            let mut code = Code::default();
-            let Some(end) = matches(hay, start, &format.pattern, &mut code) else { continue };
+            let Some(end) = matches(hay, start, &format.pattern) else { continue };
             let (Some(kind), Some(check)) = (self.kinds.get(format.owner), self.checks.get(format.owner)) else {
                 continue;
             };
             let span = start..end;
-            if continues(hay, &span) || !check(code.as_slice()) {
+            if continues(hay, &span) || !check(Code::read(hay.get(span.clone()), &format.pattern).as_slice()) {
                 continue;
             }
             let context = hay.near(&span, &kind.context);
@@ -128,29 +127,39 @@ fn slot(letters: bool, lead: usize) -> usize {
     lead + if letters { 0 } else { LONGEST + 1 }
 }
 
-/// How a leading run may be followed: by neither digit nor letter, by a digit, by a letter; by a gap and one of these.
-const FOLLOWS: usize = 6;
-const GAP: usize = 3;
+/// How a leading run may be followed: by neither digit nor letter, by a digit, by a letter; by a gap, of which there
+/// are four, and one of these.
+const FOLLOWS: usize = 5 * CLASSES;
+const CLASSES: usize = 3;
 
 /// What follows a run that ends at `at`.
 fn follow(hay: Hay<'_>, at: usize) -> usize {
     let first = hay.at(at);
-    if is_gap(first) { GAP + class(hay.at(at + 1)) } else { class(first) }
+    gap(first) * CLASSES + class(if gap(first) > 0 { hay.at(at + 1) } else { first })
 }
 
 /// Whether a text that goes on like this can have what is left of a pattern after its leading run.
 fn admits(rest: &[u8], follow: usize) -> bool {
+    let (parted, then) = (follow / CLASSES, follow % CLASSES);
     match *rest {
         [] | [b'X', ..] | [b'_'] | [b'_', b'X', ..] => true,
-        [b'_', next, ..] => follow == class(next) || follow == GAP + class(next),
-        [gap] | [gap, b'X' | b'_', ..] if is_gap(gap) => follow >= GAP,
-        [gap, next, ..] if is_gap(gap) => follow == GAP + class(next),
-        [next, ..] => follow == class(next),
+        [b'_', next, ..] => then == class(next),
+        [sign, ..] if gap(sign) > 0 && gap(sign) != parted => false,
+        [sign] | [sign, b'X' | b'_', ..] if gap(sign) > 0 => true,
+        [sign, next, ..] if gap(sign) > 0 => then == class(next),
+        [next, ..] => parted == 0 && then == class(next),
     }
 }
 
-fn is_gap(byte: u8) -> bool {
-    matches!(byte, b' ' | b'-' | b'.' | b'_')
+/// Which of the signs between groups a byte is; 0 if none.
+fn gap(byte: u8) -> usize {
+    match byte {
+        b' ' => 1,
+        b'-' => 2,
+        b'.' => 3,
+        b'_' => 4,
+        _ => 0,
+    }
 }
 
 /// Of a byte of a text, or of a pattern other than `X` and `_`.
@@ -202,11 +211,17 @@ struct Code {
 }
 
 impl Code {
-    fn push(&mut self, byte: u8) {
-        if let Some(slot) = self.bytes.get_mut(self.len) {
+    /// Reads what has this pattern.
+    fn read(text: &str, pattern: &[u8]) -> Self {
+        // A sign between groups counts where it tells something (a Finnish century).
+        let century = pattern.ends_with(b"999X");
+        let counts = |b: &u8| b.is_ascii_alphanumeric() || *b == b'+' || *b == b'-' && century;
+        let mut code = Self::default();
+        for (slot, byte) in code.bytes.iter_mut().zip(text.bytes().filter(counts)) {
             *slot = byte.to_ascii_uppercase();
-            self.len += 1;
+            code.len += 1;
         }
+        code
     }
 
     fn as_slice(&self) -> &[u8] {
@@ -215,7 +230,7 @@ impl Code {
 }
 
 /// Where `pattern` ends if it stands at `start`.
-fn matches(hay: Hay<'_>, start: usize, pattern: &[u8], code: &mut Code) -> Option<usize> {
+fn matches(hay: Hay<'_>, start: usize, pattern: &[u8]) -> Option<usize> {
     let mut at = start;
     for &p in pattern {
         let b = hay.at(at);
@@ -224,17 +239,13 @@ fn matches(hay: Hay<'_>, start: usize, pattern: &[u8], code: &mut Code) -> Optio
             b'9' => b.is_ascii_digit(),
             b'X' => b.is_ascii_alphanumeric(),
             b'_' => {
-                at += usize::from(is_gap(b));
+                at += usize::from(gap(b) > 0);
                 continue;
             }
             _ => b.eq_ignore_ascii_case(&p),
         };
         if !keep {
             return None;
-        }
-        // A sign between groups counts where it tells something (a Finnish century), so it is kept if not a gap.
-        if b.is_ascii_alphanumeric() || (p == b'+' || (p == b'-' && pattern.ends_with(b"999X"))) {
-            code.push(b);
         }
         at += 1;
     }

@@ -210,30 +210,8 @@ impl Pii {
         if token - start == TOKEN || hay.before(start) >= 0x80 && hay.lone(&(start..token)) {
             return Some(token);
         }
-        // What a token can be, its length and what joins it tell: few verifiers have to look.
-        let (length, number, next) =
-            (token - start, hay.run(digit, TOKEN, |b| b.is_ascii_digit()) - digit, hay.at(token));
-        let figures = if start == digit { number } else { 0 };
-        let is_date = (1..=4).contains(&figures);
-        let is_ipv4 = (1..=3).contains(&figures) && next == b'.';
-        let is_mac = matches!((length, next), (2, b':' | b'-') | (4, b'.'));
-        let is_card = figures >= money::CARD || figures >= 4 && matches!(next, b' ' | b'-');
-        // The token may be an address's local part, a name or a host; those are found at `@` and elsewhere.
-        let simple = entity(matches, "DATE_TIME", is_date.then(|| date::date(hay, start)).flatten(), 0.6)
-            .or_else(|| entity(matches, "IP_ADDRESS", is_ipv4.then(|| network::ipv4(hay, start)).flatten(), 0.9))
-            .or_else(|| entity(matches, STREET, name::street(hay, start), 0.7))
-            .or_else(|| entity(matches, "MAC_ADDRESS", is_mac.then(|| network::mac(hay, start)).flatten(), 0.9))
-            .or_else(|| {
-                let is_crypto = length >= money::CRYPTO;
-                entity(matches, "CRYPTO", is_crypto.then(|| money::crypto(hay, start)).flatten(), 0.95)
-            })
-            .or_else(|| {
-                let is_iban = digit == start + 2;
-                entity(matches, "IBAN_CODE", is_iban.then(|| money::iban(hay, start, &self.ibans)).flatten(), 0.95)
-            })
-            .or_else(|| entity(matches, "CREDIT_CARD", is_card.then(|| money::card(hay, start)).flatten(), 0.9));
-        if simple.is_some() {
-            return simple;
+        if let Some((kind, score, span)) = self.verified(hay, start, digit, token) {
+            return entity(matches, kind, Some(span), score);
         }
         fits.clear();
         self.identifiers.fit(hay, start, fits);
@@ -264,6 +242,39 @@ impl Pii {
             }
         }
         Some(end)
+    }
+
+    /// The entity of a type with a verifier of its own that begins at the token `start..token`, whose first digit is at
+    /// `digit`. The token may be an address's local part, a name or a host; those are found at `@` and elsewhere.
+    fn verified(
+        &self,
+        hay: Hay<'_>,
+        start: usize,
+        digit: usize,
+        token: usize,
+    ) -> Option<(&'static str, f64, Range<usize>)> {
+        // How long a token is and what joins it to the next tell what it can be: few verifiers have to look.
+        let (length, next) = (token - start, hay.at(token));
+        let figures = if start == digit { hay.run(digit, TOKEN, |b| b.is_ascii_digit()) - digit } else { 0 };
+        let joined = |signs: &[u8]| signs.contains(&next);
+        let when = |possible: bool, kind, score, verify: &dyn Fn() -> Option<Range<usize>>| {
+            possible.then(verify).flatten().map(|span| (kind, score, span))
+        };
+        None.or_else(|| when((1..=4).contains(&figures), "DATE_TIME", 0.6, &|| date::date(hay, start)))
+            .or_else(|| {
+                when((1..=3).contains(&figures) && joined(b"."), "IP_ADDRESS", 0.9, &|| network::ipv4(hay, start))
+            })
+            .or_else(|| when(true, STREET, 0.7, &|| name::street(hay, start)))
+            .or_else(|| {
+                let pairs = length == 2 && joined(b":-") || length == 4 && joined(b".");
+                when(pairs, "MAC_ADDRESS", 0.9, &|| network::mac(hay, start))
+            })
+            .or_else(|| when(length >= money::CRYPTO, "CRYPTO", 0.95, &|| money::crypto(hay, start)))
+            .or_else(|| when(digit == start + 2, "IBAN_CODE", 0.95, &|| money::iban(hay, start, &self.ibans)))
+            .or_else(|| {
+                let long = figures >= money::CARD || figures >= 4 && joined(b" -");
+                when(long, "CREDIT_CARD", 0.9, &|| money::card(hay, start))
+            })
     }
 }
 

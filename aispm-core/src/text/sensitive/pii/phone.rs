@@ -100,15 +100,13 @@ pub(super) fn phone(hay: Hay<'_>, digit: usize, codes: &Codes) -> Option<(Range<
         return None;
     }
     let lone = hay.lone(&(start..number.end));
+    let near = || hay.near(&(start..number.end), CONTEXT);
     // Most runs of digits are numbers of nothing whatever stands near: only then look at what does.
     let possible = |groups| number.first(groups).score(plus, true, lone, codes).is_some();
-    if !(1..=number.count).any(possible) {
+    if grouped && !plus && !near() || !(1..=number.count).any(possible) {
         return None;
     }
-    let context = hay.near(&(start..number.end), CONTEXT);
-    if grouped && !plus && !context {
-        return None;
-    }
+    let context = near();
     // The longest reading that a plan admits; a shorter one only where a space parts it from what follows.
     for groups in (1..=number.count).rev() {
         let end = number.ends.get(groups - 1).copied()?;

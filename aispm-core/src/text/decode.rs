@@ -173,14 +173,13 @@ fn runs(text: &str, accept: impl Fn(u8) -> bool) -> impl Iterator<Item = Range<u
     let bytes = text.as_bytes();
     let mut at = 0;
     std::iter::from_fn(move || {
-        loop {
-            let start = at + bytes.get(at..)?.iter().position(|b| accept(*b))?;
-            let length = bytes.get(start..)?.iter().position(|b| !accept(*b)).unwrap_or(bytes.len() - start);
-            at = start + length;
-            if length >= SHORTEST {
-                return Some(start..at);
-            }
+        // looked at from behind, so that most bytes of short runs are passed over
+        while let Some(last) = bytes.get(at..at + SHORTEST)?.iter().rposition(|b| !accept(*b)) {
+            at += last + 1;
         }
+        let start = at;
+        at += bytes.get(start..)?.iter().take_while(|b| accept(**b)).count();
+        Some(start..at)
     })
 }
 

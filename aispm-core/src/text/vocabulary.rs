@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::FixedState;
+
 /// Known words and beginnings of words. Most unknown words are told by their first letters alone.
 #[derive(Debug)]
 pub(super) struct Vocabulary {
-    words: HashSet<Box<str>>,
+    words: HashSet<Box<str>, FixedState>,
     /// Beginnings of words, four letters and more.
-    stems: HashSet<Box<str>>,
+    stems: HashSet<Box<str>, FixedState>,
     /// Bit by hash of the first three bytes of each word and stem.
     begins: Vec<u64>,
 }
@@ -19,7 +21,7 @@ const LONGEST: usize = 16;
 
 impl Default for Vocabulary {
     fn default() -> Self {
-        Self { words: HashSet::new(), stems: HashSet::new(), begins: vec![0; 1 << 10] }
+        Self { words: HashSet::default(), stems: HashSet::default(), begins: vec![0; 1 << 10] }
     }
 }
 

@@ -306,7 +306,8 @@ fn verhoeff(digits: &[u8]) -> bool {
         }
     };
     let steps = STEPS.iter().cycle();
-    let values = digits.iter().rev().zip(steps).map(|(d, step)| step.get(value(*d) as usize).copied().unwrap_or(0));
+    let place = |digit: u8| usize::from(digit.wrapping_sub(b'0'));
+    let values = digits.iter().rev().zip(steps).map(|(d, step)| step.get(place(*d)).copied().unwrap_or(0));
     values.fold(0, multiply) == 0
 }
 

@@ -117,7 +117,7 @@ struct Writer<'v> {
 }
 
 impl Writer<'_> {
-    /// The text as given. Plain words, which most are, take a short cut.
+    /// The text as given. Plain words and single spaces, which most of it are, take a short cut.
     fn given(&mut self, text: &str) {
         let mut letters = Unescape::new(text);
         loop {
@@ -126,6 +126,11 @@ impl Writer<'_> {
             {
                 self.end_run();
                 self.plain_word(word, source);
+            } else if self.word.is_empty()
+                && self.run.is_empty()
+                && let Some(source) = letters.space()
+            {
+                self.put_space(&source);
             } else if let Some(letter) = letters.next() {
                 self.read(letter);
             } else {
@@ -382,25 +387,22 @@ impl Writer<'_> {
 
     /// Appends lines whose words are known only when rotated by 13 or read backwards.
     fn turned_words(&mut self) {
-        type Turn = fn(&str) -> String;
-        const TURNS: [(Transform, Turn); 2] =
-            [(Transform::Rot13, rot13), (Transform::Reversed, |word| word.chars().rev().collect())];
         let tokens = self.canonical.tokens.len();
         // windows of words, so that one disguised sentence in a long text is enough
         const WINDOW: usize = 24;
-        for (transform, turn) in TURNS {
+        for transform in [Transform::Rot13, Transform::Reversed] {
             let mut first = 0;
             while first < tokens {
                 let last = (first + WINDOW).min(tokens);
-                let window: Vec<Token> = self.canonical.tokens.get(first..last).unwrap_or_default().to_vec();
+                let window = self.canonical.tokens.get(first..last).unwrap_or_default();
                 first = last;
-                let words = window.iter().map(|t| self.canonical.word(*t));
-                let words: Vec<&str> = words.filter(|w| w.len() >= 4 && w.is_ascii()).collect();
-                let known = words.iter().filter(|word| self.vocabulary.knows(&turn(word))).count();
-                if known >= 2 && known > words.iter().filter(|word| self.vocabulary.knows(word)).count() {
+                let words = || window.iter().map(|t| self.canonical.word(*t)).filter(|w| w.len() >= 4 && w.is_ascii());
+                let known = words().filter(|word| self.vocabulary.knows_spelled(|| turned(word, transform))).count();
+                if known >= 2 && known > words().filter(|word| self.vocabulary.knows(word)).count() {
                     let mut words: Vec<(String, Range<usize>)> = window
                         .iter()
-                        .map(|t| (turn(self.canonical.word(*t)), self.canonical.source(t.start..t.end)))
+                        .map(|t| (self.canonical.word(*t), self.canonical.source(t.start..t.end)))
+                        .map(|(word, source)| (turned(word, transform).collect(), source))
                         .collect();
                     if transform == Transform::Reversed {
                         words.reverse();
@@ -416,6 +418,15 @@ impl Writer<'_> {
             }
         }
     }
+}
+
+/// The letters of a word read backwards, or else rotated.
+fn turned(word: &str, transform: Transform) -> impl Iterator<Item = char> {
+    let mut letters = word.chars();
+    std::iter::from_fn(move || match transform {
+        Transform::Reversed => letters.next_back(),
+        _ => letters.next().map(rot13),
+    })
 }
 
 /// The longest known words from the left; letters that begin none are gathered.

@@ -59,6 +59,15 @@ impl<'a> Unescape<'a> {
         self.run.start += 3 * c.len_utf8();
         start..self.run.start
     }
+
+    /// Takes a space, if one stands here.
+    pub(super) fn space(&mut self) -> Option<Range<usize>> {
+        let is_here = self.pending.len() == 0 && self.text.as_bytes().get(self.at) == Some(&b' ');
+        is_here.then(|| {
+            self.at += 1;
+            self.at - 1..self.at
+        })
+    }
 }
 
 impl Iterator for Unescape<'_> {
@@ -168,18 +177,17 @@ pub(super) fn encoded_runs(text: &str) -> impl Iterator<Item = Encoded> {
 }
 
 /// Maximal runs of accepted bytes that are long enough.
-fn runs(text: &str, accept: fn(u8) -> bool) -> impl Iterator<Item = Range<usize>> {
+fn runs(text: &str, accept: impl Fn(u8) -> bool) -> impl Iterator<Item = Range<usize>> {
     let bytes = text.as_bytes();
     let mut at = 0;
     std::iter::from_fn(move || {
-        loop {
-            let start = at + bytes.get(at..)?.iter().position(|b| accept(*b))?;
-            let length = bytes.get(start..)?.iter().position(|b| !accept(*b)).unwrap_or(bytes.len() - start);
-            at = start + length;
-            if length >= SHORTEST {
-                return Some(start..at);
-            }
+        // looked at from behind, so that most bytes of short runs are passed over
+        while let Some(last) = bytes.get(at..at + SHORTEST)?.iter().rposition(|b| !accept(*b)) {
+            at += last + 1;
         }
+        let start = at;
+        at += bytes.get(start..)?.iter().take_while(|b| accept(**b)).count();
+        Some(start..at)
     })
 }
 
@@ -234,16 +242,14 @@ fn printable(bytes: Vec<u8>) -> Option<String> {
     text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t')).then_some(text)
 }
 
-/// Letters rotated by 13.
-pub(super) fn rot13(text: &str) -> String {
-    let rotate = |c: char, base: u8| char::from(base + (c as u8 - base + 13) % 26);
-    text.chars()
-        .map(|c| match c {
-            'a'..='z' => rotate(c, b'a'),
-            'A'..='Z' => rotate(c, b'A'),
-            _ => c,
-        })
-        .collect()
+/// A letter rotated by 13.
+pub(super) fn rot13(c: char) -> char {
+    let rotate = |base: u8| char::from(base + (c as u8 - base + 13) % 26);
+    match c {
+        'a'..='z' => rotate(b'a'),
+        'A'..='Z' => rotate(b'A'),
+        _ => c,
+    }
 }
 
 #[cfg(test)]
@@ -265,6 +271,6 @@ mod tests {
         assert_eq!(decoded("68 65 6c 6c 6f 20 77 6f"), ["hello wo"]);
         assert_eq!(decoded("01101000 01101001 01101000"), ["hih"]);
         assert_eq!(decoded("d41d8cd98f00b204e9800998ecf8427e"), [""; 0]);
-        assert_eq!(rot13("Uryyb"), "Hello");
+        assert_eq!("Uryyb".chars().map(rot13).collect::<String>(), "Hello");
     }
 }

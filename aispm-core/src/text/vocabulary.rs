@@ -2,14 +2,16 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::FixedState;
+
 use super::scrambled::Scrambled;
 
 /// Known words and beginnings of words. Most unknown words are told by their first letters alone.
 #[derive(Debug)]
 pub(super) struct Vocabulary {
-    words: HashSet<Box<str>>,
+    words: HashSet<Box<str>, FixedState>,
     /// Beginnings of words, four letters and more.
-    stems: HashSet<Box<str>>,
+    stems: HashSet<Box<str>, FixedState>,
     /// Bit by hash of the first three bytes of each word and stem.
     begins: Vec<u64>,
     /// Words of instructions, by their letters.
@@ -23,7 +25,12 @@ const LONGEST: usize = 16;
 
 impl Default for Vocabulary {
     fn default() -> Self {
-        Self { words: HashSet::new(), stems: HashSet::new(), begins: vec![0; 1 << 10], scrambled: Scrambled::default() }
+        Self {
+            words: HashSet::default(),
+            stems: HashSet::default(),
+            begins: vec![0; 1 << 10],
+            scrambled: Scrambled::default(),
+        }
     }
 }
 
@@ -63,6 +70,11 @@ impl Vocabulary {
         self.scrambled.find(word).filter(|found| *found != word && !self.knows(word))
     }
 
+    /// Whether the folded word is known that these ASCII letters spell. Few need to be put together for that.
+    pub(super) fn knows_spelled<I: Iterator<Item = char>>(&self, letters: impl Fn() -> I) -> bool {
+        self.may_begin(letters().map_while(|c| u8::try_from(c).ok())) && self.knows(&letters().collect::<String>())
+    }
+
     /// The length of the longest known word of three letters and more that `letters` begins with.
     pub(super) fn longest(&self, letters: &str) -> Option<usize> {
         if !self.may_know(letters) {
@@ -72,12 +84,16 @@ impl Vocabulary {
     }
 
     fn may_know(&self, word: &str) -> bool {
+        self.may_begin(word.bytes())
+    }
+
+    fn may_begin(&self, word: impl Iterator<Item = u8>) -> bool {
         let (index, bit) = place(word);
         self.begins.get(index).is_some_and(|bits| bits & bit != 0)
     }
 
     fn mark(&mut self, word: &str) {
-        let (index, bit) = place(word);
+        let (index, bit) = place(word.bytes());
         if let Some(bits) = self.begins.get_mut(index) {
             *bits |= bit;
         }
@@ -85,8 +101,8 @@ impl Vocabulary {
 }
 
 /// One bit of 2^16 for the first three bytes.
-fn place(word: &str) -> (usize, u64) {
-    let begin = word.bytes().take(3).fold(0_u32, |begin, byte| begin << 8 | u32::from(byte));
+fn place(word: impl Iterator<Item = u8>) -> (usize, u64) {
+    let begin = word.take(3).fold(0_u32, |begin, byte| begin << 8 | u32::from(byte));
     let hash = begin.wrapping_mul(0x9e37_79b1) >> 16;
     (usize::try_from(hash >> 6).unwrap_or_default(), 1 << (hash & 63))
 }

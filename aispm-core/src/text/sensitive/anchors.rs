@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
+use aho_corasick::automaton::Automaton;
+use aho_corasick::dfa::DFA;
+use aho_corasick::{Anchored, MatchKind};
 
 use super::secrets::Expect;
 
@@ -28,10 +30,11 @@ pub(super) enum Owner {
     Markup,
 }
 
-/// The automaton and, for each of its patterns, whom it calls.
+/// The automaton and, for each of its patterns, whom it calls. It is walked here and not by its own iterator: with case
+/// folded on the way its table is half as large, and no match makes it begin again.
 #[derive(Debug)]
 pub(super) struct Anchors {
-    automaton: AhoCorasick,
+    automaton: DFA,
     owners: Vec<Vec<Owner>>,
     longest: usize,
 }
@@ -52,11 +55,7 @@ impl Anchors {
         for (literal, owner) in anchors {
             patterns.entry(literal.to_ascii_lowercase()).or_default().push(owner);
         }
-        let automaton = AhoCorasick::builder()
-            .kind(Some(AhoCorasickKind::DFA))
-            .match_kind(MatchKind::Standard)
-            .ascii_case_insensitive(true)
-            .build(patterns.keys())?;
+        let automaton = DFA::builder().match_kind(MatchKind::Standard).build(patterns.keys())?;
         let longest = patterns.keys().map(String::len).max().unwrap_or(0);
         Ok(Self { automaton, owners: patterns.into_values().collect(), longest })
     }
@@ -74,24 +73,26 @@ impl Anchors {
         read: &mut Read,
         mut each: impl FnMut(Owner, Range<usize>) -> bool,
     ) -> Option<usize> {
-        let input = Input::new(text).range(read.end.saturating_sub(self.longest).min(text.len())..);
-        let mut here = 0;
-        for hit in self.automaton.find_overlapping_iter(input) {
-            if hit.end() < read.end {
+        let mut state = self.automaton.start_state(Anchored::No).ok()?;
+        let from = read.end.saturating_sub(self.longest).min(text.len());
+        for (end, byte) in (from + 1..).zip(text.as_bytes().get(from..).unwrap_or_default()) {
+            state = self.automaton.next_state(Anchored::No, state, byte.to_ascii_lowercase());
+            if !self.automaton.is_special(state) || !self.automaton.is_match(state) || end < read.end {
                 continue;
             }
-            if hit.end() > read.end {
-                (*read, here) = (Read { end: hit.end(), here: 0 }, 0);
+            if end > read.end {
+                *read = Read { end, here: 0 };
             }
-            for owner in self.owners.get(hit.pattern().as_usize()).into_iter().flatten() {
-                here += 1;
-                if here <= read.here {
-                    continue;
+            let patterns = (0..self.automaton.match_len(state)).map(|index| self.automaton.match_pattern(state, index));
+            let owners = patterns.filter_map(|pattern| {
+                let owners = self.owners.get(pattern.as_usize())?;
+                Some(owners.iter().map(move |owner| (*owner, end - self.automaton.pattern_len(pattern))))
+            });
+            for (owner, start) in owners.flatten().skip(read.here) {
+                if !each(owner, start..end) {
+                    return Some(start);
                 }
-                if !each(*owner, hit.range()) {
-                    return Some(hit.start());
-                }
-                read.here = here;
+                read.here += 1;
             }
         }
         *read = Read { end: text.len() + 1, here: 0 };

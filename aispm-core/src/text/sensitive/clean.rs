@@ -102,7 +102,8 @@ fn next(text: &str) -> Option<usize> {
     let mut at = 0;
     loop {
         let rest = text.as_bytes().get(at..)?;
-        at += rest.iter().position(|b| !b.is_ascii())?;
+        let ascii = rest.chunks(64).take_while(|chunk| chunk.is_ascii()).map(<[u8]>::len).sum::<usize>();
+        at += ascii + rest.get(ascii..)?.iter().position(|b| !b.is_ascii())?;
         let c = text.get(at..)?.chars().next()?;
         if is_invisible(c) || plain(c).is_some() {
             return Some(at);

@@ -170,28 +170,37 @@ impl<'t> Hay<'t> {
         if after.end > self.len() {
             self.past();
         }
-        let after = after.start..after.end.min(self.len());
-        words.iter().any(|w| self.has(&after, w.as_ref()))
+        self.mentions(after.start..after.end.min(self.len()), words)
     }
 
     /// Whether one of `words` (lower case) begins a word in the bytes before `at`.
     pub(super) fn follows<W: AsRef<str>>(self, at: usize, words: &[W]) -> bool {
-        let before = at.saturating_sub(BEFORE)..at;
-        words.iter().any(|w| self.has(&before, w.as_ref()))
+        self.mentions(at.saturating_sub(BEFORE)..at, words)
     }
 
-    fn has(self, window: &Range<usize>, word: &str) -> bool {
-        let word = word.as_bytes();
+    /// Whether one of `words`, each of which begins with an ASCII letter, begins a word in `window` and fits into it.
+    fn mentions<W: AsRef<str>>(self, window: Range<usize>, words: &[W]) -> bool {
         let Some(bytes) = self.bytes().get(window.clone()) else { return false };
         looked_at(bytes.len());
-        let first = word.first().copied().unwrap_or(0).to_ascii_lowercase();
-        bytes.windows(word.len().max(1)).enumerate().any(|(i, w)| {
-            w.first().is_some_and(|b| b.to_ascii_lowercase() == first)
-                && w.eq_ignore_ascii_case(word)
-                && !self.before(window.start + i).is_ascii_alphanumeric()
-                // A short word must end too: `tin` is not in `tiny`.
-                && (word.len() > 4 || !self.at(window.start + i + word.len()).is_ascii_alphabetic())
+        // Numbers stand among numbers: without a letter there is no word, and that is told without a branch a byte.
+        if !bytes.iter().fold(false, |any, b| any | b.is_ascii_alphabetic()) {
+            return false;
+        }
+        let mut inside = self.before(window.start).is_ascii_alphanumeric();
+        (window.start..).zip(bytes).any(|(at, b)| {
+            let begins = !inside && b.is_ascii_alphabetic();
+            inside = b.is_ascii_alphanumeric();
+            begins && words.iter().any(|w| self.is_word(at..window.end, w.as_ref().as_bytes()))
         })
+    }
+
+    /// Whether `room` begins with `word`. A short word must end too: `tin` is not in `tiny`.
+    fn is_word(self, room: Range<usize>, word: &[u8]) -> bool {
+        let Some(bytes) = self.bytes().get(room.clone()) else { return false };
+        let same = |(a, b): (&u8, &u8)| a.eq_ignore_ascii_case(b);
+        bytes.len() >= word.len()
+            && bytes.iter().zip(word).all(same)
+            && (word.len() > 4 || !self.at(room.start + word.len()).is_ascii_alphabetic())
     }
 }
 

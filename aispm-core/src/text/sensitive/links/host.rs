@@ -36,13 +36,28 @@ pub(super) fn cut(text: &str) -> &str {
         }
     }
     let text = text.get(..stop).unwrap_or("");
-    let text = text.find("..").and_then(|cut| text.get(..cut)).unwrap_or(text);
+    let twice = text.as_bytes().windows(2).position(|two| two == b"..");
+    let text = twice.and_then(|cut| text.get(..cut)).unwrap_or(text);
     text.trim_end_matches(['.', '-', '_'])
 }
 
 /// Whether `host` has at least two well-formed labels and a suffix of the public list.
 pub(in super::super) fn is_public(host: &str) -> bool {
-    is_formed(host) && is_known(&unicode(host))
+    is_formed(host) && may_be_known(host) && is_known(&unicode(host))
+}
+
+/// Whether `host` can be known, as [`is_known`] tells of its lower case: what is in plain ASCII takes no memory for that.
+pub(super) fn may_be_known(host: &str) -> bool {
+    let mut lower = [0; LONGEST];
+    let Some(lower) = lower.get_mut(..host.len()).filter(|_| host.is_ascii() && !is_encoded(host)) else { return true };
+    lower.copy_from_slice(host.as_bytes());
+    lower.make_ascii_lowercase();
+    psl::suffix(lower).is_some_and(|suffix| suffix.is_known())
+}
+
+/// Whether a label is in Punycode.
+fn is_encoded(host: &str) -> bool {
+    host.as_bytes().windows(4).any(|mark| mark.eq_ignore_ascii_case(b"xn--"))
 }
 
 /// Whether `host`, in lower case and Unicode, has well-formed labels and a suffix of the public list.
@@ -60,13 +75,13 @@ fn is_formed(host: &str) -> bool {
 /// The name in lower case and Unicode.
 pub(in super::super) fn unicode(host: &str) -> Cow<'_, str> {
     let plain = host.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_'));
-    if plain && !host.contains("xn--") {
-        return Cow::Borrowed(host);
+    if !host.is_ascii() || is_encoded(host) {
+        Cow::Owned(idna::domain_to_unicode(host).0)
+    } else if plain {
+        Cow::Borrowed(host)
+    } else {
+        Cow::Owned(host.to_ascii_lowercase())
     }
-    if host.is_ascii() && !host.to_ascii_lowercase().contains("xn--") {
-        return Cow::Owned(host.to_ascii_lowercase());
-    }
-    Cow::Owned(idna::domain_to_unicode(host).0)
 }
 
 /// The registrable domain and its leading label: `mail.example.co.uk` gives `example.co.uk` and `example`.

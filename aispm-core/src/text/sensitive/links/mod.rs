@@ -94,8 +94,8 @@ impl Links {
         let span = start..end(hay, slashes);
         let address = Address::read(hay.get(slashes..span.end));
         let authority = slashes..slashes + address.end;
-        let scheme = hay.window(start, 4).to_ascii_lowercase();
-        if !(from == anchor.start || scheme.starts_with("http") || scheme.starts_with("ftp")) {
+        let begins = |scheme: &str| hay.window(start, scheme.len()).eq_ignore_ascii_case(scheme);
+        if !(from == anchor.start || begins("http") || begins("ftp")) {
             return Some(Found { span, authority, veiled: false });
         }
         if host::is_known(&address.host) {
@@ -162,6 +162,9 @@ impl Links {
         };
         // Of a name in prose only a brand in disguise tells, and that takes some letters.
         if place == Place::Web && lists.blocked.is_empty() && !name.split('.').any(|l| l.len() >= 4) {
+            return None;
+        }
+        if !host::may_be_known(name) {
             return None;
         }
         let name = host::unicode(name);

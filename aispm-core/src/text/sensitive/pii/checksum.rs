@@ -292,7 +292,17 @@ fn korea(code: &[u8], base: u32) -> bool {
 
 /// Verhoeff's check: the dihedral group D5 and a permutation of period eight.
 fn verhoeff(digits: &[u8]) -> bool {
-    const STEP: [u32; 10] = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4];
+    /// The permutation, once for each time that it is taken.
+    const STEPS: [[u32; 10]; 8] = [
+        [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+        [1, 5, 7, 6, 2, 8, 3, 0, 9, 4],
+        [5, 8, 0, 3, 7, 9, 6, 1, 4, 2],
+        [8, 9, 1, 6, 0, 4, 3, 5, 2, 7],
+        [9, 4, 5, 3, 1, 2, 6, 8, 7, 0],
+        [4, 2, 8, 6, 5, 7, 3, 9, 0, 1],
+        [2, 7, 9, 3, 8, 0, 6, 4, 1, 5],
+        [7, 0, 4, 6, 9, 1, 3, 2, 5, 8],
+    ];
     let multiply = |a: u32, b: u32| {
         if a < 5 {
             if b < 5 { (a + b) % 5 } else { 5 + (a + b) % 5 }
@@ -302,14 +312,10 @@ fn verhoeff(digits: &[u8]) -> bool {
             (5 + a - b) % 5
         }
     };
-    let sum = digits.iter().rev().enumerate().fold(0, |sum, (i, d)| {
-        let mut v = value(*d);
-        for _ in 0..i % 8 {
-            v = STEP.get(v as usize).copied().unwrap_or(0);
-        }
-        multiply(sum, v)
-    });
-    sum == 0
+    let steps = STEPS.iter().cycle();
+    let place = |digit: u8| usize::from(digit.wrapping_sub(b'0'));
+    let values = digits.iter().rev().zip(steps).map(|(d, step)| step.get(place(*d)).copied().unwrap_or(0));
+    values.fold(0, multiply) == 0
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ fn named_month(hay: Hay<'_>, start: usize, end: usize, sign: u8) -> Option<Range
 
 /// `6 May 2024`, `6th of May, 2024`.
 fn named_after(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
-    let (day, end) = number(hay, start, 2)?;
+    let (day, end) = number(hay, start, 2).filter(|(_, end)| !hay.at(*end).is_ascii_digit())?;
     let mut at = end + if ["st", "nd", "rd", "th"].contains(&hay.get(end..end + 2)) { 2 } else { 0 };
     at += usize::from(hay.at(at) == b' ');
     at += if hay.get(at..at + 3) == "of " { 3 } else { 0 };
@@ -83,8 +83,11 @@ fn named_after(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
 /// `May 6, 2024`, `May 2024`, `May-2024`, from the digits back to the month.
 fn named_before(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
     let gap = hay.run_back(start, 2, |b| matches!(b, b' ' | b'.' | b'-'));
+    if gap == start || !hay.before(gap).is_ascii_alphabetic() {
+        return None;
+    }
     let word = hay.run_back(gap, 9, |b| b.is_ascii_alphabetic());
-    if gap == start || !month(hay.get(word..gap)) {
+    if !month(hay.get(word..gap)) {
         return None;
     }
     let (n, end) = number(hay, start, 4)?;
@@ -123,7 +126,8 @@ fn time(hay: Hay<'_>, end: usize) -> usize {
 
 fn number(hay: Hay<'_>, start: usize, most: usize) -> Option<(u32, usize)> {
     let end = hay.run(start, most, |b| b.is_ascii_digit());
-    Some((hay.get(start..end).parse().ok()?, end))
+    let digits = hay.bytes().get(start..end).filter(|digits| !digits.is_empty())?;
+    Some((digits.iter().fold(0, |n, digit| n * 10 + u32::from(digit - b'0')), end))
 }
 
 fn month(word: &str) -> bool {

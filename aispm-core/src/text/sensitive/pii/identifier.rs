@@ -56,8 +56,8 @@ pub(super) struct Identifiers {
     kinds: Vec<Identifier>,
     checks: Vec<fn(&[u8]) -> bool>,
     formats: Vec<Format>,
-    /// Formats by leading run: letters in the first half, digits in the second, by length.
-    index: Vec<Vec<u16>>,
+    /// Formats by leading run (letters in the first half, digits in the second, by length) and what follows it.
+    index: Vec<[Vec<u16>; FOLLOWS]>,
 }
 
 /// A candidate that fits: which identifier, where, and whether a context word stands near.
@@ -75,14 +75,13 @@ impl Identifiers {
         kinds.retain(|k| checksum::named(&k.check).is_some());
         let checks = kinds.iter().filter_map(|k| checksum::named(&k.check)).collect();
         let mut formats = Vec::new();
-        let mut index = vec![Vec::new(); 2 * (LONGEST + 1)];
+        let mut index = vec![<[Vec<u16>; FOLLOWS]>::default(); 2 * (LONGEST + 1)];
         for (owner, kind) in kinds.iter().enumerate() {
             for pattern in &kind.formats {
                 let id = u16::try_from(formats.len()).unwrap_or(u16::MAX);
-                for slot in slots(pattern.as_bytes()) {
-                    if let Some(list) = index.get_mut(slot) {
-                        list.push(id);
-                    }
+                for (slot, rest) in slots(pattern.as_bytes()) {
+                    let lists = index.get_mut(slot).into_iter().flatten().enumerate();
+                    lists.filter(|(follow, _)| admits(rest, *follow)).for_each(|(_, list)| list.push(id));
                 }
                 formats.push(Format { owner, pattern: pattern.as_bytes().into() });
             }
@@ -99,15 +98,15 @@ impl Identifiers {
         let letters = hay.at(start).is_ascii_alphabetic();
         let class = |b: u8| if letters { b.is_ascii_alphabetic() } else { b.is_ascii_digit() };
         let lead = hay.run(start, LONGEST + 1, class) - start;
-        let Some(candidates) = (lead <= LONGEST).then(|| self.index.get(slot(letters, lead))).flatten() else { return };
+        let lists = (lead <= LONGEST).then(|| self.index.get(slot(letters, lead))).flatten();
+        let Some(candidates) = lists.and_then(|lists| lists.get(follow(hay, start + lead))) else { return };
         for format in candidates.iter().filter_map(|i| self.formats.get(usize::from(*i))) {
-            let mut code = Code::default();
-            let Some(end) = matches(hay, start, &format.pattern, &mut code) else { continue };
+            let Some(end) = matches(hay, start, &format.pattern) else { continue };
             let (Some(kind), Some(check)) = (self.kinds.get(format.owner), self.checks.get(format.owner)) else {
                 continue;
             };
             let span = start..end;
-            if continues(hay, &span) || !check(code.as_slice()) {
+            if continues(hay, &span) || !check(Code::read(hay.get(span.clone()), &format.pattern).as_slice()) {
                 continue;
             }
             let context = hay.near(&span, &kind.context);
@@ -128,8 +127,53 @@ fn slot(letters: bool, lead: usize) -> usize {
     lead + if letters { 0 } else { LONGEST + 1 }
 }
 
-/// The index slots under which a format can begin: each length that its leading run may have in a text.
-fn slots(pattern: &[u8]) -> Vec<usize> {
+/// How a leading run may be followed: by neither digit nor letter, by a digit, by a letter; by a gap, of which there
+/// are four, and one of these.
+const FOLLOWS: usize = 5 * CLASSES;
+const CLASSES: usize = 3;
+
+/// What follows a run that ends at `at`.
+fn follow(hay: Hay<'_>, at: usize) -> usize {
+    let first = hay.at(at);
+    gap(first) * CLASSES + class(if gap(first) > 0 { hay.at(at + 1) } else { first })
+}
+
+/// Whether a text that goes on like this can have what is left of a pattern after its leading run.
+fn admits(rest: &[u8], follow: usize) -> bool {
+    let (parted, then) = (follow / CLASSES, follow % CLASSES);
+    match *rest {
+        [] | [b'X', ..] | [b'_'] | [b'_', b'X', ..] => true,
+        [b'_', next, ..] => then == class(next),
+        [sign, ..] if gap(sign) > 0 && gap(sign) != parted => false,
+        [sign] | [sign, b'X' | b'_', ..] if gap(sign) > 0 => true,
+        [sign, next, ..] if gap(sign) > 0 => then == class(next),
+        [next, ..] => parted == 0 && then == class(next),
+    }
+}
+
+/// Which of the signs between groups a byte is; 0 if none.
+fn gap(byte: u8) -> usize {
+    match byte {
+        b' ' => 1,
+        b'-' => 2,
+        b'.' => 3,
+        b'_' => 4,
+        _ => 0,
+    }
+}
+
+/// Of a byte of a text, or of a pattern other than `X` and `_`.
+fn class(byte: u8) -> usize {
+    match byte {
+        b if b.is_ascii_digit() => 1,
+        b if b.is_ascii_alphabetic() => 2,
+        _ => 0,
+    }
+}
+
+/// The index slots under which a format can begin, each length that its leading run may have in a text, with what is
+/// left of the pattern then.
+fn slots(pattern: &[u8]) -> Vec<(usize, &[u8])> {
     let letters = pattern.first().is_some_and(|b| *b != b'9' && *b != b'X');
     let of = |b: u8| match b {
         b'9' => Some(false),
@@ -137,25 +181,26 @@ fn slots(pattern: &[u8]) -> Vec<usize> {
         b if b.is_ascii_alphabetic() => Some(true),
         _ => None,
     };
-    let mut lengths = Vec::new();
-    let mut lead = 0;
-    for (i, &b) in pattern.iter().enumerate() {
-        match b {
+    let mut slots = Vec::new();
+    let (mut lead, mut rest) = (0, pattern);
+    while let [b, tail @ ..] = rest {
+        match *b {
             // From here any length is possible, of either class if nothing came before.
             b'X' => {
-                lengths.extend(lead.max(1)..=LONGEST);
-                let both = lengths.iter().map(|n| slot(letters, *n));
-                let other = lengths.iter().filter(|_| i == 0).map(|n| slot(true, *n));
-                return both.chain(other).collect();
+                let either = [Some(letters), (lead == 0).then_some(true)].into_iter().flatten();
+                let lengths = lead.max(1)..=LONGEST;
+                slots.extend(either.flat_map(|letters| lengths.clone().map(move |n| (slot(letters, n), rest))));
+                return slots;
             }
-            b'_' => lengths.push(lead),
+            b'_' => slots.push((slot(letters, lead), rest)),
             b if of(b) == Some(letters) => lead += 1,
             _ => break,
         }
+        rest = tail;
     }
-    lengths.push(lead);
-    lengths.dedup();
-    lengths.into_iter().map(|n| slot(letters, n)).collect()
+    slots.push((slot(letters, lead), rest));
+    slots.dedup_by_key(|(slot, _)| *slot);
+    slots
 }
 
 /// A candidate's characters, upper case, without separators.
@@ -166,11 +211,17 @@ struct Code {
 }
 
 impl Code {
-    fn push(&mut self, byte: u8) {
-        if let Some(slot) = self.bytes.get_mut(self.len) {
+    /// Reads what has this pattern.
+    fn read(text: &str, pattern: &[u8]) -> Self {
+        // A sign between groups counts where it tells something (a Finnish century).
+        let century = pattern.ends_with(b"999X");
+        let counts = |b: &u8| b.is_ascii_alphanumeric() || *b == b'+' || *b == b'-' && century;
+        let mut code = Self::default();
+        for (slot, byte) in code.bytes.iter_mut().zip(text.bytes().filter(counts)) {
             *slot = byte.to_ascii_uppercase();
-            self.len += 1;
+            code.len += 1;
         }
+        code
     }
 
     fn as_slice(&self) -> &[u8] {
@@ -179,7 +230,7 @@ impl Code {
 }
 
 /// Where `pattern` ends if it stands at `start`.
-fn matches(hay: Hay<'_>, start: usize, pattern: &[u8], code: &mut Code) -> Option<usize> {
+fn matches(hay: Hay<'_>, start: usize, pattern: &[u8]) -> Option<usize> {
     let mut at = start;
     for &p in pattern {
         let b = hay.at(at);
@@ -188,17 +239,13 @@ fn matches(hay: Hay<'_>, start: usize, pattern: &[u8], code: &mut Code) -> Optio
             b'9' => b.is_ascii_digit(),
             b'X' => b.is_ascii_alphanumeric(),
             b'_' => {
-                at += usize::from(matches!(b, b' ' | b'-' | b'.' | b'_'));
+                at += usize::from(gap(b) > 0);
                 continue;
             }
             _ => b.eq_ignore_ascii_case(&p),
         };
         if !keep {
             return None;
-        }
-        // A sign between groups counts where it tells something (a Finnish century), so it is kept if not a gap.
-        if b.is_ascii_alphanumeric() || (p == b'+' || (p == b'-' && pattern.ends_with(b"999X"))) {
-            code.push(b);
         }
         at += 1;
     }

@@ -28,6 +28,21 @@ pub(super) const STREET: &str = "STREET_ADDRESS";
 /// The longest run of letters and digits that is looked at from its start.
 const TOKEN: usize = 100;
 
+/// The bytes that can begin or join an entity.
+const OPENS: [bool; 256] = {
+    let mut opens = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        #[allow(clippy::indexing_slicing, reason = "a byte is less than 256")]
+        {
+            opens[byte as usize] =
+                byte.is_ascii_digit() || byte.is_ascii_uppercase() || matches!(byte, b'@' | b':' | b'-');
+        }
+        byte += 1;
+    }
+    opens
+};
+
 /// The detector of personal data.
 #[derive(Debug)]
 pub(super) struct Pii {
@@ -93,9 +108,8 @@ impl Pii {
     /// stands. Linear: every verifier reads a bounded stretch, and what it takes is not read again.
     pub(super) fn find(&self, hay: Hay<'_>, read: &mut Read, matches: &mut Vec<Match>) -> Option<usize> {
         let mut fits = Vec::new();
-        while let Some(next) = hay.bytes().get(read.at..).and_then(|b| {
-            b.iter().position(|b| b.is_ascii_digit() || b.is_ascii_uppercase() || matches!(b, b'@' | b':' | b'-'))
-        }) {
+        let opens = |b: &u8| OPENS.get(usize::from(*b)).is_some_and(|opens| *opens);
+        while let Some(next) = hay.bytes().get(read.at..).and_then(|rest| rest.iter().position(opens)) {
             let (here, floor, known) = (read.at + next, read.floor, matches.len());
             let end = match hay.at(here) {
                 b'@' => entity(matches, "EMAIL_ADDRESS", network::email(hay, here), 0.95),
@@ -196,16 +210,8 @@ impl Pii {
         if token - start == TOKEN || hay.before(start) >= 0x80 && hay.lone(&(start..token)) {
             return Some(token);
         }
-        // The token may be an address's local part, a name or a host; those are found at `@` and elsewhere.
-        let simple = entity(matches, "DATE_TIME", date::date(hay, start), 0.6)
-            .or_else(|| entity(matches, "IP_ADDRESS", network::ipv4(hay, start), 0.9))
-            .or_else(|| entity(matches, STREET, name::street(hay, start), 0.7))
-            .or_else(|| entity(matches, "MAC_ADDRESS", network::mac(hay, start), 0.9))
-            .or_else(|| entity(matches, "CRYPTO", money::crypto(hay, start), 0.95))
-            .or_else(|| entity(matches, "IBAN_CODE", money::iban(hay, start, &self.ibans), 0.95))
-            .or_else(|| entity(matches, "CREDIT_CARD", money::card(hay, start), 0.9));
-        if simple.is_some() {
-            return simple;
+        if let Some((kind, score, span)) = self.verified(hay, start, digit, token) {
+            return entity(matches, kind, Some(span), score);
         }
         fits.clear();
         self.identifiers.fit(hay, start, fits);
@@ -236,6 +242,39 @@ impl Pii {
             }
         }
         Some(end)
+    }
+
+    /// The entity of a type with a verifier of its own that begins at the token `start..token`, whose first digit is at
+    /// `digit`. The token may be an address's local part, a name or a host; those are found at `@` and elsewhere.
+    fn verified(
+        &self,
+        hay: Hay<'_>,
+        start: usize,
+        digit: usize,
+        token: usize,
+    ) -> Option<(&'static str, f64, Range<usize>)> {
+        // How long a token is and what joins it to the next tell what it can be: few verifiers have to look.
+        let (length, next) = (token - start, hay.at(token));
+        let figures = if start == digit { hay.run(digit, TOKEN, |b| b.is_ascii_digit()) - digit } else { 0 };
+        let joined = |signs: &[u8]| signs.contains(&next);
+        let when = |possible: bool, kind, score, verify: &dyn Fn() -> Option<Range<usize>>| {
+            possible.then(verify).flatten().map(|span| (kind, score, span))
+        };
+        None.or_else(|| when((1..=4).contains(&figures), "DATE_TIME", 0.6, &|| date::date(hay, start)))
+            .or_else(|| {
+                when((1..=3).contains(&figures) && joined(b"."), "IP_ADDRESS", 0.9, &|| network::ipv4(hay, start))
+            })
+            .or_else(|| when(true, STREET, 0.7, &|| name::street(hay, start)))
+            .or_else(|| {
+                let pairs = length == 2 && joined(b":-") || length == 4 && joined(b".");
+                when(pairs, "MAC_ADDRESS", 0.9, &|| network::mac(hay, start))
+            })
+            .or_else(|| when(length >= money::CRYPTO, "CRYPTO", 0.95, &|| money::crypto(hay, start)))
+            .or_else(|| when(digit == start + 2, "IBAN_CODE", 0.95, &|| money::iban(hay, start, &self.ibans)))
+            .or_else(|| {
+                let long = figures >= money::CARD || figures >= 4 && joined(b" -");
+                when(long, "CREDIT_CARD", 0.9, &|| money::card(hay, start))
+            })
     }
 }
 

@@ -7,6 +7,10 @@ use sha2::{Digest, Sha256};
 use super::super::hay::{Hay, is_word};
 use super::checksum::{luhn, named};
 
+/// The fewest digits of a card's number, and the fewest characters of a cryptocurrency address.
+pub(super) const CARD: usize = 13;
+pub(super) const CRYPTO: usize = 17;
+
 /// The card number at `start`: 13 to 19 digits, plain or in groups, of a known issuer, with Luhn's digit.
 pub(super) fn card(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
     let mut digits = [0u8; 19];

@@ -38,12 +38,15 @@ pub(super) fn email(hay: Hay<'_>, at: usize) -> Option<Range<usize>> {
 
 /// The IPv4 address at `start`, with its prefix length if one follows.
 pub(super) fn ipv4(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
+    let before = hay.before(start);
+    if is_word(before) || before == b'.' || (before == b'-' && is_word(hay.before(start - 1))) {
+        return None;
+    }
     let mut end = hay.run(start, 16, |b| b.is_ascii_digit() || b == b'.');
     if hay.before(end) == b'.' {
         end -= 1;
     }
-    let before = hay.before(start);
-    if is_word(before) || is_word(hay.at(end)) || before == b'.' || (before == b'-' && is_word(hay.before(start - 1))) {
+    if is_word(hay.at(end)) {
         return None;
     }
     hay.get(start..end).parse::<Ipv4Addr>().ok()?;
@@ -67,11 +70,14 @@ pub(super) fn ipv4(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
 /// The IPv6 address through the colon at `colon`.
 pub(super) fn ipv6(hay: Hay<'_>, colon: usize) -> Option<Range<usize>> {
     let start = hay.run_back(colon, 4, |b| b.is_ascii_hexdigit());
+    if is_word(hay.before(start)) || matches!(hay.before(start), b':' | b'.') {
+        return None;
+    }
     let mut end = hay.run(colon, 45, |b| b.is_ascii_hexdigit() || b == b':' || b == b'.');
     while matches!(hay.before(end), b'.') || (hay.before(end) == b':' && hay.before(end - 1) != b':') {
         end -= 1;
     }
-    if is_word(hay.before(start)) || is_word(hay.at(end)) || matches!(hay.before(start), b':' | b'.') {
+    if is_word(hay.at(end)) {
         return None;
     }
     let text = hay.get(start..end);

@@ -39,9 +39,12 @@ const CONTEXT: &[&str] = &[
 const DIGITS: usize = 15;
 const GROUPS: usize = 7;
 
-/// Digits of a national number by calling code.
+/// Fewer digits are no number, unless one that begins like an international one.
+const FEWEST: usize = 7;
+
+/// Digits of a national number by calling code, its index.
 #[derive(Debug)]
-pub(super) struct Codes(Vec<(u32, Range<usize>)>);
+pub(super) struct Codes(Vec<Range<usize>>);
 
 impl Codes {
     /// Parses `code fewest most`, one a line; `#` begins a comment.
@@ -52,19 +55,25 @@ impl Codes {
             else {
                 return None;
             };
-            Some((u32::try_from(code).ok()?, least..most + 1))
+            Some((code, least..most + 1))
         };
-        Self(source.lines().filter_map(entry).collect())
+        let mut lengths = vec![0..0; 1000];
+        for (code, national) in source.lines().filter_map(entry) {
+            if let Some(slot) = lengths.get_mut(code) {
+                *slot = national;
+            }
+        }
+        Self(lengths)
     }
 
     /// Whether `digits` are a calling code and a national number of a length that its plan has.
     fn admit(&self, digits: &[u8]) -> bool {
         (1..=3).any(|n| {
             let Some((code, national)) = digits.split_at_checked(n) else { return false };
-            let code = code.iter().fold(0, |c, d| c * 10 + u32::from(d - b'0'));
+            let code = code.iter().fold(0, |c, d| c * 10 + usize::from(d - b'0'));
             // A trunk zero is often written, `+44 (0)20`.
             let length = national.len() - usize::from(national.first() == Some(&b'0') && code != 39);
-            self.0.iter().any(|(c, lengths)| *c == code && lengths.contains(&length))
+            self.0.get(code).is_some_and(|lengths| lengths.contains(&length))
         })
     }
 }
@@ -86,16 +95,18 @@ pub(super) fn phone(hay: Hay<'_>, digit: usize, codes: &Codes) -> Option<(Range<
     // A group of a longer number or code is none by itself.
     let grouped = before == b' ' && hay.before(start - 1).is_ascii_digit();
     let number = Number::read(hay, start);
+    let all = number.first(number.count).digits;
+    if all.len() < FEWEST && !plus && !all.starts_with(b"00") {
+        return None;
+    }
     let lone = hay.lone(&(start..number.end));
+    let near = || hay.near(&(start..number.end), CONTEXT);
     // Most runs of digits are numbers of nothing whatever stands near: only then look at what does.
     let possible = |groups| number.first(groups).score(plus, true, lone, codes).is_some();
-    if !(1..=number.count).any(possible) {
+    if grouped && !plus && !near() || !(1..=number.count).any(possible) {
         return None;
     }
-    let context = hay.near(&(start..number.end), CONTEXT);
-    if grouped && !plus && !context {
-        return None;
-    }
+    let context = near();
     // The longest reading that a plan admits; a shorter one only where a space parts it from what follows.
     for groups in (1..=number.count).rev() {
         let end = number.ends.get(groups - 1).copied()?;

@@ -200,11 +200,15 @@ impl Stream<'_> {
     /// Lets go up to `held`, or to the first match that goes beyond; with `last` all that was given.
     fn release(&mut self, held: usize, last: bool) -> Released<'_> {
         let mut held = (self.start + held).max(self.start + self.released);
-        let mut ready = self.veiled.extract_if(.., |veiled| veiled.found.end <= held).collect();
-        veiled::drop_seen(&mut ready, &self.pending);
-        self.pending.extend(ready.into_iter().map(|veiled| veiled.found));
         self.pending.sort_by_key(|m| std::cmp::Reverse(m.end));
-        for m in self.veiled.iter().map(|veiled| &veiled.found).chain(&self.pending) {
+        self.veiled.sort_by_key(|veiled| std::cmp::Reverse(veiled.found.end));
+        // the latest end first, as each may move it to where another goes beyond
+        let (mut plain, mut veiled) = (self.pending.iter().peekable(), self.veiled.iter().map(|v| &v.found).peekable());
+        while let Some(m) = match (plain.peek(), veiled.peek()) {
+            (Some(p), Some(v)) if v.end > p.end => veiled.next(),
+            (None, _) => veiled.next(),
+            _ => plain.next(),
+        } {
             if m.start < held && held < m.end {
                 held = m.start;
             }
@@ -219,7 +223,10 @@ impl Stream<'_> {
             held => self.map.given(0..held).end.max(from),
         };
         self.let_go = to;
+        let mut ready = self.veiled.extract_if(.., |veiled| veiled.found.end <= held).collect();
         let mut matches = self.pending.extract_if(.., |m| m.end <= held).collect::<Vec<_>>();
+        veiled::drop_seen(&mut ready, &matches);
+        matches.extend(ready.into_iter().map(|veiled| veiled.found));
         for m in &mut matches {
             let given = self.map.given(m.start..m.end);
             (m.start, m.end) = (given.start, given.end);

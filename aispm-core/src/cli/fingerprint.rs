@@ -11,10 +11,9 @@ use walkdir::WalkDir;
 
 use super::{Exit, input, line, output, warn, written};
 use crate::asset::{Error, ErrorKind, Result, count};
+use crate::guard::KeySource;
 use crate::text::known::{Indexer, Key, KnownData};
 
-/// Where the key is if no file is named.
-const VARIABLE: &str = "AISPM_KNOWN_KEY";
 /// Most bytes of running text read as one line.
 const LINE: u64 = 1 << 20;
 
@@ -29,7 +28,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "ID")]
     asset: String,
     #[command(flatten)]
-    key: KeyFile,
+    key: KeyOption,
     /// So many strings, made of key and asset, are planted in the data set
     #[arg(long, value_name = "N", default_value_t = 0)]
     canaries: usize,
@@ -52,10 +51,13 @@ pub(super) struct Args {
 
 /// Where the key is.
 #[derive(Debug, clap::Args)]
-pub(super) struct KeyFile {
-    /// File with the key of indexes, 16 random bytes or more (`openssl rand -hex 32`); else AISPM_KNOWN_KEY in the environment
+pub(super) struct KeyOption {
+    /// File with the key, 16 random bytes or more (`openssl rand -hex 32`)
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
+    /// Variable of the environment with the key; of indexes AISPM_KNOWN_KEY without either
+    #[arg(long, value_name = "VARIABLE", conflicts_with = "key_file")]
+    key_env: Option<String>,
 }
 
 /// The data sets to know.
@@ -65,7 +67,7 @@ pub(super) struct Known {
     #[arg(long, value_name = "FILE")]
     known: Vec<PathBuf>,
     #[command(flatten)]
-    key: KeyFile,
+    pub(super) key: KeyOption,
 }
 
 impl Known {
@@ -78,26 +80,24 @@ impl Known {
             return Ok(Vec::new());
         }
         let key = self.key.load()?;
-        let open = |file: &PathBuf| {
-            let bytes = std::fs::read(file).map_err(|error| Error::unreadable(file, error))?;
-            KnownData::open(bytes, &key).map(Arc::new).map_err(|error| error.at(file))
-        };
-        self.known.iter().map(open).collect()
+        self.known.iter().map(|file| KnownData::from_file(file, &key).map(Arc::new)).collect()
     }
 }
 
-impl KeyFile {
+impl KeyOption {
+    /// Where the options say that the key is, if they do.
+    pub(super) fn given(&self) -> Option<KeySource> {
+        let file = self.key_file.clone().map(KeySource::File);
+        file.or_else(|| self.key_env.clone().map(KeySource::Env))
+    }
+
+    /// The key of indexes.
     fn load(&self) -> Result<Key> {
-        match &self.key_file {
-            Some(file) => {
-                let secret = std::fs::read(file).map_err(|error| Error::unreadable(file, error))?;
-                Key::new(secret).map_err(|error| error.at(file))
-            }
-            None => match std::env::var(VARIABLE) {
-                Ok(secret) => Key::new(secret),
-                Err(_) => Err(Error::new(ErrorKind::Usage, format!("no key: give --key-file, or set {VARIABLE}"))),
-            },
-        }
+        let source = self.given().unwrap_or_default();
+        Key::new(source.read()?).map_err(|error| match &source {
+            KeySource::File(file) => error.at(file),
+            _ => error,
+        })
     }
 }
 

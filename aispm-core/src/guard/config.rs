@@ -1,15 +1,18 @@
 //! A guard's policy as its YAML file has it.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::own::{Files, HostPolicy, KeySource};
 use super::{Action, Operator, operator};
-use crate::asset::{Document, Error, Match, Result, names};
+use crate::asset::{Document, Error, ErrorKind, Match, Result, names};
 use crate::text::Detector;
+use crate::text::sensitive::sink::Sink;
 
 names! {
     /// What happens to a text that cannot be checked.
@@ -38,6 +41,19 @@ pub struct Policy {
     pub tool: DirectionPolicy,
     /// Which tools may be called, and with what arguments.
     pub tools: ToolPolicy,
+    /// Hosts that are never suspect, and hosts that always are.
+    pub hosts: HostPolicy,
+    /// Where the model's output goes: interpreters that it must not reach as more than text.
+    pub sinks: BTreeSet<Sink>,
+    /// Rules of secrets in the format of gitleaks, beside the built-in ones.
+    pub gitleaks_rules: Files,
+    /// Data sets to know: indexes that `aispm fingerprint` makes.
+    pub known_data: Files,
+    /// The key of these indexes; AISPM_KNOWN_KEY in the environment without it.
+    pub known_key: Option<KeySource>,
+    /// The file as read, for the places of errors.
+    #[serde(skip)]
+    document: Arc<Document>,
 }
 
 /// What counts in one direction.
@@ -130,21 +146,54 @@ impl Default for Policy {
             output: DirectionPolicy::default(),
             tool: DirectionPolicy::default(),
             tools: ToolPolicy::default(),
+            hosts: HostPolicy::default(),
+            sinks: BTreeSet::new(),
+            gitleaks_rules: Files::default(),
+            known_data: Files::default(),
+            known_key: None,
+            document: Arc::default(),
         }
     }
 }
 
 impl Policy {
-    /// A policy of this YAML text. Errors tell the line.
+    /// A policy of this YAML text; files that it names are looked for in the working folder. Errors tell the line.
     pub fn from_yaml(text: &str) -> Result<Self> {
-        Document::config("guard", text)
+        Self::read(Document::one("guard", text)?)
     }
 
-    /// A policy of this YAML file. Errors tell file and line.
+    /// A policy of this YAML file; files that it names are looked for beside it. Errors tell file and line.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, error))?;
-        Document::config(path.to_string_lossy(), &text)
+        Self::read(Document::one(path.to_string_lossy(), &text)?)
+    }
+
+    fn read(document: Document) -> Result<Self> {
+        let policy: Self = document.read()?;
+        Ok(Self { document: Arc::new(document), ..policy })
+    }
+
+    /// A file that the policy names.
+    pub(super) fn beside(&self, file: &Path) -> PathBuf {
+        Path::new(self.document.path()).parent().unwrap_or(Path::new("")).join(file)
+    }
+
+    /// What is wrong with what stands at a pointer of the policy.
+    pub(super) fn error(&self, pointer: &str, error: &Error) -> Error {
+        Error { kind: error.kind, ..self.document.error(pointer, error.to_string()) }
+    }
+
+    /// That a file could not be read that the policy names at a pointer.
+    pub(super) fn unread(&self, pointer: &str, file: &Path, error: &std::io::Error) -> Error {
+        let error = Error::new(ErrorKind::Unreadable, error.to_string()).at(file);
+        self.error(pointer, &error)
+    }
+
+    /// The first operator that needs a key.
+    #[must_use]
+    pub fn keyed_operator(&self) -> Option<&'static str> {
+        self.keyed().map(|(operator, _)| operator)
     }
 
     /// Where an operator stands that needs a key: the name of the operator and a JSON pointer.

@@ -19,6 +19,7 @@
 //! An index has 5.5 bytes for each value, and 2.2 for each word of running text.
 
 use std::fmt;
+use std::path::Path;
 
 mod index;
 mod key;
@@ -67,6 +68,13 @@ impl KnownData {
         }
         bytes.truncate(rest.len());
         Ok(Self { secrets, header, bytes, table })
+    }
+
+    /// Opens an index that is a file.
+    pub fn from_file(path: impl AsRef<Path>, key: &Key) -> Result<Self> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|error| Error::unreadable(path, error))?;
+        Self::open(bytes, key).map_err(|error| error.at(path))
     }
 
     /// The asset that is the data set.

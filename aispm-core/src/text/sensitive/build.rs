@@ -31,6 +31,11 @@ impl SensitiveBuilder {
         &self.problems
     }
 
+    /// The same, taken out.
+    pub(crate) fn take_problems(&mut self) -> Vec<Error> {
+        std::mem::take(&mut self.problems)
+    }
+
     /// Compiles the detectors.
     ///
     /// # Errors

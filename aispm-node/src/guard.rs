@@ -1,6 +1,7 @@
 //! `Guard`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use aispm_core::asset::TextRole;
@@ -219,6 +220,12 @@ impl Guard {
     #[napi]
     pub fn decrypt(&self, env: &Env, text: String) -> napi::Result<String> {
         sync(env, self.inner.decrypt(&text))
+    }
+}
+
+impl fmt::Debug for GuardOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardOptions").finish_non_exhaustive()
     }
 }
 

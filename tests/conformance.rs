@@ -84,6 +84,96 @@ fn offsets() {
     }
 }
 
+/// What texts are made of around, between and inside values; `tests/conformance/pieces.json`.
+#[derive(Deserialize)]
+struct Pieces {
+    values: Vec<Planted>,
+    around: Vec<String>,
+    between: Vec<String>,
+    inside: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Planted {
+    r#type: String,
+    text: String,
+}
+
+/// A linear congruential generator, the same in each language.
+struct Random(u32);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.0 >> 8) as usize % bound
+    }
+
+    fn one<'p>(&mut self, pieces: &'p [String]) -> &'p str {
+        &pieces[self.below(pieces.len())]
+    }
+}
+
+impl Pieces {
+    /// A value with fullwidth digits and unseen characters in it, now and then.
+    fn disguised(&self, value: &str, random: &mut Random) -> String {
+        let mut text = String::new();
+        let (wide, unseen) = (random.below(3) == 0, random.below(3) == 0);
+        for (i, c) in value.chars().enumerate() {
+            if unseen && i > 0 && random.below(4) == 0 {
+                text.push_str(random.one(&self.inside));
+            }
+            let fullwidth = c.to_digit(10).filter(|_| wide).and_then(|digit| char::from_u32(0xff10 + digit));
+            text.push(fullwidth.unwrap_or(c));
+        }
+        text
+    }
+
+    /// A text with two values in it, and these as they are written there.
+    fn text(&self, random: &mut Random) -> (String, Vec<(&Planted, String)>) {
+        let (mut text, mut planted) = (String::new(), Vec::new());
+        for _ in 0..2 {
+            for _ in 0..random.below(5) {
+                text.push_str(random.one(&self.around));
+            }
+            let value = &self.values[random.below(self.values.len())];
+            let written = self.disguised(&value.text, random);
+            text.push_str(random.one(&self.between));
+            text.push_str(&written);
+            text.push_str(random.one(&self.between));
+            planted.push((value, written));
+        }
+        (text, planted)
+    }
+}
+
+#[test]
+fn slices_are_what_was_planted() {
+    let pieces: Pieces = read("pieces.json");
+    let mut random = Random(7);
+    for _ in 0..400 {
+        let (text, planted) = pieces.text(&mut random);
+        let matches = Detectors::builtin().detect(&text, TextRole::Document).matches;
+        let found: Vec<(&str, &str)> = matches.iter().map(|m| (&*m.kind, &text[m.start..m.end])).collect();
+        for (value, written) in planted {
+            assert!(found.contains(&(value.r#type.as_str(), written.as_str())), "{written:?} in {text:?}: {found:?}");
+        }
+        for unit in [Unit::CodePoints, Unit::Utf16] {
+            let mut matches = matches.clone();
+            convert_offsets(&text, &mut matches, unit);
+            let slices = matches.iter().map(|m| slice(&text, m.start, m.end, unit));
+            assert!(slices.eq(found.iter().map(|(_, slice)| (*slice).to_owned())), "{unit:?} {text:?}");
+        }
+    }
+}
+
+/// What another language cuts out.
+fn slice(text: &str, start: usize, end: usize, unit: Unit) -> String {
+    match unit {
+        Unit::Utf16 => String::from_utf16(&text.encode_utf16().collect::<Vec<_>>()[start..end]).unwrap(),
+        _ => text.chars().skip(start).take(end - start).collect(),
+    }
+}
+
 #[test]
 fn sessions() {
     #[derive(Serialize, Deserialize)]

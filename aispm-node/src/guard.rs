@@ -1,13 +1,17 @@
 //! `Guard`.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
-use aispm_core::Result;
 use aispm_core::asset::TextRole;
-use aispm_core::guard::{self, Key, Message, Policy};
+use aispm_core::guard::{self, Key, KeySource, Message, Policy};
+use aispm_core::text::known::{self, KnownData};
+use aispm_core::text::sensitive::{HostList, HostLists};
 use aispm_core::text::{convert_offsets, convert_offsets_within};
+use aispm_core::{Error, Result};
 use napi::Env;
-use napi::bindgen_prelude::AsyncTask;
+use napi::bindgen_prelude::{AsyncTask, Uint8Array};
 use napi_derive::napi;
 use serde_json::Value;
 
@@ -109,6 +113,25 @@ impl GuardStream {
     }
 }
 
+/// What a guard is given beside its policy; paths count from the working folder.
+#[napi(object, object_to_js = false)]
+#[derive(Default)]
+pub struct GuardOptions {
+    /// Hosts that are never suspect, each with all below it.
+    pub allow_hosts: Option<Vec<String>>,
+    /// Hosts that are always reported.
+    pub block_hosts: Option<Vec<String>>,
+    /// Where the model's output goes: interpreters that it must not reach as more than text.
+    #[napi(ts_type = "Array<Sink>")]
+    pub sinks: Option<Vec<String>>,
+    /// Files of rules in the format of gitleaks.
+    pub gitleaks_rules: Option<Vec<String>>,
+    /// Indexes of data sets to know, made by `aispm fingerprint`.
+    pub known_data: Option<Vec<String>>,
+    /// Their key; `AISPM_KNOWN_KEY` in the environment without it.
+    pub known_key: Option<Uint8Array>,
+}
+
 /// Decides about texts. Built once, used for as many as there are.
 #[napi]
 #[derive(Debug)]
@@ -163,20 +186,26 @@ checks! {
 impl Guard {
     /// The guard with the built-in policy.
     #[napi(js_name = "default")]
-    pub fn builtin() -> Self {
-        Self { inner: guard::Guard::builtin().clone() }
+    pub fn builtin(env: &Env, options: Option<GuardOptions>) -> napi::Result<Self> {
+        sync(env, options.unwrap_or_default().build(guard::Guard::builtin().policy().clone(), None))
     }
 
     /// A guard of this YAML file, with the secret of its operators `hash`, `fake` and `encrypt`.
     #[napi]
-    pub fn from_file(env: &Env, path: String, key: Option<&[u8]>) -> napi::Result<Self> {
-        sync(env, Policy::from_file(path).and_then(|policy| Self::build(policy, key)))
+    pub fn from_file(env: &Env, path: String, key: Option<&[u8]>, options: Option<GuardOptions>) -> napi::Result<Self> {
+        sync(env, Policy::from_file(path).and_then(|policy| options.unwrap_or_default().build(policy, key)))
     }
 
     /// A guard of this YAML text, with the secret of its operators `hash`, `fake` and `encrypt`.
     #[napi]
-    pub fn from_yaml(env: &Env, text: String, key: Option<&[u8]>) -> napi::Result<Self> {
-        sync(env, Policy::from_yaml(&text).and_then(|policy| Self::build(policy, key)))
+    pub fn from_yaml(env: &Env, text: String, key: Option<&[u8]>, options: Option<GuardOptions>) -> napi::Result<Self> {
+        sync(env, Policy::from_yaml(&text).and_then(|policy| options.unwrap_or_default().build(policy, key)))
+    }
+
+    /// What of the files of rules could not be taken over, and why.
+    #[napi(getter)]
+    pub fn problems(&self) -> Vec<String> {
+        self.inner.problems().iter().map(ToString::to_string).collect()
     }
 
     /// Begins to decide about a text that arrives in pieces, `output` unless a role is given; `stream` is made of it.
@@ -194,14 +223,35 @@ impl Guard {
     }
 }
 
-impl Guard {
-    fn build(policy: Policy, key: Option<&[u8]>) -> Result<Self> {
-        let builder = guard::Guard::builder().policy(policy);
-        let inner = match key {
-            Some(key) => builder.key(Key::new(key)?).build()?,
-            None => builder.build()?,
-        };
-        Ok(Self { inner })
+impl fmt::Debug for GuardOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardOptions").finish_non_exhaustive()
+    }
+}
+
+impl GuardOptions {
+    fn build(self, policy: Policy, key: Option<&[u8]>) -> Result<Guard> {
+        let hosts = |listed: Option<Vec<String>>| HostList::parse(&listed.unwrap_or_default().join("\n"));
+        let lists = HostLists::new(hosts(self.allow_hosts), hosts(self.block_hosts));
+        let mut builder = guard::Guard::builder().policy(policy).hosts(lists);
+        if let Some(key) = key {
+            builder = builder.key(Key::new(key)?);
+        }
+        for sink in self.sinks.iter().flatten() {
+            builder = builder.sink(sink.parse()?);
+        }
+        for file in self.gitleaks_rules.iter().flatten() {
+            let text = std::fs::read_to_string(file).map_err(|error| Error::unreadable(file, error))?;
+            builder = builder.gitleaks_rules(file, text);
+        }
+        if let Some(indexes) = self.known_data {
+            let secret = self.known_key.map_or_else(|| KeySource::default().read(), |key| Ok(key.to_vec()))?;
+            let key = known::Key::new(secret)?;
+            for index in indexes {
+                builder = builder.known_data(Arc::new(KnownData::from_file(index, &key)?));
+            }
+        }
+        Ok(Guard { inner: builder.build()? })
     }
 }
 

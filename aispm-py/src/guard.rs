@@ -1,11 +1,14 @@
 //! `aispm.Guard`. Each check has a twin for `asyncio`, `a…`, that runs it in a thread.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aispm_core::asset::{Match, TextRole};
-use aispm_core::guard::{self, Key, Message, Policy};
+use aispm_core::guard::{self, Key, KeySource, Message, Policy};
+use aispm_core::text::known::{self, KnownData};
+use aispm_core::text::sensitive::{HostList, HostLists};
 use aispm_core::text::{Unit, convert_offsets, convert_offsets_within};
+use aispm_core::{Error, Result};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use serde_json::Value;
@@ -71,23 +74,67 @@ pub(crate) struct Guard {
 impl Guard {
     /// The guard with the built-in policy.
     #[staticmethod]
-    #[pyo3(name = "default")]
-    fn builtin() -> Self {
-        Self { inner: guard::Guard::builtin().clone() }
+    #[pyo3(name = "default", signature = (*, key = None, allow_hosts = None, block_hosts = None, sinks = None,
+        gitleaks_rules = None, known_data = None, known_key = None))]
+    #[allow(clippy::too_many_arguments, reason = "keyword arguments")]
+    fn builtin(
+        py: Python<'_>,
+        key: Option<&[u8]>,
+        allow_hosts: Option<Vec<String>>,
+        block_hosts: Option<Vec<String>>,
+        sinks: Option<Vec<String>>,
+        gitleaks_rules: Option<Vec<PathBuf>>,
+        known_data: Option<Vec<PathBuf>>,
+        known_key: Option<&[u8]>,
+    ) -> PyResult<Self> {
+        let own = Own { key, allow_hosts, block_hosts, sinks, gitleaks_rules, known_data, known_key };
+        call(py, || own.build(guard::Guard::builtin().policy().clone())).map(|inner| Self { inner })
     }
 
     /// A guard of this YAML file, with the secret of its operators `hash`, `fake` and `encrypt`.
     #[staticmethod]
-    #[pyo3(signature = (path, *, key = None))]
-    fn from_file(py: Python<'_>, path: PathBuf, key: Option<&[u8]>) -> PyResult<Self> {
-        call(py, || build(Policy::from_file(path)?, key)).map(|inner| Self { inner })
+    #[pyo3(signature = (path, *, key = None, allow_hosts = None, block_hosts = None, sinks = None,
+        gitleaks_rules = None, known_data = None, known_key = None))]
+    #[allow(clippy::too_many_arguments, reason = "keyword arguments")]
+    fn from_file(
+        py: Python<'_>,
+        path: PathBuf,
+        key: Option<&[u8]>,
+        allow_hosts: Option<Vec<String>>,
+        block_hosts: Option<Vec<String>>,
+        sinks: Option<Vec<String>>,
+        gitleaks_rules: Option<Vec<PathBuf>>,
+        known_data: Option<Vec<PathBuf>>,
+        known_key: Option<&[u8]>,
+    ) -> PyResult<Self> {
+        let own = Own { key, allow_hosts, block_hosts, sinks, gitleaks_rules, known_data, known_key };
+        call(py, || own.build(Policy::from_file(path)?)).map(|inner| Self { inner })
     }
 
     /// A guard of this YAML text, with the secret of its operators `hash`, `fake` and `encrypt`.
     #[staticmethod]
-    #[pyo3(signature = (text, *, key = None))]
-    fn from_yaml(py: Python<'_>, text: &str, key: Option<&[u8]>) -> PyResult<Self> {
-        call(py, || build(Policy::from_yaml(text)?, key)).map(|inner| Self { inner })
+    #[pyo3(signature = (text, *, key = None, allow_hosts = None, block_hosts = None, sinks = None,
+        gitleaks_rules = None, known_data = None, known_key = None))]
+    #[allow(clippy::too_many_arguments, reason = "keyword arguments")]
+    fn from_yaml(
+        py: Python<'_>,
+        text: &str,
+        key: Option<&[u8]>,
+        allow_hosts: Option<Vec<String>>,
+        block_hosts: Option<Vec<String>>,
+        sinks: Option<Vec<String>>,
+        gitleaks_rules: Option<Vec<PathBuf>>,
+        known_data: Option<Vec<PathBuf>>,
+        known_key: Option<&[u8]>,
+    ) -> PyResult<Self> {
+        let own = Own { key, allow_hosts, block_hosts, sinks, gitleaks_rules, known_data, known_key };
+        call(py, || own.build(Policy::from_yaml(text)?)).map(|inner| Self { inner })
+    }
+
+    /// What of the files of rules could not be taken over, and why.
+    #[getter]
+    fn problems(&self) -> Vec<String> {
+        self.inner.problems().iter().map(ToString::to_string).collect()
     }
 
     /// Begins to decide about a text that arrives in pieces.
@@ -264,11 +311,40 @@ impl Guard {
     }
 }
 
-fn build(policy: Policy, key: Option<&[u8]>) -> aispm_core::Result<guard::Guard> {
-    let builder = guard::Guard::builder().policy(policy);
-    match key {
-        Some(key) => builder.key(Key::new(key)?).build(),
-        None => builder.build(),
+/// What is given beside a policy.
+struct Own<'k> {
+    key: Option<&'k [u8]>,
+    allow_hosts: Option<Vec<String>>,
+    block_hosts: Option<Vec<String>>,
+    sinks: Option<Vec<String>>,
+    gitleaks_rules: Option<Vec<PathBuf>>,
+    known_data: Option<Vec<PathBuf>>,
+    known_key: Option<&'k [u8]>,
+}
+
+impl Own<'_> {
+    fn build(self, policy: Policy) -> Result<guard::Guard> {
+        let hosts = |listed: Option<Vec<String>>| HostList::parse(&listed.unwrap_or_default().join("\n"));
+        let lists = HostLists::new(hosts(self.allow_hosts), hosts(self.block_hosts));
+        let mut builder = guard::Guard::builder().policy(policy).hosts(lists);
+        if let Some(key) = self.key {
+            builder = builder.key(Key::new(key)?);
+        }
+        for sink in self.sinks.iter().flatten() {
+            builder = builder.sink(sink.parse()?);
+        }
+        for file in self.gitleaks_rules.iter().flatten() {
+            let text = std::fs::read_to_string(file).map_err(|error| Error::unreadable(file, error))?;
+            builder = builder.gitleaks_rules(file, text);
+        }
+        if let Some(indexes) = self.known_data {
+            let secret = self.known_key.map_or_else(|| KeySource::default().read(), |key| Ok(key.to_vec()))?;
+            let key = known::Key::new(secret)?;
+            for index in indexes {
+                builder = builder.known_data(Arc::new(KnownData::from_file(index, &key)?));
+            }
+        }
+        builder.build()
     }
 }
 

@@ -1,7 +1,10 @@
 // What is Node's own: shapes, errors, promises, streams, CommonJS, the command.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
@@ -163,4 +166,40 @@ test('the command is the same program', () => {
   assert.equal(run('--version').stdout, `aispm ${version()}\n`)
   assert.equal(run('no-such-command').status, 2)
   assert.equal(JSON.parse(run('discover', '--format', 'json', 'examples/estate').stdout).schema, 'aispm/1')
+})
+
+test('guards take hosts, sinks, rules and known data', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'aispm-'))
+  const at = (name) => join(folder, name)
+  writeFileSync(at('rules.toml'), "[[rules]]\nid = 'badge'\nregex = '\\bBDG[0-9]{5}\\b'\nkeywords = ['bdg']\n")
+  writeFileSync(at('crm.csv'), 'name,code\nMarta Kowalczyk,C17-482113\n')
+  writeFileSync(at('key'), '0123456789abcdef0123\n')
+  const made = ['fingerprint', at('crm.csv'), '--asset', 's3://crm', '--key-file', at('key'), '-o', at('crm.kd')]
+  assert.equal(spawnSync(process.execPath, ['aispm-node/bin/aispm.js', ...made]).status, 0)
+  writeFileSync(
+    at('guard.yaml'),
+    'hosts: {allow: [netflix-billing.cc], block: [evil.example.com]}\nsinks: [html]\n' +
+      'gitleaks_rules: rules.toml\nknown_data: crm.kd\nknown_key: {file: key}\n',
+  )
+  const given = Guard.default({
+    allowHosts: ['netflix-billing.cc'],
+    blockHosts: ['evil.example.com'],
+    sinks: ['html'],
+    gitleaksRules: [at('rules.toml')],
+    knownData: [at('crm.kd')],
+    knownKey: readFileSync(at('key')),
+  })
+  assert.deepEqual(given.problems, [])
+  const text = '😀 https://netflix-billing.cc/ https://evil.example.com/ BDG20417 C17-482113 <img src=x onerror=alert(1)>'
+  for (const guard of [Guard.fromFile(at('guard.yaml')), given]) {
+    const { findings } = guard.checkOutputSync(text)
+    const of = (detector) => findings.filter((found) => found.detector === detector)
+    assert.deepEqual(of('phishing').map(({ rule }) => rule), ['block-list'])
+    assert.ok(of('secrets').some(({ rule, start, end }) => rule === 'badge' && text.slice(start, end) === 'BDG20417'))
+    assert.ok(of('known_data').some(({ rule, start, end }) => rule === 's3://crm' && text.slice(start, end) === 'C17-482113'))
+    assert.ok(of('unsafe_output').length > 0)
+  }
+  assert.throws(() => Guard.fromYaml('{}', undefined, { sinks: ['sqll'] }), { name: 'AispmError' })
+  writeFileSync(at('guard.yaml'), 'on_error: block\nknown_data: none.kd\nknown_key: {file: key}\n')
+  assert.throws(() => Guard.fromFile(at('guard.yaml')), { code: 'unreadable', line: 2 })
 })

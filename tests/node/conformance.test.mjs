@@ -111,3 +111,47 @@ for (const { name, text, found } of vectors('offsets.json')) {
     assert.deepEqual(given, found.map(({ utf16, slice }) => [utf16, slice]))
   })
 }
+
+/** Texts with planted values, by the generator of `tests/conformance.rs`. */
+function* generated(count) {
+  const pieces = vectors('pieces.json')
+  let state = 7
+  const below = (bound) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return (state >>> 8) % bound
+  }
+  const one = (kind) => pieces[kind][below(pieces[kind].length)]
+  const disguised = (value) => {
+    const [wide, unseen] = [below(3) === 0, below(3) === 0]
+    let text = ''
+    for (const [i, c] of [...value].entries()) {
+      if (unseen && i > 0 && below(4) === 0) text += one('inside')
+      text += wide && /[0-9]/.test(c) ? String.fromCharCode(0xff10 + Number(c)) : c
+    }
+    return text
+  }
+  for (let n = 0; n < count; n++) {
+    const planted = []
+    let text = ''
+    for (let v = 0; v < 2; v++) {
+      for (let left = below(5); left > 0; left--) text += one('around')
+      const value = one('values')
+      const written = disguised(value.text)
+      text += one('between') + written + one('between')
+      planted.push([value.type, written])
+    }
+    yield { text, planted }
+  }
+}
+
+test('slices are what was planted', () => {
+  const guard = Guard.default()
+  for (const { text, planted } of generated(400)) {
+    const found = detectSync(text, 'document').matches.map(({ type, start, end }) => [type, text.slice(start, end)])
+    for (const value of planted) assert.ok(found.some((f) => f[0] === value[0] && f[1] === value[1]), JSON.stringify({ text, value, found }))
+    const places = ({ findings }) => findings.map(({ type, start, end }) => [type, start, end])
+    const stream = guard.begin('document')
+    for (const piece of text.match(/[^]{1,7}/gu)) stream.push(piece)
+    assert.deepEqual(places(stream.finish()), places(guard.checkSync(text, 'document')), text)
+  }
+})

@@ -243,3 +243,60 @@ def test_a_stream_lets_go_what_is_decided() -> None:
         assert key not in stream.push(piece)
     assert stream.is_stopped
     assert stream.finish().action == "block"
+
+
+def test_guards_take_hosts_sinks_rules_and_known_data(tmp_path: Path) -> None:
+    rules, data, index, key = (tmp_path / name for name in ("rules.toml", "crm.csv", "crm.kd", "key"))
+    rules.write_text("[[rules]]\nid = 'badge'\nregex = '\\bBDG[0-9]{5}\\b'\nkeywords = ['bdg']\n")
+    data.write_text("name,code\nMarta Kowalczyk,C17-482113\n")
+    key.write_text("0123456789abcdef0123\n")
+    made = ["fingerprint", str(data), "--asset", "s3://crm", "--key-file", str(key), "-o", str(index)]
+    subprocess.run([sys.executable, "-m", "aispm", *made], check=True, capture_output=True)
+    text = "😀 https://netflix-billing.cc/ https://evil.example.com/ BDG20417 C17-482113 <img src=x onerror=alert(1)>"
+    (tmp_path / "guard.yaml").write_text(
+        "hosts: {allow: [netflix-billing.cc], block: [evil.example.com]}\nsinks: [html]\n"
+        "gitleaks_rules: rules.toml\nknown_data: crm.kd\nknown_key: {file: key}\n"
+    )
+    given = aispm.Guard.default(
+        allow_hosts=["netflix-billing.cc"],
+        block_hosts=["evil.example.com"],
+        sinks=["html"],
+        gitleaks_rules=[rules],
+        known_data=[index],
+        known_key=key.read_bytes(),
+    )
+    assert given.problems == []
+    for guard in (aispm.Guard.from_file(tmp_path / "guard.yaml"), given):
+        found = {(m.detector, m.rule): text[m.start : m.end] for m in guard.check_output(text).findings}
+        assert found["secrets", "badge"] == "BDG20417"
+        assert found["known_data", "s3://crm"] == "C17-482113"
+        assert [rule for detector, rule in found if detector == "phishing"] == ["block-list"]
+        assert any(detector == "unsafe_output" for detector, _ in found)
+    with pytest.raises(aispm.AispmError, match="sqll"):
+        aispm.Guard.from_yaml("{}", sinks=["sqll"])  # type: ignore[list-item]
+    (tmp_path / "guard.yaml").write_text("on_error: block\nknown_data: none.kd\nknown_key: {file: key}\n")
+    with pytest.raises(aispm.AispmError, match="none.kd") as raised:
+        aispm.Guard.from_file(tmp_path / "guard.yaml")
+    assert (raised.value.code, raised.value.line) == ("unreadable", 2)
+
+
+def test_the_command_takes_the_key_of_operators(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    guard, text = tmp_path / "guard.yaml", tmp_path / "text.txt"
+    guard.write_text("input: {detectors: {pii: {action: redact, operator: hash}}}\n")
+    text.write_text("Write to ann@mail.example.org.")
+    key = b"0123456789abcdef0123"
+    (tmp_path / "key").write_bytes(key + b"\n")
+    monkeypatch.setenv("GUARD_SECRET", key.decode())
+
+    def detect(*options: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "aispm", "detect", "--config", str(guard), *options, str(text)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    expected = aispm.Guard.from_file(guard, key=key).check_input(text.read_text()).text
+    assert "ann@" not in expected
+    for options in (["--key-env", "GUARD_SECRET"], ["--key-file", str(tmp_path / "key")]):
+        assert json.loads(detect(*options).stdout)["redacted"] == expected
+    without = detect()
+    assert without.returncode == 2 and "--key-file or --key-env" in without.stderr
+    unset = detect("--key-env", "NO_SUCH_KEY_IS_SET")
+    assert unset.returncode == 2 and "NO_SUCH_KEY_IS_SET" in unset.stderr

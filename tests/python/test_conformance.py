@@ -120,6 +120,57 @@ def test_offsets_are_code_points(vector: Any) -> None:
     assert given == [(found["code_points"], found["slice"]) for found in vector["found"]]
 
 
+PIECES = json.loads((FOLDER / "pieces.json").read_text("utf-8"))
+
+
+class Random:
+    """The generator of `tests/conformance.rs`."""
+
+    def __init__(self, seed: int) -> None:
+        self.state = seed
+
+    def below(self, bound: int) -> int:
+        self.state = (self.state * 1664525 + 1013904223) % 2**32
+        return (self.state >> 8) % bound
+
+    def one(self, kind: str) -> Any:
+        return PIECES[kind][self.below(len(PIECES[kind]))]
+
+    def disguised(self, value: str) -> str:
+        text, wide, unseen = "", self.below(3) == 0, self.below(3) == 0
+        for i, c in enumerate(value):
+            if unseen and i > 0 and self.below(4) == 0:
+                text += self.one("inside")
+            text += chr(0xFF10 + int(c)) if wide and c.isdigit() else c
+        return text
+
+    def text(self) -> tuple[str, list[tuple[str, str]]]:
+        text, planted = "", []
+        for _ in range(2):
+            text += "".join(self.one("around") for _ in range(self.below(5)))
+            value = self.one("values")
+            written = self.disguised(value["text"])
+            text += self.one("between") + written + self.one("between")
+            planted.append((value["type"], written))
+        return text, planted
+
+
+def test_slices_are_what_was_planted() -> None:
+    random = Random(7)
+    guard = aispm.Guard.default()
+    for _ in range(400):
+        text, planted = random.text()
+        matches = aispm.detect(text, "document").matches
+        found = [(m.type, text[m.start : m.end]) for m in matches]
+        assert set(planted) <= set(found), (text, planted, found)
+        stream = guard.stream("document")
+        for at in range(0, len(text), 7):
+            stream.push(text[at : at + 7])
+        pieces = stream.finish().findings
+        whole = guard.check(text, "document").findings
+        assert [(m.type, m.start, m.end) for m in pieces] == [(m.type, m.start, m.end) for m in whole], text
+
+
 @pytest.mark.parametrize(
     ("x", "text"), [(0.0, "0"), (-1.5, "-1.5"), (100, "100"), (1e-6, "0.000001"), (1e-7, "1e-7"), (1e21, "1e+21")]
 )

@@ -219,7 +219,7 @@ impl Assessor {
         let detectors = self.detectors.as_ref().unwrap_or(Detectors::builtin());
         let hits = runtime::hits(&discovery.events, &discovery.inventory, detectors);
         runtime::record(hits, &mut discovery.inventory);
-        runtime::describe(&mut discovery);
+        runtime::describe(&mut discovery, detectors);
         self.judge_by(&facts, discovery)
     }
 

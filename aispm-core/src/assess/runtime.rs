@@ -26,6 +26,9 @@ pub(super) struct Hits {
     pub(super) messages: usize,
     /// Types of match, with how many.
     pub(super) types: BTreeMap<String, usize>,
+    /// Data sets that the messages repeat, by asset id.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) datasets: BTreeSet<String>,
     /// The messages' places, at most 20; excerpts name the type, never the text.
     pub(super) evidence: Vec<Evidence>,
 }
@@ -54,6 +57,9 @@ pub(super) fn hits(events: &[Event], inventory: &Inventory, detectors: &Detector
             for asset in std::iter::once(&asset).chain(data_set) {
                 let hits = hits.entry((asset.clone(), detector, event.role)).or_default();
                 *hits.types.entry(m.kind.to_string()).or_default() += 1;
+                if detectors.known_data().any(|known| known == m.rule) {
+                    hits.datasets.insert(m.rule.to_string());
+                }
                 if counted.contains(&(detector, asset.clone())) {
                     continue;
                 }
@@ -103,9 +109,9 @@ pub(super) fn settle(discovery: &mut Discovery) {
 }
 
 /// Writes into each asset what its messages and calls show, for rules to judge: how many there are by role (`messages`),
-/// which tools were called (`tools_called`) and how (`dangerous_calls`), how much of its system prompt came back
+/// which data sets were looked for in them (`watched_data`), which tools were called (`tools_called`) and how (`dangerous_calls`), how much of its system prompt came back
 /// (`prompt_leak`), and what [`monitor`](crate::monitor) says of its habits.
-pub(super) fn describe(discovery: &mut Discovery) {
+pub(super) fn describe(discovery: &mut Discovery, detectors: &Detectors) {
     let Discovery { inventory, events, calls, .. } = discovery;
     let mut messages = BTreeMap::<&AssetId, BTreeMap<TextRole, u64>>::new();
     let mut repeated = BTreeMap::<&AssetId, Vec<(f64, &Evidence)>>::new();
@@ -116,7 +122,11 @@ pub(super) fn describe(discovery: &mut Discovery) {
         }
     }
     let mut told: Vec<(AssetId, &'static str, Value)> = Vec::new();
+    let watched: Vec<&str> = detectors.known_data().collect();
     for (asset, by_role) in messages {
+        if !watched.is_empty() && by_role.contains_key(&TextRole::Output) {
+            told.push((asset.clone(), "watched_data", json!(watched)));
+        }
         told.push((asset.clone(), "messages", serde_json::to_value(by_role).unwrap_or_default()));
     }
     for (asset, mut shares) in repeated {
@@ -168,6 +178,7 @@ pub(super) fn record(hits: HitMap, inventory: &mut Inventory) {
         let before = serde_json::from_value::<Hits>(Value::Object(slot.clone())).unwrap_or_default();
         hits.messages += before.messages;
         before.types.into_iter().for_each(|(kind, count)| *hits.types.entry(kind).or_default() += count);
+        hits.datasets.extend(before.datasets);
         hits.evidence.splice(..0, before.evidence);
         hits.evidence.truncate(EVIDENCE_LIMIT);
         if let Ok(Value::Object(hits)) = serde_json::to_value(&hits) {

@@ -8,15 +8,16 @@ use serde_json::Value;
 
 use super::fingerprint::Known;
 use super::rows::{BadRow, answer_rows, parse};
-use super::{Exit, datasets, input, output, print_json};
-use crate::asset::{Error, Match, Result, TextRole};
+use super::{Exit, datasets, input, output, print_json, warn};
+use crate::asset::{Error, ErrorKind, Match, Result, TextRole};
 use crate::discover::dataset::is_table;
-use crate::guard::{Action, Decision, Guard, GuardBuilder};
+use crate::guard::{Action, Decision, Guard, GuardBuilder, Key, Policy};
 use crate::text::{Unit, convert_offsets};
 
 /// Look for injections, personal data, secrets and bad links in text, or by column in data sets
 ///
-/// One file is a text, unless it is a table or a binary format (CSV, JSON Lines, Parquet, Arrow, SQLite, PDF, …); a folder
+/// The key that --key-file or --key-env name is that of --known and of the operators `hash`, `fake` and `encrypt` of the
+/// guard file. One file is a text, unless it is a table or a binary format (CSV, JSON Lines, Parquet, Arrow, SQLite, PDF, …); a folder
 /// or several files are data sets.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -64,14 +65,7 @@ impl Args {
 
     fn text(&self, file: &Path) -> Result<Exit> {
         let role = self.role.unwrap_or(TextRole::Prompt);
-        let configured = self.config.as_ref().map(Guard::from_file).transpose()?;
-        let mut guard = configured.unwrap_or_else(|| Guard::builtin().clone());
-        let known = self.known.load()?;
-        if !known.is_empty() {
-            let policy = guard.policy().clone();
-            guard = known.into_iter().fold(Guard::builder().policy(policy), GuardBuilder::known_data).build()?;
-        }
-        let guard = &guard;
+        let guard = &self.guard()?;
         if self.jsonl {
             return answer_rows(file, |number, line| judge(number, line, guard, role));
         }
@@ -80,6 +74,26 @@ impl Args {
         let exit = exit(row.action != Action::Allow);
         print_json(&mut *output(None)?, &row)?;
         Ok(exit)
+    }
+
+    /// The guard of the file or the built-in one, with the key and the data sets of the command line.
+    fn guard(&self) -> Result<Guard> {
+        let policy = match &self.config {
+            Some(file) => Policy::from_file(file)?,
+            None => Guard::builtin().policy().clone(),
+        };
+        let mut builder = Guard::builder();
+        match (policy.keyed_operator(), self.known.key.given()) {
+            (Some(_), Some(source)) => builder = builder.key(Key::new(source.read()?)?),
+            (Some(operator), None) => {
+                let message = format!("the operator `{operator}` needs a key: give --key-file or --key-env");
+                return Err(Error::new(ErrorKind::Usage, message));
+            }
+            (None, _) => {}
+        }
+        let guard = self.known.load()?.into_iter().fold(builder.policy(policy), GuardBuilder::known_data).build()?;
+        guard.problems().iter().for_each(|problem| warn(&problem.to_string()));
+        Ok(guard)
     }
 }
 

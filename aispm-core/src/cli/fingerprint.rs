@@ -1,27 +1,27 @@
 //! `aispm fingerprint`, and the options by which other commands take its indexes.
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use walkdir::WalkDir;
 
 use super::{Exit, input, line, output, warn, written};
 use crate::asset::{Error, ErrorKind, Result, count};
+use crate::discover::dataset::{Cells, each_cell};
+use crate::guard::KeySource;
 use crate::text::known::{Indexer, Key, KnownData};
 
-/// Where the key is if no file is named.
-const VARIABLE: &str = "AISPM_KNOWN_KEY";
+/// Ends of names of files that are read line by line, as one running text.
+const TEXTS: &[&str] = &["txt", "text", "md", "markdown", "rst", "log"];
 /// Most bytes of running text read as one line.
 const LINE: u64 = 1 << 20;
 
 /// Make a keyed index of a data set, by which texts that repeat it are known
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The data set: text, Markdown, CSV (with a header), TSV, JSON and JSONL files, and folders of them; - for text on
+    /// The data set: tables, documents and stores as `aispm detect` reads them, and folders of them; - for text on
     /// standard input. Without any, --canaries prints the strings to plant
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
@@ -29,7 +29,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "ID")]
     asset: String,
     #[command(flatten)]
-    key: KeyFile,
+    key: KeyOption,
     /// So many strings, made of key and asset, are planted in the data set
     #[arg(long, value_name = "N", default_value_t = 0)]
     canaries: usize,
@@ -52,10 +52,13 @@ pub(super) struct Args {
 
 /// Where the key is.
 #[derive(Debug, clap::Args)]
-pub(super) struct KeyFile {
-    /// File with the key of indexes, 16 random bytes or more (`openssl rand -hex 32`); else AISPM_KNOWN_KEY in the environment
+pub(super) struct KeyOption {
+    /// File with the key, 16 random bytes or more (`openssl rand -hex 32`)
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
+    /// Variable of the environment with the key; of indexes AISPM_KNOWN_KEY without either
+    #[arg(long, value_name = "VARIABLE", conflicts_with = "key_file")]
+    key_env: Option<String>,
 }
 
 /// The data sets to know.
@@ -65,7 +68,7 @@ pub(super) struct Known {
     #[arg(long, value_name = "FILE")]
     known: Vec<PathBuf>,
     #[command(flatten)]
-    key: KeyFile,
+    pub(super) key: KeyOption,
 }
 
 impl Known {
@@ -78,26 +81,24 @@ impl Known {
             return Ok(Vec::new());
         }
         let key = self.key.load()?;
-        let open = |file: &PathBuf| {
-            let bytes = std::fs::read(file).map_err(|error| Error::unreadable(file, error))?;
-            KnownData::open(bytes, &key).map(Arc::new).map_err(|error| error.at(file))
-        };
-        self.known.iter().map(open).collect()
+        self.known.iter().map(|file| KnownData::from_file(file, &key).map(Arc::new)).collect()
     }
 }
 
-impl KeyFile {
+impl KeyOption {
+    /// Where the options say that the key is, if they do.
+    pub(super) fn given(&self) -> Option<KeySource> {
+        let file = self.key_file.clone().map(KeySource::File);
+        file.or_else(|| self.key_env.clone().map(KeySource::Env))
+    }
+
+    /// The key of indexes.
     fn load(&self) -> Result<Key> {
-        match &self.key_file {
-            Some(file) => {
-                let secret = std::fs::read(file).map_err(|error| Error::unreadable(file, error))?;
-                Key::new(secret).map_err(|error| error.at(file))
-            }
-            None => match std::env::var(VARIABLE) {
-                Ok(secret) => Key::new(secret),
-                Err(_) => Err(Error::new(ErrorKind::Usage, format!("no key: give --key-file, or set {VARIABLE}"))),
-            },
-        }
+        let source = self.given().unwrap_or_default();
+        Key::new(source.read()?).map_err(|error| match &source {
+            KeySource::File(file) => error.at(file),
+            _ => error,
+        })
     }
 }
 
@@ -164,53 +165,36 @@ impl Args {
 /// How a file of a data set is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
+    /// Line by line.
     Text,
-    Csv,
-    Json,
-    JsonLines,
+    Cells(Cells),
 }
 
 impl Format {
-    fn of(path: &Path) -> Option<Self> {
-        Some(match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-            "txt" | "text" | "md" | "markdown" | "rst" => Self::Text,
-            "csv" | "tsv" => Self::Csv,
-            "json" => Self::Json,
-            "jsonl" | "ndjson" => Self::JsonLines,
-            _ => return None,
-        })
+    fn of(path: &Path) -> Result<Option<Self>> {
+        let text = path.extension().and_then(|end| end.to_str()).is_some_and(|end| TEXTS.contains(&end));
+        Ok(if text { Some(Self::Text) } else { Cells::of(path)?.map(Self::Cells) })
     }
 
     /// Reads a file into the index; gives the number of rows that could not be read.
     fn read(self, path: &Path, lines: bool, indexer: &mut Indexer) -> Result<usize> {
-        let mut file = open(path)?;
         let failed = |error| Error::unreadable(path, error);
         match self {
-            Self::Text if lines => each_line(file, |line| indexer.record([line])).map_err(failed)?,
+            Self::Text if lines => each_line(open(path)?, |line| indexer.record([line])).map_err(failed)?,
             Self::Text => {
-                each_line(file, |line| indexer.line(line)).map_err(failed)?;
+                each_line(open(path)?, |line| indexer.line(line)).map_err(failed)?;
                 indexer.end_text();
                 indexer.end_record();
             }
-            Self::Csv => csv_rows(file, indexer).map_err(failed)?,
-            Self::Json => {
-                let mut json = serde_json::Deserializer::from_reader(&mut file);
-                if Leaves(indexer).deserialize(&mut json)? {
-                    indexer.end_record();
-                }
-                json.end()?;
+            Self::Cells(Cells::Prose) => {
+                let (_, bad) = each_cell(path, &mut |text| indexer.line(text))?;
+                indexer.end_text();
+                indexer.end_record();
+                return Ok(bad);
             }
-            Self::JsonLines => {
-                let mut bad = 0;
-                each_line(file, |line| {
-                    let mut json = serde_json::Deserializer::from_str(line);
-                    match Leaves(indexer).deserialize(&mut json).and_then(|_| json.end()) {
-                        _ if line.trim().is_empty() => {}
-                        Ok(()) => indexer.end_record(),
-                        Err(_) => bad += 1,
-                    }
-                })
-                .map_err(failed)?;
+            Self::Cells(Cells::Values) => {
+                let (rows, bad) = each_cell(path, &mut |text| indexer.field(text))?;
+                (0..rows).for_each(|_| indexer.end_record());
                 return Ok(bad);
             }
         }
@@ -232,9 +216,13 @@ fn files(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Format)>> {
                 let at = error.path().unwrap_or(path).to_path_buf();
                 Error::unreadable(at, error.into())
             })?;
+            if entry.file_type().is_dir() {
+                continue;
+            }
             let named = entry.depth() == 0;
-            match Format::of(entry.path()).or(named.then_some(Format::Text)) {
-                _ if entry.file_type().is_dir() => {}
+            // a pipe would lose what is looked at
+            let format = if entry.path().is_file() { Format::of(entry.path())? } else { None };
+            match format.or(named.then_some(Format::Text)) {
                 Some(format) => files.push((entry.into_path(), format)),
                 None => skipped += 1,
             }
@@ -262,83 +250,6 @@ fn each_line(mut file: impl BufRead, mut each: impl FnMut(&str)) -> io::Result<(
         bytes.clear();
     }
     Ok(())
-}
-
-/// Rows behind the header. The sign that is most frequent in the header parts the fields.
-fn csv_rows(mut file: impl BufRead, indexer: &mut Indexer) -> io::Result<()> {
-    let header = file.fill_buf()?.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let often = |sign: &u8| header.iter().filter(|byte| *byte == sign).count();
-    let delimiter = [b'|', b';', b'\t', b','].into_iter().max_by_key(often).unwrap_or(b',');
-    let mut rows = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(file);
-    let mut row = csv::ByteRecord::new();
-    while rows.read_byte_record(&mut row)? {
-        let fields: Vec<Cow<'_, str>> = row.iter().map(String::from_utf8_lossy).collect();
-        indexer.record(fields.iter().map(AsRef::as_ref));
-    }
-    Ok(())
-}
-
-/// Reads the strings and whole numbers of a JSON document as fields, without holding the document. An object in an array
-/// is a record. Gives whether the value is an object.
-struct Leaves<'i>(&'i mut Indexer);
-
-impl<'de> DeserializeSeed<'de> for Leaves<'_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Leaves<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<bool, E> {
-        self.0.field(text);
-        Ok(false)
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<bool, E> {
-        self.0.field(&number.to_string());
-        Ok(false)
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<bool, E> {
-        self.0.field(&number.to_string());
-        Ok(false)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_unit<E>(self) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<bool, A::Error> {
-        while let Some(record) = items.next_element_seed(Leaves(self.0))? {
-            if record {
-                self.0.end_record();
-            }
-        }
-        Ok(false)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
-        while map.next_key::<serde::de::IgnoredAny>()?.is_some() {
-            map.next_value_seed(Leaves(self.0))?;
-        }
-        Ok(true)
-    }
 }
 
 #[cfg(test)]
@@ -378,7 +289,7 @@ mod tests {
         let json = r#"{"rows": [{"name": "Marta Kowalczyk", "n": [1.5, null, true]}, {"t": "ticket 4817223"}], "note":
             "the keeper of the lighthouse counts nine green umbrellas every single cold morning"}"#;
         assert_eq!(read("a.json", json, &texts), (3, vec![true; 3]));
-        let lines = "{\"a\": \"marta kowalczyk\"}\n\n{oops\n{\"b\": {\"c\": [\"ticket 4817223\", 48172234]}}\n";
+        let lines = "{\"a\": \"marta kowalczyk\"}\n\n{oops\n{\"b\": {\"c\": [\"ticket 4817223\"], \"d\": 48172234}}\n";
         assert_eq!(read("a.jsonl", lines, &["48172234", texts[0], texts[2]]), (2, vec![true, true, false]));
         let text = "# Notes\nThe keeper of the\nlighthouse counts nine green\numbrellas every single cold morning.\n";
         assert_eq!(read("a.md", text, &texts), (1, vec![false, false, true]));

@@ -75,7 +75,7 @@ pub(super) fn unzip(bytes: &[u8], limit: u64, mut each: impl FnMut(&str, &[u8]))
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io::Write;
 
     use flate2::Compression;
@@ -83,20 +83,22 @@ mod tests {
 
     use crate::discover::{Discoverer, Limits, discover};
 
-    /// A zip with stored members and no checksums.
-    fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+    /// A zip with deflated members and no checksums.
+    pub(in crate::discover) fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
         let (mut bytes, mut directory) = (Vec::new(), Vec::new());
         for (name, content) in members {
             let offset = u32::try_from(bytes.len()).unwrap();
-            let size = u32::try_from(content.len()).unwrap().to_le_bytes();
+            let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+            deflate.write_all(content).unwrap();
+            let packed = deflate.finish().unwrap();
+            let sizes = [packed.len(), content.len()].map(|n| u32::try_from(n).unwrap().to_le_bytes()).concat();
             let length = u16::try_from(name.len()).unwrap().to_le_bytes();
-            let common = [&[20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &size, &size, &length, &[0, 0]].concat();
-            bytes.extend([b"PK\x03\x04", &common[..], name.as_bytes(), content].concat());
+            let common = [&[20, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &sizes, &length, &[0, 0]].concat();
+            bytes.extend([b"PK\x03\x04", &common[..], name.as_bytes(), &packed].concat());
             let place = [&[0; 10][..], &offset.to_le_bytes()].concat();
             directory.extend([b"PK\x01\x02\x14\0", &common[..], &place, name.as_bytes()].concat());
         }
-        let end = [b"PK\x05\x06", &[0; 18][..]].concat();
-        [bytes, directory, end].concat()
+        [bytes, directory, [b"PK\x05\x06", &[0; 18][..]].concat()].concat()
     }
 
     #[test]

@@ -64,6 +64,10 @@ impl BadRows {
         self.first.get_or_insert_with(|| (line, message.to_owned()));
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
     pub(super) fn merge(&mut self, later: Self) {
         self.count += later.count;
         self.first = self.first.take().or(later.first);

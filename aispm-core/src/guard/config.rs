@@ -1,6 +1,6 @@
 //! A guard's policy as its YAML file has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,10 +8,12 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::own::{Files, HostPolicy, KeySource};
 use super::recognizers::Recognizers;
 use super::{Action, Operator, operator};
-use crate::asset::{Document, Error, Match, Result, names};
+use crate::asset::{Document, Error, ErrorKind, Match, Result, names};
 use crate::text::Detector;
+use crate::text::sensitive::sink::Sink;
 
 names! {
     /// What happens to a text that cannot be checked.
@@ -42,6 +44,16 @@ pub struct Policy {
     pub tools: ToolPolicy,
     /// Recognizers of personal data, beside the built-in ones.
     pub recognizers: Recognizers,
+    /// Hosts that are never suspect, and hosts that always are.
+    pub hosts: HostPolicy,
+    /// Where the model's output goes: interpreters that it must not reach as more than text.
+    pub sinks: BTreeSet<Sink>,
+    /// Rules of secrets in the format of gitleaks, beside the built-in ones.
+    pub gitleaks_rules: Files,
+    /// Data sets to know: indexes that `aispm fingerprint` makes.
+    pub known_data: Files,
+    /// The key of these indexes; AISPM_KNOWN_KEY in the environment without it.
+    pub known_key: Option<KeySource>,
     /// The file as read, for the places of errors.
     #[serde(skip)]
     document: Arc<Document>,
@@ -138,6 +150,11 @@ impl Default for Policy {
             tool: DirectionPolicy::default(),
             tools: ToolPolicy::default(),
             recognizers: Recognizers::default(),
+            hosts: HostPolicy::default(),
+            sinks: BTreeSet::new(),
+            gitleaks_rules: Files::default(),
+            known_data: Files::default(),
+            known_key: None,
             document: Arc::default(),
         }
     }
@@ -169,6 +186,23 @@ impl Policy {
     /// The file as read.
     pub(super) fn document(&self) -> &Document {
         &self.document
+    }
+
+    /// What is wrong with what stands at a pointer of the policy.
+    pub(super) fn error(&self, pointer: &str, error: &Error) -> Error {
+        Error { kind: error.kind, ..self.document.error(pointer, error.to_string()) }
+    }
+
+    /// That a file could not be read that the policy names at a pointer.
+    pub(super) fn unread(&self, pointer: &str, file: &Path, error: &std::io::Error) -> Error {
+        let error = Error::new(ErrorKind::Unreadable, error.to_string()).at(file);
+        self.error(pointer, &error)
+    }
+
+    /// The first operator that needs a key.
+    #[must_use]
+    pub fn keyed_operator(&self) -> Option<&'static str> {
+        self.keyed().map(|(operator, _)| operator)
     }
 
     /// Where an operator stands that needs a key: the name of the operator and a JSON pointer.

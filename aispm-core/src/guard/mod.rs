@@ -21,15 +21,18 @@ use serde::{Deserialize, Serialize};
 use crate::assess::ledger;
 use crate::asset::{Document, Error, ErrorKind, Match, Result, TextRole, names};
 use crate::text::known::KnownData;
-use crate::text::sensitive::Sensitive;
-use crate::text::{Detector, Detectors, DetectorsBuilder};
+use crate::text::sensitive::HostLists;
+use crate::text::sensitive::sink::Sink;
+use crate::text::{Detector, Detectors};
 
+use own::{Compiled, Own};
 use redact::Redaction;
 
 mod config;
 mod fake;
 mod key;
 mod operator;
+mod own;
 mod placeholder;
 mod recognizers;
 mod redact;
@@ -41,6 +44,7 @@ mod vault;
 pub use config::{ArgumentPolicy, DetectorPolicy, DirectionPolicy, OnError, Policy, ToolPolicy, TypePolicy};
 pub use key::Key;
 pub use operator::Operator;
+pub use own::{Files, HostPolicy, Hosts, KeySource};
 pub use recognizers::Recognizers;
 pub use stream::GuardStream;
 pub use structured::Message;
@@ -104,7 +108,7 @@ type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 pub struct GuardBuilder {
     policy: Policy,
     key: Option<Arc<Key>>,
-    known: Vec<Arc<KnownData>>,
+    own: Own,
     clock: Clock,
 }
 
@@ -116,7 +120,7 @@ impl Guard {
             // a test reads the built-in policy, so the default never stands in for it
             let text = include_str!("../../data/guard/default.yaml");
             let policy = Document::config("default.yaml", text).unwrap_or_default();
-            Guard::builder().policy(policy).assemble(None, Vec::new())
+            Guard::builder().policy(policy).assemble(Compiled::default())
         });
         &BUILTIN
     }
@@ -125,7 +129,7 @@ impl Guard {
     #[must_use]
     pub fn builder() -> GuardBuilder {
         static START: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
-        GuardBuilder { policy: Policy::default(), key: None, known: Vec::new(), clock: Arc::new(|| START.elapsed()) }
+        GuardBuilder { policy: Policy::default(), key: None, own: Own::default(), clock: Arc::new(|| START.elapsed()) }
     }
 
     /// A guard of this YAML text. Errors tell the line.
@@ -144,7 +148,7 @@ impl Guard {
         &self.policy
     }
 
-    /// What of the recognizers could not be taken over, and why, with file and line.
+    /// What of the files of rules and recognizers could not be taken over, and why, with file and line.
     #[must_use]
     pub fn problems(&self) -> &[Error] {
         &self.problems
@@ -327,7 +331,29 @@ impl GuardBuilder {
     /// Looks for what this data set holds, too, and for confidentiality markings; for several, call it several times.
     #[must_use]
     pub fn known_data(mut self, known: Arc<KnownData>) -> Self {
-        self.known.push(known);
+        self.own.known.push(known);
+        self
+    }
+
+    /// Hosts that are never suspect, and hosts that always are, beside those of the policy.
+    #[must_use]
+    pub fn hosts(mut self, lists: HostLists) -> Self {
+        self.own.hosts = self.own.hosts.and(lists);
+        self
+    }
+
+    /// A place where the model's output goes, whose interpreter it must not reach as more than text. There may be several.
+    #[must_use]
+    pub fn sink(mut self, sink: Sink) -> Self {
+        self.own.sinks.insert(sink);
+        self
+    }
+
+    /// Looks for secrets by the rules of this file in the format of gitleaks, too; `name` is what errors call the file.
+    /// [`Guard::problems`] tells what could not be taken over.
+    #[must_use]
+    pub fn gitleaks_rules(mut self, name: impl AsRef<Path>, text: impl Into<String>) -> Self {
+        self.own.rules.push((name.as_ref().to_path_buf(), text.into()));
         self
     }
 
@@ -338,35 +364,29 @@ impl GuardBuilder {
         self
     }
 
-    /// The guard. Reads the file that the policy names; an error if it does not read, or if an operator of the policy needs
-    /// a key and there is none.
-    pub fn build(self) -> Result<Guard> {
-        match self.policy.keyed().filter(|_| self.key.is_none()) {
-            Some((operator, pointer)) => {
-                let message = format!("`{operator}` at {pointer} needs a key: give one to the guard's builder");
-                Err(Error::new(ErrorKind::Usage, message))
-            }
-            None => {
-                let (sensitive, problems) = self.policy.recognizers.compile(&self.policy)?;
-                Ok(self.assemble(sensitive, problems))
-            }
+    /// The guard. Reads the files that the policy names; an error if one of them does not read, or if an operator of the
+    /// policy needs a key and there is none.
+    pub fn build(mut self) -> Result<Guard> {
+        if let Some((operator, pointer)) = self.policy.keyed().filter(|_| self.key.is_none()) {
+            let message = format!("`{operator}` at {pointer} needs a key: give one to the guard's builder");
+            return Err(Error::new(ErrorKind::Usage, message));
         }
+        let own = std::mem::take(&mut self.own).with(&self.policy)?.compile(&self.policy)?;
+        Ok(self.assemble(own))
     }
 
-    fn assemble(self, sensitive: Option<Arc<Sensitive>>, problems: Vec<Error>) -> Guard {
-        let detectors = |direction: &DirectionPolicy| {
-            let own = sensitive.iter().cloned().fold(Detectors::builder(), DetectorsBuilder::sensitive);
-            let known = self.known.iter().cloned().fold(own, DetectorsBuilder::known_data);
-            let on = Detector::ALL.iter().fold(known, |b, d| b.set(*d, direction.runs(*d)));
+    fn assemble(self, own: Compiled) -> Guard {
+        let detectors = |direction: &DirectionPolicy, sinks| {
+            let on = Detector::ALL.iter().fold(own.detectors(sinks), |b, d| b.set(*d, direction.runs(*d)));
             let thresholds = direction.detectors.iter().filter_map(|(d, policy)| Some((*d, policy.threshold?)));
             thresholds.fold(on, |builder, (detector, threshold)| builder.threshold(detector, threshold)).build()
         };
         Guard {
-            input: detectors(&self.policy.input),
-            output: detectors(&self.policy.output),
-            tool: detectors(&self.policy.tool),
+            input: detectors(&self.policy.input, false),
+            output: detectors(&self.policy.output, true),
+            tool: detectors(&self.policy.tool, false),
             policy: Arc::new(self.policy),
-            problems: problems.into(),
+            problems: own.problems.into(),
             key: self.key,
             clock: self.clock,
         }

@@ -1,15 +1,14 @@
 //! Recognizers of personal data that a guard file brings: a file of them, or the list itself.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::config::Policy;
-use crate::asset::{Error, Result};
-use crate::text::sensitive::{Sensitive, SensitiveBuilder};
+use crate::asset::Result;
+use crate::text::sensitive::SensitiveBuilder;
 
 /// Recognizers with the keys of Presidio; see [`SensitiveBuilder::recognizers`]. A relative name of a file counts from
 /// the guard file.
@@ -30,25 +29,19 @@ impl Default for Recognizers {
 }
 
 impl Recognizers {
-    /// The detectors with these recognizers, if there are any, and what could not be taken over.
-    pub(super) fn compile(&self, policy: &Policy) -> Result<(Option<Arc<Sensitive>>, Vec<Error>)> {
-        if matches!(self, Self::Listed(list) if list.is_empty()) {
-            return Ok((None, Vec::new()));
-        }
-        let mut builder = self.add(policy, Sensitive::builder())?;
-        let problems = builder.take_problems();
-        Ok((Some(Arc::new(builder.build()?)), problems))
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self, Self::Listed(list) if list.is_empty())
     }
 
     /// Adds them; an error tells where the policy names a file that does not read.
-    fn add(&self, policy: &Policy, builder: SensitiveBuilder) -> Result<SensitiveBuilder> {
+    pub(super) fn add(&self, policy: &Policy, builder: SensitiveBuilder) -> Result<SensitiveBuilder> {
         const POINTER: &str = "/recognizers";
         match self {
             Self::Listed(list) => builder.recognizers_of(&policy.document().part(POINTER, Value::Array(list.clone()))),
             Self::File(file) => {
                 let file = policy.beside(file);
-                let unread = |error| policy.document().error(POINTER, format!("{}: {error}", file.display()));
-                let text = std::fs::read_to_string(&file).map_err(unread)?;
+                let text = std::fs::read_to_string(&file).map_err(|error| policy.unread(POINTER, &file, &error))?;
                 builder.recognizers(&file, &text)
             }
         }

@@ -169,6 +169,11 @@ impl Detectors {
         }
     }
 
+    /// The assets whose content is looked for.
+    pub(crate) fn known_data(&self) -> impl Iterator<Item = &str> {
+        self.known.iter().map(|known| known.asset())
+    }
+
     /// Whether this detector is on.
     pub(crate) fn looks_for(&self, detector: Detector) -> bool {
         self.on.contains(&detector)

@@ -74,6 +74,9 @@ _Path: TypeAlias = str | PathLike[str]
 _Severity: TypeAlias = Literal["info", "low", "medium", "high", "critical"]
 _RiskSubject: TypeAlias = Literal["estate", "system", "owner", "asset"]
 _ControlStatus: TypeAlias = Literal["passed", "failed", "not_applicable", "no_evidence"]
+_Sink: TypeAlias = Literal[
+    "html", "sql", "shell", "template", "path", "url", "spreadsheet", "terminal", "log", "header"
+]
 _Role: TypeAlias = Literal["prompt", "document", "output", "tool-result", "tool-description"]
 _Action: TypeAlias = Literal["allow", "warn", "redact", "block"]
 
@@ -1097,11 +1100,42 @@ class Guard:
     """Decides about texts. Built once, used from any thread."""
 
     @staticmethod
-    def default() -> Guard: ...
+    def default(
+        *,
+        key: bytes | None = None,
+        allow_hosts: Sequence[str] | None = None,
+        block_hosts: Sequence[str] | None = None,
+        sinks: Sequence[_Sink] | None = None,
+        gitleaks_rules: Sequence[_Path] | None = None,
+        known_data: Sequence[_Path] | None = None,
+        known_key: bytes | None = None,
+    ) -> Guard: ...
     @staticmethod
-    def from_file(path: _Path, *, key: bytes | None = None) -> Guard: ...
+    def from_file(
+        path: _Path,
+        *,
+        key: bytes | None = None,
+        allow_hosts: Sequence[str] | None = None,
+        block_hosts: Sequence[str] | None = None,
+        sinks: Sequence[_Sink] | None = None,
+        gitleaks_rules: Sequence[_Path] | None = None,
+        known_data: Sequence[_Path] | None = None,
+        known_key: bytes | None = None,
+    ) -> Guard: ...
     @staticmethod
-    def from_yaml(text: str, *, key: bytes | None = None) -> Guard: ...
+    def from_yaml(
+        text: str,
+        *,
+        key: bytes | None = None,
+        allow_hosts: Sequence[str] | None = None,
+        block_hosts: Sequence[str] | None = None,
+        sinks: Sequence[_Sink] | None = None,
+        gitleaks_rules: Sequence[_Path] | None = None,
+        known_data: Sequence[_Path] | None = None,
+        known_key: bytes | None = None,
+    ) -> Guard: ...
+    @property
+    def problems(self) -> list[str]: ...
     def stream(self, role: _Role = "output") -> GuardStream: ...
     def decrypt(self, text: str) -> str: ...
     def check(self, text: str, role: _Role = "prompt", vault: Vault | None = None) -> Decision: ...

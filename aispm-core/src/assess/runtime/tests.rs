@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::assess::{Assessment, Assessor};
-use crate::asset::{Asset, AssetKind, Event, TextRole};
+use crate::asset::{Asset, AssetKind, Event, LineageQuery, TextRole};
 use crate::text::Detectors;
 use crate::text::known::{Indexer, Key, KnownData};
 
@@ -119,13 +119,18 @@ fn what_was_declared_and_has_ended_is_a_finding() {
     assert!(of("GOV-005").is_some() && of("GOV-001").is_some());
 }
 
-#[test]
-fn an_answer_that_repeats_a_data_set_is_a_hit_on_it() {
+/// Knows a data set.
+fn customers() -> Detectors {
     let key = Key::new([1; 16]).unwrap();
     let mut indexer = Indexer::new(&key, "s3://crm/customers").unwrap();
     indexer.record(["MRN 00482-113"]);
     let known = KnownData::open(indexer.finish().unwrap().0, &key).unwrap();
-    let detectors = Detectors::builder().known_data(Arc::new(known)).build();
+    Detectors::builder().known_data(Arc::new(known)).build()
+}
+
+#[test]
+fn an_answer_that_repeats_a_data_set_is_a_hit_on_it() {
+    let detectors = customers();
     let mut assessment = assess(&[("gateway.jsonl", lines((0..20).map(gateway)))]);
     assessment.inventory.add(Asset::new("s3://crm/customers", AssetKind::Dataset, "customers"));
     let event = |text: &str| Event::new("desk", TextRole::Output, text);
@@ -137,4 +142,37 @@ fn an_answer_that_repeats_a_data_set_is_a_hit_on_it() {
     };
     assert_eq!(hits("s3://crm/customers"), json!({"DATASET_VALUE": 1}));
     assert_eq!(hits(seen.asset.unwrap().as_str()), json!({"DATASET_VALUE": 1}));
+}
+
+#[test]
+fn a_data_set_is_followed_through_the_model_to_its_answers() {
+    let facts = "assets:\n- { id: s3://crm/customers, kind: dataset, name: customers }\n- { id: llm, kind: model, name: llm }\n\
+                 - { id: desk, kind: application, name: desk }\nrelations:\n\
+                 - { from: llm, to: s3://crm/customers, kind: trained_on }\n- { from: desk, to: llm, kind: uses }\n";
+    let chat = |answer: &str| {
+        lines([json!({"timestamp": time(3), "application": "desk", "messages": [
+            {"role": "user", "content": "What is my number?"}, {"role": "assistant", "content": answer}]})])
+    };
+    let run = |answer: &str, detectors: Option<Detectors>| {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("aispm.yaml"), facts).unwrap();
+        std::fs::write(root.path().join("chat.jsonl"), chat(answer)).unwrap();
+        let assessor = Assessor::new().today("2026-02-01");
+        detectors.into_iter().fold(assessor, Assessor::detectors).run([root.path()]).unwrap()
+    };
+    let told = run("It is MRN 00482-113.", Some(customers()));
+    let finding = told.findings.iter().find(|finding| finding.rule == "RUN-016").unwrap();
+    assert_eq!(
+        (finding.asset.as_str(), finding.message.as_str()),
+        ("desk", "Answers of desk repeat: s3://crm/customers")
+    );
+    assert!(finding.evidence[0].path.ends_with("chat.jsonl"), "{:?}", finding.evidence);
+    let upstream = LineageQuery::of("desk").upstream();
+    let sources = told.inventory.lineage(&upstream);
+    let names: Vec<&str> = sources.iter().map(|answer| answer.asset.as_str()).collect();
+    assert!(names.contains(&"llm") && names.contains(&"s3://crm/customers"), "{names:?}");
+    // nothing repeated, and nothing looked for
+    let passed = run("It is a secret.", Some(customers()));
+    assert!(!fired(&passed, "desk").contains("RUN-016") && !unknown(&passed).contains("RUN-016"));
+    assert!(unknown(&run("It is MRN 00482-113.", None)).contains("RUN-016"));
 }

@@ -186,27 +186,8 @@ fn character(name: &str) -> Option<char> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use crate::discover::dataset::tests::{columns, one, report};
-
-    /// A zip with deflated members and no checksums.
-    fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
-        let (mut bytes, mut directory) = (Vec::new(), Vec::new());
-        for (name, content) in members {
-            let offset = u32::try_from(bytes.len()).unwrap();
-            let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
-            deflate.write_all(content).unwrap();
-            let packed = deflate.finish().unwrap();
-            let sizes = [packed.len(), content.len()].map(|n| u32::try_from(n).unwrap().to_le_bytes()).concat();
-            let length = u16::try_from(name.len()).unwrap().to_le_bytes();
-            let common = [&[20, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &sizes, &length, &[0, 0]].concat();
-            bytes.extend([b"PK\x03\x04", &common[..], name.as_bytes(), &packed].concat());
-            let place = [&[0; 10][..], &offset.to_le_bytes()].concat();
-            directory.extend([b"PK\x01\x02\x14\0", &common[..], &place, name.as_bytes()].concat());
-        }
-        [bytes, directory, [b"PK\x05\x06", &[0; 18][..]].concat()].concat()
-    }
+    use crate::discover::packed::tests::zip;
 
     #[test]
     fn words_that_markup_cuts_are_whole_again() {

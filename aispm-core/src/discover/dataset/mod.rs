@@ -225,9 +225,7 @@ impl DatasetScanner {
 
     fn read(&self, path: &Path, format: &Format, meter: &Meter) -> Outcome {
         let mut rows = Rows::new(self.sample, meter);
-        // readers of other makers may trip over hostile files; what they gave before is sound
-        let read = catch_unwind(AssertUnwindSafe(|| (format.read)(&Source { path }, &mut rows)))
-            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Malformed, "too broken to be read further")));
+        let read = format.read(path, &mut rows);
         let (mut dataset, bad) = rows.finish();
         dataset.path = path.display().to_string();
         dataset.format = format.name.to_owned();
@@ -236,6 +234,49 @@ impl DatasetScanner {
         let nothing = unread.is_some() && dataset.rows == 0;
         Outcome { dataset: (!nothing).then_some(dataset), incomplete: unread, skipped: None }
     }
+}
+
+impl Format {
+    fn read(&self, path: &Path, rows: &mut Rows<'_>) -> Result<()> {
+        // readers of other makers may trip over hostile files; what they gave before is sound
+        catch_unwind(AssertUnwindSafe(|| (self.read)(&Source { path }, rows)))
+            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Malformed, "too broken to be read further")))
+    }
+
+    /// Whether its cells are parts of running text, not values.
+    fn is_prose(&self) -> bool {
+        matches!(self.name, "pdf" | "office" | "html" | "markdown" | "text" | "template")
+    }
+}
+
+/// How the cells of a file are to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cells {
+    /// As values of records.
+    Values,
+    /// As parts of one running text.
+    Prose,
+}
+
+impl Cells {
+    /// What a file of this name or content has; `None` if it is of no known format.
+    pub fn of(path: &Path) -> Result<Option<Self>> {
+        Ok(format(path)?.map(|format| if format.is_prose() { Self::Prose } else { Self::Values }))
+    }
+}
+
+/// Gives each cell of a file to `each`, by row or by column as its format has them; empty cells and vectors are passed
+/// over. Gives the numbers of rows read and of those that could not be. Linear; memory is bounded as in [`DatasetScanner`].
+pub fn each_cell(path: &Path, each: &mut dyn FnMut(&str)) -> Result<(u64, usize)> {
+    let format = format(path)?;
+    let format = format.ok_or_else(|| Error::new(ErrorKind::Unreadable, "not a data set of a known format"))?;
+    let meter = Meter::default();
+    let mut rows = Rows::given_to(&meter, each);
+    format.read(path, &mut rows)?;
+    let (dataset, bad) = rows.finish();
+    let bad = bad.count();
+    Ok((dataset.rows.saturating_sub(bad as u64), bad))
 }
 
 /// What became of a file.

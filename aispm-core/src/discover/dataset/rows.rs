@@ -45,9 +45,13 @@ fn spread(x: u64) -> u64 {
 /// A column, by its place.
 pub(super) type ColumnId = u32;
 
+/// Takes the cells of a data set instead of counting them.
+pub(super) type Each<'m> = &'m mut dyn FnMut(&str);
+
 /// The cells of one data set on their way to be counted.
 pub(super) struct Rows<'m> {
     sample: Sample,
+    each: Option<Each<'m>>,
     pub(super) meter: &'m Meter,
     names: Vec<String>,
     index: HashMap<String, ColumnId>,
@@ -66,6 +70,7 @@ impl<'m> Rows<'m> {
     pub(super) fn new(sample: Sample, meter: &'m Meter) -> Self {
         Self {
             sample,
+            each: None,
             meter,
             names: Vec::new(),
             index: HashMap::new(),
@@ -78,6 +83,11 @@ impl<'m> Rows<'m> {
             tally: Tally::default(),
             bad: BadRows::default(),
         }
+    }
+
+    /// Gives every cell to `each` instead of counting it.
+    pub(super) fn given_to(meter: &'m Meter, each: Each<'m>) -> Self {
+        Self { each: Some(each), ..Self::new(Sample::default(), meter) }
     }
 
     /// The column of this name, known or new.
@@ -127,6 +137,9 @@ impl<'m> Rows<'m> {
     pub(super) fn cell(&mut self, column: ColumnId, text: &str) {
         if text.trim_ascii().is_empty() || is_vector(text) {
             return;
+        }
+        if let Some(each) = &mut self.each {
+            return each(text);
         }
         let name = self.names.get(column as usize).map(String::as_str).unwrap_or_default();
         self.batch.push(name, column, self.row, text);

@@ -1,6 +1,6 @@
 //! Makes an index of a data set, field by field and line by line.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::FixedState;
 
@@ -12,6 +12,9 @@ use crate::asset::{Error, ErrorKind, Result};
 
 /// Fewest letters and digits of a canary.
 const SHORTEST_CANARY: usize = 12;
+
+/// Words in a row that, where ordinary text has them, tell nothing.
+const PHRASE: usize = 5;
 
 /// Reads a data set once, in any order, and writes its index. Linear. Holds 20 to 40 bytes for each value and each kept
 /// quote, whatever the size of the data; the index has about 5.5. Of running text two runs of words in five are kept.
@@ -34,6 +37,8 @@ const SHORTEST_CANARY: usize = 12;
 pub struct Indexer {
     secrets: Secrets,
     header: Header,
+    /// Hashes of the [`PHRASE`]s of ordinary text.
+    phrases: HashSet<u64, FixedState>,
     entries: HashMap<u64, Entry, FixedState>,
     most: usize,
     full: bool,
@@ -83,8 +88,14 @@ impl Indexer {
             let message = format!("an asset's id has 1 to {} bytes", Header::LONGEST_ASSET);
             return Err(Error::new(ErrorKind::Usage, message));
         }
+        let secrets = Secrets::new(key, &asset);
+        let mut phrases = HashSet::default();
+        for text in worth::ordinary_text() {
+            Words::new(&secrets.powers).read(text, |words| phrases.extend(words.last(PHRASE).map(|run| run.hash)));
+        }
         Ok(Self {
-            secrets: Secrets::new(key, &asset),
+            secrets,
+            phrases,
             header: Header { asset, lengths: 0, count: 0 },
             entries: HashMap::default(),
             most: table::MOST,
@@ -153,7 +164,11 @@ impl Indexer {
             let written = last.and_then(|last| text.get(last.start..last.end)).unwrap_or_default();
             self.passage.worths.rotate_left(1);
             if let Some(slot) = self.passage.worths.last_mut() {
-                *slot = (worth::word(written), last.map_or(0, |last| last.hash));
+                let worth = worth::word(written);
+                *slot = (worth, last.filter(|_| worth > 0).map_or(0, |last| last.hash));
+            }
+            if words.last(PHRASE).is_some_and(|run| self.phrases.contains(&run.hash)) {
+                self.passage.worths.iter_mut().rev().take(PHRASE).for_each(|slot| *slot = (0, 0));
             }
             let length = quote_words(words);
             let Some(run) = words.last(length) else { return };

@@ -7,7 +7,8 @@
 //! - **Quotes**: runs of 10 words (of 16 characters in scripts without spaces), winnowed by windows of 4, so that every
 //!   quote of 13 words (19 characters) and more is found, but for up to 3 words at each end; shorter ones by luck. Its
 //!   words must be worth it: six different of ten, and not all of them common. Eight words in a row are shared by chance
-//!   about 20 times in 20 million; ten were not once.
+//!   about 20 times in 20 million; ten were not once. Short numbers, and five words in a row of what everybody writes (notices
+//!   of licences, headers, set phrases: `data/text/ordinary_text.txt`), count for nothing.
 //! - **Values**: fields of up to 12 words that tell something by themselves. Too short or plain ones are left out, and
 //!   those that recur: words in more than 0.5 % of the records, numbers and addresses in more than 5 %.
 //! - **False positives**: a run of words that is not in the data set is taken for one that is with probability 2⁻³⁷ at
@@ -19,6 +20,7 @@
 //! An index has 5.5 bytes for each value, and 2.2 for each word of running text.
 
 use std::fmt;
+use std::path::Path;
 
 mod index;
 mod key;
@@ -67,6 +69,13 @@ impl KnownData {
         }
         bytes.truncate(rest.len());
         Ok(Self { secrets, header, bytes, table })
+    }
+
+    /// Opens an index that is a file.
+    pub fn from_file(path: impl AsRef<Path>, key: &Key) -> Result<Self> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|error| Error::unreadable(path, error))?;
+        Self::open(bytes, key).map_err(|error| error.at(path))
     }
 
     /// The asset that is the data set.

@@ -130,6 +130,25 @@ fn ordinary_text_is_left_out() {
 }
 
 #[test]
+fn what_everybody_writes_is_no_quote() {
+    let own = "the keeper of the lighthouse counts nine green umbrellas every single cold morning";
+    let text = format!(
+        "{own}. All rights reserved.\n# Licensed under the Apache License, Version 2.0 (the \"License\"); you may not use \
+         this file except in compliance with the License. Jan, Feb, Mar, Apr, May, Jun, Jul, Aug, Sep, Oct, Nov, Dec; \
+         1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30"
+    );
+    let known = known(&[], &text);
+    for other in [
+        "All Rights Reserved. Licensed under the Apache License, Version 2.0 (the License); you may not use this file",
+        "[\"Jan\", \"Feb\", \"Mar\", \"Apr\", \"May\", \"Jun\", \"Jul\", \"Aug\", \"Sep\", \"Oct\", \"Nov\", \"Dec\"]",
+        "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25",
+    ] {
+        assert_eq!(found(&known, other), [], "{other}");
+    }
+    assert_eq!(found(&known, own).len(), 1);
+}
+
+#[test]
 fn an_index_opens_with_its_key_only_and_unaltered() {
     let mut indexer = Indexer::new(&key(), ASSET).unwrap();
     indexer.record(["Marta Kowalczyk"]);

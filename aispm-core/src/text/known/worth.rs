@@ -53,12 +53,17 @@ pub(super) fn value(text: &str) -> Worth {
     if told { Worth::Identifier } else { Worth::Nothing }
 }
 
-/// Tenths of a bit that a word is worth.
+/// Tenths of a bit that a word is worth; of numbers to three digits, nothing: they come in rows and tables everywhere.
 pub(super) fn word(text: &str) -> u32 {
-    runs(text).map(|run| run.bits()).sum()
+    if text.len() <= 3 && text.bytes().all(|b| b.is_ascii_digit()) { 0 } else { runs(text).map(|run| run.bits()).sum() }
 }
 
-/// Whether words of these worths and hashes, some ten of them, are worth finding again.
+/// Text that many a data set has and that tells nothing of where it comes from (`data/text/ordinary_text.txt`).
+pub(super) fn ordinary_text() -> impl Iterator<Item = &'static str> {
+    include_str!("../../../data/text/ordinary_text.txt").split("\n\n").filter(|text| !text.starts_with('#'))
+}
+
+/// Whether words of these worths and hashes, some ten of them, are worth finding again; hash 0 stands for none.
 pub(super) fn quote(words: impl Iterator<Item = (u32, u64)>) -> bool {
     let mut bits = 0;
     // one more than there are words, so that the least is always 0

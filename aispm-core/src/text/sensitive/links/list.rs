@@ -28,6 +28,12 @@ impl HostLists {
     pub fn new(allowed: HostList, blocked: HostList) -> Self {
         Self { allowed, blocked }
     }
+
+    /// These and others.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { allowed: self.allowed.and(other.allowed), blocked: self.blocked.and(other.blocked) }
+    }
 }
 
 impl HostList {
@@ -48,11 +54,18 @@ impl HostList {
                 list.below.extend(key(host.strip_prefix("*.").unwrap_or(host).trim_start_matches('.')));
             }
         }
-        list.exact.sort_unstable();
-        list.exact.dedup();
-        list.below.sort_unstable();
-        list.below.dedup();
-        list
+        list.and(Self::default())
+    }
+
+    /// These and others.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        for (hashes, others) in [(&mut self.exact, other.exact), (&mut self.below, other.below)] {
+            hashes.extend(others);
+            hashes.sort_unstable();
+            hashes.dedup();
+        }
+        self
     }
 
     /// How many entries it has.

@@ -11,7 +11,7 @@ use super::lexicon::{Classes, Lexicon};
 use super::model::{FEATURES, Model, features, handicap};
 use super::relation::{Held, Relation, Relations};
 use super::vocabulary::Vocabulary;
-use crate::asset::{Document, Match, Result, Severity, TextRole};
+use crate::asset::{Document, Match, Result, Severity};
 
 /// Log-odds of a tool description in which nothing is found.
 const TOOL_BIAS: f64 = -2.0;
@@ -148,6 +148,7 @@ pub(super) fn logistic(odds: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::asset::TextRole;
     use crate::text::Detectors;
 
     #[test]

@@ -8,10 +8,10 @@ use super::Detector;
 use super::canonical::Canonical;
 use super::invisible::Hidden;
 use super::lexicon::{Classes, Lexicon};
-use super::model::{FEATURES, Model, features};
+use super::model::{FEATURES, Model, features, handicap};
 use super::relation::{Held, Relation, Relations};
 use super::vocabulary::Vocabulary;
-use crate::asset::{Document, Match, Result, Severity, TextRole};
+use crate::asset::{Document, Match, Result, Severity};
 
 /// Log-odds of a tool description in which nothing is found.
 const TOOL_BIAS: f64 = -2.0;
@@ -37,8 +37,6 @@ struct File {
 pub(super) struct Reading {
     pub(super) canonical: Canonical,
     held: Vec<Held>,
-    /// How often each class was hit.
-    classes: Vec<usize>,
     /// The buckets of each word.
     buckets: Vec<[u32; FEATURES]>,
 }
@@ -70,26 +68,20 @@ impl Engine {
 
     pub(super) fn read(&self, text: &str, hidden: &[Hidden]) -> Reading {
         let canonical = Canonical::new(text, hidden, &self.vocabulary);
-        let hits = self.lexicon.hits(&canonical);
-        let mut classes = vec![0; self.lexicon.classes()];
-        for hit in &hits {
-            if let Some(count) = classes.get_mut(hit.class) {
-                *count += 1;
-            }
-        }
-        let held = self.relations.held(&hits);
+        let held = self.relations.held(&self.lexicon.hits(&canonical));
         let buckets = features(&canonical);
-        Reading { canonical, held, classes, buckets }
+        Reading { canonical, held, buckets }
     }
 
     /// The log-odds that the text is what `detector` looks for.
-    pub(super) fn log_odds(&self, reading: &Reading, detector: Detector, role: TextRole) -> f64 {
+    pub(super) fn log_odds(&self, reading: &Reading, detector: Detector) -> f64 {
         if detector == Detector::ToolPoisoning {
             return TOOL_BIAS + self.prior(reading, detector);
         }
         let (window, _) = self.model.best_window(&reading.buckets);
-        let named = self.named(reading, role).iter().map(|(name, value)| self.model.weight(name) * value).sum::<f64>();
-        let odds = self.model.weight("bias") + self.prior(reading, detector) + named + window;
+        let named = self.named(reading).iter().map(|(name, value)| self.model.weight(name) * value).sum::<f64>();
+        let odds =
+            self.model.weight("bias") + self.prior(reading, detector) + named + window - handicap(&reading.buckets);
         // as calibrated on texts that training did not see
         self.model.weight("platt_slope") * odds + self.model.weight("platt_offset")
     }
@@ -106,27 +98,18 @@ impl Engine {
     }
 
     /// The named features of a text for the model.
-    fn named(&self, reading: &Reading, role: TextRole) -> Vec<(String, f64)> {
-        let mut named: Vec<(String, f64)> =
-            self.holding(reading).map(|relation| (format!("relation:{}", relation.id), 1.0)).collect();
-        for (class, count) in self.lexicon.names().zip(&reading.classes) {
-            if *count > 0 {
-                named.push((format!("class:{class}"), (1.0 + *count as f64).ln()));
-            }
-        }
-        named.extend(reading.canonical.transforms.iter().map(|transform| (format!("transform:{transform}"), 1.0)));
-        if role != TextRole::Prompt {
-            named.push(("not_prompt".to_owned(), 1.0));
-        }
-        named.push(("length".to_owned(), (1.0 + reading.canonical.tokens.len() as f64).ln()));
-        named
+    fn named(&self, reading: &Reading) -> Vec<(String, f64)> {
+        let relations = self.holding(reading).map(|relation| format!("relation:{}", relation.id));
+        let transforms = reading.canonical.transforms.iter().map(|transform| format!("transform:{transform}"));
+        relations.chain(transforms).map(|name| (name, 1.0)).collect()
     }
 
     /// What training reads of a text: prior log-odds, named features, the buckets of each word.
-    pub(super) fn features(&self, text: &str, role: TextRole) -> super::Features {
+    pub(super) fn features(&self, text: &str) -> super::Features {
         let reading = self.read(text, &super::invisible::hidden(text));
-        let prior = self.prior(&reading, Detector::PromptInjection);
-        super::Features { prior, named: self.named(&reading, role), buckets: reading.buckets }
+        let prior = self.prior(&reading, Detector::PromptInjection) - handicap(&reading.buckets);
+        let words = reading.canonical.tokens.iter().map(|token| reading.canonical.word(*token).to_owned()).collect();
+        super::Features { prior, named: self.named(&reading), words, buckets: reading.buckets }
     }
 
     /// What holds in the text for this detector, each where the given text says it; for what only the model sees, the
@@ -165,6 +148,7 @@ pub(super) fn logistic(odds: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::asset::TextRole;
     use crate::text::Detectors;
 
     #[test]
@@ -179,11 +163,11 @@ mod tests {
     #[test]
     fn odds_are_those_that_training_computes() {
         let engine = Engine::builtin().unwrap();
-        for row in include_str!("../../training/injection_golden.tsv").lines() {
-            let [odds, role, times, text] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("{row}") };
+        for row in include_str!("../../training/injection/golden.tsv").lines() {
+            let [odds, times, text] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("{row}") };
             let text = text.repeat(times.parse().unwrap());
             let reading = engine.read(&text, &[]);
-            let computed = engine.log_odds(&reading, Detector::PromptInjection, role.parse().unwrap());
+            let computed = engine.log_odds(&reading, Detector::PromptInjection);
             assert!((computed - odds.parse::<f64>().unwrap()).abs() < 1e-6, "{row}: {computed}");
         }
     }

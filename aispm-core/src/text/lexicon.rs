@@ -76,11 +76,6 @@ impl Lexicon {
         self.classes.iter().position(|class| class == name)
     }
 
-    /// The classes' names, in order of their numbers.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.classes.iter().map(String::as_str)
-    }
-
     /// How many classes there are.
     pub(super) fn classes(&self) -> usize {
         self.classes.len()

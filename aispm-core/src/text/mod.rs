@@ -63,9 +63,8 @@ impl Detector {
     /// texts of the role reached, of sources that training had not seen.
     const fn threshold(self, role: TextRole) -> f64 {
         match (self, role) {
-            (Self::PromptInjection, TextRole::Prompt) => 0.69,
-            (Self::PromptInjection, TextRole::ToolDescription) => 0.92,
-            (Self::PromptInjection, _) => 0.87,
+            (Self::PromptInjection, TextRole::Prompt) => 0.93,
+            (Self::PromptInjection, _) => 0.96,
             _ => 0.5,
         }
     }
@@ -252,7 +251,7 @@ impl Detectors {
         let Some(engine) = injection::Engine::builtin().filter(|_| !detectors.is_empty()) else { return };
         let reading = engine.read(text, hidden);
         for detector in detectors {
-            let score = injection::logistic(engine.log_odds(&reading, *detector, role));
+            let score = injection::logistic(engine.log_odds(&reading, *detector));
             let threshold = self.thresholds.get(detector).copied().unwrap_or_else(|| detector.threshold(role));
             if score >= threshold {
                 engine.matches(&reading, *detector, score, &mut found.matches);
@@ -279,18 +278,20 @@ pub(crate) fn invisible_after(before: Option<char>, text: &str) -> Vec<Match> {
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct Features {
-    /// Log-odds by the relations' own weights.
+    /// Log-odds by the relations' own weights, less what a long text loses.
     pub prior: f64,
     /// Named features.
     pub named: Vec<(String, f64)>,
+    /// The words of the canonical form, in order.
+    pub words: Vec<String>,
     /// Buckets of each word; `u32::MAX` where there is none.
     pub buckets: Vec<[u32; model::FEATURES]>,
 }
 
 #[doc(hidden)]
 #[must_use]
-pub fn features(text: &str, role: TextRole) -> Option<Features> {
-    Some(injection::Engine::builtin()?.features(text, role))
+pub fn features(text: &str) -> Option<Features> {
+    Some(injection::Engine::builtin()?.features(text))
 }
 
 impl DetectorsBuilder {

@@ -1,5 +1,5 @@
 //! A small linear model over hashed words, which sees what no relation names. Weights: `data/text/injection_model.*`,
-//! fitted by `training/injection.py`; what is known of them is in the model card beside them.
+//! fitted by `training/injection/train.py`; what is known of them is in the model card beside them.
 //!
 //! A text is read in windows that overlap by half, so that one planted sentence in a long document counts as much as in
 //! a short one; the best window speaks for the text.
@@ -65,6 +65,11 @@ impl Model {
         let byte = usize::try_from(bucket).ok().and_then(|bucket| self.table.get(bucket)).copied().unwrap_or_default();
         i64::from(byte.cast_signed())
     }
+}
+
+/// What the best window of a longer text loses: of more windows, the best stands higher by chance.
+pub(super) fn handicap(features: &[[u32; FEATURES]]) -> f64 {
+    0.5 * (features.len().max(WINDOW) as f64 / WINDOW as f64).ln()
 }
 
 /// The buckets of each word.

@@ -1,4 +1,4 @@
-//! Writes what the injection model sees of texts, for `injection.py`: rows `{"text","role"}` on standard input; for each
+//! Writes what the injection model sees of texts, for `train.py`: rows `{"text"}` on standard input; for each
 //! one line of JSON on standard output, its words' buckets last.
 
 use std::io::{BufRead, BufWriter, Write};
@@ -9,11 +9,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     for line in std::io::stdin().lock().lines() {
         let row: serde_json::Value = serde_json::from_str(&line?)?;
-        let field = |name| row.get(name).and_then(serde_json::Value::as_str);
-        let (Some(text), Some(role)) = (field("text"), field("role")) else {
-            return Err("a row lacks `text` or `role`".into());
-        };
-        serde_json::to_writer(&mut out, &features(text, role.parse()?))?;
+        let text = row.get("text").and_then(serde_json::Value::as_str).ok_or("a row lacks `text`")?;
+        serde_json::to_writer(&mut out, &features(text))?;
         out.write_all(b"\n")?;
     }
     Ok(out.flush()?)

@@ -1,0 +1,146 @@
+"""Rows made from `grammar.txt`: attacks, harmless texts with the same words, and documents with and without a planted
+instruction. The documents are the READMEs and change logs of the locked dependencies; none of their text is kept here.
+"""
+import json, random, re, subprocess
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+TALK, CLEAN, PLANTED, BARE = 9000, 4500, 4200, 600  # rows of each label, or of each kind
+PIECE = re.compile(r"\{([\w.]+)\}|\[([^\[\]]*/[^\[\]]*)\](?!\()")
+OPEN_LICENCE = re.compile(r"\b(MIT|Apache-2\.0|BSD|ISC|Zlib|Unlicense|CC0)")
+# projects whose documentation is a set of its own, to be measured on
+MEASURED = re.compile(r"ripgrep|ignore|globset|grep|regex|bstr|memchr|aho|polars|arrow|parquet|object_store")
+TRIGGER = re.compile(
+    r"ignor|overrid|overwrit|system|prompt|instruct|previous|bypass|secret|disabl|must|do not|forget|instead|user|agent"
+    r"|password|token", re.I)
+
+
+class Grammar:
+    def __init__(self, seed):
+        rows = (row for row in (HERE / "grammar.txt").read_text(encoding="utf-8").splitlines() if row and row[0] != "#")
+        self.names = {name: body.split(" | ") for name, _, body in (row.partition(" = ") for row in rows)}
+        self.languages = sorted({name.split(".")[0] for name in self.names if "." in name})
+        self.random = random.Random(seed)
+
+    def make(self, name):
+        text = self.random.choice(self.names[name])
+        while found := PIECE.search(text):
+            if found[1]:
+                part = self.make(found[1]) if found[1] in self.names else found[1]
+            else:
+                part = self.random.choice(found[2].split("/"))
+            text = text[: found.start()] + part + text[found.end() :]
+        return text
+
+    def chance(self, table):
+        """One of `{name: share}`."""
+        return self.random.choices(list(table), table.values())[0]
+
+    def spoken(self, text):
+        how = self.random.random()
+        return text[:1].upper() + text[1:] if how < 0.5 else text.upper() if how < 0.56 else text
+
+    def document(self):
+        kind = self.random.choice(["s_mail", "s_doc", "s_doc", "s_tool", "s_sec", "s_review", "mixed", "foreign"])
+        language = self.random.choice(self.languages)
+        mixed = ["s_mail", "s_doc", "s_tool", "s_review"]
+        of = {"foreign": lambda: language + ".b", "mixed": lambda: self.random.choice(mixed)}.get(kind, lambda: kind)
+        parts = [self.make(of()) for _ in range(self.random.randint(2, 14))]
+        if self.random.random() < 0.12:
+            parts.insert(self.random.randrange(len(parts) + 1), self.make("s_sec"))
+        return parts
+
+    def joined(self, parts):
+        return self.random.choice([" ", " ", "\n", "\n\n", "\n- "]).join(parts)
+
+    def foreign_attack(self, kinds, number):
+        language = self.random.choice(self.languages)
+        return ". ".join(self.make(f"{language}.{self.random.choice(kinds)}") for _ in range(number))
+
+    def planted(self, foreign):
+        if self.random.random() >= foreign:
+            return self.make("plant")
+        return self.foreign_attack("op", self.random.choice([1, 2]))
+
+    def attack(self):
+        kind = self.chance({"directbody": 18, "directbody2": 14, "jailbreak": 16, "foreign": 18, "document": 34})
+        if kind == "document":
+            parts = self.document()
+            place = self.random.choice([0, len(parts), self.random.randrange(len(parts) + 1)])
+            return self.joined(parts[:place] + [self.planted(0.25)] + parts[place:]), "document"
+        text = self.foreign_attack("oxj", self.random.choice([1, 1, 2, 3])) if kind == "foreign" else self.make(kind)
+        if self.random.random() < 0.12:
+            text = self.random.choice(["{} {}", "{}\n\n{}"]).format(self.make("plainask"), text)
+        return self.spoken(text), "prompt"
+
+    def harmless(self):
+        kinds = {"trigask": 20, "plainbot": 8, "roleplay": 8, "secask": 6, "plainask": 10, "foreign": 16, "document": 32}
+        kind = self.chance(kinds)
+        if kind == "document":
+            return self.joined(self.document()), "document"
+        if kind == "foreign":
+            language = self.random.choice(self.languages)
+            text = " ".join(self.make(language + ".b") for _ in range(self.random.choice([1, 1, 2])))
+        else:
+            text = self.make(kind)
+        if self.random.random() < 0.2:
+            text = " ".join(self.random.choice([(text, self.make("plainask")), (self.make("trigask"), text)]))
+        return self.spoken(text), "prompt"
+
+    def plant(self, document):
+        kind = self.chance({"docpayload": 50, "plant": 35, "foreign": 15})
+        payload = self.foreign_attack("op", 2) if kind == "foreign" else self.make(kind)
+        if self.random.random() < 0.7:
+            payload = payload[:1].upper() + payload[1:]
+        parts = re.split(r"(\n\n|(?<=[.!?])\s|\n)", document)
+        place = self.random.choice([0, len(parts), 2 * self.random.randrange(len(parts) // 2 + 1)])
+        around = [self.random.choice(["\n", " ", "\n\n"]) for _ in range(2)]
+        return ("".join(parts[:place]) + around[0] + payload + around[1] + "".join(parts[place:])).strip()
+
+
+def paragraphs(seed):
+    """Some paragraphs at a time of each locked dependency's documents; those with telling words first."""
+    command = ["cargo", "metadata", "--locked", "--format-version", "1", "--all-features"]
+    packages = json.loads(subprocess.run(command, cwd=HERE, check=True, capture_output=True).stdout)["packages"]
+    chance, found = random.Random(seed), set()
+    for package in sorted(packages, key=lambda package: package["id"]):
+        if not package["source"] or not OPEN_LICENCE.search(package["license"] or "") or MEASURED.match(package["name"]):
+            continue
+        folder, pieces = Path(package["manifest_path"]).parent, set()
+        for path in sorted([*folder.glob("*.md"), *folder.glob("docs/**/*.md")]):
+            if "icense" in path.name.lower():
+                continue
+            text = path.read_text(encoding="utf-8", errors="ignore")[:60_000]
+            parts = [part.strip() for part in re.split(r"\n\s*\n", text) if 40 < len(part.strip()) < 1500]
+            while parts:
+                number = chance.choice([1, 1, 2, 3, 5])
+                pieces.add("\n\n".join(parts[:number]))
+                parts = parts[number:]
+        ordered = sorted(pieces, key=lambda piece: (-len(set(TRIGGER.findall(piece.lower()))), piece))
+        found.update(ordered[:18], chance.sample(ordered[18:], min(18, len(ordered[18:]))))
+    found = sorted(found)
+    chance.shuffle(found)
+    return found
+
+
+def rows(seed):
+    grammar, seen = Grammar(seed), set()
+
+    def row(text, label, role, source):
+        return {"text": text, "label": label, "role": role, "source": source}
+
+    for label, make in ((1, grammar.attack), (0, grammar.harmless)):
+        for _ in range(TALK):
+            text, role = make()
+            if text not in seen:
+                seen.add(text)
+                yield row(text, label, role, "own:talk")
+    pieces = paragraphs(seed)
+    clean, carriers = pieces[: len(pieces) * 3 // 4][:CLEAN], pieces[len(pieces) * 3 // 4 :]
+    for text in clean:
+        yield row(text, 0, "document", "own:documents")
+    for _ in range(PLANTED):
+        carrier = grammar.random.choice(carriers) if grammar.random.random() < 0.6 else grammar.joined(grammar.document())
+        yield row(grammar.plant(carrier), 1, "document", "own:documents")
+    for _ in range(BARE):
+        yield row(grammar.make("docpayload"), 1, "document", "own:documents")

@@ -1,0 +1,225 @@
+"""Fits the injection model: `python train.py DATA`, DATA holding `*.jsonl.gz` and `training/extra.jsonl.gz`.
+
+Rows are `{"text", "label", "source"?, "shape"?}`; `generate.py` adds our own. Features come from the library itself
+(`features.rs`; an already built one by `--features PROGRAM`), so that training and running cannot differ. Seeded: two
+runs on one machine give the same weights. Needs numpy and scipy (`requirements.txt`). Prints the measures of the model
+card, all on families of sources left out of training, then writes `../../data/text/injection_model.{bin,tsv}` and the
+log-odds of `golden.tsv` (odds, times, text) as computed here from the written weights, for a test in Rust; without
+DATA, these alone.
+"""
+import argparse, gzip, json, subprocess, threading
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.sparse import csr_matrix, hstack
+
+import generate
+
+HERE = Path(__file__).resolve().parent
+OUT = HERE.parents[1] / "data" / "text"
+CARGO = ["cargo", "run", "-q", "--release", "-p", "aispm-core", "--example", "injection-features"]
+BUCKETS, WINDOW, STRIDE, ABSENT = 1 << 17, 64, 32, 2**32 - 1
+TOKENS = 8192  # of one text, at most
+SEED, ROUNDS, STEPS = 1, 2, 80
+L2_BUCKETS, L2_NAMED = 0.02, 1.0
+SHARED, SHINGLE = 0.3, 8  # a row that shares more of its runs of so many words with a left-out family is not trained on
+AT_MOST = 300  # rows of a source and label count in the measures as if they were so many
+# families of sources, some with texts or authors in common, by the fold that leaves them out
+FOLDS = [
+    "verazuo giskard pyrit jackhhao awesome xquad",
+    "bipia deepset repo",
+    "garak yanismiraoui llm_guard llmail gpteacher_roleplay",
+    "spikee cyberseceval tau2 hh_harmless",
+    "neuralchemy bastion selfinstruct gpteacher_code",
+    "s-labs",
+]
+
+
+def load(folder):
+    for path in sorted(folder.glob("*.jsonl.gz")) + [folder / "training" / "extra.jsonl.gz"]:
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for row in map(json.loads, lines):
+                source = path.name.split(".")[0] if path.parent == folder else row["source"]
+                shape = row.get("shape") or ("document" if "indirect" in source or "repo_" in source else "user_prompt")
+                role = "prompt" if shape == "user_prompt" else "document"
+                yield {"text": row["text"], "role": role, "label": row["label"], "source": source}
+
+
+class Read:
+    """What the library sees of rows: log-odds by relations, named features, windows of hashed words, the words."""
+
+    def __init__(self, rows, program):
+        lines = "".join(json.dumps({"text": r["text"]}) + "\n" for r in rows)
+        names, prior, named, owner, index, start, self.shingles = {}, [], [], [], [], [0], []
+        with subprocess.Popen(program, cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as run:
+            threading.Thread(target=lambda: (run.stdin.write(lines), run.stdin.close())).start()
+            for i, row in enumerate(map(json.loads, run.stdout)):
+                prior.append(row["prior"])
+                named += [(i, names.setdefault(k, len(names)), v) for k, v in row["named"]]
+                buckets = np.array(row["buckets"][:TOKENS], dtype=np.uint32).reshape(-1, 5)
+                strides = max(1, -(-len(buckets) // STRIDE))
+                for w in range(max(1, strides - 1)):
+                    part = buckets[w * STRIDE : w * STRIDE + WINDOW].ravel()
+                    part = part[part != ABSENT]
+                    index.append(part)
+                    start.append(start[-1] + len(part))
+                    owner.append(i)
+                words = row["words"]
+                self.shingles.append({" ".join(words[a : a + SHINGLE]) for a in range(max(1, len(words) - SHINGLE + 1))})
+        counts = np.diff(start)
+        data = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts)
+        self.windows = csr_matrix((data, np.concatenate(index), start), shape=(len(owner), BUCKETS))
+        self.prior, self.names, self.owner = np.array(prior), list(names), np.array(owner)
+        r, c, v = zip(*named)
+        self.named = csr_matrix((v, (r, c)), shape=(len(prior), len(names)))
+
+    def of(self, rows):
+        """Windows of these rows, and which row each belongs to."""
+        keep = np.isin(self.owner, rows)
+        return self.windows[keep], np.searchsorted(rows, self.owner[keep])
+
+
+def best(scores, owner):
+    """The best window of each text."""
+    order = np.lexsort((scores, owner))
+    return order[np.append(owner[order][1:] != owner[order][:-1], True)]
+
+
+def balance(rows, label, source):
+    """A source counts by the square root of its size, and both labels alike."""
+    weight = np.zeros(len(label))
+    for y in (0, 1):
+        mine = rows[label[rows] == y]
+        _, place, size = np.unique(source[mine], return_inverse=True, return_counts=True)
+        weight[mine] = 1 / np.sqrt(size[place])
+        weight[mine] *= 2000 / weight[mine].sum()
+    return weight[rows]
+
+
+def fit(read, rows, label, source):
+    """Logistic regression on each text's best window, which the weights of the round before choose."""
+    windows, owner = read.of(rows)
+    y, g, off, named = label[rows], balance(rows, label, source), read.prior[rows], read.named[rows]
+    k = named.shape[1]
+    l2 = np.concatenate([[0], np.full(k, L2_NAMED), np.full(BUCKETS, L2_BUCKETS)])
+    w = np.zeros(1 + k + BUCKETS)
+    for _ in range(ROUNDS):
+        x = hstack([csr_matrix(np.ones((len(rows), 1))), named, windows[best(windows @ w[1 + k :], owner)]]).tocsr()
+        xt = x.T.tocsr()
+
+        def loss(w):
+            z = x @ w + off
+            p = 1 / (1 + np.exp(-np.clip(z, -40, 40)))
+            value = np.sum(g * np.logaddexp(0, np.where(y == 1, -z, z))) + 0.5 * np.sum(l2 * w * w)
+            return value, xt @ (g * (p - y)) + l2 * w
+
+        w = minimize(loss, w, jac=True, method="L-BFGS-B", options={"maxiter": STEPS}).x
+    return w
+
+
+def predict(read, rows, w):
+    k = read.named.shape[1]
+    windows, owner = read.of(rows)
+    scores = windows @ w[1 + k :]
+    return w[0] + read.prior[rows] + read.named[rows] @ w[1 : 1 + k] + scores[best(scores, owner)]
+
+
+def left_out(read, label, source, fold):
+    """The odds of each measured row from a model that saw neither its family nor a text like it."""
+    odds = np.full(len(label), np.nan)
+    for f in range(len(FOLDS)):
+        test = np.flatnonzero(fold == f)
+        held = set().union(*(read.shingles[i] for i in test))
+        known = [i for i in np.flatnonzero(fold != f) if len(read.shingles[i] & held) <= SHARED * len(read.shingles[i])]
+        odds[test] = predict(read, test, fit(read, np.array(known), label, source))
+        print("fold", f, flush=True)
+    return odds
+
+
+def auc(z, y, w):
+    order = np.argsort(z, kind="stable")
+    y, w = y[order], w[order]
+    return np.sum(w * y * np.cumsum(w * (y == 0))) / (w[y == 1].sum() * w[y == 0].sum())
+
+
+def threshold(z, w, rate):
+    """The score that weight `rate` of the rows reaches."""
+    order = np.argsort(-z)
+    return z[order][np.searchsorted(np.cumsum(w[order]) / w.sum(), rate)]
+
+
+def calibrated(z, y):
+    def loss(ab):
+        m = np.where(y == 1, -1, 1) * (ab[0] * z + ab[1])
+        return np.mean(np.logaddexp(0, m) * np.where(y == 1, 1 / (y == 1).mean(), 1 / (y == 0).mean()))
+
+    return minimize(loss, [1.0, 0.0], method="Nelder-Mead").x
+
+
+def measures(z, label, source, document, fold):
+    """Prints the measures of left-out families; returns the calibration."""
+    seen = fold >= 0
+    w = np.zeros(len(label))
+    for s in np.unique(source[seen]):
+        for y in (0, 1):
+            at = (source == s) & (label == y)
+            w[at] = min(at.sum(), AT_MOST) / max(at.sum(), 1)
+    harmless, attack = seen & (label == 0), seen & (label == 1)
+    t = threshold(z[harmless], w[harmless], 0.01)
+    caught = w[attack & (z > t)].sum() / w[attack].sum()
+    print(f"left-out families: AUC {auc(z[seen], label[seen], w[seen]):.4f}, recall at 1% FPR {caught:.4f}")
+    for s in np.unique(source[seen]):
+        for y in (1, 0):
+            at = (source == s) & (label == y)
+            if at.any():
+                print(f"  {'-+'[y]} {s} ({at.sum()}) {(z[at] > t).mean():.3f}")
+    slope, offset = calibrated(z[seen], label[seen])
+    for name, at in (("prompt", ~document), ("not_prompt", document)):
+        for rate in (0.001, 0.005, 0.01):
+            odds = slope * threshold(z[harmless & at], w[harmless & at], rate) + offset
+            print(f"threshold for {rate:.1%} of left-out {name}s: {1 / (1 + np.exp(-odds)):.4f}")
+    return slope, offset
+
+
+def train(folder, program):
+    rows = [*load(folder), *generate.rows(SEED)]
+    label, source = (np.array([row[key] for row in rows]) for key in ("label", "source"))
+    document = np.array([row["role"] != "prompt" for row in rows])
+    families = [tuple(names.split()) for names in FOLDS]
+    fold = np.array([next((f for f, names in enumerate(families) if s.startswith(names)), -1) for s in source])
+    print(len(rows), "rows,", np.sum(fold >= 0), "measured", flush=True)
+    read = Read(rows, program)
+    slope, offset = measures(left_out(read, label, source, fold), label, source, document, fold)
+    w = fit(read, np.arange(len(rows)), label, source)
+    k = len(read.names)
+    table = w[1 + k :]
+    scale = np.quantile(np.abs(table), 0.9999) / 127
+    (OUT / "injection_model.bin").write_bytes(np.clip(np.round(table / scale), -127, 127).astype(np.int8).tobytes())
+    fixed = [("bias", w[0]), ("scale", scale), ("platt_slope", slope), ("platt_offset", offset)]
+    pairs = fixed + sorted(zip(read.names, w[1 : 1 + k]))
+    (OUT / "injection_model.tsv").write_text("".join(f"{n}\t{v:.6g}\n" for n, v in pairs))
+
+
+def golden(program):
+    table = np.frombuffer((OUT / "injection_model.bin").read_bytes(), dtype=np.int8).astype(float)
+    pairs = (row.split("\t") for row in (OUT / "injection_model.tsv").read_text().splitlines())
+    weight = {name: float(value) for name, value in pairs}
+    path = HERE / "golden.tsv"
+    cases = [row.split("\t") for row in path.read_text(encoding="utf-8").splitlines()]
+    read = Read([{"text": text * int(times)} for _, times, text in cases], program)
+    named = [weight.get(name, 0.0) for name in read.names]
+    w = np.concatenate([[weight["bias"]], named, table * weight["scale"]])
+    odds = weight["platt_slope"] * predict(read, np.arange(len(cases)), w) + weight["platt_offset"]
+    path.write_text("".join("\t".join([f"{z:.9f}", *case[1:]]) + "\n" for z, case in zip(odds, cases)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("data", type=Path, nargs="?")
+    arguments.add_argument("--features", metavar="PROGRAM")
+    given = arguments.parse_args()
+    program = [str(Path(given.features).resolve())] if given.features else CARGO
+    if given.data:
+        train(given.data, program)
+    golden(program)

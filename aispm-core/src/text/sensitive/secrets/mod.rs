@@ -405,7 +405,7 @@ mod tests {
             format!("ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQ{base64} ann@mail"),
             format!("-----BEGIN PUBLIC KEY-----\n{base64}\n-----END PUBLIC KEY-----"),
             format!("-----BEGIN CERTIFICATE-----\nAKChOBZmLqdWHyGcBvod7bkixTgm2E5P7KN/{base64}\n"),
-            format!("commit {}", &hex[..40]),
+            format!("commit {}", hex.split_at(40).0),
             format!("checksum = \"{hex}\""),
             format!("{hex}  release.tar.gz"),
             format!("\"integrity\": \"sha512-{base64}==\""),
@@ -432,7 +432,7 @@ mod tests {
             format!("background: url(data:image/png;base64,{base64})"),
             "sk-learn-contrib, app-layout, key-value".to_owned(),
             // sealed already
-            format!("password: ENC[AES256_GCM,data:{},type:str]", &base64[..24]),
+            format!("password: ENC[AES256_GCM,data:{},type:str]", base64.split_at(24).0),
         ] {
             assert!(found(&text).is_empty(), "{text}: {:?}", found(&text));
         }

@@ -11,7 +11,7 @@ LOGS := target/test-logs
 
 # One profile, one target folder and one choice of packages and features for the binary, the wheel, the addon and the
 # tests, so that every dependency is compiled once. PyO3 is left to maturin, which configures it in its own way.
-CARGO_SCOPE := --release --locked -p aispm-core -p aispm-node --features aispm-core/cli
+CARGO_SCOPE := --release --locked -p aispm-core -p aispm-node --features aispm-core/cli,aispm-core/onnx
 # where napi-derive notes types
 export NAPI_TYPE_DEF_TMP_FOLDER := $(CURDIR)/target/napi-types
 

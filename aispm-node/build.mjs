@@ -19,7 +19,7 @@ const cargo = (...args) => {
 }
 
 // the same packages and features in every build, so that dependencies are compiled once
-cargo('build', '--release', '--locked', '-p', 'aispm-core', '-p', 'aispm-node', '--features', 'aispm-core/cli')
+cargo('build', '--release', '--locked', '-p', 'aispm-core', '-p', 'aispm-node', '--features', 'aispm-core/cli,aispm-core/onnx')
 const { target_directory } = JSON.parse(cargo('metadata', '--format-version=1', '--no-deps'))
 const host = cargo('--version', '--verbose').match(/^host: (.+)$/m)[1]
 const library = { win32: 'aispm_node.dll', darwin: 'libaispm_node.dylib' }[process.platform] ?? 'libaispm_node.so'

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Action, Operator, operator};
+use super::{Action, ModelPolicy, Operator, operator};
 use crate::asset::{Document, Error, Match, Result, names};
 use crate::text::Detector;
 
@@ -38,6 +38,8 @@ pub struct Policy {
     pub tool: DirectionPolicy,
     /// Which tools may be called, and with what arguments.
     pub tools: ToolPolicy,
+    /// Models beside the built-in detectors.
+    pub models: ModelPolicy,
 }
 
 /// What counts in one direction.
@@ -130,6 +132,7 @@ impl Default for Policy {
             output: DirectionPolicy::default(),
             tool: DirectionPolicy::default(),
             tools: ToolPolicy::default(),
+            models: ModelPolicy::default(),
         }
     }
 }
@@ -140,11 +143,13 @@ impl Policy {
         Document::config("guard", text)
     }
 
-    /// A policy of this YAML file. Errors tell file and line.
+    /// A policy of this YAML file. Errors tell file and line. Paths of models are seen from the file's folder.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, error))?;
-        Document::config(path.to_string_lossy(), &text)
+        let mut policy: Self = Document::config(path.to_string_lossy(), &text)?;
+        policy.models.below(path.parent().unwrap_or(Path::new("")));
+        Ok(policy)
     }
 
     /// Where an operator stands that needs a key: the name of the operator and a JSON pointer.

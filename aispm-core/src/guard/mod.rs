@@ -28,6 +28,7 @@ use redact::Redaction;
 mod config;
 mod fake;
 mod key;
+mod models;
 mod operator;
 mod placeholder;
 mod redact;
@@ -38,6 +39,7 @@ mod vault;
 
 pub use config::{ArgumentPolicy, DetectorPolicy, DirectionPolicy, OnError, Policy, ToolPolicy, TypePolicy};
 pub use key::Key;
+pub use models::ModelPolicy;
 pub use operator::Operator;
 pub use stream::GuardStream;
 pub use structured::Message;
@@ -112,7 +114,7 @@ impl Guard {
             // a test reads the built-in policy, so the default never stands in for it
             let text = include_str!("../../data/guard/default.yaml");
             let policy = Document::config("default.yaml", text).unwrap_or_default();
-            Guard::builder().policy(policy).assemble()
+            Guard::builder().policy(policy).assemble(&models::Models::default())
         });
         &BUILTIN
     }
@@ -212,12 +214,16 @@ impl Guard {
         vault: Option<&mut Vault>,
     ) -> Decision {
         if text.len() > self.policy.max_bytes {
-            return self.unchecked(text, text.len(), role, vault);
+            return self.unchecked(self.too_long(text.len()), text, role, vault);
         }
         let (policy, detectors) = direction;
         let found = detectors.detect(text, role);
+        if !found.incomplete.is_empty() && self.policy.on_error == OnError::Block {
+            return self.unchecked(found.incomplete, text, role, vault);
+        }
         let mut decision = Decision { scores: found.scores, ..Decision::allow() };
         let to_replace = self.weigh(policy, text, found.matches, &mut decision);
+        decision.reasons.extend(found.incomplete);
         let by_model = role == TextRole::Output;
         let session = vault.is_some();
         let redaction = Redaction { policy, key: self.key.as_deref(), vault, session, by_model };
@@ -248,10 +254,14 @@ impl Guard {
         to_replace
     }
 
-    /// A text too long to check, of so many bytes at least.
-    fn unchecked(&self, text: &str, length: usize, role: TextRole, vault: Option<&mut Vault>) -> Decision {
-        let reason = format!("not checked: {length} bytes, more than max_bytes ({})", self.policy.max_bytes);
-        let mut decision = Decision { reasons: vec![reason], ..Decision::allow() };
+    /// Why a text of so many bytes, at least, is not checked.
+    fn too_long(&self, length: usize) -> Vec<String> {
+        vec![format!("not checked: {length} bytes, more than max_bytes ({})", self.policy.max_bytes)]
+    }
+
+    /// A text that cannot be checked.
+    fn unchecked(&self, reasons: Vec<String>, text: &str, role: TextRole, vault: Option<&mut Vault>) -> Decision {
+        let mut decision = Decision { reasons, ..Decision::allow() };
         match self.policy.on_error {
             OnError::Allow => {
                 decision.text = match vault {
@@ -328,20 +338,24 @@ impl GuardBuilder {
         self
     }
 
-    /// The guard; an error if an operator of the policy needs a key and there is none.
+    /// The guard; an error if an operator of the policy needs a key and there is none, or a model cannot be loaded.
     pub fn build(self) -> Result<Guard> {
         match self.policy.keyed().filter(|_| self.key.is_none()) {
             Some((operator, pointer)) => {
                 let message = format!("`{operator}` at {pointer} needs a key: give one to the guard's builder");
                 Err(Error::new(ErrorKind::Usage, message))
             }
-            None => Ok(self.assemble()),
+            None => {
+                let models = self.policy.models.load()?;
+                Ok(self.assemble(&models))
+            }
         }
     }
 
-    fn assemble(self) -> Guard {
+    fn assemble(self, models: &models::Models) -> Guard {
         let detectors = |direction: &DirectionPolicy| {
-            let known = self.known.iter().cloned().fold(Detectors::builder(), DetectorsBuilder::known_data);
+            let builder = models.add_to(Detectors::builder());
+            let known = self.known.iter().cloned().fold(builder, DetectorsBuilder::known_data);
             let on = Detector::ALL.iter().fold(known, |b, d| b.set(*d, direction.runs(*d)));
             let thresholds = direction.detectors.iter().filter_map(|(d, policy)| Some((*d, policy.threshold?)));
             thresholds.fold(on, |builder, (detector, threshold)| builder.threshold(detector, threshold)).build()

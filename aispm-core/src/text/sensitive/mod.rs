@@ -8,7 +8,7 @@ mod build;
 mod clean;
 mod hay;
 mod links;
-mod pii;
+pub(super) mod pii;
 mod secrets;
 pub mod sink;
 mod stream;

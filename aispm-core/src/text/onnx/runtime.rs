@@ -16,8 +16,17 @@ const VARIABLE: &str = "ORT_DYLIB_PATH";
 
 const HOW_TO_INSTALL: &str = "`pip install onnxruntime` or `npm install onnxruntime-node`";
 
-static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
+static LOADED: Mutex<Loaded> = Mutex::new(Loaded::Nothing);
 static DEFAULT: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// What came of loading.
+#[derive(Debug)]
+enum Loaded {
+    Nothing,
+    Runtime(Runtime),
+    /// `ort` takes a library that it refused for loaded, and would read memory that was never written.
+    Refused(PathBuf),
+}
 
 /// ONNX Runtime, of which a process has one.
 #[derive(Debug, Clone)]
@@ -32,25 +41,37 @@ impl Runtime {
     ///
     /// # Errors
     /// `unreadable` if there is no such library, `invalid` if it is not ONNX Runtime or too old, `usage` if this
-    /// process holds another.
+    /// process holds another, or has tried to load one that was not ONNX Runtime or too old.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let full = path.canonicalize().map_err(|error| missing(path, &error.to_string()))?;
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         match &*loaded {
-            Some(runtime) if runtime.path == full => Ok(runtime.clone()),
-            Some(runtime) => {
+            Loaded::Runtime(runtime) if runtime.path == full => Ok(runtime.clone()),
+            Loaded::Runtime(runtime) => {
                 let message = format!(
                     "this process has loaded the ONNX Runtime {} already, and can hold one: name the same everywhere",
                     runtime.path.display()
                 );
                 Err(Error::new(ErrorKind::Usage, message).at(path))
             }
-            None => {
-                let builder = ort::init_from(&full).map_err(|error| refused(path, &error))?;
+            Loaded::Refused(other) => {
+                let message = format!(
+                    "this process could not load {} as ONNX Runtime, and cannot try again: restart it with another library",
+                    other.display()
+                );
+                Err(Error::new(ErrorKind::Usage, message).at(path))
+            }
+            Loaded::Nothing => {
+                let builder = ort::init_from(&full).map_err(|error| {
+                    *loaded = Loaded::Refused(full.clone());
+                    refused(path, &error)
+                })?;
                 let environment = builder.with_name("aispm").with_telemetry(false).build();
                 let environment = environment.map_err(|error| Error::new(ErrorKind::Usage, error.to_string()))?;
-                Ok(loaded.insert(Self { path: full, environment }).clone())
+                let runtime = Self { path: full, environment };
+                *loaded = Loaded::Runtime(runtime.clone());
+                Ok(runtime)
             }
         }
     }

@@ -15,7 +15,6 @@ use crate::asset::{Error, ErrorKind, Result};
 pub struct TokenClassifier {
     model: Model,
     labels: Vec<Label>,
-    overlap: usize,
 }
 
 /// A name in a text.
@@ -70,7 +69,7 @@ impl TokenClassifier {
             return Err(Error::new(ErrorKind::Invalid, message).at(folder.as_ref().join("config.json")));
         }
         let labels = model.labels.iter().map(|label| Label::parse(label)).collect();
-        Ok(Self { model, labels, overlap: options.overlap })
+        Ok(Self { model, labels })
     }
 
     /// Names labels this way first; a label without a name is not reported.
@@ -114,9 +113,11 @@ impl TokenClassifier {
         let windows = self.model.windows(text)?;
         let probabilities = self.model.probabilities(&windows)?;
         // of two windows that share tokens, each knows more of its half
-        let cuts = windows.iter().skip(1).map(|window| {
-            let starts = tokens(window).map(|(_, _, start, _)| start);
-            starts.take(self.overlap / 2 + 1).last().unwrap_or_default()
+        let cuts = windows.iter().zip(windows.iter().skip(1)).map(|(before, window)| {
+            let end = tokens(before).last().map_or(0, |(_, _, _, end)| end);
+            let starts = || tokens(window).map(|(_, _, start, _)| start);
+            let shared = starts().take_while(|start| *start < end).count();
+            starts().nth(shared / 2).unwrap_or(end)
         });
         let mut from = 0;
         let mut words = Vec::new();

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::own::{Files, HostPolicy, KeySource};
 use super::recognizers::Recognizers;
-use super::{Action, Operator, operator};
+use super::{Action, ModelPolicy, Operator, operator};
 use crate::asset::{Document, Error, ErrorKind, Match, Result, names};
 use crate::text::Detector;
 use crate::text::sensitive::sink::Sink;
@@ -54,6 +54,8 @@ pub struct Policy {
     pub known_data: Files,
     /// The key of these indexes; AISPM_KNOWN_KEY in the environment without it.
     pub known_key: Option<KeySource>,
+    /// Models beside the built-in detectors.
+    pub models: ModelPolicy,
     /// The file as read, for the places of errors.
     #[serde(skip)]
     document: Arc<Document>,
@@ -155,6 +157,7 @@ impl Default for Policy {
             gitleaks_rules: Files::default(),
             known_data: Files::default(),
             known_key: None,
+            models: ModelPolicy::default(),
             document: Arc::default(),
         }
     }

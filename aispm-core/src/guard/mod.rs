@@ -31,6 +31,7 @@ use redact::Redaction;
 mod config;
 mod fake;
 mod key;
+mod models;
 mod operator;
 mod own;
 mod placeholder;
@@ -43,6 +44,7 @@ mod vault;
 
 pub use config::{ArgumentPolicy, DetectorPolicy, DirectionPolicy, OnError, Policy, ToolPolicy, TypePolicy};
 pub use key::Key;
+pub use models::ModelPolicy;
 pub use operator::Operator;
 pub use own::{Files, HostPolicy, Hosts, KeySource};
 pub use recognizers::Recognizers;
@@ -226,12 +228,16 @@ impl Guard {
         vault: Option<&mut Vault>,
     ) -> Decision {
         if text.len() > self.policy.max_bytes {
-            return self.unchecked(text, text.len(), role, vault);
+            return self.unchecked(self.too_long(text.len()), text, role, vault);
         }
         let (policy, detectors) = direction;
         let found = detectors.detect(text, role);
+        if !found.incomplete.is_empty() && self.policy.on_error == OnError::Block {
+            return self.unchecked(found.incomplete, text, role, vault);
+        }
         let mut decision = Decision { scores: found.scores, ..Decision::allow() };
         let to_replace = self.weigh(policy, text, found.matches, &mut decision);
+        decision.reasons.extend(found.incomplete);
         let by_model = role == TextRole::Output;
         let session = vault.is_some();
         let redaction = Redaction { policy, key: self.key.as_deref(), vault, session, by_model };
@@ -262,10 +268,14 @@ impl Guard {
         to_replace
     }
 
-    /// A text too long to check, of so many bytes at least.
-    fn unchecked(&self, text: &str, length: usize, role: TextRole, vault: Option<&mut Vault>) -> Decision {
-        let reason = format!("not checked: {length} bytes, more than max_bytes ({})", self.policy.max_bytes);
-        let mut decision = Decision { reasons: vec![reason], ..Decision::allow() };
+    /// Why a text of so many bytes, at least, is not checked.
+    fn too_long(&self, length: usize) -> Vec<String> {
+        vec![format!("not checked: {length} bytes, more than max_bytes ({})", self.policy.max_bytes)]
+    }
+
+    /// A text that cannot be checked.
+    fn unchecked(&self, reasons: Vec<String>, text: &str, role: TextRole, vault: Option<&mut Vault>) -> Decision {
+        let mut decision = Decision { reasons, ..Decision::allow() };
         match self.policy.on_error {
             OnError::Allow => {
                 decision.text = match vault {

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::config::Policy;
+use super::models::Models;
 use crate::asset::{Error, ErrorKind, Result};
 use crate::text::known::{Key, KnownData};
 use crate::text::sensitive::sink::Sink;
@@ -66,6 +67,7 @@ pub(super) struct Own {
     /// Rule files by name.
     pub(super) rules: Vec<(PathBuf, String)>,
     pub(super) known: Vec<Arc<KnownData>>,
+    models: Models,
 }
 
 /// What [`Own`] makes of the detectors.
@@ -86,6 +88,7 @@ impl Own {
             blocked.and(policy.hosts.block.read(policy, "/hosts/block")?),
         );
         self.sinks.extend(&policy.sinks);
+        self.models = policy.models.load(policy).map_err(|error| policy.error("/models", &error))?;
         for (file, pointer) in policy.gitleaks_rules.named("/gitleaks_rules") {
             let file = policy.beside(file);
             let text = std::fs::read_to_string(&file).map_err(|error| policy.unread(&pointer, &file, &error))?;
@@ -121,7 +124,7 @@ impl Compiled {
     /// The detectors with all of it, with sinks only where the text goes there.
     pub(super) fn detectors(&self, sinks: bool) -> DetectorsBuilder {
         let Own { hosts, known, .. } = &self.own;
-        let detectors = Detectors::builder().hosts(hosts.clone());
+        let detectors = self.own.models.add_to(Detectors::builder().hosts(hosts.clone()));
         let detectors = known.iter().cloned().fold(detectors, DetectorsBuilder::known_data);
         let detectors = self.sensitive.iter().cloned().fold(detectors, DetectorsBuilder::sensitive);
         self.own.sinks.iter().copied().filter(|_| sinks).fold(detectors, DetectorsBuilder::sink)

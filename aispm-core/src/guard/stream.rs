@@ -111,7 +111,7 @@ impl GuardStream<'_> {
         if too_long && self.guard.policy.on_error == OnError::Block {
             self.stopped = true;
             let findings = std::mem::take(&mut self.decision.findings);
-            self.decision = self.guard.unchecked("", self.length, self.role, None);
+            self.decision = self.guard.unchecked(self.guard.too_long(self.length), "", self.role, None);
             self.decision.findings = findings;
             return String::new();
         }
@@ -145,6 +145,10 @@ impl GuardStream<'_> {
             self.decision.scores = weighed.scores;
             let known = self.decision.findings.len();
             self.guard.weigh(policy, &self.whole, weighed.matches, &mut self.decision);
+            if !weighed.incomplete.is_empty() && guard.policy.on_error == OnError::Block {
+                (self.decision.action, self.decision.text) = (Action::Block, String::new());
+            }
+            self.decision.reasons.extend(weighed.incomplete);
             if let (Some(unit), Some(new)) = (self.unit, self.decision.findings.get_mut(known..)) {
                 convert_offsets(&self.whole, new, unit);
             }

@@ -24,6 +24,8 @@ pub mod known;
 mod lexicon;
 mod model;
 mod offsets;
+#[cfg(feature = "onnx")]
+pub mod onnx;
 mod relation;
 mod scrambled;
 pub mod sensitive;
@@ -115,6 +117,9 @@ pub struct Detection {
     /// Disguises undone in the text: those of sensitive data that was found, and all that were met on the way to a form in
     /// which instructions are read.
     pub transforms: BTreeSet<Transform>,
+    /// Why a model of the user's did not read the text, where one failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incomplete: Vec<String>,
 }
 
 /// A chosen set of detectors. Cheap to hold: what they compile is shared by the whole process, built on first use.
@@ -129,6 +134,8 @@ pub struct Detectors {
     hosts: Arc<HostLists>,
     /// Instead of the built-in ones.
     sensitive: Option<Arc<Sensitive>>,
+    #[cfg(feature = "onnx")]
+    models: onnx::Models,
 }
 
 /// Chooses detectors.
@@ -156,6 +163,8 @@ impl Detectors {
                 sinks: BTreeSet::new(),
                 hosts: Arc::default(),
                 sensitive: None,
+                #[cfg(feature = "onnx")]
+                models: onnx::Models::default(),
             },
         }
     }
@@ -180,7 +189,12 @@ impl Detectors {
 
     /// Those that are on and look at a text as a whole.
     pub(crate) fn whole(&self) -> impl Iterator<Item = Detector> {
+        #[cfg(feature = "onnx")]
+        let names = !self.models.names.is_empty();
+        #[cfg(not(feature = "onnx"))]
+        let names = false;
         let all = [
+            (Detector::Pii, names),
             (Detector::PromptInjection, true),
             (Detector::ToolPoisoning, true),
             (Detector::KnownData, !self.known.is_empty()),
@@ -219,6 +233,10 @@ impl Detectors {
         if self.on.contains(&Detector::UnsafeOutput) {
             self.sinks.iter().for_each(|sink| sensitive::sink::find(text, *sink, &mut found.matches));
         }
+        #[cfg(feature = "onnx")]
+        if self.on.contains(&Detector::Pii) {
+            self.models.find_names(text, found);
+        }
         self.instructions(text, role, hidden, found);
     }
 
@@ -251,11 +269,19 @@ impl Detectors {
         let Some(engine) = injection::Engine::builtin().filter(|_| !detectors.is_empty()) else { return };
         let reading = engine.read(text, hidden);
         for detector in detectors {
-            let score = injection::logistic(engine.log_odds(&reading, *detector));
+            let built_in = injection::logistic(engine.log_odds(&reading, *detector));
             let threshold = self.thresholds.get(detector).copied().unwrap_or_else(|| detector.threshold(role));
-            if score >= threshold {
-                engine.matches(&reading, *detector, score, &mut found.matches);
+            if built_in >= threshold {
+                engine.matches(&reading, *detector, built_in, &mut found.matches);
             }
+            #[cfg(feature = "onnx")]
+            let by_model = match detector {
+                Detector::PromptInjection => self.models.find_injection(text, role, threshold, found),
+                _ => None,
+            };
+            #[cfg(not(feature = "onnx"))]
+            let by_model = None;
+            let score = by_model.map_or(built_in, |by_model: f64| by_model.max(built_in));
             found.scores.insert(detector.as_str().to_owned(), score);
         }
         found.transforms.extend(reading.canonical.transforms);
@@ -338,6 +364,23 @@ impl DetectorsBuilder {
     #[must_use]
     pub fn sensitive(mut self, sensitive: Arc<Sensitive>) -> Self {
         self.detectors.sensitive = Some(sensitive);
+        self
+    }
+
+    /// Looks for names with this model, too; for several, call it several times. Its matches are of the detector `pii`,
+    /// their rule is the model's name.
+    #[cfg(feature = "onnx")]
+    #[must_use]
+    pub fn names_model(mut self, model: Arc<onnx::TokenClassifier>) -> Self {
+        self.detectors.models.names.push(model);
+        self
+    }
+
+    /// Looks for prompt injection with this model, too: the score is the higher one, see [`onnx`].
+    #[cfg(feature = "onnx")]
+    #[must_use]
+    pub fn injection_model(mut self, model: Arc<onnx::InjectionModel>) -> Self {
+        self.detectors.models.injection = Some(model);
         self
     }
 

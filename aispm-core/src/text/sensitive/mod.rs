@@ -9,7 +9,7 @@ mod clean;
 mod custom;
 mod hay;
 mod links;
-mod pii;
+pub(super) mod pii;
 mod secrets;
 pub mod sink;
 mod stream;

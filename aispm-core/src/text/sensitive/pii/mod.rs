@@ -294,15 +294,19 @@ fn prefix_token(hay: Hay<'_>, start: usize, floor: usize) -> Option<usize> {
 fn entity(matches: &mut Vec<Match>, kind: &'static str, span: Option<Range<usize>>, score: f64) -> Option<usize> {
     let span = span?;
     let end = span.end;
-    let severity = match kind {
+    let kinds = if kind == STREET { ("LOCATION", STREET) } else { (kind, kind) };
+    matches.push(Match::new("pii", kinds.0, kinds.1, score, severity_of(kind), span));
+    Some(end)
+}
+
+/// How much an entity of this type matters.
+pub(in crate::text) fn severity_of(kind: &str) -> Severity {
+    match kind {
         "CREDIT_CARD" | "IBAN_CODE" => Severity::High,
         "DATE_TIME" | "ORGANIZATION" => Severity::Info,
         "IP_ADDRESS" | "MAC_ADDRESS" | "PERSON" => Severity::Low,
         _ => Severity::Medium,
-    };
-    let kinds = if kind == STREET { ("LOCATION", STREET) } else { (kind, kind) };
-    matches.push(Match::new("pii", kinds.0, kinds.1, score, severity, span));
-    Some(end)
+    }
 }
 
 fn found(kind: impl Into<std::borrow::Cow<'static, str>>, span: Range<usize>, score: f64, severity: Severity) -> Match {

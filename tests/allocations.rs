@@ -1,4 +1,4 @@
-//! Looking at a text in which nothing is found takes no memory.
+//! Looking at a text in which nothing is found, and no code is to be decoded, takes no memory.
 
 use aispm_core::asset::TextRole;
 use aispm_core::text::sensitive::Sensitive;
@@ -9,7 +9,7 @@ const TEXTS: [&str; 8] = [
     "for (size_t i = 0; i < 128; ++i) { total += table[i] * 0.25; } // see https: and www. below\nreturn total;",
     "Chapter 12, page 4711: 1.5 % of 20 000 units in version 3.11.2, twice 4012 4012 4012 and 1:2:3 at 07:45.",
     "| a | b |\n|---|---|\n| 10 | -3 |\n![](figure.png) [text](chapter.md) <img src=\"a.png\"> key=value",
-    "aGVsbG8gd29ybGQgaGVsbG8gd29ybGQ= sk- ghp_ AKIA eyJ a@ @b ::1x a.b.c %41%42 \u{e9}t\u{e9} \u{4f60}\u{597d} 😀",
+    "aGVsbG8gd29y= sk- ghp_ AKIA eyJ a@ @b ::1x a.b.c 41 % 42 \u{e9}t\u{e9} \u{4f60}\u{597d} 😀",
     "IT WAS ALL IN CAPITALS AND SAID NOTHING AT ALL, WHICH IS HOW NOTICES ARE WRITTEN IN SOME PLACES.",
     "let Some(Value) = self.Field.get(Std.Vec::new()) else { return ann@Localhost }; http://localhost:8080/x?y=z",
 ];

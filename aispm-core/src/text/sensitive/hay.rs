@@ -4,6 +4,8 @@
 use std::cell::Cell;
 use std::ops::Range;
 
+use unicode_normalization::char::is_combining_mark;
+
 /// How far back and ahead of a candidate its context words may stand, in bytes.
 const BEFORE: usize = 64;
 const AFTER: usize = 40;
@@ -156,9 +158,14 @@ impl<'t> Hay<'t> {
         !self.cut && at <= most
     }
 
-    /// Whether a letter, digit or underscore stands on either side of `span`.
+    /// Whether a letter, digit or underscore stands on either side of `span`; other scripts' quotes and spaces are none.
     pub(super) fn embedded(self, span: &Range<usize>) -> bool {
-        is_word(self.before(span.start)) || is_word(self.at(span.end))
+        let is_letter = |byte: u8, c: Option<char>| {
+            is_word(byte) && (byte < 0x80 || c.is_none_or(|c| c.is_alphanumeric() || is_combining_mark(c)))
+        };
+        let before = self.text.get(..span.start).and_then(|text| text.chars().next_back());
+        let after = self.text.get(span.end..).and_then(|text| text.chars().next());
+        is_letter(self.before(span.start), before) || is_letter(self.at(span.end), after)
     }
 
     /// Whether one of `words` (lower case) begins a word near `span`.

@@ -4,6 +4,8 @@ export type Severity = 'info' | 'low' | 'medium' | 'high' | 'critical'
 export type TextRole = 'prompt' | 'document' | 'output' | 'tool-result' | 'tool-description'
 /** What to do with a text, mild to strict. */
 export type Action = 'allow' | 'warn' | 'redact' | 'block'
+/** Where a model's output goes: what reads it as more than text. */
+export type Sink = 'html' | 'sql' | 'shell' | 'template' | 'path' | 'url' | 'spreadsheet' | 'terminal' | 'log' | 'header'
 
 /** What is known and wrong of an estate. */
 export declare class Assessment {
@@ -141,11 +143,13 @@ export declare class Guard {
   /** The same on this thread. */
   checkMessagesSync(messages: Array<{ role: string; content: string }>, vault?: Vault): Decision
   /** The guard with the built-in policy. */
-  static default(): Guard
+  static default(options?: GuardOptions | undefined | null): Guard
   /** A guard of this YAML file, with the secret of its operators `hash`, `fake` and `encrypt`. */
-  static fromFile(path: string, key?: Uint8Array | undefined | null): Guard
+  static fromFile(path: string, key?: Uint8Array | undefined | null, options?: GuardOptions | undefined | null): Guard
   /** A guard of this YAML text, with the secret of its operators `hash`, `fake` and `encrypt`. */
-  static fromYaml(text: string, key?: Uint8Array | undefined | null): Guard
+  static fromYaml(text: string, key?: Uint8Array | undefined | null, options?: GuardOptions | undefined | null): Guard
+  /** What of the files of rules could not be taken over, and why. */
+  get problems(): Array<string>
   /** Begins to decide about a text that arrives in pieces, `output` unless a role is given; `stream` is made of it. */
   begin(role?: TextRole): GuardStream
   /** What the operator `encrypt` hid. */
@@ -428,6 +432,22 @@ export interface Fix {
   asset: string
   pathsCut: number
   evidence: Array<Evidence>
+}
+
+/** What a guard is given beside its policy; paths count from the working folder. */
+export interface GuardOptions {
+  /** Hosts that are never suspect, each with all below it. */
+  allowHosts?: Array<string>
+  /** Hosts that are always reported. */
+  blockHosts?: Array<string>
+  /** Where the model's output goes: interpreters that it must not reach as more than text. */
+  sinks?: Array<Sink>
+  /** Files of rules in the format of gitleaks. */
+  gitleaksRules?: Array<string>
+  /** Indexes of data sets to know, made by `aispm fingerprint`. */
+  knownData?: Array<string>
+  /** Their key; `AISPM_KNOWN_KEY` in the environment without it. */
+  knownKey?: Uint8Array
 }
 
 /** A class of data that came to an asset along its lineage. */

@@ -39,14 +39,14 @@ pub(super) fn email(hay: Hay<'_>, at: usize) -> Option<Range<usize>> {
 /// The IPv4 address at `start`, with its prefix length if one follows.
 pub(super) fn ipv4(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
     let before = hay.before(start);
-    if is_word(before) || before == b'.' || (before == b'-' && is_word(hay.before(start - 1))) {
+    if before == b'.' || (before == b'-' && is_word(hay.before(start - 1))) {
         return None;
     }
     let mut end = hay.run(start, 16, |b| b.is_ascii_digit() || b == b'.');
     if hay.before(end) == b'.' {
         end -= 1;
     }
-    if is_word(hay.at(end)) {
+    if hay.embedded(&(start..end)) {
         return None;
     }
     hay.get(start..end).parse::<Ipv4Addr>().ok()?;

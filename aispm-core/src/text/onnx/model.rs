@@ -87,11 +87,19 @@ impl Model {
         Ok(Self { name, labels, task, is_multi_label, padding, batch, tokenizer, inputs, session: Mutex::new(session) })
     }
 
-    /// The text in windows of tokens.
+    /// The text in windows of tokens. An error if they do not reach its end, as nothing may pass unread.
     pub(super) fn windows(&self, text: &str) -> Result<Vec<Encoding>> {
         let mut first = self.tokenizer.encode(text, true).map_err(|error| self.failed(&error.to_string()))?;
         let rest = first.take_overflowing();
-        Ok(std::iter::once(first).chain(rest).collect())
+        let windows: Vec<Encoding> = std::iter::once(first).chain(rest).collect();
+        let read =
+            windows.iter().flat_map(|window| window.get_offsets()).map(|(_, end)| *end).max().unwrap_or_default();
+        match text.get(read..).is_none_or(|rest| rest.contains(char::is_alphanumeric)) {
+            true => {
+                Err(self.failed(&format!("its tokenizer reads {read} bytes of {}: give it shorter texts", text.len())))
+            }
+            false => Ok(windows),
+        }
     }
 
     /// The probabilities of each window: one of each label, for each of its tokens or for all of it. Windows are read

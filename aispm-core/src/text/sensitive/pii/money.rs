@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-use super::super::hay::{Hay, is_word};
+use super::super::hay::Hay;
 use super::checksum::{luhn, named};
 
 /// The fewest digits of a card's number, and the fewest characters of a cryptocurrency address.
@@ -42,9 +42,8 @@ pub(super) fn card(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
     (issued(digits)
         && (luhn(digits) || stated())
         && varied
-        && !is_word(hay.at(at))
         && !matches!(hay.before(start), b'.' | b'-' | b'=' | b'/' | b'+')
-        && !is_word(hay.before(start)))
+        && !hay.embedded(&(start..at)))
     .then_some(start..at)
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::super::hay::{Hay, is_word};
+use super::super::hay::Hay;
 
 /// Words that announce a number.
 const CONTEXT: &[&str] = &[
@@ -87,7 +87,7 @@ pub(super) fn phone(hay: Hay<'_>, digit: usize, codes: &Codes) -> Option<(Range<
     let plus = hay.before(start) == b'+';
     start -= usize::from(plus);
     let before = hay.before(start);
-    if is_word(before)
+    if before.is_ascii_alphanumeric()
         || matches!(before, b'-' | b'/' | b'=' | b'.' | b'#' | b'$' | b'%' | b'&' | b'+' | b'*' | b'_' | b'\\')
     {
         return None;
@@ -121,7 +121,7 @@ pub(super) fn phone(hay: Hay<'_>, digit: usize, codes: &Codes) -> Option<(Range<
             let end = extension(hay, end);
             let next = hay.at(end);
             let joined = matches!(next, b'-' | b'.' | b'/' | b':' | b',') && hay.at(end + 1).is_ascii_digit();
-            return (!is_word(next) && !joined && next != b'%').then_some((start..end, score));
+            return (!hay.embedded(&(start..end)) && !joined && next != b'%').then_some((start..end, score));
         }
     }
     None

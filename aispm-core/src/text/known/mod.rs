@@ -72,6 +72,9 @@ impl KnownData {
     }
 
     /// Opens an index that is a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no index, was altered, or was made with another key.
     pub fn from_file(path: impl AsRef<Path>, key: &Key) -> Result<Self> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|error| Error::unreadable(path, error))?;

@@ -90,7 +90,9 @@ impl Judge {
             Expect::Random => {
                 random(assigned, value).or_else(|| compared(name, assigned, value)).filter(|_| !self.is_stand_in(value))
             }
-            Expect::Perhaps => perhaps(assigned, value).filter(|_| !self.is_stand_in(value)),
+            Expect::Perhaps => {
+                perhaps(assigned, value).or_else(|| setting(name, assigned, value)).filter(|_| !self.is_stand_in(value))
+            }
         }?;
         (!self.is_other(name)).then_some(score)
     }
@@ -205,6 +207,17 @@ fn perhaps(assigned: &Assigned, value: &str) -> Option<f64> {
         && !look::is_uuid(value)
         && assigned.bounds == Bounds::Quoted;
     sure.then_some(0.5)
+}
+
+/// The key of a service in a variable of the environment: `ACME_MAPS_KEY=0f3c…`.
+fn setting(name: &str, assigned: &Assigned, value: &str) -> Option<f64> {
+    let variable = name.ends_with("_KEY") && !name.bytes().any(|b| b.is_ascii_lowercase());
+    let token = value.len() >= 20
+        && value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'+' | b'/' | b'='))
+        && value.bytes().any(|b| b.is_ascii_digit())
+        && !look::is_uuid(value)
+        && words::surprise(value) >= value.len() as f64 * RANDOM_EACH;
+    (variable && token && assigned.sign == Sign::Strong).then_some(0.55)
 }
 
 /// Whether a user's name is assigned just before, and the value as in a file of settings: `=` without blanks, or `=>`.

@@ -426,6 +426,11 @@ mod tests {
             "machine host login ann password {self.password}".to_owned(),
             // code
             "needless_pass_by_value = \"allow\"".to_owned(),
+            format!("pk_live_{}", "j5krY8XTgIcDaHDb3YrsAfCl"),
+            format!("ENV GPG_KEY={}", "0D96DF4D4110E5C43FBFB17F2D347EA6AA65421D"),
+            format!("CACHE_KEY={}", hex.split_at(32).0),
+            format!("cache_key={}", hex.split_at(32).0),
+            "get_secret_key_from_environment_variable, use_prod_configurationfileforeveryservice".to_owned(),
             "name_token = r'[^\\W\\d]\\w*'".to_owned(),
             "identified by `start` and `end`".to_owned(),
             "!function(e,t){var n=e.token,r=t.password||null;n.apiKey=r}(a,b)".to_owned(),
@@ -442,6 +447,14 @@ mod tests {
     fn a_secret_stands_beside_its_identifier() {
         let text = format!("AKIA{},{}", "Q3EGRZ7WYDTN5KJB", "vK2mR8sQ+x4TzYc1LbW7/nHd0PjUe9GfA3iO5kXw");
         assert_eq!(found(&text), ["aws-access-key-id", "aws-credential-pair"]);
+    }
+
+    #[test]
+    fn a_key_of_no_known_service_shows_by_its_prefix_or_its_variable() {
+        let token = "Zt7Qm2Lx9Rb4Kd8Vw3Hs6Np1";
+        assert_eq!(found(&format!("curl -H 'x-key: acme_live_{token}'")), ["issued-key"]);
+        assert_eq!(found(&format!("acme_pat_eu1_{token}")), ["issued-key"]);
+        assert_eq!(found("ACME_MAPS_KEY=2e1b069f950a709217e1c7aad2089639"), ["generic-secret"]);
     }
 
     #[test]

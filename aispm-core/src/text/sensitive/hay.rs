@@ -158,14 +158,22 @@ impl<'t> Hay<'t> {
         !self.cut && at <= most
     }
 
-    /// Whether a letter, digit or underscore stands on either side of `span`; other scripts' quotes and spaces are none.
+    /// Whether a letter, digit or underscore stands on either side of `span`.
     pub(super) fn embedded(self, span: &Range<usize>) -> bool {
-        let is_letter = |byte: u8, c: Option<char>| {
-            is_word(byte) && (byte < 0x80 || c.is_none_or(|c| c.is_alphanumeric() || is_combining_mark(c)))
-        };
-        let before = self.text.get(..span.start).and_then(|text| text.chars().next_back());
-        let after = self.text.get(span.end..).and_then(|text| text.chars().next());
-        is_letter(self.before(span.start), before) || is_letter(self.at(span.end), after)
+        self.joined_before(span.start) || self.joined_after(span.end)
+    }
+
+    /// Whether the character before `at` is one that a word goes on with: a letter, digit or underscore, but not of a
+    /// script that puts no spaces between words, nor another script's quote or space.
+    pub(super) fn joined_before(self, at: usize) -> bool {
+        let byte = self.before(at);
+        is_word(byte) && (byte < 0x80 || self.text.get(..at).and_then(|t| t.chars().next_back()).is_none_or(joins))
+    }
+
+    /// The same of the character at `at`.
+    pub(super) fn joined_after(self, at: usize) -> bool {
+        let byte = self.at(at);
+        is_word(byte) && (byte < 0x80 || self.text.get(at..).and_then(|t| t.chars().next()).is_none_or(joins))
     }
 
     /// Whether one of `words` (lower case) begins a word near `span`.
@@ -185,17 +193,18 @@ impl<'t> Hay<'t> {
         self.mentions(at.saturating_sub(BEFORE)..at, words)
     }
 
-    /// Whether one of `words`, each of which begins with an ASCII letter, begins a word in `window` and fits into it.
+    /// Whether one of `words`, each of which begins with a letter, begins a word in `window` and fits into it.
     fn mentions<W: AsRef<str>>(self, window: Range<usize>, words: &[W]) -> bool {
         let Some(bytes) = self.bytes().get(window.clone()) else { return false };
         looked_at(bytes.len());
         // Numbers stand among numbers: without a letter there is no word, and that is told without a branch a byte.
-        if !bytes.iter().fold(false, |any, b| any | b.is_ascii_alphabetic()) {
+        if !bytes.iter().fold(false, |any, b| any | b.is_ascii_alphabetic() | (*b >= 0x80)) {
             return false;
         }
         let mut inside = self.before(window.start).is_ascii_alphanumeric();
         (window.start..).zip(bytes).any(|(at, b)| {
-            let begins = !inside && b.is_ascii_alphabetic();
+            // Other scripts may have no spaces: there each character may begin a word.
+            let begins = !inside && b.is_ascii_alphabetic() || *b >= 0xC0;
             inside = b.is_ascii_alphanumeric();
             begins && words.iter().any(|w| self.is_word(at..window.end, w.as_ref().as_bytes()))
         })
@@ -214,4 +223,24 @@ impl<'t> Hay<'t> {
 /// Letters, digits, the underscore, and every byte of a non-ASCII character.
 pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
+}
+
+fn joins(c: char) -> bool {
+    (c.is_alphanumeric() || is_combining_mark(c)) && !is_unspaced(c)
+}
+
+/// Whether a character is of a script whose words stand without spaces, or with endings joined to foreign words: Thai,
+/// Lao, Burmese, Khmer, Chinese, Japanese and Korean (blocks of Unicode 16; full-width letters and digits are not meant).
+pub(super) fn is_unspaced(c: char) -> bool {
+    matches!(c,
+        '\u{0E00}'..='\u{0EFF}'
+        | '\u{1000}'..='\u{109F}'
+        | '\u{1100}'..='\u{11FF}'
+        | '\u{1780}'..='\u{17FF}'
+        | '\u{2E80}'..='\u{9FFF}'
+        | '\u{A960}'..='\u{A97F}'
+        | '\u{AC00}'..='\u{D7FF}'
+        | '\u{F900}'..='\u{FAFF}'
+        | '\u{FF66}'..='\u{FF9F}'
+        | '\u{20000}'..='\u{3FFFF}')
 }

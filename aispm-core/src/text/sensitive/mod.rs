@@ -320,6 +320,30 @@ mod tests {
     }
 
     #[test]
+    fn scripts_without_spaces_bound_a_value_and_give_it_context() {
+        for (text, kind, value) in [
+            ("电话13812345678号", "PHONE_NUMBER", "13812345678"),
+            ("電話03-3211-1234まで", "PHONE_NUMBER", "03-3211-1234"),
+            ("โทร0812345678ครับ", "PHONE_NUMBER", "0812345678"),
+            ("我的邮箱是zhang@acme.cn，谢谢", "EMAIL_ADDRESS", "zhang@acme.cn"),
+            ("规范GB82WEST12345698765432即可", "IBAN_CODE", "GB82WEST12345698765432"),
+            ("身份证号11010519491231002X，", "CN_RESIDENT_ID", "11010519491231002X"),
+            ("주민번호900101-1234568입니다", "KR_RRN", "900101-1234568"),
+            ("地址192.168.10.5访问", "IP_ADDRESS", "192.168.10.5"),
+            ("密码：Zx9kPq2W！", "generic-password", "Zx9kPq2W"),
+            ("パスワードはZx9kPq2W!です", "generic-password", "Zx9kPq2W"),
+            ("Пароль: Zx9kPq2W!", "generic-password", "Zx9kPq2W!"),
+        ] {
+            assert_eq!(found(text), [(kind.to_owned(), value.to_owned())], "{text}");
+        }
+        // Where words have spaces, a letter beside a value is part of it.
+        for text in ["é13812345678", "яGB82WEST12345698765432", "密码长度为8位以上", "パスワードは8文字以上で"]
+        {
+            assert!(found(text).is_empty(), "{text}: {:?}", found(text));
+        }
+    }
+
+    #[test]
     fn secrets_and_what_only_looks_like_one() {
         let key = format!("AKIA{}", "Q3EGRZ7WYDTN5KJB");
         assert_eq!(kinds(&format!("key = {key}")), ["aws-access-key-id"]);
@@ -439,7 +463,7 @@ mod tests {
         fn any_pieces_are_read_without_harm(pieces in proptest::collection::vec(prop_oneof![
             Just("ä"), Just("@"), Just("://"), Just("www."), Just("password"), Just("="), Just("\""), Just("1"), Just("4012-8888-"), Just("."), Just("a"),
             Just(" "), Just(":"), Just("-----BEGIN PRIVATE KEY-----"), Just("eyJ"), Just("sk-"), Just("]("), Just("http"), Just("+1"), Just("("), Just(")"),
-            Just("😀"), Just("%"), Just("GB82"), Just("AA"), Just("\\"), Just("&quot;"), Just("May "), Just("2024-"), Just("::"), Just("e\u{301}"), Just("，"),
+            Just("😀"), Just("%"), Just("GB82"), Just("AA"), Just("\\"), Just("&quot;"), Just("May "), Just("2024-"), Just("::"), Just("e\u{301}"), Just("，"), Just("密码"), Just("是"), Just("โทร"),
         ], 0..60)) {
             found(&pieces.concat());
         }

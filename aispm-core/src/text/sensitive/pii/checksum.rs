@@ -199,6 +199,80 @@ pub(super) fn named(name: &str) -> Option<fn(&[u8]) -> bool> {
         },
         "za_id" => |c| calendar(number(c, 4, 2), number(c, 2, 2)) && at(c, 10) <= 1 && luhn(c),
         "varied" => varied,
+        "ar_cuit" => |c| {
+            let rest = 11 - weighted(c, &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11;
+            matches!(number(c, 0, 2), 20 | 23 | 24 | 27 | 30 | 33 | 34) && rest % 11 == at(c, 10)
+        },
+        "be_register" => |c| {
+            let (rest, check) = (rest_of_97(c.iter().take(9)), 97 - number(c, 9, 2).min(97));
+            // From 2000 on, a 2 is put before the number.
+            number(c, 2, 2) % 20 <= 12 && (rest == check || (rest + 2_000_000_000 % 97) % 97 == check)
+        },
+        "br_cpf" => |c| varied(c) && brazil(c, &[10, 9, 8, 7, 6, 5, 4, 3, 2]),
+        "br_cnpj" => |c| varied(c) && brazil(c, &[5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]),
+        "ch_ahv" => {
+            |c| c.starts_with(b"756") && weighted(c, &[1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3, 1]).is_multiple_of(10)
+        }
+        "cl_rut" => |c| {
+            let Some((check, body)) = c.split_last() else { return false };
+            let weights = [2, 3, 4, 5, 6, 7].into_iter().cycle();
+            let sum: u32 = body.iter().rev().zip(weights).map(|(d, w)| value(*d) * w).sum();
+            b"0K987654321".get((sum % 11) as usize) == Some(check)
+        },
+        "cn_resident" => |c| {
+            let sum = weighted(c, &[7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]);
+            matches!(number(c, 0, 2), 11..=65 | 71 | 81..=83)
+                && matches!(number(c, 6, 4), 1900..=2099)
+                && calendar(number(c, 12, 2), number(c, 10, 2))
+                && b"10X98765432".get((sum % 11) as usize) == c.last()
+        },
+        "fr_nir" => |c| {
+            let department: &[u8] = match c.get(5..7) {
+                Some(b"2A") => b"19",
+                Some(b"2B") => b"18",
+                Some(other) => other,
+                None => return false,
+            };
+            let number_of = c.iter().take(5).chain(department).chain(c.iter().skip(7).take(6));
+            matches!(at(c, 0), 1 | 2 | 7 | 8)
+                && matches!(number(c, 3, 2), 1..=12 | 20..=42 | 50..=99)
+                && 97 - rest_of_97(number_of) == number(c, 13, 2)
+        },
+        "hk_id" => |c| {
+            let Some((check, body)) = c.split_last() else { return false };
+            let sum = 36 * 9 + weighted(body, &[8, 7, 6, 5, 4, 3, 2]) + value(*check);
+            (check.is_ascii_digit() || *check == b'A') && sum.is_multiple_of(11)
+        },
+        "jp_my_number" => |c| {
+            let rest = weighted(c, &[6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11;
+            varied(c) && (if rest <= 1 { 0 } else { 11 - rest }) == at(c, 11)
+        },
+        "mx_curp" => |c| {
+            // The alphabet has an Ñ after N.
+            let place = |b: u8| value(b) + u32::from(b >= b'O');
+            let sum: u32 = c.iter().take(17).zip((2..=18).rev()).map(|(b, w)| place(*b) * w).sum();
+            b"HMX".contains(&byte(c, 10))
+                && calendar(number(c, 8, 2), number(c, 6, 2))
+                && (10 - sum % 10) % 10 == at(c, 17)
+        },
+        "nl_bsn" => |c| varied(c) && weighted(c, &[9, 8, 7, 6, 5, 4, 3, 2]) % 11 == at(c, 8),
+        "no_birth" => |c| {
+            calendar(number(c, 0, 2) % 40, number(c, 2, 2) % 40)
+                && weighted(c, &[3, 7, 6, 1, 8, 9, 4, 5, 2, 1]).is_multiple_of(11)
+                && weighted(c, &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1]).is_multiple_of(11)
+        },
+        "pt_nif" => |c| {
+            let rest = weighted(c, &[9, 8, 7, 6, 5, 4, 3, 2]) % 11;
+            matches!(at(c, 0), 1..=3 | 5 | 6 | 8 | 9) && (if rest <= 1 { 0 } else { 11 - rest }) == at(c, 8)
+        },
+        "tw_id" => |c| {
+            // Letters stand for two digits, by county.
+            const COUNTIES: &[u8] = b"ABCDEFGHJKLMNPQRSTUVXYWZIO";
+            let Some(place) = COUNTIES.iter().position(|l| *l == byte(c, 0)) else { return false };
+            let letter = place as u32 + 10;
+            let rest = weighted(c.get(1..).unwrap_or_default(), &[8, 7, 6, 5, 4, 3, 2, 1, 1]);
+            matches!(at(c, 1), 1 | 2 | 8 | 9) && (letter / 10 + letter % 10 * 9 + rest).is_multiple_of(10)
+        },
         _ => return None,
     })
 }
@@ -284,6 +358,14 @@ fn italy(code: &[u8]) -> bool {
     sum % 26 + 10 == value(*check)
 }
 
+/// The two check digits of a Brazilian number; the second's weights are the first's with one more before.
+fn brazil(code: &[u8], weights: &[u32]) -> bool {
+    let digit = |sum: u32| if sum % 11 < 2 { 0 } else { 11 - sum % 11 };
+    let (before, n) = (if weights.len() == 9 { 11 } else { 6 }, weights.len());
+    let second = at(code, 0) * before + weighted(code.get(1..).unwrap_or_default(), weights);
+    digit(weighted(code, weights)) == at(code, n) && digit(second) == at(code, n + 1)
+}
+
 /// The date and check digit of a Korean resident (`base` 11) or foreigner (`base` 13) number.
 fn korea(code: &[u8], base: u32) -> bool {
     let sum = weighted(code, &[2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5]);
@@ -328,6 +410,21 @@ mod tests {
             ("luhn", "4111111111111111", "4111111111111112"),
             ("iban", "GB82WEST12345698765432", "GB82WEST12345698765433"),
             ("mod97", "ACME1234535", "ACME1234536"),
+            ("ar_cuit", "20123456786", "20123456787"),
+            ("be_register", "85073003328", "85073003329"),
+            ("br_cpf", "11144477735", "11144477736"),
+            ("br_cnpj", "11444777000161", "11444777000162"),
+            ("ch_ahv", "7569217076985", "7569217076986"),
+            ("cl_rut", "123456785", "123456786"),
+            ("cn_resident", "11010519491231002X", "110105194912310021"),
+            ("fr_nir", "255081416802538", "255081416802539"),
+            ("hk_id", "A1234563", "A1234564"),
+            ("jp_my_number", "123456789018", "123456789017"),
+            ("mx_curp", "BOXW310820HNERXN09", "BOXW310820HNERXN08"),
+            ("nl_bsn", "111222333", "111222334"),
+            ("no_birth", "01010750160", "01010750161"),
+            ("pt_nif", "123456789", "123456788"),
+            ("tw_id", "A123456789", "A123456788"),
             ("verhoeff", "2363", "2364"),
             ("aba", "111000025", "111000026"),
             ("au_abn", "51824753556", "51824753557"),

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::super::hay::{Hay, is_word};
+use super::super::hay::Hay;
 
 const MONTHS: [&str; 12] = [
     "january",
@@ -28,8 +28,8 @@ pub(super) fn date(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
     }
     let span = numeric(hay, start).or_else(|| named_after(hay, start)).or_else(|| named_before(hay, start))?;
     let next = hay.at(span.end);
-    let joined = matches!(next, b'-' | b'/' | b'.') && is_word(hay.at(span.end + 1));
-    (!is_word(next) && !is_word(hay.before(span.start)) && !joined).then_some(span)
+    let joined = matches!(next, b'-' | b'/' | b'.') && hay.joined_after(span.end + 1);
+    (!hay.embedded(&span) && !joined).then_some(span)
 }
 
 /// `2024-05-06`, with a time; `6.5.2024`, `05/06/24`, `05/2024`.

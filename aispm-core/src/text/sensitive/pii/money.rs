@@ -36,7 +36,10 @@ pub(super) fn card(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
     let stated = || {
         sign.is_some()
             && digits.len() >= 15
-            && hay.near(&(start..at), &["card", "credit", "visa", "mastercard", "amex", "debit"])
+            && hay.near(
+                &(start..at),
+                &["card", "credit", "visa", "mastercard", "amex", "debit", "カード", "信用卡", "银行卡", "카드", "บัตร"],
+            )
     };
     let varied = digits.iter().skip(1).any(|d| Some(d) != digits.get(1));
     (issued(digits)

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
-use super::super::hay::{Hay, is_word};
+use super::super::hay::{Hay, is_unspaced};
 use super::super::links::host;
 
 /// The longest local part of an e-mail address (RFC 5321).
@@ -19,8 +19,10 @@ pub(super) fn email(hay: Hay<'_>, at: usize) -> Option<Range<usize>> {
     }
     start += hay.bytes().get(start..at)?.iter().take_while(|b| matches!(b, b'.' | b'-' | b'%' | b'~')).count();
     let name = hay.get(start..at);
-    // An arrow or a full-width sign is no letter: keep what follows the last character that is none.
-    let keep = name.rfind(|c: char| !c.is_ascii() && !c.is_alphanumeric());
+    // An arrow or a full-width sign is no letter: keep what follows the last character that is none. Before a name in
+    // ASCII, letters of a script without spaces are another word.
+    let ascii = name.ends_with(|c: char| c.is_ascii());
+    let keep = name.rfind(|c: char| !c.is_ascii() && !c.is_alphanumeric() || ascii && is_unspaced(c));
     let start =
         keep.map_or(start, |i| start + i + name.get(i..).and_then(|s| s.chars().next()).map_or(0, char::len_utf8));
     if start >= at || hay.before(at) == b'.' || hay.before(start) == b'@' {
@@ -39,7 +41,7 @@ pub(super) fn email(hay: Hay<'_>, at: usize) -> Option<Range<usize>> {
 /// The IPv4 address at `start`, with its prefix length if one follows.
 pub(super) fn ipv4(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
     let before = hay.before(start);
-    if before == b'.' || (before == b'-' && is_word(hay.before(start - 1))) {
+    if before == b'.' || (before == b'-' && hay.joined_before(start - 1)) {
         return None;
     }
     let mut end = hay.run(start, 16, |b| b.is_ascii_digit() || b == b'.');
@@ -63,21 +65,21 @@ pub(super) fn ipv4(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
     }
     let bits = hay.run(end + 1, 3, |b| b.is_ascii_digit());
     let prefixed =
-        hay.at(end) == b'/' && hay.get(end + 1..bits).parse::<u8>().is_ok_and(|n| n <= 32) && !is_word(hay.at(bits));
+        hay.at(end) == b'/' && hay.get(end + 1..bits).parse::<u8>().is_ok_and(|n| n <= 32) && !hay.joined_after(bits);
     Some(start..if prefixed { bits } else { end })
 }
 
 /// The IPv6 address through the colon at `colon`.
 pub(super) fn ipv6(hay: Hay<'_>, colon: usize) -> Option<Range<usize>> {
     let start = hay.run_back(colon, 4, |b| b.is_ascii_hexdigit());
-    if is_word(hay.before(start)) || matches!(hay.before(start), b':' | b'.') {
+    if hay.joined_before(start) || matches!(hay.before(start), b':' | b'.') {
         return None;
     }
     let mut end = hay.run(colon, 45, |b| b.is_ascii_hexdigit() || b == b':' || b == b'.');
     while matches!(hay.before(end), b'.') || (hay.before(end) == b':' && hay.before(end - 1) != b':') {
         end -= 1;
     }
-    if is_word(hay.at(end)) {
+    if hay.joined_after(end) {
         return None;
     }
     let text = hay.get(start..end);
@@ -112,9 +114,9 @@ pub(super) fn mac(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
             .then_some(14)
     };
     let end = start + pairs(b':').or_else(|| pairs(b'-')).or_else(dotted)?;
-    let joint = |b: u8| matches!(b, b':' | b'-') || is_word(b);
+    let joint = |b: u8| matches!(b, b':' | b'-');
     let digits = || hay.get(start..end).bytes().filter(u8::is_ascii_hexdigit).map(|b| b.to_ascii_lowercase());
     let varied = !digits().all(|b| b == b'0') && !digits().all(|b| b == b'f');
-    let goes_on = is_word(hay.at(end)) || (joint(hay.at(end)) && hay.at(end + 1).is_ascii_hexdigit());
-    (!(joint(hay.before(start)) || goes_on) && varied).then_some(start..end)
+    let goes_on = joint(hay.at(end)) && hay.at(end + 1).is_ascii_hexdigit();
+    (!(joint(hay.before(start)) || hay.embedded(&(start..end)) || goes_on) && varied).then_some(start..end)
 }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::super::hay::Hay;
+use super::super::hay::{Hay, is_unspaced};
 
 /// How long the rest of a name, and a value, may be.
 const NAME: usize = 48;
@@ -97,6 +97,13 @@ fn operator(hay: Hay<'_>, name: &Range<usize>) -> Option<(usize, Sign)> {
         (":", Sign::Strong),
         (">", Sign::Strong),
         (",", Sign::Listed),
+        ("：", Sign::Strong),
+        ("是", Sign::Prose),
+        ("为", Sign::Prose),
+        ("為", Sign::Prose),
+        ("は", Sign::Prose),
+        ("는", Sign::Prose),
+        ("คือ", Sign::Prose),
     ];
     if hay.at(name.end) == b'(' {
         let at = hay.run(name.end + 1, 4, |b| b == b' ');
@@ -108,7 +115,7 @@ fn operator(hay: Hay<'_>, name: &Range<usize>) -> Option<(usize, Sign)> {
     if matches!(opened, b'"' | b'\'') && hay.at(name.end) == b':' && hay.at(name.end + 1) == opened {
         return None;
     }
-    let sign = SIGNS.iter().find(|(sign, _)| hay.window(at, 3).starts_with(sign));
+    let sign = SIGNS.iter().find(|(sign, _)| hay.window(at, 9).starts_with(sign));
     let word = |w: &str| hay.window(at, w.len()).eq_ignore_ascii_case(w).then_some((at + w.len(), Sign::Prose));
     let is = || word("is ").or_else(|| word("set to ")).or_else(|| word("as "));
     sign.map(|(sign, kind)| (at + sign.len(), *kind))
@@ -205,7 +212,8 @@ fn open_end(hay: Hay<'_>, at: usize, sign: Sign) -> usize {
     let ends = |(i, c): (usize, char)| {
         let rest = || text.get(i..).unwrap_or("");
         c.is_whitespace()
-            || matches!(c, '"' | '\'' | '`' | ',' | '<' | ')' | '}' | ']' | '\\')
+            || matches!(c, '"' | '\'' | '`' | ',' | '<' | ')' | '}' | ']' | '\\' | '」' | '』' | '，' | '。' | '、' | '；' | '！' | '？' | '）')
+            || is_unspaced(c)
             // A `&` that is escaped, once or more often, is part of the value.
             || (c == '&' && !rest().starts_with("&amp;"))
             || (c == ';' && !["&amp", ";lt", ";gt", ";amp", ";quot"].iter().any(|e| text.get(..i).is_some_and(|t| t.ends_with(e))))

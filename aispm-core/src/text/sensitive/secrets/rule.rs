@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::Deserialize;
 
-use super::super::hay::{Hay, is_word};
+use super::super::hay::Hay;
 use super::pattern::{Pattern, WINDOW};
 use super::{check, look, words};
 use crate::asset::Severity;
@@ -115,8 +115,8 @@ impl Rule {
     fn token(&self, hay: Hay<'_>, anchor: Range<usize>) -> Option<Look> {
         let start = anchor.start;
         let before = hay.before(start);
-        let inner = before == b'-' && is_word(hay.before(start - 1));
-        if inner || (is_word(before) && !escaped(hay, start) && before != b'_') {
+        let inner = before == b'-' && hay.joined_before(start - 1);
+        if inner || (hay.joined_before(start) && !escaped(hay, start) && before != b'_') {
             return None;
         }
         // After a prefix that ends in a joint comes the body.
@@ -129,7 +129,7 @@ impl Rule {
         let found = self.pattern.find(window).map(|(whole, secret)| (place(whole), place(secret)));
         // A match that goes on is none, but for one too long to be read whole.
         let ends =
-            |whole: &Range<usize>| whole.len() >= WINDOW || !is_word(hay.at(whole.end)) && !in_base64(hay, whole);
+            |whole: &Range<usize>| whole.len() >= WINDOW || !hay.joined_after(whole.end) && !in_base64(hay, whole);
         let secret = found.filter(|(whole, _)| ends(whole)).map(|(_, secret)| secret);
         Some(Look { read: start..start + window.len(), secret })
     }

@@ -32,7 +32,7 @@ const { dts, exports } = await generateTypeDef({ typeDefDir, cwd: here, dtsHeade
 writeFileSync(join(here, 'native.d.ts'), dts.replaceAll('r" ', ''))
 await writeJsBinding({
   platform: true,
-  idents: [...exports, 'runCli'],
+  idents: [...exports, 'runCli', 'setOnnxRuntime'],
   jsBinding: 'native.js',
   binaryName: 'aispm',
   packageName: 'aispm',

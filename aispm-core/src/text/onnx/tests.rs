@@ -112,6 +112,20 @@ fn what_stands_anywhere_in_a_long_text_is_found() {
 }
 
 #[test]
+fn a_tokenizer_may_add_no_special_tokens() {
+    let Some(runtime) = runtime() else { return };
+    let folder = folder!("names");
+    let path = folder.path().join("tokenizer.json");
+    let mut tokenizer: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    tokenizer["post_processor"] = serde_json::Value::Null;
+    fs::write(&path, tokenizer.to_string()).unwrap();
+    let model = TokenClassifier::load(&runtime, folder.path(), &Options::default()).unwrap();
+    assert_eq!(model.entities("").unwrap(), []);
+    let found = model.entities(&format!("{}Zoe", "the ".repeat(100))).unwrap();
+    assert!(found.iter().map(|entity| entity.span.clone()).eq([400..403]), "{found:?}");
+}
+
+#[test]
 fn models_speak_beside_the_built_in_detectors() {
     let Some(runtime) = runtime() else { return };
     let injection = Arc::new(InjectionModel::new(injection(&runtime)).unwrap());

@@ -22,7 +22,7 @@ def guard(on_error: str = "block", **models: Any) -> aispm.Guard:
     return aispm.Guard.from_yaml(json.dumps({"models": models, "on_error": on_error}))
 
 
-def found(decision: aispm.Decision, model: str) -> list[aispm.Finding]:
+def found(decision: aispm.Decision, model: str) -> list[aispm.Match]:
     return [finding for finding in decision.findings if finding.rule == model]
 
 

@@ -175,9 +175,9 @@ impl fmt::Debug for Model {
 }
 
 fn session(runtime: &Runtime, graph: &Path, threads: usize) -> ort::Result<Session> {
-    // lengths change from text to text, so that patterns of memory would only pile up
+    // lengths change from text to text, so that patterns of memory would only pile up; errors are returned, not printed
     let builder =
-        Session::builder(&runtime.environment)?.with_memory_pattern(false)?.with_log_level(LogLevel::Error)?;
+        Session::builder(&runtime.environment)?.with_memory_pattern(false)?.with_log_level(LogLevel::Fatal)?;
     let builder = builder.with_intra_threads(threads)?.with_inter_threads(1)?;
     builder.with_intra_op_spinning(false)?.commit_from_file(graph)
 }

@@ -11,7 +11,7 @@ LOGS := target/test-logs
 
 # One profile, one target folder and one choice of packages and features for the binary, the wheel, the addon and the
 # tests, so that every dependency is compiled once. PyO3 is left to maturin, which configures it in its own way.
-CARGO_SCOPE := --release --locked -p aispm-core -p aispm-node --features aispm-core/cli
+CARGO_SCOPE := --release --locked -p aispm-core -p aispm-node --features aispm-core/cli,aispm-core/onnx
 # where napi-derive notes types
 export NAPI_TYPE_DEF_TMP_FOLDER := $(CURDIR)/target/napi-types
 
@@ -33,9 +33,11 @@ test: lint features test-rust test-python test-node
 	@echo "python: $$(grep -oE '[0-9]+ passed' $(LOGS)/python.log | tail -1)"
 	@echo "node: $$(awk '/^# pass/ { n += $$3 } END { print n + 0 }' $(LOGS)/node.log) passed"
 
-test-rust: | $(LOGS)
+# With ONNX Runtime's library as the Python package brings it.
+test-rust: $(VENV)/ready | $(LOGS)
 	@mkdir -p $(NAPI_TYPE_DEF_TMP_FOLDER)
-	cargo test $(CARGO_SCOPE) 2>&1 | tee $(LOGS)/rust.log
+	ORT_DYLIB_PATH=$$(echo $(VENV)/lib/python3*/site-packages/onnxruntime/capi/libonnxruntime.so.*) \
+		cargo test $(CARGO_SCOPE) 2>&1 | tee $(LOGS)/rust.log
 	target/release/examples/quickstart > $(LOGS)/quickstart-rust.log
 
 test-python: wheel | $(LOGS)
@@ -73,8 +75,16 @@ addon: aispm-node/node_modules/.package-lock.json build
 	mkdir -p node_modules && ln -sfn ../aispm-node node_modules/aispm
 
 aispm-node/node_modules/.package-lock.json: aispm-node/package-lock.json
-	cd aispm-node && npm ci
+	cd aispm-node && npm ci --ignore-scripts
 	touch $@
+
+# What is published, in dist/: the wheel and the npm package, a third of the size, optimised across crates. All is compiled
+# anew and linked slowly, so that tests do without.
+.PHONY: dist
+dist: $(VENV)/ready aispm-node/node_modules/.package-lock.json
+	@mkdir -p dist
+	cd aispm-py && $(VENV)/bin/maturin build --profile dist --locked --out ../dist
+	cd aispm-node && PROFILE=dist npm run build && npm pack --pack-destination ../dist
 
 # Steps in a Kubernetes cluster beside the edges that KubeHound's tests expect, in the file DATA.
 # Labs with known answers, once without each permission that they need, and the smallest account for each published

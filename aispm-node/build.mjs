@@ -19,12 +19,14 @@ const cargo = (...args) => {
 }
 
 // the same packages and features in every build, so that dependencies are compiled once
-cargo('build', '--release', '--locked', '-p', 'aispm-core', '-p', 'aispm-node', '--features', 'aispm-core/cli')
+const profile = process.env.PROFILE ?? 'release'
+const packages = ['-p', 'aispm-core', '-p', 'aispm-node', '--features', 'aispm-core/cli,aispm-core/onnx']
+cargo('build', '--profile', profile, '--locked', ...packages)
 const { target_directory } = JSON.parse(cargo('metadata', '--format-version=1', '--no-deps'))
 const host = cargo('--version', '--verbose').match(/^host: (.+)$/m)[1]
 const library = { win32: 'aispm_node.dll', darwin: 'libaispm_node.dylib' }[process.platform] ?? 'libaispm_node.so'
 const { platformArchABI } = parseTriple(host)
-copyFileSync(join(target_directory, 'release', library), join(here, `aispm.${platformArchABI}.node`))
+copyFileSync(join(target_directory, profile, library), join(here, `aispm.${platformArchABI}.node`))
 
 const { version } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'))
 const { dts, exports } = await generateTypeDef({ typeDefDir, cwd: here, dtsHeaderFile: 'types.txt' })
@@ -32,7 +34,7 @@ const { dts, exports } = await generateTypeDef({ typeDefDir, cwd: here, dtsHeade
 writeFileSync(join(here, 'native.d.ts'), dts.replaceAll('r" ', ''))
 await writeJsBinding({
   platform: true,
-  idents: [...exports, 'runCli'],
+  idents: [...exports, 'runCli', 'setOnnxRuntime'],
   jsBinding: 'native.js',
   binaryName: 'aispm',
   packageName: 'aispm',

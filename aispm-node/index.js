@@ -3,6 +3,7 @@
 const { inspect } = require('node:util')
 const native = require('./native.js')
 const { stream } = require('./stream.js')
+require('./onnxruntime.js')
 
 const { Assessment, Decision, Detection, Discovery, Guard, GuardStream, ModelReport, Restorer, Vault } = native
 

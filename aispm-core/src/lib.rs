@@ -38,6 +38,7 @@
 //!
 //! # Features
 //! - `dataset`: data sets in Parquet, Arrow and PDF, [`discover::dataset`]; other formats are read without it.
+//! - `onnx`: models of the user's own beside the built-in detectors, `text::onnx`, in the user's own ONNX Runtime.
 //! - `store`: a history of inventories, [`monitor::Store`] (SQLite, compiled in).
 //! - `onnx`: classifiers of your own in your own ONNX Runtime, `text::onnx`; off by default.
 //! - `cli`: the command line, `cli::run`, and the binary `aispm`. Off by default; changes nothing else.

@@ -22,6 +22,12 @@ pub fn run_cli(args: Vec<String>) -> u8 {
     aispm_core::cli::run(args.into_iter().map(OsString::from))
 }
 
+/// The shared library of ONNX Runtime where neither a guard's policy nor the environment names one.
+#[napi(skip_typescript)]
+pub fn set_onnx_runtime(path: String) {
+    aispm_core::text::onnx::Runtime::set_default(path);
+}
+
 /// The version of this package.
 #[napi]
 pub fn version() -> &'static str {

@@ -11,6 +11,7 @@ mod vault;
 #[pyo3::pymodule(gil_used = false)]
 mod _aispm {
     use std::ffi::OsString;
+    use std::path::PathBuf;
 
     use pyo3::prelude::*;
 
@@ -44,5 +45,11 @@ mod _aispm {
     #[pyfunction]
     fn run_cli(py: Python<'_>, args: Vec<OsString>) -> u8 {
         py.detach(|| aispm_core::cli::run(args))
+    }
+
+    /// The shared library of ONNX Runtime where neither a guard's policy nor the environment names one.
+    #[pyfunction]
+    fn set_onnx_runtime(path: PathBuf) {
+        aispm_core::text::onnx::Runtime::set_default(path);
     }
 }

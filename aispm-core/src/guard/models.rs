@@ -11,7 +11,7 @@ use crate::asset::Result;
 use crate::text::DetectorsBuilder;
 
 /// Models beside the built-in detectors, each a folder with `model.onnx` or `onnx/model.onnx`, `tokenizer.json` and
-/// `config.json` as Hugging Face exports it. Needs the feature `onnx`.
+/// `config.json` as Hugging Face exports it. Needs the feature `onnx`, which the Python and Node packages have.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]

@@ -1,5 +1,6 @@
 """AI security posture management: discover AI assets, judge them, trace attack paths, guard them at run time."""
 
+from . import _onnxruntime
 from ._aispm import (
     AispmError,
     Activity,
@@ -62,6 +63,8 @@ from ._aispm import (
     scan_model,
     scan_models,
 )
+
+_onnxruntime.set_default()
 
 __all__ = [
     "AispmError",

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokenizers::{Tokenizer, TruncationParams};
+use tokenizers::Tokenizer;
 
 use super::Options;
+use super::windows::Reader;
 use crate::asset::{Error, ErrorKind, Result};
 
 /// Where exports keep the graph.
@@ -76,31 +77,22 @@ pub(super) fn graph(folder: &Path) -> Result<PathBuf> {
     })
 }
 
-/// The tokenizer, set to cut long texts into windows that overlap.
-pub(super) fn tokenizer(folder: &Path, config: &Config, options: &Options) -> Result<Tokenizer> {
+/// The tokenizer, and the longest windows that both the options and the model bear.
+pub(super) fn reader(folder: &Path, config: &Config, options: &Options) -> Result<Reader> {
     let path = folder.join("tokenizer.json");
     let bytes = std::fs::read(&path).map_err(|error| {
         let message = format!("{error}: the model needs its fast tokenizer (`tokenizer.save_pretrained` writes it)");
         Error::new(ErrorKind::Unreadable, message).at(&path)
     })?;
-    let invalid = |error: tokenizers::Error| Error::new(ErrorKind::Invalid, error.to_string()).at(&path);
-    let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(invalid)?;
-    tokenizer.with_padding(None).with_truncation(None).map_err(invalid)?;
+    let tokenizer =
+        Tokenizer::from_bytes(bytes).map_err(|error| Error::new(ErrorKind::Invalid, error.to_string()).at(&path))?;
 
     let beside = folder.join("tokenizer_config.json");
     let said: TokenizerConfig = if beside.is_file() { json(&beside)? } else { TokenizerConfig::default() };
     // a float turns into the nearest integer there is
     let most = [config.longest(), said.model_max_length.map(|length| length as usize)].into_iter().flatten().min();
     let window = options.window.min(most.unwrap_or(usize::MAX));
-    let specials = tokenizer.encode("", true).map_err(invalid)?.len();
-    if window < specials + 2 {
-        let message = format!("windows of {window} tokens hold no text beside {specials} special tokens");
-        return Err(Error::new(ErrorKind::Usage, message).at(folder));
-    }
-    let stride = options.overlap.min((window - specials) / 2);
-    let truncation = TruncationParams { max_length: window, stride, ..TruncationParams::default() };
-    tokenizer.with_truncation(Some(truncation)).map_err(invalid)?;
-    Ok(tokenizer)
+    Reader::new(tokenizer, window, options.overlap).map_err(|why| Error::new(ErrorKind::Usage, why).at(folder))
 }
 
 fn json<T: DeserializeOwned>(path: &Path) -> Result<T> {

@@ -38,6 +38,7 @@ mod model;
 mod runtime;
 mod sequence;
 mod token;
+mod windows;
 
 pub use runtime::Runtime;
 pub use sequence::{InjectionModel, SequenceClassifier, Window};

@@ -7,8 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use ort::logging::LogLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Outlet, Tensor, TensorElementType, ValueType};
-use tokenizers::{Encoding, Tokenizer};
+use tokenizers::Encoding;
 
+use super::windows::{Reader, Window};
 use super::{Options, Runtime, folder};
 use crate::asset::{Error, ErrorKind, Result};
 
@@ -56,7 +57,7 @@ pub(super) struct Model {
     is_multi_label: bool,
     padding: i64,
     batch: usize,
-    tokenizer: Tokenizer,
+    reader: Reader,
     /// In the order of the graph.
     inputs: Vec<(String, Input)>,
     /// Runs one batch at a time.
@@ -67,7 +68,7 @@ impl Model {
     pub(super) fn load(runtime: &Runtime, folder: &Path, options: &Options, task: Task) -> Result<Self> {
         let config = folder::Config::read(folder)?;
         let labels = config.labels().map_err(|error| error.at(folder.join("config.json")))?;
-        let tokenizer = folder::tokenizer(folder, &config, options)?;
+        let reader = folder::reader(folder, &config, options)?;
         let graph = folder::graph(folder)?;
         let invalid = |message: String| Error::new(ErrorKind::Invalid, message).at(&graph);
 
@@ -84,33 +85,28 @@ impl Model {
         let name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let (is_multi_label, padding) = (task == Task::Sequence && config.is_multi_label(), config.padding());
         let batch = options.batch.max(1);
-        Ok(Self { name, labels, task, is_multi_label, padding, batch, tokenizer, inputs, session: Mutex::new(session) })
+        Ok(Self { name, labels, task, is_multi_label, padding, batch, reader, inputs, session: Mutex::new(session) })
     }
 
-    /// The text in windows of tokens. An error if they do not reach its end, as nothing may pass unread.
-    pub(super) fn windows(&self, text: &str) -> Result<Vec<Encoding>> {
-        let mut first = self.tokenizer.encode(text, true).map_err(|error| self.failed(&error.to_string()))?;
-        let rest = first.take_overflowing();
-        let windows: Vec<Encoding> = std::iter::once(first).chain(rest).collect();
-        let read =
-            windows.iter().flat_map(|window| window.get_offsets()).map(|(_, end)| *end).max().unwrap_or_default();
-        match text.get(read..).is_none_or(|rest| rest.contains(char::is_alphanumeric)) {
-            true => {
-                Err(self.failed(&format!("its tokenizer reads {read} bytes of {}: give it shorter texts", text.len())))
-            }
-            false => Ok(windows),
-        }
+    /// The text in tokens.
+    pub(super) fn read(&self, text: &str) -> Result<Encoding> {
+        self.reader.read(text).map_err(|error| self.failed(&error.to_string()))
+    }
+
+    /// The windows of a text in tokens.
+    pub(super) fn windows<'t>(&self, tokens: &'t Encoding) -> Vec<Window<'t>> {
+        self.reader.cut(tokens)
     }
 
     /// The probabilities of each window: one of each label, for each of its tokens or for all of it. Windows are read
     /// in batches, each padded to its longest.
-    pub(super) fn probabilities(&self, windows: &[Encoding]) -> Result<Vec<Vec<f64>>> {
+    pub(super) fn probabilities(&self, windows: &[Window<'_>]) -> Result<Vec<Vec<f64>>> {
         let batches = windows.chunks(self.batch).map(|batch| self.run(batch));
         batches.collect::<Result<Vec<_>>>().map(|batches| batches.into_iter().flatten().collect())
     }
 
-    fn run(&self, windows: &[Encoding]) -> Result<Vec<Vec<f64>>> {
-        let longest = windows.iter().map(Encoding::len).max().unwrap_or_default();
+    fn run(&self, windows: &[Window<'_>]) -> Result<Vec<Vec<f64>>> {
+        let longest = windows.iter().map(Window::len).max().unwrap_or_default();
         let failed = |error: ort::Error| self.failed(&error.to_string());
         let inputs = self.inputs.iter().map(|(name, input)| {
             let values: Vec<i64> = windows.iter().flat_map(|window| self.values(window, *input, longest)).collect();
@@ -132,7 +128,7 @@ impl Model {
         if !shape.iter().map(|n| usize::try_from(*n).unwrap_or_default()).eq(expected) {
             return Err(self.failed(&format!("it gave {shape} for {} windows and {labels} labels", windows.len())));
         }
-        let of = |(window, logits): (&Encoding, &[f32])| {
+        let of = |(window, logits): (&Window<'_>, &[f32])| {
             let rows = if self.task == Task::Token { window.len() } else { 1 };
             logits.chunks(labels).take(rows).flat_map(|row| self.weigh(row)).collect()
         };
@@ -140,13 +136,14 @@ impl Model {
     }
 
     /// What the graph is fed of one window, padded.
-    fn values<'w>(&self, window: &'w Encoding, input: Input, length: usize) -> impl Iterator<Item = i64> + 'w {
-        let (values, padding) = match input {
-            Input::Ids => (window.get_ids(), self.padding),
-            Input::Mask => (window.get_attention_mask(), 0),
-            Input::Types => (window.get_type_ids(), 0),
+    fn values(&self, window: &Window<'_>, input: Input, length: usize) -> Vec<i64> {
+        let (mut values, padding): (Vec<i64>, i64) = match input {
+            Input::Ids => (window.ids().map(i64::from).collect(), self.padding),
+            Input::Mask => (vec![1; window.len()], 0),
+            Input::Types => (window.types().map(i64::from).collect(), 0),
         };
-        values.iter().map(|value| i64::from(*value)).chain(std::iter::repeat(padding)).take(length)
+        values.resize(length, padding);
+        values
     }
 
     /// Probabilities of logits.
@@ -178,9 +175,9 @@ impl fmt::Debug for Model {
 }
 
 fn session(runtime: &Runtime, graph: &Path, threads: usize) -> ort::Result<Session> {
-    // lengths change from text to text, so that patterns of memory would only pile up
+    // lengths change from text to text, so that patterns of memory would only pile up; errors are returned, not printed
     let builder =
-        Session::builder(&runtime.environment)?.with_memory_pattern(false)?.with_log_level(LogLevel::Error)?;
+        Session::builder(&runtime.environment)?.with_memory_pattern(false)?.with_log_level(LogLevel::Fatal)?;
     let builder = builder.with_intra_threads(threads)?.with_inter_threads(1)?;
     builder.with_intra_op_spinning(false)?.commit_from_file(graph)
 }

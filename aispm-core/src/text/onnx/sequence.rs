@@ -50,17 +50,13 @@ impl SequenceClassifier {
     /// # Errors
     /// `invalid` if ONNX Runtime fails.
     pub fn classify(&self, texts: &[impl AsRef<str>]) -> Result<Vec<Vec<Window>>> {
-        let windows = texts.iter().map(|text| self.model.windows(text.as_ref())).collect::<Result<Vec<_>>>()?;
+        let tokens = texts.iter().map(|text| self.model.read(text.as_ref())).collect::<Result<Vec<_>>>()?;
+        let windows: Vec<_> = tokens.iter().map(|tokens| self.model.windows(tokens)).collect();
         let counts: Vec<usize> = windows.iter().map(Vec::len).collect();
         let windows = windows.concat();
         let probabilities = self.model.probabilities(&windows)?;
-        let mut read = windows.iter().zip(probabilities).map(|(window, probabilities)| {
-            // special tokens stand for no text
-            let tokens = window.get_offsets().iter().zip(window.get_word_ids()).filter(|(_, word)| word.is_some());
-            let spans = tokens.map(|((start, end), _)| (*start, *end));
-            let (start, end) = spans.reduce(|all, next| (all.0, next.1)).unwrap_or_default();
-            Window { span: start..end, probabilities }
-        });
+        let read = windows.iter().zip(probabilities);
+        let mut read = read.map(|(window, probabilities)| Window { span: window.span(), probabilities });
         Ok(counts.into_iter().map(|count| read.by_ref().take(count).collect()).collect())
     }
 }

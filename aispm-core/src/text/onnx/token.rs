@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
-use tokenizers::Encoding;
-
 use super::model::{Model, Task};
+use super::windows::Window;
 use super::{Labels, Options, Runtime};
 use crate::asset::{Error, ErrorKind, Result};
 
@@ -110,15 +109,11 @@ impl TokenClassifier {
     /// # Errors
     /// `invalid` if ONNX Runtime fails.
     pub fn entities(&self, text: &str) -> Result<Vec<Entity>> {
-        let windows = self.model.windows(text)?;
+        let tokens = self.model.read(text)?;
+        let windows = self.model.windows(&tokens);
         let probabilities = self.model.probabilities(&windows)?;
         // of two windows that share tokens, each knows more of its half
-        let cuts = windows.iter().zip(windows.iter().skip(1)).map(|(before, window)| {
-            let end = tokens(before).last().map_or(0, |(_, _, _, end)| end);
-            let starts = || tokens(window).map(|(_, _, start, _)| start);
-            let shared = starts().take_while(|start| *start < end).count();
-            starts().nth(shared / 2).unwrap_or(end)
-        });
+        let cuts = windows.iter().zip(windows.iter().skip(1)).map(|(window, next)| window.end_before(next));
         let mut from = 0;
         let mut words = Vec::new();
         for ((window, probabilities), to) in windows.iter().zip(&probabilities).zip(cuts.chain([usize::MAX])) {
@@ -132,15 +127,15 @@ impl TokenClassifier {
     fn words<'w>(
         &'w self,
         text: &'w str,
-        window: &'w Encoding,
+        window: &'w Window<'_>,
         probabilities: &'w [f64],
     ) -> impl Iterator<Item = Word<'w>> {
         let mut last: Option<(u32, usize)> = None;
-        let starts = tokens(window).map(move |(i, word, start, end)| {
-            let space = || text.get(start..end).is_some_and(|token| token.starts_with(char::is_whitespace));
-            let goes_on = last.is_some_and(|(before, stop)| before == word && stop >= start) && !space();
-            last = Some((word, end));
-            (goes_on, i, start..end)
+        let starts = window.words().map(move |(i, word, bytes)| {
+            let space = || text.get(bytes.clone()).is_some_and(|token| token.starts_with(char::is_whitespace));
+            let goes_on = last.is_some_and(|(before, stop)| before == word && stop >= bytes.start) && !space();
+            last = Some((word, bytes.end));
+            (goes_on, i, bytes)
         });
         let mut tokens = starts.peekable();
         std::iter::from_fn(move || {
@@ -153,12 +148,6 @@ impl TokenClassifier {
             Some(Word { span, label, probability: *probability })
         })
     }
-}
-
-/// The tokens of a window that stand for text: number, word, start and end.
-fn tokens(window: &Encoding) -> impl Iterator<Item = (usize, u32, usize, usize)> {
-    let tokens = window.get_word_ids().iter().zip(window.get_offsets()).enumerate();
-    tokens.filter_map(|(i, (word, (start, end)))| Some((i, (*word)?, *start, *end)))
 }
 
 /// Words to names.

@@ -66,10 +66,6 @@ impl Rule {
         run: usize,
         value: Option<&Range<usize>>,
     ) -> Option<Look> {
-        // Most anchors stand in words, and there no token begins.
-        if self.at == At::Token && !begins(hay, anchor.start) {
-            return None;
-        }
         let named = self.at == At::Value || self.at == At::Alone || self.pattern.ignores_case;
         if !named && !self.anchors.iter().any(|a| a == hay.get(anchor.clone())) {
             return None;
@@ -154,7 +150,7 @@ impl Rule {
 }
 
 /// Whether a token may begin at `start`: in no word, nor after its hyphen.
-fn begins(hay: Hay<'_>, start: usize) -> bool {
+pub(super) fn begins(hay: Hay<'_>, start: usize) -> bool {
     match hay.before(start) {
         b'-' => !is_word(hay.before(start - 1)),
         b'_' => true,

@@ -201,7 +201,7 @@ impl<'t> Tokens<'t> {
                 digits = true;
             } else if c == '_' {
                 line = true;
-            } else if !is_combining_mark(c) {
+            } else if c.is_ascii() || !is_combining_mark(c) {
                 break;
             }
             letters += 1;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use aho_corasick::automaton::Automaton;
+use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::dfa::DFA;
 use aho_corasick::{Anchored, MatchKind};
 
@@ -29,6 +29,9 @@ pub(super) enum Owner {
     /// The reader of Markdown and HTML links and images.
     Markup,
 }
+
+/// Bytes of a lane; see [`Anchors::each`].
+const LANE: usize = 512;
 
 /// The automaton and, for each of its patterns, whom it calls. It is walked here and not by its own iterator: with case
 /// folded on the way its table is half as large, and no match makes it begin again.
@@ -73,29 +76,77 @@ impl Anchors {
         read: &mut Read,
         mut each: impl FnMut(Owner, Range<usize>) -> bool,
     ) -> Option<usize> {
-        let mut state = self.automaton.start_state(Anchored::No).ok()?;
-        let from = read.end.saturating_sub(self.longest).min(text.len());
-        for (end, byte) in (from + 1..).zip(text.as_bytes().get(from..).unwrap_or_default()) {
-            state = self.automaton.next_state(Anchored::No, state, byte.to_ascii_lowercase());
-            if !self.automaton.is_special(state) || !self.automaton.is_match(state) || end < read.end {
-                continue;
-            }
-            if end > read.end {
-                *read = Read { end, here: 0 };
-            }
-            let patterns = (0..self.automaton.match_len(state)).map(|index| self.automaton.match_pattern(state, index));
-            let owners = patterns.filter_map(|pattern| {
-                let owners = self.owners.get(pattern.as_usize())?;
-                Some(owners.iter().map(move |owner| (*owner, end - self.automaton.pattern_len(pattern))))
-            });
-            for (owner, start) in owners.flatten().skip(read.here) {
-                if !each(owner, start..end) {
-                    return Some(start);
+        let start = self.automaton.start_state(Anchored::No).ok()?;
+        let next = |state, byte: &u8| self.automaton.next_state(Anchored::No, state, byte.to_ascii_lowercase());
+        let hit = |state| self.automaton.is_special(state) && self.automaton.is_match(state);
+        let mut at = read.end.saturating_sub(self.longest).min(text.len());
+        let mut rest = text.as_bytes().get(at..).unwrap_or_default();
+        let (mut state, mut hits) = (start, [(0, start); LANE]);
+        // The table is larger than the fastest memory: while one lane waits for it, the other goes on.
+        while let Some((left, (right, tail))) =
+            rest.split_at_checked(LANE).and_then(|(left, rest)| Some((left, rest.split_at_checked(LANE)?)))
+            && self.longest <= LANE
+        {
+            let before = left.get(LANE - self.longest..).unwrap_or_default();
+            let (mut ahead, mut count) = (before.iter().fold(start, next), 0);
+            for (end, (one, other)) in (at + 1..).zip(left.iter().zip(right)) {
+                (state, ahead) = (next(state, one), next(ahead, other));
+                if hit(state)
+                    && let Some(unsettled) = self.call(state, end, read, &mut each)
+                {
+                    return Some(unsettled);
                 }
-                read.here += 1;
+                if hit(ahead)
+                    && let Some(place) = hits.get_mut(count)
+                {
+                    *place = (end + LANE, ahead);
+                    count += 1;
+                }
+            }
+            for (end, state) in hits.iter().take(count) {
+                if let Some(unsettled) = self.call(*state, *end, read, &mut each) {
+                    return Some(unsettled);
+                }
+            }
+            (state, at, rest) = (ahead, at + 2 * LANE, tail);
+        }
+        for (end, byte) in (at + 1..).zip(rest) {
+            state = next(state, byte);
+            if hit(state)
+                && let Some(unsettled) = self.call(state, end, read, &mut each)
+            {
+                return Some(unsettled);
             }
         }
         *read = Read { end: text.len() + 1, here: 0 };
+        None
+    }
+
+    /// Calls `each` for the anchors that end at `end`, which `state` tells, but for those that were read.
+    fn call(
+        &self,
+        state: StateID,
+        end: usize,
+        read: &mut Read,
+        mut each: impl FnMut(Owner, Range<usize>) -> bool,
+    ) -> Option<usize> {
+        if end < read.end {
+            return None;
+        }
+        if end > read.end {
+            *read = Read { end, here: 0 };
+        }
+        let patterns = (0..self.automaton.match_len(state)).map(|index| self.automaton.match_pattern(state, index));
+        let owners = patterns.filter_map(|pattern| {
+            let owners = self.owners.get(pattern.as_usize())?;
+            Some(owners.iter().map(move |owner| (*owner, end - self.automaton.pattern_len(pattern))))
+        });
+        for (owner, start) in owners.flatten().skip(read.here) {
+            if !each(owner, start..end) {
+                return Some(start);
+            }
+            read.here += 1;
+        }
         None
     }
 }

@@ -67,7 +67,8 @@ fn named_month(hay: Hay<'_>, start: usize, end: usize, sign: u8) -> Option<Range
 
 /// `6 May 2024`, `6th of May, 2024`.
 fn named_after(hay: Hay<'_>, start: usize) -> Option<Range<usize>> {
-    let (day, end) = number(hay, start, 2).filter(|(_, end)| !hay.at(*end).is_ascii_digit())?;
+    let parted = |at: usize| hay.at(at) == b' ' || hay.at(at).is_ascii_alphabetic();
+    let (day, end) = number(hay, start, 2).filter(|(_, end)| parted(*end))?;
     let mut at = end + if ["st", "nd", "rd", "th"].contains(&hay.get(end..end + 2)) { 2 } else { 0 };
     at += usize::from(hay.at(at) == b' ');
     at += if hay.get(at..at + 3) == "of " { 3 } else { 0 };

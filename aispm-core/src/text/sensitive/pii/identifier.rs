@@ -141,13 +141,14 @@ fn follow(hay: Hay<'_>, at: usize) -> usize {
 /// Whether a text that goes on like this can have what is left of a pattern after its leading run.
 fn admits(rest: &[u8], follow: usize) -> bool {
     let (parted, then) = (follow / CLASSES, follow % CLASSES);
+    let is = |next: u8| if next == b'X' { then > 0 } else { then == class(next) };
     match *rest {
-        [] | [b'X', ..] | [b'_'] | [b'_', b'X', ..] => true,
-        [b'_', next, ..] => then == class(next),
+        [] | [b'_'] => true,
+        [b'_', next, ..] => is(next),
         [sign, ..] if gap(sign) > 0 && gap(sign) != parted => false,
-        [sign] | [sign, b'X' | b'_', ..] if gap(sign) > 0 => true,
-        [sign, next, ..] if gap(sign) > 0 => then == class(next),
-        [next, ..] => parted == 0 && then == class(next),
+        [sign] | [sign, b'_', ..] if gap(sign) > 0 => true,
+        [sign, next, ..] if gap(sign) > 0 => is(next),
+        [next, ..] => parted == 0 && is(next),
     }
 }
 
@@ -162,7 +163,7 @@ fn gap(byte: u8) -> usize {
     }
 }
 
-/// Of a byte of a text, or of a pattern other than `X` and `_`.
+/// Whether a byte of a text is a digit (1), a letter (2) or neither; of a pattern, other than `X` and `_`, what it takes.
 fn class(byte: u8) -> usize {
     match byte {
         b if b.is_ascii_digit() => 1,
@@ -171,36 +172,27 @@ fn class(byte: u8) -> usize {
     }
 }
 
-/// The index slots under which a format can begin, each length that its leading run may have in a text, with what is
-/// left of the pattern then.
-fn slots(pattern: &[u8]) -> Vec<(usize, &[u8])> {
-    let letters = pattern.first().is_some_and(|b| *b != b'9' && *b != b'X');
-    let of = |b: u8| match b {
-        b'9' => Some(false),
-        b'X' | b'_' => None,
-        b if b.is_ascii_alphabetic() => Some(true),
-        _ => None,
-    };
-    let mut slots = Vec::new();
-    let (mut lead, mut rest) = (0, pattern);
-    while let [b, tail @ ..] = rest {
-        match *b {
-            // From here any length is possible, of either class if nothing came before.
-            b'X' => {
-                let either = [Some(letters), (lead == 0).then_some(true)].into_iter().flatten();
-                let lengths = lead.max(1)..=LONGEST;
-                slots.extend(either.flat_map(|letters| lengths.clone().map(move |n| (slot(letters, n), rest))));
-                return slots;
-            }
-            b'_' => slots.push((slot(letters, lead), rest)),
-            b if of(b) == Some(letters) => lead += 1,
-            _ => break,
-        }
-        rest = tail;
+/// The index slots under which a format can begin, each class and length that its leading run may have in a text, with
+/// what is left of the pattern then.
+fn slots(pattern: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let runs = [true, false].into_iter().flat_map(|letters| (1..=LONGEST).map(move |lead| (letters, lead)));
+    runs.filter_map(|(letters, lead)| Some((slot(letters, lead), after(pattern, letters, lead)?)))
+}
+
+/// What is left of a pattern after a run of `lead` letters or digits; `None` if it does not take them.
+fn after(mut pattern: &[u8], letters: bool, mut lead: usize) -> Option<&[u8]> {
+    while lead > 0 {
+        let (first, rest) = pattern.split_first()?;
+        lead -= match first {
+            b'_' => 0,
+            b'X' => 1,
+            b'9' if !letters => 1,
+            b if letters && b.is_ascii_alphabetic() => 1,
+            _ => return None,
+        };
+        pattern = rest;
     }
-    slots.push((slot(letters, lead), rest));
-    slots.dedup_by_key(|(slot, _)| *slot);
-    slots
+    Some(pattern)
 }
 
 /// A candidate's characters, upper case, without separators.

@@ -171,6 +171,8 @@ impl Secrets {
     fn by_rule(&self, hay: Hay<'_>, index: u16, anchor: Range<usize>, seen: &mut Seen<'_>, matches: &mut Vec<Match>) {
         let Some(rule) = self.rules.get(usize::from(index)) else { return };
         let value = match rule.at {
+            // Most anchors stand in words, and there no token begins.
+            At::Token if !rule::begins(hay, anchor.start) => return,
             At::Value => match seen.assigned(hay, &anchor) {
                 Some(assigned) => Some(assigned.value.clone()),
                 None => return,

@@ -16,12 +16,12 @@ pub(super) const WINDOW: usize = 2048;
 /// A pattern of bytes, anchored where it is tried. It is read when it is first needed, and compiled when a text first
 /// holds enough of the bytes that it takes.
 #[derive(Debug, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "String")]
 pub(super) struct Pattern {
     source: String,
-    #[serde(skip)]
+    /// Whether letters of either case match somewhere.
+    pub(super) ignores_case: bool,
     form: OnceLock<Option<Form>>,
-    #[serde(skip)]
     regex: OnceLock<Option<Regex>>,
 }
 
@@ -35,12 +35,13 @@ struct Form {
     most: usize,
 }
 
-impl Pattern {
-    /// Whether letters of either case match somewhere.
-    pub(super) fn ignores_case(&self) -> bool {
-        self.source.contains("(?i")
+impl From<String> for Pattern {
+    fn from(source: String) -> Self {
+        Self { ignores_case: source.contains("(?i"), source, form: OnceLock::new(), regex: OnceLock::new() }
     }
+}
 
+impl Pattern {
     /// All that a match at `start` can depend on; `None` where there is too little for one. Reads no further.
     pub(super) fn window<'t>(&self, hay: Hay<'t>, start: usize) -> Option<&'t str> {
         let form = self.form()?;
@@ -131,7 +132,7 @@ mod tests {
     use super::*;
 
     fn pattern(source: &str) -> Pattern {
-        Pattern { source: source.to_owned(), form: OnceLock::new(), regex: OnceLock::new() }
+        source.to_owned().into()
     }
 
     fn window<'t>(source: &str, text: &'t str) -> Option<&'t str> {

@@ -66,7 +66,7 @@ impl Rule {
         run: usize,
         value: Option<&Range<usize>>,
     ) -> Option<Look> {
-        let named = self.at == At::Value || self.at == At::Alone || self.pattern.ignores_case();
+        let named = self.at == At::Value || self.at == At::Alone || self.pattern.ignores_case;
         if !named && !self.anchors.iter().any(|a| a == hay.get(anchor.clone())) {
             return None;
         }
@@ -114,11 +114,6 @@ impl Rule {
     /// The token that begins with `anchor`.
     fn token(&self, hay: Hay<'_>, anchor: Range<usize>) -> Option<Look> {
         let start = anchor.start;
-        let before = hay.before(start);
-        let inner = before == b'-' && hay.joined_before(start - 1);
-        if inner || (hay.joined_before(start) && !escaped(hay, start) && before != b'_') {
-            return None;
-        }
         // After a prefix that ends in a joint comes the body.
         let joint = anchor.end > start && matches!(hay.before(anchor.end), b'_' | b'-' | b'.' | b'$');
         if joint && matches!(hay.at(anchor.end), 0..=b' ' | b'$' | b'"' | b'\'' | b')' | b']' | b'}' | b'<' | b'>') {
@@ -141,7 +136,7 @@ impl Rule {
             return None;
         }
         let from = |start| {
-            let Look { read, secret } = self.token(hay, start..start)?;
+            let Look { read, secret } = begins(hay, start).then(|| self.token(hay, start..start)).flatten()?;
             Some(Look { read, secret: secret.filter(|s| s.end >= anchor.end) })
         };
         let first = from(run);
@@ -151,6 +146,15 @@ impl Rule {
         // The run may begin with what is not part of it: `=`, a path.
         let inner = hay.run_back(anchor.start, RUN, |b| b.is_ascii_alphanumeric());
         (inner > run).then(|| from(inner)).flatten().or(first)
+    }
+}
+
+/// Whether a token may begin at `start`: in no word, nor after its hyphen.
+pub(super) fn begins(hay: Hay<'_>, start: usize) -> bool {
+    match hay.before(start) {
+        b'-' => !hay.joined_before(start - 1),
+        b'_' => true,
+        _ => !hay.joined_before(start) || escaped(hay, start),
     }
 }
 
@@ -171,11 +175,10 @@ pub(super) fn is_token(byte: u8) -> bool {
 
 /// Whether the letter before `start` belongs to an escape: `\n`, `\t`, `%3D`, a terminal's colour.
 fn escaped(hay: Hay<'_>, start: usize) -> bool {
-    let head = hay.window_before(start, 5);
-    let escape = |s: &str| s.ends_with("\\n") || s.ends_with("\\r") || s.ends_with("\\t");
-    let percent = head.len() >= 3
-        && head
-            .get(head.len() - 3..)
-            .is_some_and(|p| p.starts_with('%') && p.bytes().skip(1).all(|b| b.is_ascii_hexdigit()));
-    escape(head) || percent || (head.ends_with('m') && head.contains('['))
+    let back = |n| start.checked_sub(n).map_or(0, |at| hay.at(at));
+    match back(1) {
+        b'n' | b'r' | b't' => back(2) == b'\\',
+        b'm' => (2..=5).any(|n| back(n) == b'['),
+        b => b.is_ascii_hexdigit() && back(2).is_ascii_hexdigit() && back(3) == b'%',
+    }
 }

@@ -1,8 +1,10 @@
 //! Names of people, organisations and street addresses by their capitals, beside a title, a label, a known given name,
 //! a legal form or a street word. A first tagger: precise rather than complete.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::ops::Range;
+
+use foldhash::fast::FixedState;
 
 use super::super::super::hay::{Hay, is_word};
 
@@ -127,7 +129,7 @@ const WORDS: usize = 4;
 
 /// The tagger, with the given names it knows.
 #[derive(Debug)]
-pub(super) struct Rules(BTreeSet<&'static str>);
+pub(super) struct Rules(HashSet<&'static str, FixedState>);
 
 impl Rules {
     pub(super) fn parse(source: &'static str) -> Self {
@@ -146,7 +148,7 @@ impl Rules {
             let name = (hay.at(gap) == b' ').then(|| name(hay, gap + 1, 1)).flatten()?;
             return Some(("PERSON", name, 0.85));
         }
-        if let Some(span) = organisation(hay, at) {
+        if let Some(span) = organisation(hay, first.clone()) {
             return Some(("ORGANIZATION", span, 0.6));
         }
         if self.knows(text) {
@@ -200,13 +202,26 @@ pub(in crate::text::sensitive::pii) fn street(hay: Hay<'_>, at: usize) -> Option
 fn word(hay: Hay<'_>, at: usize) -> Option<Range<usize>> {
     let text = hay.window(at, 40);
     let first = text.chars().next().filter(|c| c.is_uppercase())?;
-    let end = text
-        .char_indices()
-        .find(|(_, c)| !(c.is_alphabetic() || matches!(c, '-' | '\'' | '’')))
-        .map_or(text.len(), |(i, _)| i);
-    let text = text.get(..end)?.trim_end_matches(['-', '\'', '’']).trim_end_matches("'s").trim_end_matches("’s");
+    let plain = |b: &u8| b.is_ascii_alphabetic() || matches!(b, b'-' | b'\'');
+    let mut end = text.bytes().take_while(plain).count();
+    if text.as_bytes().get(end).is_some_and(|b| !b.is_ascii()) {
+        let inside = |c: char| c.is_alphabetic() || matches!(c, '-' | '\'' | '’');
+        end = text.char_indices().find(|(_, c)| !inside(*c)).map_or(text.len(), |(i, _)| i);
+    }
+    let text = without_joints(text.get(..end)?);
     let initial = text.len() == first.len_utf8() && hay.at(at + text.len()) == b'.';
     (text.len() > first.len_utf8() || initial).then(|| at..at + text.len() + usize::from(initial))
+}
+
+/// Without hyphens and apostrophes at the end, and then without each `'s`.
+fn without_joints(text: &str) -> &str {
+    let mut text = text.trim_end_matches(['-', '\'', '’']);
+    for owner in ["'s", "’s"] {
+        while let Some(stem) = text.strip_suffix(owner) {
+            text = stem;
+        }
+    }
+    text
 }
 
 /// The run of capitalised words at `at`, particles inside, of `least` words or more.
@@ -242,9 +257,9 @@ fn labelled(hay: Hay<'_>, at: usize) -> bool {
     hay.before(colon) == b':' && LABELS.iter().any(|l| hay.get(start..colon - 1).eq_ignore_ascii_case(l))
 }
 
-/// Capitalised words that end in a legal form, or in a word of firms that no other capital follows ("Systems Manager").
-fn organisation(hay: Hay<'_>, at: usize) -> Option<Range<usize>> {
-    let mut part = word(hay, at)?;
+/// Capitalised words, the `first` of which is known, that end in a legal form, or in a word of firms that no other capital follows ("Systems Manager").
+fn organisation(hay: Hay<'_>, first: Range<usize>) -> Option<Range<usize>> {
+    let (at, mut part) = (first.start, first);
     for _ in 1..=WORDS {
         let gap = part.end + usize::from(hay.at(part.end) == b',');
         part = (hay.at(gap) == b' ').then(|| word(hay, gap + 1)).flatten()?;

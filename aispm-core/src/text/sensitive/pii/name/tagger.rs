@@ -41,18 +41,30 @@ const NEVER: i32 = -(1 << 22);
 /// The bits of a step that hold the tag it comes from, so that the best step tells its beginning.
 const TAG_BITS: u32 = 4;
 
-/// Scores of tokens by what stands around them, so that a text that repeats itself costs no more than it says.
+/// Room to decode in, kept from stretch to stretch.
 #[derive(Debug)]
-struct Memo([(u64, Scores); 64]);
+struct Room {
+    /// Scores of tokens by what stands around them, so that a text that repeats itself costs no more than it says.
+    memo: [(u64, Scores); 64],
+    /// Of each token of the last stretch its scores by itself, the best tag before it, and its tag.
+    own: [Scores; STRETCH],
+    from: [[u8; TAGS]; STRETCH],
+    tags: [usize; STRETCH],
+}
 
-impl Memo {
-    fn scores(&mut self, window: u64, compute: impl FnOnce() -> Scores) -> Scores {
-        let Some((known, scores)) = self.0.get_mut((window >> 58) as usize) else { return compute() };
-        if *known != window {
-            (*known, *scores) = (window, compute());
-        }
-        *scores
+impl Room {
+    fn new() -> Self {
+        Self { memo: [(0, [0; TAGS]); 64], own: [[0; TAGS]; STRETCH], from: [[0; TAGS]; STRETCH], tags: [0; STRETCH] }
     }
+}
+
+/// The scores known for a token with this `window` around it.
+fn remembered(memo: &mut [(u64, Scores); 64], window: u64, compute: impl FnOnce() -> Scores) -> Scores {
+    let Some((known, scores)) = memo.get_mut((window >> 58) as usize) else { return compute() };
+    if *known != window {
+        (*known, *scores) = (window, compute());
+    }
+    *scores
 }
 
 /// A span of one kind, and its tokens' lead over "outside" at the mean, in natural log-odds.
@@ -155,9 +167,9 @@ impl Tagger {
                 }
             }
         };
-        let mut memo = Memo([(0, [0; TAGS]); 64]);
+        let mut room = Room::new();
         self.stretches(text, read, more, None, |tokens, stretch| {
-            self.decode(text, tokens, stretch, &mut memo, &mut join)
+            self.decode(text, tokens, stretch, &mut room, &mut join)
         });
         // an address may go on
         read.held = held.take_if(|last| more && last.kind == ADDRESS && read.done < last.range.end + BETWEEN);
@@ -181,11 +193,11 @@ impl Tagger {
         let (mut count, mut done) = (0, 0);
         loop {
             let (mut last, mut open) = (false, false);
-            while count < HELD {
-                let Some(mut token) = source.next() else {
+            while let Some(token) = held.get_mut(count) {
+                if !source.read(token) {
                     (last, open) = (!more, more);
                     break;
-                };
+                }
                 if more && source.is_open() {
                     open = true;
                     break;
@@ -196,13 +208,10 @@ impl Tagger {
                 // Of what was dealt with before only the context is held.
                 if token.start < read.done {
                     if count == CONTEXT {
-                        held.copy_within(1..CONTEXT, 0);
+                        held.copy_within(1..=CONTEXT, 0);
                         count -= 1;
                     }
                     done = count + 1;
-                }
-                if let Some(place) = held.get_mut(count) {
-                    *place = token;
                 }
                 count += 1;
                 settle(&mut held, count, 2);
@@ -240,20 +249,13 @@ impl Tagger {
         }
     }
 
-    /// The best tags of a stretch (Viterbi, ties to the higher tag), and what each token by itself scores.
-    fn best(
-        &self,
-        text: &str,
-        tokens: &[Token],
-        stretch: &Range<usize>,
-        memo: &mut Memo,
-    ) -> ([usize; STRETCH], [Scores; STRETCH]) {
-        let mut own = [[0; TAGS]; STRETCH];
-        let mut from = [[0u8; TAGS]; STRETCH];
+    /// Finds the best tags of a stretch (Viterbi, ties to the higher tag), and what each token by itself scores.
+    fn best(&self, text: &str, tokens: &[Token], stretch: &Range<usize>, room: &mut Room) {
+        let Room { memo, own, from, tags } = room;
         let mut best: Scores = [NEVER; TAGS];
         best[0] = 0;
-        for (i, (own, from)) in stretch.clone().zip(own.iter_mut().zip(&mut from)) {
-            *own = memo.scores(window(text, tokens, i), || {
+        for (i, (own, from)) in stretch.clone().zip(own.iter_mut().zip(from.iter_mut())) {
+            *own = remembered(memo, window(text, tokens, i), || {
                 let mut buckets = [0; FEATURES];
                 features(text, tokens, i, &mut buckets);
                 self.sum(&buckets)
@@ -272,12 +274,10 @@ impl Tagger {
         }
         let last = |(tag, score): (usize, i32)| (score.wrapping_add(self.last(tag)), tag);
         let (_, mut tag) = best.into_iter().enumerate().map(last).max().unwrap_or_default();
-        let mut tags = [0; STRETCH];
-        for (place, from) in tags.iter_mut().zip(&from).take(stretch.len()).rev() {
+        for (place, from) in tags.iter_mut().zip(&*from).take(stretch.len()).rev() {
             *place = tag;
             tag = usize::from(from.get(tag).copied().unwrap_or_default());
         }
-        (tags, own)
     }
 
     /// Calls `each` with the spans of a stretch.
@@ -286,11 +286,17 @@ impl Tagger {
         text: &str,
         tokens: &[Token],
         stretch: Range<usize>,
-        memo: &mut Memo,
+        room: &mut Room,
         each: &mut impl FnMut(Span),
     ) {
-        let (tags, own) = self.best(text, tokens, &stretch, memo);
-        let mut tags = tags.into_iter().take(stretch.len()).enumerate().peekable();
+        // Without a word there is no name.
+        let inside = tokens.get(stretch.clone()).unwrap_or_default();
+        if !inside.iter().any(|token| token.kind == Kind::Word) {
+            return;
+        }
+        self.best(text, tokens, &stretch, room);
+        let Room { tags, own, .. } = room;
+        let mut tags = tags.iter().copied().take(stretch.len()).enumerate().peekable();
         while let Some((first, tag)) = tags.next() {
             if tag == 0 {
                 continue;
@@ -299,7 +305,7 @@ impl Tagger {
             while tags.next_if(|(_, tag)| *tag != 0 && tag % 2 == 0).is_some() {
                 end += 1;
             }
-            let inner = tokens.get(stretch.start + first..stretch.start + end).unwrap_or_default();
+            let inner = inside.get(first..end).unwrap_or_default();
             let own = own.get(first..end).unwrap_or_default();
             if let Some(span) = self.span(inner, own, (tag - 1) / 2).filter(|span| !glued(text, &span.range)) {
                 each(span);
@@ -637,8 +643,9 @@ mod tests {
             let text = text.replace("\\n", "\n");
             let mut tags = String::new();
             tagger.stretches(&text, &mut Read::default(), false, None, |tokens, stretch| {
-                let (best, _) = tagger.best(&text, tokens, &stretch, &mut Memo([(0, [0; TAGS]); 64]));
-                tags.extend(best.iter().take(stretch.len()).map(usize::to_string));
+                let mut room = Room::new();
+                tagger.best(&text, tokens, &stretch, &mut room);
+                tags.extend(room.tags.iter().take(stretch.len()).map(usize::to_string));
             });
             assert_eq!(tags, expected, "{text}");
         }

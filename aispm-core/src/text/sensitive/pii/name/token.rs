@@ -201,7 +201,7 @@ impl<'t> Tokens<'t> {
                 digits = true;
             } else if c == '_' {
                 line = true;
-            } else if !is_combining_mark(c) {
+            } else if c.is_ascii() || !is_combining_mark(c) {
                 break;
             }
             letters += 1;
@@ -248,13 +248,12 @@ fn is_blank(c: char) -> bool {
     c.is_whitespace() || c == '\u{feff}'
 }
 
-impl Iterator for Tokens<'_> {
-    type Item = Token;
-
-    fn next(&mut self) -> Option<Token> {
+impl Tokens<'_> {
+    /// Reads the next token into its place, where it need not be copied to; false at the end of the text.
+    pub(super) fn read(&mut self, token: &mut Token) -> bool {
         let mut gap = std::mem::take(&mut self.gap);
         let c = loop {
-            let c = self.char(self.at)?;
+            let Some(c) = self.char(self.at) else { return false };
             if c == '\n' || !is_blank(c) {
                 break c;
             }
@@ -265,7 +264,7 @@ impl Iterator for Tokens<'_> {
         if start >= self.judged {
             self.judge(start);
         }
-        let mut token = Token {
+        *token = Token {
             start,
             end: start + c.len_utf8(),
             key: u64::from(c),
@@ -297,6 +296,6 @@ impl Iterator for Tokens<'_> {
             }
         }
         self.at = token.end;
-        Some(token)
+        true
     }
 }

@@ -5,7 +5,7 @@ import json, random, re, subprocess
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-TALK, CLEAN, PLANTED, BARE = 9000, 4500, 4200, 600  # rows of each label, or of each kind
+TALK, CLEAN, PLANTED, BARE = 14000, 4500, 4200, 600  # rows of each label, or of each kind
 PIECE = re.compile(r"\{([\w.]+)\}|\[([^\[\]]*/[^\[\]]*)\](?!\()")
 OPEN_LICENCE = re.compile(r"\b(MIT|Apache-2\.0|BSD|ISC|Zlib|Unlicense|CC0)")
 # projects whose documentation is a set of its own, to be measured on
@@ -18,7 +18,8 @@ TRIGGER = re.compile(
 class Grammar:
     def __init__(self, seed):
         rows = (row for row in (HERE / "grammar.txt").read_text(encoding="utf-8").splitlines() if row and row[0] != "#")
-        self.names = {name: body.split(" | ") for name, _, body in (row.partition(" = ") for row in rows)}
+        parts = (row.replace("\\n", "\n").partition(" = ") for row in rows)
+        self.names = {name: body.split(" | ") for name, _, body in parts}
         self.languages = sorted({name.split(".")[0] for name in self.names if "." in name})
         self.random = random.Random(seed)
 
@@ -41,9 +42,10 @@ class Grammar:
         return text[:1].upper() + text[1:] if how < 0.5 else text.upper() if how < 0.56 else text
 
     def document(self):
-        kind = self.random.choice(["s_mail", "s_doc", "s_doc", "s_tool", "s_sec", "s_review", "mixed", "foreign"])
+        kinds = ["s_mail", "s_doc", "s_doc", "s_tool", "s_sec", "s_review", "record", "src", "mixed", "foreign"]
+        kind = self.random.choice(kinds)
         language = self.random.choice(self.languages)
-        mixed = ["s_mail", "s_doc", "s_tool", "s_review"]
+        mixed = ["s_mail", "s_doc", "s_tool", "s_review", "record"]
         of = {"foreign": lambda: language + ".b", "mixed": lambda: self.random.choice(mixed)}.get(kind, lambda: kind)
         parts = [self.make(of()) for _ in range(self.random.randint(2, 14))]
         if self.random.random() < 0.12:
@@ -63,7 +65,8 @@ class Grammar:
         return self.foreign_attack("op", self.random.choice([1, 2]))
 
     def attack(self):
-        kind = self.chance({"directbody": 18, "directbody2": 14, "jailbreak": 16, "foreign": 18, "document": 34})
+        kinds = {"directbody": 14, "directbody2": 10, "jailbreak": 13, "probe3": 8, "free3": 10, "switch": 6, "game": 7}
+        kind = self.chance(kinds | {"incode2": 4, "foreign": 22, "document": 30})
         if kind == "document":
             parts = self.document()
             place = self.random.choice([0, len(parts), self.random.randrange(len(parts) + 1)])
@@ -74,8 +77,8 @@ class Grammar:
         return self.spoken(text), "prompt"
 
     def harmless(self):
-        kinds = {"trigask": 20, "plainbot": 8, "roleplay": 8, "secask": 6, "plainask": 10, "foreign": 16, "document": 32}
-        kind = self.chance(kinds)
+        kinds = {"trigask": 16, "plainbot": 6, "roleplay": 7, "secask": 5, "plainask": 8, "near": 12, "pwask": 6, "meta": 4}
+        kind = self.chance(kinds | {"chat": 7, "nlp": 6, "codeask": 5, "foreign": 20, "document": 32})
         if kind == "document":
             return self.joined(self.document()), "document"
         if kind == "foreign":
@@ -88,7 +91,7 @@ class Grammar:
         return self.spoken(text), "prompt"
 
     def plant(self, document):
-        kind = self.chance({"docpayload": 50, "plant": 35, "foreign": 15})
+        kind = self.chance({"docpayload": 30, "plant": 28, "foreign": 15, "incode2": 15, "offtopic": 12})
         payload = self.foreign_attack("op", 2) if kind == "foreign" else self.make(kind)
         if self.random.random() < 0.7:
             payload = payload[:1].upper() + payload[1:]

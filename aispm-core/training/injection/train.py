@@ -125,14 +125,18 @@ def predict(read, rows, w):
     return w[0] + read.prior[rows] + read.named[rows] @ w[1 : 1 + k] + scores[best(scores, owner)]
 
 
+def unlike(read, test):
+    """All rows but `test` and those that share much with them."""
+    held, others = set().union(*(read.shingles[i] for i in test)), np.setdiff1d(np.arange(len(read.prior)), test)
+    return np.array([i for i in others if len(read.shingles[i] & held) <= SHARED * len(read.shingles[i])])
+
+
 def left_out(read, label, source, fold):
     """The odds of each measured row from a model that saw neither its family nor a text like it."""
     odds = np.full(len(label), np.nan)
     for f in range(len(FOLDS)):
         test = np.flatnonzero(fold == f)
-        held = set().union(*(read.shingles[i] for i in test))
-        known = [i for i in np.flatnonzero(fold != f) if len(read.shingles[i] & held) <= SHARED * len(read.shingles[i])]
-        odds[test] = predict(read, test, fit(read, np.array(known), label, source))
+        odds[test] = predict(read, test, fit(read, unlike(read, test), label, source))
         print("fold", f, flush=True)
     return odds
 
@@ -157,14 +161,20 @@ def calibrated(z, y):
     return minimize(loss, [1.0, 0.0], method="Nelder-Mead").x
 
 
-def measures(z, label, source, document, fold):
-    """Prints the measures of left-out families; returns the calibration."""
-    seen = fold >= 0
+def shares(label, source, seen):
+    """What each row counts in the measures."""
     w = np.zeros(len(label))
     for s in np.unique(source[seen]):
         for y in (0, 1):
             at = (source == s) & (label == y)
             w[at] = min(at.sum(), AT_MOST) / max(at.sum(), 1)
+    return w
+
+
+def measures(z, label, source, document, fold):
+    """Prints the measures of left-out families; returns the calibration."""
+    seen = fold >= 0
+    w = shares(label, source, seen)
     harmless, attack = seen & (label == 0), seen & (label == 1)
     t = threshold(z[harmless], w[harmless], 0.01)
     caught = w[attack & (z > t)].sum() / w[attack].sum()
@@ -182,12 +192,18 @@ def measures(z, label, source, document, fold):
     return slope, offset
 
 
-def train(folder, program):
-    rows = [*load(folder), *generate.rows(SEED)]
+def columns(rows):
+    """Label, source, whether a document and the fold of each row."""
     label, source = (np.array([row[key] for row in rows]) for key in ("label", "source"))
     document = np.array([row["role"] != "prompt" for row in rows])
     families = [tuple(names.split()) for names in FOLDS]
     fold = np.array([next((f for f, names in enumerate(families) if s.startswith(names)), -1) for s in source])
+    return label, source, document, fold
+
+
+def train(folder, program):
+    rows = [*load(folder), *generate.rows(SEED)]
+    label, source, document, fold = columns(rows)
     print(len(rows), "rows,", np.sum(fold >= 0), "measured", flush=True)
     read = Read(rows, program)
     slope, offset = measures(left_out(read, label, source, fold), label, source, document, fold)

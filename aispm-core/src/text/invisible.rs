@@ -102,13 +102,14 @@ pub(super) fn hidden(text: &str) -> Vec<Hidden> {
     }
     let right_to_left = text.chars().any(is_right_to_left);
     let mut chars = text.char_indices().peekable();
-    let mut before = None;
+    let (mut before, mut run) = (None, Vec::new());
     while let Some((start, c)) = chars.next() {
         if !is_invisible(c) {
             before = Some(c);
             continue;
         }
-        let mut run = vec![c];
+        run.clear();
+        run.push(c);
         let mut end = start + c.len_utf8();
         while let Some((at, next)) = chars.next_if(|(_, next)| is_invisible(*next)) {
             run.push(next);

@@ -188,6 +188,16 @@ impl<'t> Hay<'t> {
         self.mentions(after.start..after.end.min(self.len()), words)
     }
 
+    /// Whether no letter stands in `span` or so near that [`near`](Self::near) would see it; false where the text ends
+    /// before that.
+    pub(super) fn is_wordless(self, span: &Range<usize>) -> bool {
+        let window = span.start.saturating_sub(BEFORE)..span.end.saturating_add(AFTER);
+        self.bytes().get(window).is_some_and(|bytes| {
+            looked_at(bytes.len());
+            !holds_letter(bytes)
+        })
+    }
+
     /// Whether one of `words` (lower case) begins a word in the bytes before `at`.
     pub(super) fn follows<W: AsRef<str>>(self, at: usize, words: &[W]) -> bool {
         self.mentions(at.saturating_sub(BEFORE)..at, words)
@@ -197,8 +207,8 @@ impl<'t> Hay<'t> {
     fn mentions<W: AsRef<str>>(self, window: Range<usize>, words: &[W]) -> bool {
         let Some(bytes) = self.bytes().get(window.clone()) else { return false };
         looked_at(bytes.len());
-        // Numbers stand among numbers: without a letter there is no word, and that is told without a branch a byte.
-        if !bytes.iter().fold(false, |any, b| any | b.is_ascii_alphabetic() | (*b >= 0x80)) {
+        // Numbers stand among numbers.
+        if !holds_letter(bytes) {
             return false;
         }
         let mut inside = self.before(window.start).is_ascii_alphanumeric();
@@ -218,6 +228,11 @@ impl<'t> Hay<'t> {
             && bytes.iter().zip(word).all(same)
             && (word.len() > 4 || !self.at(room.start + word.len()).is_ascii_alphabetic())
     }
+}
+
+/// Whether a letter of any script, without which there is no word, may be there; told without a branch a byte.
+fn holds_letter(bytes: &[u8]) -> bool {
+    bytes.iter().fold(false, |any, b| any | b.is_ascii_alphabetic() | (*b >= 0x80))
 }
 
 /// Letters, digits, the underscore, and every byte of a non-ASCII character.

@@ -100,7 +100,11 @@ impl Identifiers {
         let lead = hay.run(start, LONGEST + 1, class) - start;
         let lists = (lead <= LONGEST).then(|| self.index.get(slot(letters, lead))).flatten();
         let Some(candidates) = lists.and_then(|lists| lists.get(follow(hay, start + lead))) else { return };
-        for format in candidates.iter().filter_map(|i| self.formats.get(usize::from(*i))) {
+        // Among numbers alone no word announces one, and none is all there is.
+        let silent = !candidates.is_empty() && hay.is_wordless(&(start..start + LONGEST * 2));
+        let heard =
+            |format: &&Format| !silent || self.kinds.get(format.owner).is_some_and(|k| k.trust == Trust::Strong);
+        for format in candidates.iter().filter_map(|i| self.formats.get(usize::from(*i))).filter(heard) {
             let Some(end) = matches(hay, start, &format.pattern) else { continue };
             let (Some(kind), Some(check)) = (self.kinds.get(format.owner), self.checks.get(format.owner)) else {
                 continue;

@@ -5,7 +5,8 @@ const native = require('./native.js')
 const { stream } = require('./stream.js')
 require('./onnxruntime.js')
 
-const { Assessment, Decision, Detection, Discovery, Guard, GuardStream, ModelReport, Restorer, Vault } = native
+const { Assessment, Decision, Detection, Discovery, Guard, GuardStream } = native
+const { ModelReport, Restorer, Session, Vault } = native
 
 // each attribute of a result is converted when it is first read, and only then
 for (const { prototype } of [Assessment, Decision, Detection, Discovery, ModelReport]) {
@@ -42,6 +43,7 @@ module.exports = {
   GuardStream,
   ModelReport,
   Restorer,
+  Session,
   Vault,
   assess,
   assessSync,

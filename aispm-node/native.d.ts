@@ -4,6 +4,8 @@ export type Severity = 'info' | 'low' | 'medium' | 'high' | 'critical'
 export type TextRole = 'prompt' | 'document' | 'output' | 'tool-result' | 'tool-description'
 /** What to do with a text, mild to strict. */
 export type Action = 'allow' | 'warn' | 'redact' | 'block'
+/** How readily injections are reported: 1, 5 or 10 harmless texts in a thousand are. */
+export type Sensitivity = 'low' | 'medium' | 'high'
 /** Where a model's output goes: what reads it as more than text. */
 export type Sink = 'html' | 'sql' | 'shell' | 'template' | 'path' | 'url' | 'spreadsheet' | 'terminal' | 'log' | 'header'
 
@@ -142,6 +144,10 @@ export declare class Guard {
   checkMessages(messages: Array<{ role: string; content: string }>, vault?: Vault): Promise<Decision>
   /** The same on this thread. */
   checkMessagesSync(messages: Array<{ role: string; content: string }>, vault?: Vault): Decision
+  /** Decides about a text within a session; `origin` is a name that the policy may weigh. */
+  checkIn(session: Session, text: string, role?: TextRole, origin?: string, vault?: Vault): Promise<Decision>
+  /** The same on this thread. */
+  checkInSync(session: Session, text: string, role?: TextRole, origin?: string, vault?: Vault): Decision
   /** The guard with the built-in policy. */
   static default(options?: GuardOptions | undefined | null): Guard
   /** A guard of this YAML file, with the secret of its operators `hash`, `fake` and `encrypt`. */
@@ -190,6 +196,23 @@ export declare class Restorer {
   push(piece: string): string
   /** Ends the text; gives what was held back. */
   finish(): string
+}
+
+/**
+ * What is known of a conversation: what the user asked for, what the model must not repeat, how often an injection was
+ * tried.
+ */
+export declare class Session {
+  /** A session of which nothing is known. */
+  constructor()
+  /** What the user asks for from now on. */
+  asked(request: string): void
+  /** A system prompt, which the model must not repeat. */
+  systemPrompt(prompt: string): void
+  /** A canary to write into a system prompt, the same for the same key and name. */
+  plant(key: Uint8Array, name: string): string
+  /** How often prompt injection was reported. */
+  get attempts(): number
 }
 
 /** Holds the values of a session under numbered placeholders and puts them back. */
@@ -300,6 +323,13 @@ export interface AttackPath {
 export interface ChokePoint {
   asset: string
   paths: number
+}
+
+/** A word that speaks for a match; offsets in UTF-16 units of the text as given. */
+export interface Clue {
+  weight: number
+  start: number
+  end: number
 }
 
 /** What came and went since the baseline. */
@@ -448,6 +478,8 @@ export interface GuardOptions {
   knownData?: Array<string>
   /** Their key; `AISPM_KNOWN_KEY` in the environment without it. */
   knownKey?: Uint8Array
+  /** How readily injections are reported where the policy does not say. */
+  sensitivity?: Sensitivity
 }
 
 /** A class of data that came to an asset along its lineage. */
@@ -491,6 +523,7 @@ export interface Match {
   severity: Severity
   start: number
   end: number
+  clues: Array<Clue>
 }
 
 /** One thing found in a model file. */

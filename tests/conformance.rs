@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use aispm_core::artifact::Scanner;
 use aispm_core::assess::Assessor;
 use aispm_core::asset::{AssetId, AssetKind, LineageQuery, TextRole};
-use aispm_core::guard::{Decision, Guard, Key, Message, Policy, Vault};
+use aispm_core::guard::{Decision, Guard, Key, Message, Policy, Session, Vault};
 use aispm_core::text::{Detectors, Unit, convert_offsets, convert_offsets_within};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::{Deserialize, Serialize};
@@ -246,14 +246,47 @@ struct Vector {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "call", content = "arguments", rename_all = "snake_case")]
 enum Request {
-    Detect { text: String, role: TextRole },
-    Check { guard: Option<String>, text: String, role: TextRole },
-    CheckToolCall { guard: Option<String>, name: String, arguments: Value },
-    CheckMessages { guard: Option<String>, messages: Value },
-    ScanModel { file: String, base64: String },
-    Discover { path: String },
-    Assess { path: String, today: String },
-    Lineage { path: String, question: Question },
+    Detect {
+        text: String,
+        role: TextRole,
+    },
+    Check {
+        guard: Option<String>,
+        text: String,
+        role: TextRole,
+    },
+    CheckIn {
+        guard: Option<String>,
+        asked: String,
+        system_prompt: String,
+        text: String,
+        role: TextRole,
+        origin: String,
+    },
+    CheckToolCall {
+        guard: Option<String>,
+        name: String,
+        arguments: Value,
+    },
+    CheckMessages {
+        guard: Option<String>,
+        messages: Value,
+    },
+    ScanModel {
+        file: String,
+        base64: String,
+    },
+    Discover {
+        path: String,
+    },
+    Assess {
+        path: String,
+        today: String,
+    },
+    Lineage {
+        path: String,
+        question: Question,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -296,6 +329,14 @@ impl Request {
             }
             Self::Check { guard, text, role } => {
                 let mut decision = guard_of(guard).check(text, *role);
+                convert_offsets(text, &mut decision.findings, Unit::CodePoints);
+                document(&decision)
+            }
+            Self::CheckIn { guard, asked, system_prompt, text, role, origin } => {
+                let mut session = Session::new();
+                session.asked(asked);
+                session.system_prompt(system_prompt).unwrap();
+                let mut decision = guard_of(guard).check_in(text, *role, Some(origin), &mut session, None);
                 convert_offsets(text, &mut decision.findings, Unit::CodePoints);
                 document(&decision)
             }

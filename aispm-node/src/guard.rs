@@ -16,6 +16,7 @@ use napi_derive::napi;
 use serde_json::Value;
 
 use crate::convert::document;
+use crate::session::{self, Session};
 use crate::task::{Call, promise, sync};
 use crate::text::{Match, place};
 use crate::vault::{Shared, Vault};
@@ -130,6 +131,9 @@ pub struct GuardOptions {
     pub known_data: Option<Vec<String>>,
     /// Their key; `AISPM_KNOWN_KEY` in the environment without it.
     pub known_key: Option<Uint8Array>,
+    /// How readily injections are reported where the policy does not say.
+    #[napi(ts_type = "Sensitivity")]
+    pub sensitivity: Option<String>,
 }
 
 /// Decides about texts. Built once, used for as many as there are.
@@ -184,6 +188,39 @@ checks! {
 
 #[napi]
 impl Guard {
+    /// Decides about a text within a session; `origin` is a name that the policy may weigh.
+    #[napi(
+        ts_args_type = "session: Session, text: string, role?: TextRole, origin?: string, vault?: Vault",
+        ts_return_type = "Promise<Decision>"
+    )]
+    pub fn check_in(
+        &self,
+        session: &Session,
+        text: String,
+        role: Option<String>,
+        origin: Option<String>,
+        vault: Option<&Vault>,
+    ) -> AsyncTask<Call<Decision>> {
+        let (guard, session) = (self.inner.clone(), session.shared.clone());
+        let vault = vault.map(|vault| vault.shared.clone());
+        promise(move || check_in(&guard, &session, vault.as_ref(), &text, role.as_deref(), origin.as_deref()))
+    }
+
+    /// The same on this thread.
+    #[napi(ts_args_type = "session: Session, text: string, role?: TextRole, origin?: string, vault?: Vault")]
+    pub fn check_in_sync(
+        &self,
+        env: &Env,
+        session: &Session,
+        text: String,
+        role: Option<String>,
+        origin: Option<String>,
+        vault: Option<&Vault>,
+    ) -> napi::Result<Decision> {
+        let vault = vault.map(|vault| &vault.shared);
+        sync(env, check_in(&self.inner, &session.shared, vault, &text, role.as_deref(), origin.as_deref()))
+    }
+
     /// The guard with the built-in policy.
     #[napi(js_name = "default")]
     pub fn builtin(env: &Env, options: Option<GuardOptions>) -> napi::Result<Self> {
@@ -237,6 +274,9 @@ impl GuardOptions {
         if let Some(key) = key {
             builder = builder.key(Key::new(key)?);
         }
+        if let Some(sensitivity) = self.sensitivity {
+            builder = builder.sensitivity(sensitivity.parse()?);
+        }
         for sink in self.sinks.iter().flatten() {
             builder = builder.sink(sink.parse()?);
         }
@@ -265,6 +305,23 @@ fn check(guard: &guard::Guard, vault: Option<&Shared>, text: String, role: TextR
         None => guard.check(&text, role),
     };
     let findings = place(&mut inner.findings, |found, unit| convert_offsets(&text, found, unit));
+    Ok(Decision { inner, findings })
+}
+
+fn check_in(
+    guard: &guard::Guard,
+    session: &session::Shared,
+    vault: Option<&Shared>,
+    text: &str,
+    role: Option<&str>,
+    origin: Option<&str>,
+) -> Result<Decision> {
+    let role = role.map_or(Ok(TextRole::Prompt), str::parse)?;
+    let mut inner = match vault {
+        Some(vault) => vault.change(|vault| guard.check_in(text, role, origin, &mut session.lock(), Some(vault))),
+        None => guard.check_in(text, role, origin, &mut session.lock(), None),
+    };
+    let findings = place(&mut inner.findings, |found, unit| convert_offsets(text, found, unit));
     Ok(Decision { inner, findings })
 }
 

@@ -8,6 +8,7 @@ mod convert;
 mod guard;
 mod posture;
 mod scan;
+mod session;
 mod task;
 mod text;
 mod vault;

@@ -24,6 +24,16 @@ object! {
         severity: String,
         start: f64,
         end: f64,
+        clues: Vec<Clue>,
+    }
+}
+
+object! {
+    /// A word that speaks for a match; offsets in UTF-16 units of the text as given.
+    Clue(asset::Clue) {
+        weight: f64,
+        start: f64,
+        end: f64,
     }
 }
 

@@ -14,6 +14,7 @@ use pyo3::types::PyTuple;
 use serde_json::Value;
 
 use crate::convert::{call, dumps, raise, table, view};
+use crate::session::Session;
 use crate::text::parse_role;
 use crate::vault::Vault;
 
@@ -75,7 +76,7 @@ impl Guard {
     /// The guard with the built-in policy.
     #[staticmethod]
     #[pyo3(name = "default", signature = (*, key = None, allow_hosts = None, block_hosts = None, sinks = None,
-        gitleaks_rules = None, known_data = None, known_key = None))]
+        gitleaks_rules = None, known_data = None, known_key = None, sensitivity = None))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments")]
     fn builtin(
         py: Python<'_>,
@@ -86,15 +87,16 @@ impl Guard {
         gitleaks_rules: Option<Vec<PathBuf>>,
         known_data: Option<Vec<PathBuf>>,
         known_key: Option<&[u8]>,
+        sensitivity: Option<&str>,
     ) -> PyResult<Self> {
-        let own = Own { key, allow_hosts, block_hosts, sinks, gitleaks_rules, known_data, known_key };
+        let own = Own { key, allow_hosts, block_hosts, sinks, gitleaks_rules, known_data, known_key, sensitivity };
         call(py, || own.build(guard::Guard::builtin().policy().clone())).map(|inner| Self { inner })
     }
 
     /// A guard of this YAML file, with the secret of its operators `hash`, `fake` and `encrypt`.
     #[staticmethod]
     #[pyo3(signature = (path, *, key = None, allow_hosts = None, block_hosts = None, sinks = None,
-        gitleaks_rules = None, known_data = None, known_key = None))]
+        gitleaks_rules = None, known_data = None, known_key = None, sensitivity = None))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments")]
     fn from_file(
         py: Python<'_>,
@@ -106,15 +108,16 @@ impl Guard {
         gitleaks_rules: Option<Vec<PathBuf>>,
         known_data: Option<Vec<PathBuf>>,
         known_key: Option<&[u8]>,
+        sensitivity: Option<&str>,
     ) -> PyResult<Self> {
-        let own = Own { key, allow_hosts, block_hosts, sinks, gitleaks_rules, known_data, known_key };
+        let own = Own { key, allow_hosts, block_hosts, sinks, gitleaks_rules, known_data, known_key, sensitivity };
         call(py, || own.build(Policy::from_file(path)?)).map(|inner| Self { inner })
     }
 
     /// A guard of this YAML text, with the secret of its operators `hash`, `fake` and `encrypt`.
     #[staticmethod]
     #[pyo3(signature = (text, *, key = None, allow_hosts = None, block_hosts = None, sinks = None,
-        gitleaks_rules = None, known_data = None, known_key = None))]
+        gitleaks_rules = None, known_data = None, known_key = None, sensitivity = None))]
     #[allow(clippy::too_many_arguments, reason = "keyword arguments")]
     fn from_yaml(
         py: Python<'_>,
@@ -126,8 +129,9 @@ impl Guard {
         gitleaks_rules: Option<Vec<PathBuf>>,
         known_data: Option<Vec<PathBuf>>,
         known_key: Option<&[u8]>,
+        sensitivity: Option<&str>,
     ) -> PyResult<Self> {
-        let own = Own { key, allow_hosts, block_hosts, sinks, gitleaks_rules, known_data, known_key };
+        let own = Own { key, allow_hosts, block_hosts, sinks, gitleaks_rules, known_data, known_key, sensitivity };
         call(py, || own.build(Policy::from_yaml(text)?)).map(|inner| Self { inner })
     }
 
@@ -153,6 +157,24 @@ impl Guard {
     #[pyo3(signature = (text, role = "prompt", vault = None))]
     fn check(&self, py: Python<'_>, text: &str, role: &str, vault: Option<&Bound<'_, Vault>>) -> PyResult<Decision> {
         Ok(self.text(py, text, parse_role(py, role)?, vault))
+    }
+
+    /// Decides about a text within a session; `origin` is a name that the policy may weigh.
+    #[pyo3(signature = (session, text, role = "prompt", origin = None, vault = None))]
+    fn check_in(
+        &self,
+        py: Python<'_>,
+        session: &Bound<'_, Session>,
+        text: &str,
+        role: &str,
+        origin: Option<&str>,
+        vault: Option<&Bound<'_, Vault>>,
+    ) -> PyResult<Decision> {
+        let (session, role) = (session.get(), parse_role(py, role)?);
+        let judge = |guard: &guard::Guard, vault: Option<&mut guard::Vault>| {
+            guard.check_in(text, role, origin, &mut session.lock(), vault)
+        };
+        Ok(self.decide(py, vault, judge, |_, found| convert_offsets(text, found, Unit::CodePoints)))
     }
 
     /// Decides about what a user writes.
@@ -215,6 +237,19 @@ impl Guard {
         vault: Option<Bound<'py, Vault>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         in_thread(slf, "check", (text, role, vault))
+    }
+
+    /// `check_in` in a thread.
+    #[pyo3(signature = (session, text, role = "prompt", origin = None, vault = None))]
+    fn acheck_in<'py>(
+        slf: &Bound<'py, Self>,
+        session: Bound<'py, Session>,
+        text: &str,
+        role: &str,
+        origin: Option<&str>,
+        vault: Option<Bound<'py, Vault>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        in_thread(slf, "check_in", (session, text, role, origin, vault))
     }
 
     /// `check_input` in a thread.
@@ -320,6 +355,7 @@ struct Own<'k> {
     gitleaks_rules: Option<Vec<PathBuf>>,
     known_data: Option<Vec<PathBuf>>,
     known_key: Option<&'k [u8]>,
+    sensitivity: Option<&'k str>,
 }
 
 impl Own<'_> {
@@ -329,6 +365,9 @@ impl Own<'_> {
         let mut builder = guard::Guard::builder().policy(policy).hosts(lists);
         if let Some(key) = self.key {
             builder = builder.key(Key::new(key)?);
+        }
+        if let Some(sensitivity) = self.sensitivity {
+            builder = builder.sensitivity(sensitivity.parse()?);
         }
         for sink in self.sinks.iter().flatten() {
             builder = builder.sink(sink.parse()?);

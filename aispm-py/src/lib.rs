@@ -5,6 +5,7 @@ mod convert;
 mod guard;
 mod posture;
 mod scan;
+mod session;
 mod text;
 mod vault;
 
@@ -33,7 +34,9 @@ mod _aispm {
     #[pymodule_export]
     use crate::scan::{ModelFinding, ModelReport, scan_model, scan_models};
     #[pymodule_export]
-    use crate::text::{Detection, Match, detect};
+    use crate::session::Session;
+    #[pymodule_export]
+    use crate::text::{Clue, Detection, Match, detect};
     #[pymodule_export]
     use crate::vault::{Restorer, Vault};
 

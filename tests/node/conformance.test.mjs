@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import {
   Guard,
+  Session,
   Vault,
   assess,
   assessSync,
@@ -50,9 +51,20 @@ const temporary = ({ file, base64 }) => {
 }
 
 // each call in its two forms
+const sessionOf = (a) => {
+  const session = new Session()
+  session.asked(a.asked)
+  session.systemPrompt(a.system_prompt)
+  return session
+}
+
 const calls = {
   detect: [(a) => detectSync(a.text, a.role), (a) => detect(a.text, a.role)],
   check: [(a) => guardOf(a.guard).checkSync(a.text, a.role), (a) => guardOf(a.guard).check(a.text, a.role)],
+  check_in: [
+    (a) => guardOf(a.guard).checkInSync(sessionOf(a), a.text, a.role, a.origin),
+    (a) => guardOf(a.guard).checkIn(sessionOf(a), a.text, a.role, a.origin),
+  ],
   check_tool_call: [
     (a) => guardOf(a.guard).checkToolCallSync(a.name, a.arguments),
     (a) => guardOf(a.guard).checkToolCall(a.name, a.arguments),

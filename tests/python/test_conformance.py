@@ -63,6 +63,11 @@ def call(vector: Any, folder: Path) -> Any:
     guard = aispm.Guard.from_yaml(given["guard"]) if given["guard"] else aispm.Guard.default()
     if vector["call"] == "check":
         return guard.check(given["text"], given["role"])
+    if vector["call"] == "check_in":
+        session = aispm.Session()
+        session.asked(given["asked"])
+        session.system_prompt(given["system_prompt"])
+        return guard.check_in(session, given["text"], given["role"], given["origin"])
     if vector["call"] == "check_tool_call":
         return guard.check_tool_call(given["name"], given["arguments"])
     assert vector["call"] == "check_messages"

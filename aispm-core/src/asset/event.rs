@@ -28,6 +28,28 @@ pub struct Match {
     pub start: usize,
     /// One past the last byte.
     pub end: usize,
+    /// What speaks most for it, where a model weighed words: a few of them, the weightiest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clues: Vec<Clue>,
+}
+
+/// A word that speaks for a match. Where it stands, not what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct Clue {
+    /// What it adds to the log-odds.
+    pub weight: f64,
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+impl Clue {
+    /// A word of this weight.
+    pub fn new(weight: f64, span: std::ops::Range<usize>) -> Self {
+        Self { weight, start: span.start, end: span.end }
+    }
 }
 
 impl Match {
@@ -41,7 +63,16 @@ impl Match {
         span: std::ops::Range<usize>,
     ) -> Self {
         let (start, end) = (span.start, span.end);
-        Self { detector: detector.into(), kind: kind.into(), rule: rule.into(), score, severity, start, end }
+        Self {
+            detector: detector.into(),
+            kind: kind.into(),
+            rule: rule.into(),
+            score,
+            severity,
+            start,
+            end,
+            clues: Vec::new(),
+        }
     }
 }
 

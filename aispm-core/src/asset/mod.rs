@@ -31,7 +31,7 @@ pub(crate) use day::{day, is_utc};
 pub use diff::{Change, FieldChange, InventoryDiff};
 pub use document::{Document, pointer_key};
 pub use error::{Error, ErrorKind, Result};
-pub use event::{Event, Match, TextRole};
+pub use event::{Clue, Event, Match, TextRole};
 pub use evidence::Evidence;
 pub use finding::{Control, Finding, Severity};
 pub(crate) use finding::{fingerprint, hex};

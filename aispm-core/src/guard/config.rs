@@ -10,10 +10,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::own::{Files, HostPolicy, KeySource};
 use super::recognizers::Recognizers;
-use super::{Action, ModelPolicy, Operator, operator};
+use super::{Action, ModelPolicy, Operator, SessionPolicy, operator};
 use crate::asset::{Document, Error, ErrorKind, Match, Result, names};
-use crate::text::Detector;
 use crate::text::sensitive::sink::Sink;
+use crate::text::{Detector, Sensitivity};
 
 names! {
     /// What happens to a text that cannot be checked.
@@ -42,6 +42,8 @@ pub struct Policy {
     pub tool: DirectionPolicy,
     /// Which tools may be called, and with what arguments.
     pub tools: ToolPolicy,
+    /// How the conversation around a text counts.
+    pub session: SessionPolicy,
     /// Recognizers of personal data, beside the built-in ones.
     pub recognizers: Recognizers,
     /// Hosts that are never suspect, and hosts that always are.
@@ -87,6 +89,9 @@ pub struct DetectorPolicy {
     /// Least score that counts, 0 to 1; without it the detector's own.
     #[serde(default, deserialize_with = "probability")]
     pub threshold: Option<f64>,
+    /// Instead of a threshold, of prompt injection and tool poisoning: how readily they are reported, `high` without it.
+    #[serde(default)]
+    pub sensitivity: Option<Sensitivity>,
     /// By type of finding, or by its rule, which counts first.
     #[serde(default)]
     pub types: BTreeMap<String, TypePolicy>,
@@ -151,6 +156,7 @@ impl Default for Policy {
             output: DirectionPolicy::default(),
             tool: DirectionPolicy::default(),
             tools: ToolPolicy::default(),
+            session: SessionPolicy::default(),
             recognizers: Recognizers::default(),
             hosts: HostPolicy::default(),
             sinks: BTreeSet::new(),
@@ -178,7 +184,30 @@ impl Policy {
 
     fn read(document: Document) -> Result<Self> {
         let policy: Self = document.read()?;
-        Ok(Self { document: Arc::new(document), ..policy })
+        let policy = Self { document: Arc::new(document), ..policy };
+        match policy.idle_sensitivity() {
+            Some(pointer) => {
+                let message = "`sensitivity` is for prompt_injection and tool_poisoning, without `threshold`";
+                Err(policy.error(&pointer, &Error::new(ErrorKind::Invalid, message)))
+            }
+            None => Ok(policy),
+        }
+    }
+
+    /// Where a sensitivity stands that would change nothing.
+    fn idle_sensitivity(&self) -> Option<String> {
+        self.directions().into_iter().find_map(|(direction, policy)| {
+            let idle = |detector: &Detector, policy: &DetectorPolicy| {
+                let named = Detector::SENSITIVE_BY_NAME.contains(detector) && policy.threshold.is_none();
+                policy.sensitivity.is_some() && !named
+            };
+            let (detector, _) = policy.detectors.iter().find(|(detector, policy)| idle(detector, policy))?;
+            Some(format!("/{direction}/detectors/{detector}/sensitivity"))
+        })
+    }
+
+    fn directions(&self) -> [(&'static str, &DirectionPolicy); 3] {
+        [("input", &self.input), ("output", &self.output), ("tool", &self.tool)]
     }
 
     /// A file that the policy names.
@@ -210,8 +239,7 @@ impl Policy {
 
     /// Where an operator stands that needs a key: the name of the operator and a JSON pointer.
     pub(super) fn keyed(&self) -> Option<(&'static str, String)> {
-        let directions = [("input", &self.input), ("output", &self.output), ("tool", &self.tool)];
-        directions.into_iter().find_map(|(direction, policy)| {
+        self.directions().into_iter().find_map(|(direction, policy)| {
             policy.detectors.iter().find_map(|(detector, policy)| {
                 let own = (String::new(), &policy.operator);
                 let typed = policy.types.iter().map(|(kind, rule)| (format!("/types/{kind}"), &rule.operator));

@@ -23,7 +23,7 @@ use crate::asset::{Document, Error, ErrorKind, Match, Result, TextRole, names};
 use crate::text::known::KnownData;
 use crate::text::sensitive::HostLists;
 use crate::text::sensitive::sink::Sink;
-use crate::text::{Detector, Detectors};
+use crate::text::{Detector, Detectors, Sensitivity, Surroundings};
 
 use own::{Compiled, Own};
 use redact::Redaction;
@@ -37,6 +37,7 @@ mod own;
 mod placeholder;
 mod recognizers;
 mod redact;
+mod session;
 mod spelling;
 mod stream;
 mod structured;
@@ -48,6 +49,7 @@ pub use models::ModelPolicy;
 pub use operator::Operator;
 pub use own::{Files, HostPolicy, Hosts, KeySource};
 pub use recognizers::Recognizers;
+pub use session::{Session, SessionPolicy};
 pub use stream::GuardStream;
 pub use structured::Message;
 pub use vault::{Restorer, Vault};
@@ -110,6 +112,7 @@ type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 pub struct GuardBuilder {
     policy: Policy,
     key: Option<Arc<Key>>,
+    sensitivity: Option<Sensitivity>,
     own: Own,
     clock: Clock,
 }
@@ -131,7 +134,13 @@ impl Guard {
     #[must_use]
     pub fn builder() -> GuardBuilder {
         static START: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
-        GuardBuilder { policy: Policy::default(), key: None, own: Own::default(), clock: Arc::new(|| START.elapsed()) }
+        GuardBuilder {
+            policy: Policy::default(),
+            key: None,
+            sensitivity: None,
+            own: Own::default(),
+            clock: Arc::new(|| START.elapsed()),
+        }
     }
 
     /// A guard of this YAML text. Errors tell the line.
@@ -227,11 +236,22 @@ impl Guard {
         direction: (&DirectionPolicy, &Detectors),
         vault: Option<&mut Vault>,
     ) -> Decision {
+        self.judge_in(text, role, direction, vault, Surroundings::default())
+    }
+
+    fn judge_in(
+        &self,
+        text: &str,
+        role: TextRole,
+        direction: (&DirectionPolicy, &Detectors),
+        vault: Option<&mut Vault>,
+        around: Surroundings<'_>,
+    ) -> Decision {
         if text.len() > self.policy.max_bytes {
             return self.unchecked(self.too_long(text.len()), text, role, vault);
         }
         let (policy, detectors) = direction;
-        let found = detectors.detect(text, role);
+        let found = detectors.detect_in(text, role, around);
         if !found.incomplete.is_empty() && self.policy.on_error == OnError::Block {
             return self.unchecked(found.incomplete, text, role, vault);
         }
@@ -338,6 +358,13 @@ impl GuardBuilder {
         self
     }
 
+    /// How readily prompt injection and tool poisoning are reported where the policy says neither this nor a threshold.
+    #[must_use]
+    pub fn sensitivity(mut self, sensitivity: Sensitivity) -> Self {
+        self.sensitivity = Some(sensitivity);
+        self
+    }
+
     /// Looks for what this data set holds, too, and for confidentiality markings; for several, call it several times.
     #[must_use]
     pub fn known_data(mut self, known: Arc<KnownData>) -> Self {
@@ -388,8 +415,12 @@ impl GuardBuilder {
     fn assemble(self, own: Compiled) -> Guard {
         let detectors = |direction: &DirectionPolicy, sinks| {
             let on = Detector::ALL.iter().fold(own.detectors(sinks), |b, d| b.set(*d, direction.runs(*d)));
+            let everywhere = self.sensitivity.into_iter().flat_map(|s| Detector::SENSITIVE_BY_NAME.map(|d| (d, s)));
+            let of = |(d, policy): (&Detector, &DetectorPolicy)| Some((*d, policy.sensitivity?));
+            let named = everywhere.chain(direction.detectors.iter().filter_map(of));
+            let named = named.fold(on, |builder, (detector, name)| builder.sensitivity(detector, name));
             let thresholds = direction.detectors.iter().filter_map(|(d, policy)| Some((*d, policy.threshold?)));
-            thresholds.fold(on, |builder, (detector, threshold)| builder.threshold(detector, threshold)).build()
+            thresholds.fold(named, |builder, (detector, threshold)| builder.threshold(detector, threshold)).build()
         };
         Guard {
             input: detectors(&self.policy.input, false),

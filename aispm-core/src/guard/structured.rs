@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::config::matches;
 use super::{Action, Decision, Guard, Vault};
 use crate::asset::{TextRole, pointer_key};
+use crate::text::{Surroundings, Task};
 
 /// One message of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -27,7 +28,8 @@ impl Message {
 
 impl Guard {
     /// Decides about a conversation. System messages are the application's own and are not judged; those of the
-    /// assistant count as output, those of tools as tool results. `text` is the sanitised messages as JSON.
+    /// assistant count as output, those of tools as tool results, which are weighed beside what the user asked for last.
+    /// `text` is the sanitised messages as JSON.
     #[must_use]
     pub fn check_messages(&self, messages: &[Message]) -> Decision {
         self.timed(|| self.messages(messages, None))
@@ -42,6 +44,8 @@ impl Guard {
     fn messages(&self, messages: &[Message], mut vault: Option<&mut Vault>) -> Decision {
         let mut whole = Decision::allow();
         let mut clean = messages.to_vec();
+        let has_results = messages.iter().any(|message| matches!(message.role.as_str(), "tool" | "function"));
+        let mut task = None;
         for (i, message) in clean.iter_mut().enumerate() {
             let role = match message.role.as_str() {
                 "system" | "developer" => {
@@ -53,7 +57,11 @@ impl Guard {
                 "tool" | "function" => TextRole::ToolResult,
                 _ => TextRole::Prompt,
             };
-            let decision = self.judge(&message.content, role, self.direction(role), vault.as_deref_mut());
+            if has_results && role == TextRole::Prompt {
+                task = Some(Task::new(&message.content));
+            }
+            let around = Surroundings { task: task.as_ref(), ..Surroundings::default() };
+            let decision = self.judge_in(&message.content, role, self.direction(role), vault.as_deref_mut(), around);
             message.content = whole.absorb(&format!("/{i}/content"), decision);
         }
         whole.text = serde_json::to_string(&clean).unwrap_or_default();

@@ -244,12 +244,16 @@ impl Writer<'_> {
         let core = trim_signs(word);
         let letters = core.iter().filter(|l| l.c.is_alphabetic()).count();
         if letters > 0 && letters < core.len() && core.len() <= 24 {
-            let plain: Vec<Letter> = core.iter().map(|l| Letter { c: leet(l.c).unwrap_or(l.c), ..l.clone() }).collect();
-            let spelled: String = plain.iter().map(|l| l.c).collect();
-            if plain.len() >= 4 && self.vocabulary.knows(&spelled) {
-                self.canonical.transforms.insert(Transform::Leet);
-                self.emit_word(&plain);
-                return;
+            // where others were met, short ones are such words too; `1` stands for two letters
+            let shortest = if self.canonical.transforms.contains(&Transform::Leet) { 3 } else { 4 };
+            for one in ['i', 'l'].into_iter().filter(|_| core.len() >= shortest) {
+                let plain = |c| if c == '1' { one } else { leet(c).unwrap_or(c) };
+                let plain: Vec<Letter> = core.iter().map(|l| Letter { c: plain(l.c), ..l.clone() }).collect();
+                if self.vocabulary.knows(&spelling(&plain)) {
+                    self.canonical.transforms.insert(Transform::Leet);
+                    self.emit_word(&plain);
+                    return;
+                }
             }
         }
         for part in word.split_inclusive(|l| !is_word(l.c)) {
@@ -279,7 +283,8 @@ impl Writer<'_> {
         self.run.clear();
     }
 
-    /// Splits spelled-out letters into known words, longest first, and writes them; false if none is known.
+    /// Splits spelled-out letters into known words, longest first, and writes them. If none is known, many letters are
+    /// still words, not letters, parted where the gap is wider; false for a few.
     fn spelled_out(&mut self, run: &[Letter]) -> bool {
         // a wider gap than the usual one parts words
         let mut words: Vec<Vec<Letter>> = vec![Vec::new()];
@@ -297,13 +302,17 @@ impl Writer<'_> {
                 gap += 1;
             }
         }
-        let words: Vec<&[Letter]> = words.iter().flat_map(|word| segment(word, self.vocabulary)).collect();
+        let parts: Vec<&[Letter]> = words.iter().flat_map(|word| segment(word, self.vocabulary)).collect();
         let known = |word: &&[Letter]| word.len() >= SPELLED_LETTERS && self.vocabulary.knows(&spelling(word));
-        if !words.iter().any(known) {
+        let parts = if parts.iter().any(known) {
+            self.canonical.transforms.insert(Transform::SpelledOut);
+            parts
+        } else if words.iter().map(Vec::len).sum::<usize>() >= 2 * SPELLED_LETTERS {
+            words.iter().map(Vec::as_slice).collect()
+        } else {
             return false;
-        }
-        self.canonical.transforms.insert(Transform::SpelledOut);
-        for word in words {
+        };
+        for word in parts {
             self.emit_word(word);
             if let Some(last) = word.last() {
                 self.put_space(&last.source);

@@ -12,11 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use self::sensitive::sink::Sink;
 use self::sensitive::{HostLists, Sensitive};
+use self::sensitivity::Least;
 use crate::asset::{Match, TextRole, names};
 
 pub(crate) mod arguments;
 mod canonical;
 mod decode;
+mod demand;
 mod fold;
 mod injection;
 mod invisible;
@@ -26,12 +28,17 @@ mod model;
 mod offsets;
 #[cfg(feature = "onnx")]
 pub mod onnx;
+mod own_words;
 mod relation;
 mod scrambled;
 pub mod sensitive;
+mod sensitivity;
 mod vocabulary;
 
+pub use demand::Task;
 pub use offsets::{Unit, convert_offsets, convert_offsets_within};
+pub(crate) use own_words::OwnWords;
+pub use sensitivity::Sensitivity;
 
 names! {
     /// What looks at a text. JSON names are snake_case.
@@ -61,14 +68,10 @@ impl Detector {
     /// Those that [`sensitive`] holds.
     const SENSITIVE: [Self; 4] = [Self::Pii, Self::Secrets, Self::Phishing, Self::Exfiltration];
 
-    /// Least probability at which the detector reports matches: for injections, that which one in a hundred harmless
-    /// texts of the role reached, of sources that training had not seen.
-    const fn threshold(self, role: TextRole) -> f64 {
-        match (self, role) {
-            (Self::PromptInjection, TextRole::Prompt) => 0.93,
-            (Self::PromptInjection, _) => 0.96,
-            _ => 0.5,
-        }
+    /// Least probability at which the detector reports matches where nothing is said.
+    #[cfg(feature = "onnx")]
+    fn threshold(self, role: TextRole) -> f64 {
+        injection::Engine::builtin().map_or(0.5, |engine| engine.least(self, role, None))
     }
 }
 
@@ -122,12 +125,23 @@ pub struct Detection {
     pub incomplete: Vec<String>,
 }
 
+/// What is known beside a text.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Surroundings<'s> {
+    /// Added to the log-odds of prompt injection.
+    pub(crate) odds: f64,
+    /// What the user asked for.
+    pub(crate) task: Option<&'s Task>,
+    /// What the model must not repeat.
+    pub(crate) own: Option<&'s OwnWords>,
+}
+
 /// A chosen set of detectors. Cheap to hold: what they compile is shared by the whole process, built on first use.
 #[derive(Debug, Clone)]
 pub struct Detectors {
     on: BTreeSet<Detector>,
     /// Instead of the detector's own.
-    thresholds: BTreeMap<Detector, f64>,
+    thresholds: BTreeMap<Detector, Least>,
     /// Data sets to know.
     known: Vec<Arc<known::KnownData>>,
     sinks: BTreeSet<Sink>,
@@ -221,11 +235,21 @@ impl Detectors {
     /// What the detectors find that look at a text as a whole.
     pub(crate) fn weigh(&self, text: &str, role: TextRole) -> Detection {
         let mut found = Detection::default();
-        self.look_whole(text, role, &invisible::hidden(text), &mut found);
+        self.look_whole(text, role, &invisible::hidden(text), Surroundings::default(), &mut found);
         found
     }
 
-    fn look_whole(&self, text: &str, role: TextRole, hidden: &[invisible::Hidden], found: &mut Detection) {
+    fn look_whole(
+        &self,
+        text: &str,
+        role: TextRole,
+        hidden: &[invisible::Hidden],
+        around: Surroundings<'_>,
+        found: &mut Detection,
+    ) {
+        if let Some(own) = around.own.filter(|_| role == TextRole::Output && self.on.contains(&Detector::KnownData)) {
+            own.find(text, &mut found.matches);
+        }
         if self.on.contains(&Detector::KnownData) && !self.known.is_empty() {
             known::find_markings(text, &mut found.matches);
             self.known.iter().for_each(|known| known.find(text, &mut found.matches));
@@ -237,12 +261,17 @@ impl Detectors {
         if self.on.contains(&Detector::Pii) {
             self.models.find_names(text, found);
         }
-        self.instructions(text, role, hidden, found);
+        self.instructions(text, role, hidden, around, found);
     }
 
     /// Looks at one text. Linear in its length.
     #[must_use]
     pub fn detect(&self, text: &str, role: TextRole) -> Detection {
+        self.detect_in(text, role, Surroundings::default())
+    }
+
+    /// The same with what is known beside the text.
+    pub(crate) fn detect_in(&self, text: &str, role: TextRole, around: Surroundings<'_>) -> Detection {
         let mut found = Detection::default();
         if Detector::SENSITIVE.iter().any(|detector| self.on.contains(detector)) {
             self.sensitive().find_noting(text, role, &self.hosts, &mut found.matches, &mut found.transforms);
@@ -252,7 +281,7 @@ impl Detectors {
         if self.on.contains(&Detector::InvisibleText) {
             found.matches.extend(hidden.iter().map(invisible::Hidden::as_match));
         }
-        self.look_whole(text, role, &hidden, &mut found);
+        self.look_whole(text, role, &hidden, around, &mut found);
         found.matches.sort_by(|a, b| {
             (a.start, a.end, &a.detector, &a.kind, &a.rule).cmp(&(b.start, b.end, &b.detector, &b.kind, &b.rule))
         });
@@ -260,7 +289,14 @@ impl Detectors {
     }
 
     /// Prompt injection, and in tool descriptions their poisoning.
-    fn instructions(&self, text: &str, role: TextRole, hidden: &[invisible::Hidden], found: &mut Detection) {
+    fn instructions(
+        &self,
+        text: &str,
+        role: TextRole,
+        hidden: &[invisible::Hidden],
+        around: Surroundings<'_>,
+        found: &mut Detection,
+    ) {
         let wanted = |detector: &&Detector| {
             self.on.contains(detector) && (**detector == Detector::PromptInjection || role == TextRole::ToolDescription)
         };
@@ -269,10 +305,16 @@ impl Detectors {
         let Some(engine) = injection::Engine::builtin().filter(|_| !detectors.is_empty()) else { return };
         let reading = engine.read(text, hidden);
         for detector in detectors {
-            let built_in = injection::logistic(engine.log_odds(&reading, *detector));
-            let threshold = self.thresholds.get(detector).copied().unwrap_or_else(|| detector.threshold(role));
+            let demanded = match (detector, around.task) {
+                (Detector::PromptInjection, Some(task)) if role != TextRole::Prompt => engine.demanded(&reading, task),
+                _ => Vec::new(),
+            };
+            let odds = engine.log_odds(&reading, *detector);
+            let odds = if *detector == Detector::PromptInjection { odds + around.odds } else { odds };
+            let built_in = injection::logistic(odds + injection::weight(&demanded));
+            let threshold = engine.least(*detector, role, self.thresholds.get(detector).copied());
             if built_in >= threshold {
-                engine.matches(&reading, *detector, built_in, &mut found.matches);
+                engine.matches(&reading, *detector, built_in, &demanded, &mut found.matches);
             }
             #[cfg(feature = "onnx")]
             let by_model = match detector {
@@ -306,6 +348,8 @@ pub(crate) fn invisible_after(before: Option<char>, text: &str) -> Vec<Match> {
 pub struct Features {
     /// Log-odds by the relations' own weights, less what a long text loses.
     pub prior: f64,
+    /// Log-odds of a poisoned tool description.
+    pub tool: f64,
     /// Named features.
     pub named: Vec<(String, f64)>,
     /// The words of the canonical form, in order.
@@ -342,7 +386,15 @@ impl DetectorsBuilder {
     /// Least probability at which a scored detector reports matches, instead of its own for each role.
     #[must_use]
     pub fn threshold(mut self, detector: Detector, probability: f64) -> Self {
-        self.detectors.thresholds.insert(detector, probability);
+        self.detectors.thresholds.insert(detector, Least::Probability(probability));
+        self
+    }
+
+    /// How readily a detector of instructions (prompt injection, tool poisoning) reports matches; the last said of this
+    /// and [`threshold`](Self::threshold) counts.
+    #[must_use]
+    pub fn sensitivity(mut self, detector: Detector, sensitivity: Sensitivity) -> Self {
+        self.detectors.thresholds.insert(detector, Least::Named(sensitivity));
         self
     }
 

@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::canonical::Canonical;
+use super::canonical::{Canonical, Token};
+use super::sensitivity::Thresholds;
 
 /// Buckets of the hash table; a power of two.
 pub(super) const BUCKETS: u32 = 1 << 17;
@@ -25,14 +26,16 @@ pub(super) struct Model {
     table: &'static [u8],
     scale: f64,
     named: HashMap<&'static str, f64>,
+    pub(super) thresholds: Thresholds,
 }
 
 impl Model {
     /// Weights as bytes (one signed byte a bucket) and as rows `name TAB weight`; `scale` is one of them.
     pub(super) fn new(table: &'static [u8], named: &'static str) -> Self {
+        let thresholds = Thresholds::new(named);
         let rows = named.lines().filter_map(|row| row.split_once('\t'));
         let named: HashMap<_, f64> = rows.filter_map(|(name, weight)| Some((name, weight.parse().ok()?))).collect();
-        Self { table, scale: named.get("scale").copied().unwrap_or_default(), named }
+        Self { table, scale: named.get("scale").copied().unwrap_or_default(), named, thresholds }
     }
 
     /// The weight of a named feature; what was not seen in training weighs nothing.
@@ -61,6 +64,22 @@ impl Model {
         (best.0, first..(first + WINDOW).min(features.len()))
     }
 
+    /// What each word adds to the weight of its window, for words that speak for an injection.
+    pub(super) fn words<'a>(
+        &'a self,
+        window: &'a [[u32; FEATURES]],
+        tokens: &'a [Token],
+    ) -> impl Iterator<Item = (f64, Token)> + 'a {
+        let count = window.iter().flatten().filter(|bucket| **bucket != ABSENT).count();
+        let scale = self.scale / (count.max(1) as f64).sqrt();
+        let sum = |buckets: &[u32; FEATURES]| buckets.iter().map(|bucket| self.bucket(*bucket)).sum::<i64>();
+        window
+            .iter()
+            .zip(tokens)
+            .map(move |(buckets, token)| (scale * sum(buckets) as f64, *token))
+            .filter(|w| w.0 > 0.0)
+    }
+
     fn bucket(&self, bucket: u32) -> i64 {
         let byte = usize::try_from(bucket).ok().and_then(|bucket| self.table.get(bucket)).copied().unwrap_or_default();
         i64::from(byte.cast_signed())
@@ -75,7 +94,7 @@ pub(super) fn handicap(features: &[[u32; FEATURES]]) -> f64 {
 /// The buckets of each word.
 pub(super) fn features(canonical: &Canonical) -> Vec<[u32; FEATURES]> {
     let (mut last, mut last_but_one) = (0, 0);
-    let of = |token: &super::canonical::Token| {
+    let of = |token: &Token| {
         let word = canonical.word(*token);
         let digits = word.bytes().all(|b| b.is_ascii_digit());
         let own = if digits { hash(1, b"0") } else { hash(1, word.as_bytes()) };

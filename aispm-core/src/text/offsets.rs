@@ -26,7 +26,11 @@ impl Unit {
 
 /// Rewrites the byte offsets of matches in `text` in another unit. One pass over the text, O(m log m) in the matches.
 pub fn convert_offsets(text: &str, matches: &mut [Match], unit: Unit) {
-    let mut offsets: Vec<&mut usize> = matches.iter_mut().flat_map(|m| [&mut m.start, &mut m.end]).collect();
+    let spans = matches.iter_mut().flat_map(|m| {
+        let clues = m.clues.iter_mut().flat_map(|clue| [&mut clue.start, &mut clue.end]);
+        [&mut m.start, &mut m.end].into_iter().chain(clues)
+    });
+    let mut offsets: Vec<&mut usize> = spans.collect();
     offsets.sort_unstable();
     let mut chars = text.chars();
     let (mut bytes, mut units) = (0, 0);
@@ -56,7 +60,7 @@ pub fn convert_offsets_within(document: &Value, pointers: &[String], matches: &m
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::asset::Severity;
+    use crate::asset::{Clue, Severity};
 
     #[test]
     fn converts_overlapping_spans_in_any_order() {
@@ -69,6 +73,14 @@ mod tests {
         };
         assert_eq!(found(Unit::CodePoints), [(2, 4), (0, 2), (1, 3)]);
         assert_eq!(found(Unit::Utf16), [(2, 5), (0, 2), (1, 4)]);
+    }
+
+    #[test]
+    fn converts_clues() {
+        let mut found = [Match::new("pii", "X", "x", 1.0, Severity::Low, 0..4)];
+        found[0].clues = vec![Clue::new(1.0, 3..4)];
+        convert_offsets("aéz", &mut found, Unit::CodePoints);
+        assert_eq!((found[0].end, found[0].clues[0].start, found[0].clues[0].end), (3, 2, 3));
     }
 
     #[test]

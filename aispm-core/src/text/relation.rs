@@ -28,6 +28,17 @@ pub(super) struct Relation {
 }
 
 impl Relation {
+    /// The classes of the last place.
+    pub(super) fn last_place(&self) -> impl Iterator<Item = &str> {
+        self.sequence.last().into_iter().flat_map(|place| place.split('|'))
+    }
+
+    /// The first class of each place.
+    #[cfg(test)]
+    pub(super) fn places(&self) -> impl Iterator<Item = &str> {
+        self.sequence.iter().filter_map(|place| place.split('|').next())
+    }
+
     fn prompt_injection() -> Detector {
         Detector::PromptInjection
     }

@@ -101,15 +101,20 @@ class Grammar:
         return ("".join(parts[:place]) + around[0] + payload + around[1] + "".join(parts[place:])).strip()
 
 
-def paragraphs(seed):
-    """Some paragraphs at a time of each locked dependency's documents; those with telling words first."""
+def packages():
+    """The folders of the locked dependencies with an open licence that are not measured on."""
     command = ["cargo", "metadata", "--locked", "--format-version", "1", "--all-features"]
     packages = json.loads(subprocess.run(command, cwd=HERE, check=True, capture_output=True).stdout)["packages"]
-    chance, found = random.Random(seed), set()
     for package in sorted(packages, key=lambda package: package["id"]):
-        if not package["source"] or not OPEN_LICENCE.search(package["license"] or "") or MEASURED.match(package["name"]):
-            continue
-        folder, pieces = Path(package["manifest_path"]).parent, set()
+        if package["source"] and OPEN_LICENCE.search(package["license"] or "") and not MEASURED.match(package["name"]):
+            yield Path(package["manifest_path"]).parent
+
+
+def paragraphs(seed):
+    """Some paragraphs at a time of each locked dependency's documents; those with telling words first."""
+    chance, found = random.Random(seed), set()
+    for folder in packages():
+        pieces = set()
         for path in sorted([*folder.glob("*.md"), *folder.glob("docs/**/*.md")]):
             if "icense" in path.name.lower():
                 continue

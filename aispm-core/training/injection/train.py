@@ -3,9 +3,9 @@
 Rows are `{"text", "label", "source"?, "shape"?}`; `generate.py` adds our own. Features come from the library itself
 (`features.rs`; an already built one by `--features PROGRAM`), so that training and running cannot differ. Seeded: two
 runs on one machine give the same weights. Needs numpy and scipy (`requirements.txt`). Prints the measures of the model
-card, all on families of sources left out of training, then writes `../../data/text/injection_model.{bin,tsv}` and the
-log-odds of `golden.tsv` (odds, times, text) as computed here from the written weights, for a test in Rust; without
-DATA, these alone.
+card, all on families of sources left out of training, then writes `../../data/text/injection_model.{bin,tsv}` (in the
+latter also the named sensitivities, `threshold:USE:NAME`) and the log-odds of `golden.tsv` (odds, times, text) as
+computed here from the written weights, for a test in Rust; without DATA, these alone.
 """
 import argparse, gzip, json, subprocess, threading
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix, hstack
 
-import generate
+import generate, tools
 
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parents[1] / "data" / "text"
@@ -24,6 +24,8 @@ TOKENS = 8192  # of one text, at most
 SEED, ROUNDS, STEPS = 1, 2, 80
 L2_BUCKETS, L2_NAMED = 0.02, 1.0
 SHARED, SHINGLE = 0.3, 8  # a row that shares more of its runs of so many words with a left-out family is not trained on
+# harmless texts in a thousand that each named sensitivity reports
+SENSITIVITIES = {"low": 1, "medium": 5, "high": 10}
 AT_MOST = 300  # rows of a source and label count in the measures as if they were so many
 # families of sources, some with texts or authors in common, by the fold that leaves them out
 FOLDS = [
@@ -51,11 +53,13 @@ class Read:
 
     def __init__(self, rows, program):
         lines = "".join(json.dumps({"text": r["text"]}) + "\n" for r in rows)
-        names, prior, named, owner, index, start, self.shingles = {}, [], [], [], [], [0], []
+        names, prior, named, owner, index, start = {}, [], [], [], [], [0]
+        self.shingles, tool = [], []
         with subprocess.Popen(program, cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as run:
             threading.Thread(target=lambda: (run.stdin.write(lines), run.stdin.close())).start()
             for i, row in enumerate(map(json.loads, run.stdout)):
                 prior.append(row["prior"])
+                tool.append(row["tool"])
                 named += [(i, names.setdefault(k, len(names)), v) for k, v in row["named"]]
                 buckets = np.array(row["buckets"][:TOKENS], dtype=np.uint32).reshape(-1, 5)
                 strides = max(1, -(-len(buckets) // STRIDE))
@@ -71,6 +75,7 @@ class Read:
         data = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts)
         self.windows = csr_matrix((data, np.concatenate(index), start), shape=(len(owner), BUCKETS))
         self.prior, self.names, self.owner = np.array(prior), list(names), np.array(owner)
+        self.tool = np.array(tool)  # log-odds of a poisoned tool description
         r, c, v = zip(*named)
         self.named = csr_matrix((v, (r, c)), shape=(len(prior), len(names)))
 
@@ -172,7 +177,7 @@ def shares(label, source, seen):
 
 
 def measures(z, label, source, document, fold):
-    """Prints the measures of left-out families; returns the calibration."""
+    """Prints the measures of left-out families; returns the calibration and the thresholds of the sensitivities."""
     seen = fold >= 0
     w = shares(label, source, seen)
     harmless, attack = seen & (label == 0), seen & (label == 1)
@@ -185,11 +190,35 @@ def measures(z, label, source, document, fold):
             if at.any():
                 print(f"  {'-+'[y]} {s} ({at.sum()}) {(z[at] > t).mean():.3f}")
     slope, offset = calibrated(z[seen], label[seen])
-    for name, at in (("prompt", ~document), ("not_prompt", document)):
-        for rate in (0.001, 0.005, 0.01):
-            odds = slope * threshold(z[harmless & at], w[harmless & at], rate) + offset
-            print(f"threshold for {rate:.1%} of left-out {name}s: {1 / (1 + np.exp(-odds)):.4f}")
-    return slope, offset
+    found = {}
+    for name, at in (("prompt", ~document), ("document", document)):
+        at = harmless & at
+        found |= thresholds(name, slope * z[at] + offset, w[at])
+    return slope, offset, found
+
+
+def thresholds(use, odds, w):
+    """The probabilities that harmless texts of a use reach, by the name of each sensitivity: half-way between the least
+    odds that no more than the share of them reach, and the next, for rules give few different ones."""
+    order = np.argsort(-odds)
+    odds, reach = odds[order], np.cumsum(w[order]) / w.sum()
+    found = {}
+    for name, share in SENSITIVITIES.items():
+        beyond = odds[np.searchsorted(reach, share / 1000, side="right")]
+        within = odds[odds > beyond]
+        p = 1 / (1 + np.exp(-(within[-1] + beyond) / 2 if len(within) else -beyond - 0.01))
+        found[f"threshold:{use}:{name}"] = p
+        print(f"threshold for {share / 1000:.1%} of left-out harmless texts, {use}: {p:.4f}")
+    return found
+
+
+def tool_thresholds(folder, program, weights, slope, offset):
+    """The same for tool descriptions, which no training saw: once by the model, once by the rules of poisoning."""
+    found = tools.rows(folder)
+    read, w, rows = Read(found, program), np.array([row["weight"] for row in found]), np.arange(len(found))
+    print(len(rows), "harmless tool descriptions")
+    odds = slope * predict(read, rows, weights(read.names)) + offset
+    return thresholds("tool_description", odds, w) | thresholds("tool_poisoning", read.tool, w)
 
 
 def columns(rows):
@@ -206,27 +235,40 @@ def train(folder, program):
     label, source, document, fold = columns(rows)
     print(len(rows), "rows,", np.sum(fold >= 0), "measured", flush=True)
     read = Read(rows, program)
-    slope, offset = measures(left_out(read, label, source, fold), label, source, document, fold)
+    slope, offset, found = measures(left_out(read, label, source, fold), label, source, document, fold)
     w = fit(read, np.arange(len(rows)), label, source)
     k = len(read.names)
     table = w[1 + k :]
     scale = np.quantile(np.abs(table), 0.9999) / 127
     (OUT / "injection_model.bin").write_bytes(np.clip(np.round(table / scale), -127, 127).astype(np.int8).tobytes())
-    fixed = [("bias", w[0]), ("scale", scale), ("platt_slope", slope), ("platt_offset", offset)]
-    pairs = fixed + sorted(zip(read.names, w[1 : 1 + k]))
-    (OUT / "injection_model.tsv").write_text("".join(f"{n}\t{v:.6g}\n" for n, v in pairs))
+    fixed = {"bias": w[0], "scale": scale, "platt_slope": slope, "platt_offset": offset}
+    write(fixed | found | dict(sorted(zip(read.names, w[1 : 1 + k]))))
+    write(written() | tool_thresholds(folder, program, weights, slope, offset))
+
+
+def write(pairs):
+    (OUT / "injection_model.tsv").write_text("".join(f"{n}\t{v:.6g}\n" for n, v in pairs.items()))
+
+
+def written():
+    pairs = (row.split("\t") for row in (OUT / "injection_model.tsv").read_text().splitlines())
+    return {name: float(value) for name, value in pairs}
+
+
+def weights(names):
+    """The weights as written, in the order of these named features."""
+    table = np.frombuffer((OUT / "injection_model.bin").read_bytes(), dtype=np.int8).astype(float)
+    weight = written()
+    return np.concatenate([[weight["bias"]], [weight.get(name, 0.0) for name in names], table * weight["scale"]])
 
 
 def golden(program):
-    table = np.frombuffer((OUT / "injection_model.bin").read_bytes(), dtype=np.int8).astype(float)
-    pairs = (row.split("\t") for row in (OUT / "injection_model.tsv").read_text().splitlines())
-    weight = {name: float(value) for name, value in pairs}
+    weight = written()
     path = HERE / "golden.tsv"
     cases = [row.split("\t") for row in path.read_text(encoding="utf-8").splitlines()]
     read = Read([{"text": text * int(times)} for _, times, text in cases], program)
-    named = [weight.get(name, 0.0) for name in read.names]
-    w = np.concatenate([[weight["bias"]], named, table * weight["scale"]])
-    odds = weight["platt_slope"] * predict(read, np.arange(len(cases)), w) + weight["platt_offset"]
+    odds = predict(read, np.arange(len(cases)), weights(read.names))
+    odds = weight["platt_slope"] * odds + weight["platt_offset"]
     path.write_text("".join("\t".join([f"{z:.9f}", *case[1:]]) + "\n" for z, case in zip(odds, cases)), encoding="utf-8")
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "Asset",
     "AttackPath",
     "ChokePoint",
+    "Clue",
     "Comparison",
     "Control",
     "ControlResult",
@@ -48,6 +49,7 @@ __all__ = [
     "RiskMember",
     "RiskTerm",
     "Rule",
+    "Session",
     "Shown",
     "Step",
     "Summary",
@@ -78,6 +80,7 @@ _ControlStatus: TypeAlias = Literal["passed", "failed", "not_applicable", "no_ev
 _Sink: TypeAlias = Literal[
     "html", "sql", "shell", "template", "path", "url", "spreadsheet", "terminal", "log", "header"
 ]
+_Sensitivity: TypeAlias = Literal["low", "medium", "high"]
 _Role: TypeAlias = Literal["prompt", "document", "output", "tool-result", "tool-description"]
 _Action: TypeAlias = Literal["allow", "warn", "redact", "block"]
 
@@ -1008,6 +1011,23 @@ class Match:
     def start(self) -> int: ...
     @property
     def end(self) -> int: ...
+    @property
+    def clues(self) -> tuple[Clue, ...]: ...
+    def to_dict(self) -> dict[str, Any]: ...
+    def to_json(self) -> str: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Clue:
+    """A word that speaks for a match; offsets in code points of the text as given."""
+
+    @property
+    def weight(self) -> float: ...
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
     def to_dict(self) -> dict[str, Any]: ...
     def to_json(self) -> str: ...
     def __eq__(self, other: object, /) -> bool: ...
@@ -1110,6 +1130,7 @@ class Guard:
         gitleaks_rules: Sequence[_Path] | None = None,
         known_data: Sequence[_Path] | None = None,
         known_key: bytes | None = None,
+        sensitivity: _Sensitivity | None = None,
     ) -> Guard: ...
     @staticmethod
     def from_file(
@@ -1122,6 +1143,7 @@ class Guard:
         gitleaks_rules: Sequence[_Path] | None = None,
         known_data: Sequence[_Path] | None = None,
         known_key: bytes | None = None,
+        sensitivity: _Sensitivity | None = None,
     ) -> Guard: ...
     @staticmethod
     def from_yaml(
@@ -1134,12 +1156,21 @@ class Guard:
         gitleaks_rules: Sequence[_Path] | None = None,
         known_data: Sequence[_Path] | None = None,
         known_key: bytes | None = None,
+        sensitivity: _Sensitivity | None = None,
     ) -> Guard: ...
     @property
     def problems(self) -> list[str]: ...
     def stream(self, role: _Role = "output") -> GuardStream: ...
     def decrypt(self, text: str) -> str: ...
     def check(self, text: str, role: _Role = "prompt", vault: Vault | None = None) -> Decision: ...
+    def check_in(
+        self,
+        session: Session,
+        text: str,
+        role: _Role = "prompt",
+        origin: str | None = None,
+        vault: Vault | None = None,
+    ) -> Decision: ...
     def check_input(self, text: str, vault: Vault | None = None) -> Decision: ...
     def check_output(self, text: str, vault: Vault | None = None) -> Decision: ...
     def check_tool_result(self, text: str, vault: Vault | None = None) -> Decision: ...
@@ -1147,6 +1178,14 @@ class Guard:
     def check_messages(self, messages: Any, vault: Vault | None = None) -> Decision: ...
     def acheck(
         self, text: str, role: _Role = "prompt", vault: Vault | None = None
+    ) -> Coroutine[Any, Any, Decision]: ...
+    def acheck_in(
+        self,
+        session: Session,
+        text: str,
+        role: _Role = "prompt",
+        origin: str | None = None,
+        vault: Vault | None = None,
     ) -> Coroutine[Any, Any, Decision]: ...
     def acheck_input(self, text: str, vault: Vault | None = None) -> Coroutine[Any, Any, Decision]: ...
     def acheck_output(self, text: str, vault: Vault | None = None) -> Coroutine[Any, Any, Decision]: ...
@@ -1164,6 +1203,18 @@ class GuardStream:
     def finish(self) -> Decision: ...
     @property
     def is_stopped(self) -> bool: ...
+
+@final
+class Session:
+    """What is known of a conversation: what the user asked for, what the model must not repeat, how often an injection
+    was tried. Used from any thread."""
+
+    def __new__(cls) -> Session: ...
+    def asked(self, request: str) -> None: ...
+    def system_prompt(self, prompt: str) -> None: ...
+    def plant(self, key: bytes, name: str) -> str: ...
+    @property
+    def attempts(self) -> int: ...
 
 @final
 class Vault:

@@ -27,8 +27,7 @@ impl Task {
     #[must_use]
     pub fn new(request: &str) -> Self {
         let named = Engine::builtin().zip(Demands::builtin()).map(|(engine, demands)| {
-            let reading = engine.read(request, &super::invisible::hidden(request));
-            demands.lexicon.hits(&reading.canonical).into_iter().map(|hit| hit.class).collect()
+            demands.lexicon.hits(&engine.canonical(request)).into_iter().map(|hit| hit.class).collect()
         });
         Self { named: named.unwrap_or_default() }
     }
@@ -71,7 +70,7 @@ mod tests {
     fn demands_are_those_that_the_request_does_not_name() {
         let engine = Engine::builtin().unwrap();
         let rules = |task: &str, text: &str| -> Vec<&str> {
-            let canonical = engine.read(text, &[]).canonical;
+            let canonical = engine.canonical(text);
             let demands = Demands::builtin().unwrap().beside(&Task::new(task), &canonical);
             demands.into_iter().map(|(relation, _)| relation.id.as_str()).collect()
         };

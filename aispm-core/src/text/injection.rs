@@ -12,7 +12,7 @@ use super::invisible::Hidden;
 use super::lexicon::{Classes, Lexicon};
 use super::model::{FEATURES, Model, features, handicap};
 use super::relation::{Held, Relation, Relations};
-use super::sensitivity::{Least, Sensitivity};
+use super::sensitivity::{Least, Sensitivity, Use};
 use super::vocabulary::Vocabulary;
 use crate::asset::{Clue, Document, Error, ErrorKind, Match, Result, Severity, TextRole};
 
@@ -57,6 +57,7 @@ impl File {
 /// A text as the engine sees it.
 #[derive(Debug)]
 pub(super) struct Reading {
+    usage: Use,
     pub(super) canonical: Canonical,
     held: Vec<Held>,
     /// The buckets of each word.
@@ -86,11 +87,16 @@ impl Engine {
         Ok(Self { lexicon, vocabulary, relations, model })
     }
 
-    pub(super) fn read(&self, text: &str, hidden: &[Hidden]) -> Reading {
+    /// The text with disguises undone. Linear.
+    pub(super) fn canonical(&self, text: &str) -> Canonical {
+        Canonical::new(text, &super::invisible::hidden(text), &self.vocabulary)
+    }
+
+    pub(super) fn read(&self, text: &str, hidden: &[Hidden], role: TextRole) -> Reading {
         let canonical = Canonical::new(text, hidden, &self.vocabulary);
         let held = self.relations.held(&self.lexicon.hits(&canonical));
         let buckets = features(&canonical);
-        Reading { canonical, held, buckets }
+        Reading { usage: Use::of(role), canonical, held, buckets }
     }
 
     /// The log-odds that the text is what `detector` looks for.
@@ -98,12 +104,13 @@ impl Engine {
         if detector == Detector::ToolPoisoning {
             return TOOL_BIAS + self.prior(reading, detector);
         }
-        let (window, _) = self.model.best_window(&reading.buckets);
-        let named = self.named(reading).iter().map(|(name, value)| self.model.weight(name) * value).sum::<f64>();
+        let (window, _) = self.model.best_window(reading.usage, &reading.buckets);
+        let named = self.named(reading).iter().map(|(name, value)| self.model.weight(name) * value).sum::<f64>()
+            + self.model.weight_in(reading.usage, "use");
         let odds =
             self.model.weight("bias") + self.prior(reading, detector) + named + window - handicap(&reading.buckets);
         // as calibrated on texts that training did not see
-        self.model.weight("platt_slope") * odds + self.model.weight("platt_offset")
+        self.model.weight_in(reading.usage, "platt_slope") * odds + self.model.weight_in(reading.usage, "platt_offset")
     }
 
     /// The least probability that counts, unless another is wanted that of the highest sensitivity.
@@ -136,7 +143,7 @@ impl Engine {
 
     /// What training reads of a text: prior log-odds, named features, the buckets of each word.
     pub(super) fn features(&self, text: &str) -> super::Features {
-        let reading = self.read(text, &super::invisible::hidden(text));
+        let reading = self.read(text, &super::invisible::hidden(text), TextRole::Prompt);
         let prior = self.prior(&reading, Detector::PromptInjection) - handicap(&reading.buckets);
         let words = reading.canonical.tokens.iter().map(|token| reading.canonical.word(*token).to_owned()).collect();
         let tool = self.log_odds(&reading, Detector::ToolPoisoning);
@@ -163,7 +170,7 @@ impl Engine {
             }
         }
         if matches.len() == before {
-            let (_, window) = self.model.best_window(&reading.buckets);
+            let (_, window) = self.model.best_window(reading.usage, &reading.buckets);
             let tokens = reading.canonical.tokens.get(window).unwrap_or_default();
             let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return };
             let span = reading.canonical.source(first.start..last.end);
@@ -192,9 +199,9 @@ impl Engine {
 
     /// The words that the model rests on most, where the given text has them.
     fn clues(&self, reading: &Reading) -> Vec<Clue> {
-        let (_, window) = self.model.best_window(&reading.buckets);
+        let (_, window) = self.model.best_window(reading.usage, &reading.buckets);
         let tokens = reading.canonical.tokens.get(window.clone()).unwrap_or_default();
-        let words = self.model.words(reading.buckets.get(window).unwrap_or_default(), tokens);
+        let words = self.model.words(reading.usage, reading.buckets.get(window).unwrap_or_default(), tokens);
         let mut clues: Vec<Clue> =
             words.map(|(weight, word)| Clue::new(weight, reading.canonical.source(word.start..word.end))).collect();
         // words of one code stand in the same place
@@ -262,7 +269,7 @@ mod tests {
             for texts in spoken(&file, relation) {
                 // one term may begin another
                 let holds = texts.iter().any(|text| {
-                    let reading = engine.read(&format!("So:\n{text}"), &[]);
+                    let reading = engine.read(&format!("So:\n{text}"), &[], TextRole::Prompt);
                     engine.holding(&reading).any(|held| held.id == relation.id)
                 });
                 assert!(holds, "{}: {texts:?}", relation.id);
@@ -298,11 +305,12 @@ mod tests {
     fn odds_are_those_that_training_computes() {
         let engine = Engine::builtin().unwrap();
         for row in include_str!("../../training/injection/golden.tsv").lines() {
-            let [odds, times, text] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("{row}") };
+            let [prompt, document, times, text] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("{row}") };
             let text = text.repeat(times.parse().unwrap());
-            let reading = engine.read(&text, &[]);
-            let computed = engine.log_odds(&reading, Detector::PromptInjection);
-            assert!((computed - odds.parse::<f64>().unwrap()).abs() < 1e-6, "{row}: {computed}");
+            for (role, odds) in [(TextRole::Prompt, prompt), (TextRole::ToolResult, document)] {
+                let computed = engine.log_odds(&engine.read(&text, &[], role), Detector::PromptInjection);
+                assert!((computed - odds.parse::<f64>().unwrap()).abs() < 1e-6, "{row}: {role} {computed}");
+            }
         }
     }
 

@@ -303,7 +303,7 @@ impl Detectors {
         let detectors = [Detector::PromptInjection, Detector::ToolPoisoning];
         let detectors: Vec<&Detector> = detectors.iter().filter(wanted).collect();
         let Some(engine) = injection::Engine::builtin().filter(|_| !detectors.is_empty()) else { return };
-        let reading = engine.read(text, hidden);
+        let reading = engine.read(text, hidden, role);
         for detector in detectors {
             let demanded = match (detector, around.task) {
                 (Detector::PromptInjection, Some(task)) if role != TextRole::Prompt => engine.demanded(&reading, task),

@@ -2,13 +2,13 @@
 //! fitted by `training/injection/train.py`; what is known of them is in the model card beside them.
 //!
 //! A text is read in windows that overlap by half, so that one planted sentence in a long document counts as much as in
-//! a short one; the best window speaks for the text.
+//! a short one; the best window speaks for the text. Words weigh otherwise in data than in what a user says.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use super::canonical::{Canonical, Token};
-use super::sensitivity::Thresholds;
+use super::sensitivity::{Thresholds, Use};
 
 /// Buckets of the hash table; a power of two.
 pub(super) const BUCKETS: u32 = 1 << 17;
@@ -23,19 +23,22 @@ const STRIDE: usize = 32;
 /// Weights of buckets and of named features.
 #[derive(Debug)]
 pub(super) struct Model {
-    table: &'static [u8],
+    /// Of prompts, of documents.
+    tables: (&'static [u8], &'static [u8]),
     scale: f64,
     named: HashMap<&'static str, f64>,
     pub(super) thresholds: Thresholds,
 }
 
 impl Model {
-    /// Weights as bytes (one signed byte a bucket) and as rows `name TAB weight`; `scale` is one of them.
-    pub(super) fn new(table: &'static [u8], named: &'static str) -> Self {
+    /// Weights as bytes (one signed byte a bucket, those of prompts first) and as rows `name TAB weight`; `scale` is one
+    /// of them.
+    pub(super) fn new(tables: &'static [u8], named: &'static str) -> Self {
         let thresholds = Thresholds::new(named);
         let rows = named.lines().filter_map(|row| row.split_once('\t'));
         let named: HashMap<_, f64> = rows.filter_map(|(name, weight)| Some((name, weight.parse().ok()?))).collect();
-        Self { table, scale: named.get("scale").copied().unwrap_or_default(), named, thresholds }
+        let tables = tables.split_at_checked(BUCKETS as usize).unwrap_or_default();
+        Self { tables, scale: named.get("scale").copied().unwrap_or_default(), named, thresholds }
     }
 
     /// The weight of a named feature; what was not seen in training weighs nothing.
@@ -43,13 +46,19 @@ impl Model {
         self.named.get(name).copied().unwrap_or_default()
     }
 
+    /// The weight of a named feature that each use has its own of.
+    pub(super) fn weight_in(&self, usage: Use, name: &str) -> f64 {
+        self.weight(&format!("{name}:{}", usage.as_str()))
+    }
+
     /// The best window's weight, and its tokens. Linear.
-    pub(super) fn best_window(&self, features: &[[u32; FEATURES]]) -> (f64, Range<usize>) {
+    pub(super) fn best_window(&self, usage: Use, features: &[[u32; FEATURES]]) -> (f64, Range<usize>) {
+        let table = self.table(usage);
         let sums: Vec<(i64, usize)> = features
             .chunks(STRIDE)
             .map(|words| {
                 let present = words.iter().flatten().filter(|bucket| **bucket != ABSENT);
-                present.fold((0, 0), |(sum, count), bucket| (sum + self.bucket(*bucket), count + 1))
+                present.fold((0, 0), |(sum, count), bucket| (sum + weight_at(table, *bucket), count + 1))
             })
             .collect();
         let window = |i: usize| {
@@ -67,12 +76,14 @@ impl Model {
     /// What each word adds to the weight of its window, for words that speak for an injection.
     pub(super) fn words<'a>(
         &'a self,
+        usage: Use,
         window: &'a [[u32; FEATURES]],
         tokens: &'a [Token],
     ) -> impl Iterator<Item = (f64, Token)> + 'a {
         let count = window.iter().flatten().filter(|bucket| **bucket != ABSENT).count();
         let scale = self.scale / (count.max(1) as f64).sqrt();
-        let sum = |buckets: &[u32; FEATURES]| buckets.iter().map(|bucket| self.bucket(*bucket)).sum::<i64>();
+        let table = self.table(usage);
+        let sum = |buckets: &[u32; FEATURES]| buckets.iter().map(|bucket| weight_at(table, *bucket)).sum::<i64>();
         window
             .iter()
             .zip(tokens)
@@ -80,10 +91,17 @@ impl Model {
             .filter(|w| w.0 > 0.0)
     }
 
-    fn bucket(&self, bucket: u32) -> i64 {
-        let byte = usize::try_from(bucket).ok().and_then(|bucket| self.table.get(bucket)).copied().unwrap_or_default();
-        i64::from(byte.cast_signed())
+    fn table(&self, usage: Use) -> &'static [u8] {
+        match usage {
+            Use::Prompt => self.tables.0,
+            Use::Document => self.tables.1,
+        }
     }
+}
+
+fn weight_at(table: &[u8], bucket: u32) -> i64 {
+    let byte = usize::try_from(bucket).ok().and_then(|bucket| table.get(bucket)).copied().unwrap_or_default();
+    i64::from(byte.cast_signed())
 }
 
 /// What the best window of a longer text loses: of more windows, the best stands higher by chance.

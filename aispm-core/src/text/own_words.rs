@@ -44,7 +44,7 @@ impl OwnWords {
         self.0.iter().for_each(|known| known.find(text, matches));
         if matches.len() == before && !self.0.is_empty() {
             let Some(engine) = Engine::builtin() else { return };
-            let canonical = engine.read(text, &super::invisible::hidden(text)).canonical;
+            let canonical = engine.canonical(text);
             self.0.iter().for_each(|known| known.find(&canonical.text, matches));
             for found in matches.get_mut(before..).into_iter().flatten() {
                 let span = canonical.source(found.start..found.end);
@@ -62,7 +62,7 @@ impl OwnWords {
 
 /// The canonical form.
 fn unveiled(text: &str) -> Option<String> {
-    Some(Engine::builtin()?.read(text, &super::invisible::hidden(text)).canonical.text)
+    Some(Engine::builtin()?.canonical(text).text)
 }
 
 #[cfg(test)]

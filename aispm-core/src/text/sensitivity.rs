@@ -21,6 +21,26 @@ names! {
     }
 }
 
+/// How a text reaches a model: its user says it, or it is data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    Prompt,
+    Document,
+}
+
+impl Use {
+    pub(super) fn of(role: TextRole) -> Self {
+        if role == TextRole::Prompt { Self::Prompt } else { Self::Document }
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Prompt => "prompt",
+            Self::Document => "document",
+        }
+    }
+}
+
 /// The least score that is reported.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Least {
@@ -46,9 +66,8 @@ impl Thresholds {
     /// The least probability that counts for texts of a role; an even chance for detectors without a measured one.
     pub(super) fn least(&self, detector: Detector, role: TextRole, sensitivity: Sensitivity) -> f64 {
         let usage = match (detector, role) {
-            (Detector::PromptInjection, TextRole::Prompt) => "prompt",
             (Detector::PromptInjection, TextRole::ToolDescription) => "tool_description",
-            (Detector::PromptInjection, _) => "document",
+            (Detector::PromptInjection, _) => Use::of(role).as_str(),
             _ => detector.as_str(),
         };
         self.0.get(&(usage, sensitivity)).copied().unwrap_or(0.5)

@@ -52,6 +52,15 @@ class Grammar:
             parts.insert(self.random.randrange(len(parts) + 1), self.make("s_sec"))
         return parts
 
+    def asked(self):
+        """What people ask, in a ticket, a form or a quiz; answered or not."""
+        kinds, parts = ["plainask", "secask", "pwask", "near"], []
+        for _ in range(self.random.choice([1, 1, 2, 3, 5, 8])):
+            parts.append(self.make(self.random.choice(kinds)))
+            if self.random.random() < 0.4:
+                parts.append(self.make(self.random.choice(["s_doc", "s_mail"])))
+        return parts
+
     def joined(self, parts):
         return self.random.choice([" ", " ", "\n", "\n\n", "\n- "]).join(parts)
 
@@ -80,7 +89,7 @@ class Grammar:
         kinds = {"trigask": 16, "plainbot": 6, "roleplay": 7, "secask": 5, "plainask": 8, "near": 12, "pwask": 6, "meta": 4}
         kind = self.chance(kinds | {"chat": 7, "nlp": 6, "codeask": 5, "foreign": 20, "document": 32})
         if kind == "document":
-            return self.joined(self.document()), "document"
+            return self.joined(self.asked() if self.random.random() < 0.15 else self.document()), "document"
         if kind == "foreign":
             language = self.random.choice(self.languages)
             text = " ".join(self.make(language + ".b") for _ in range(self.random.choice([1, 1, 2])))

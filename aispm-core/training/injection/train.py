@@ -4,15 +4,15 @@ Rows are `{"text", "label", "source"?, "shape"?}`; `generate.py` adds our own. F
 (`features.rs`; an already built one by `--features PROGRAM`), so that training and running cannot differ. Seeded: two
 runs on one machine give the same weights. Needs numpy and scipy (`requirements.txt`). Prints the measures of the model
 card, all on families of sources left out of training, then writes `../../data/text/injection_model.{bin,tsv}` (in the
-latter also the named sensitivities, `threshold:USE:NAME`) and the log-odds of `golden.tsv` (odds, times, text) as
-computed here from the written weights, for a test in Rust; without DATA, these alone.
+latter also the named sensitivities, `threshold:USE:NAME`) and the log-odds of `golden.tsv` (as a prompt, as a
+document, times, text) as computed here from the written weights, for a test in Rust; without DATA, these alone.
 """
 import argparse, gzip, json, subprocess, threading
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix, diags, hstack
 
 import generate, tools
 
@@ -23,6 +23,7 @@ BUCKETS, WINDOW, STRIDE, ABSENT = 1 << 17, 64, 32, 2**32 - 1
 TOKENS = 8192  # of one text, at most
 SEED, ROUNDS, STEPS = 1, 2, 80
 L2_BUCKETS, L2_NAMED = 0.02, 1.0
+OWN = 0.7  # how freely words weigh otherwise in documents than in prompts
 SHARED, SHINGLE = 0.3, 8  # a row that shares more of its runs of so many words with a left-out family is not trained on
 # harmless texts in a thousand that each named sensitivity reports
 SENSITIVITIES = {"low": 1, "medium": 5, "high": 10}
@@ -79,6 +80,14 @@ class Read:
         r, c, v = zip(*named)
         self.named = csr_matrix((v, (r, c)), shape=(len(prior), len(names)))
 
+    def split(self, document):
+        """Lets words weigh otherwise in documents than in prompts: there their weights are the sum of two."""
+        inside = diags(OWN * document[self.owner])
+        self.windows = hstack([self.windows, inside @ self.windows]).tocsr()
+        self.named = hstack([self.named, csr_matrix(document.astype(float)[:, None])]).tocsr()
+        self.names.append("use:document")
+        return self
+
     def of(self, rows):
         """Windows of these rows, and which row each belongs to."""
         keep = np.isin(self.owner, rows)
@@ -107,8 +116,8 @@ def fit(read, rows, label, source):
     windows, owner = read.of(rows)
     y, g, off, named = label[rows], balance(rows, label, source), read.prior[rows], read.named[rows]
     k = named.shape[1]
-    l2 = np.concatenate([[0], np.full(k, L2_NAMED), np.full(BUCKETS, L2_BUCKETS)])
-    w = np.zeros(1 + k + BUCKETS)
+    l2 = np.concatenate([[0], np.full(k, L2_NAMED), np.full(windows.shape[1], L2_BUCKETS)])
+    w = np.zeros(len(l2))
     for _ in range(ROUNDS):
         x = hstack([csr_matrix(np.ones((len(rows), 1))), named, windows[best(windows @ w[1 + k :], owner)]]).tocsr()
         xt = x.T.tocsr()
@@ -177,10 +186,16 @@ def shares(label, source, seen):
 
 
 def measures(z, label, source, document, fold):
-    """Prints the measures of left-out families; returns the calibration and the thresholds of the sensitivities."""
+    """Prints the measures of left-out families; returns calibrations and the thresholds of the sensitivities."""
     seen = fold >= 0
     w = shares(label, source, seen)
     harmless, attack = seen & (label == 0), seen & (label == 1)
+    z, found = z.copy(), {}
+    for use, at in (("prompt", ~document), ("document", document)):
+        slope, offset = calibrated(z[seen & at], label[seen & at])
+        z[at] = slope * z[at] + offset
+        found |= {f"platt_slope:{use}": slope, f"platt_offset:{use}": offset}
+        found |= thresholds(use, z[harmless & at], w[harmless & at])
     t = threshold(z[harmless], w[harmless], 0.01)
     caught = w[attack & (z > t)].sum() / w[attack].sum()
     print(f"left-out families: AUC {auc(z[seen], label[seen], w[seen]):.4f}, recall at 1% FPR {caught:.4f}")
@@ -189,12 +204,7 @@ def measures(z, label, source, document, fold):
             at = (source == s) & (label == y)
             if at.any():
                 print(f"  {'-+'[y]} {s} ({at.sum()}) {(z[at] > t).mean():.3f}")
-    slope, offset = calibrated(z[seen], label[seen])
-    found = {}
-    for name, at in (("prompt", ~document), ("document", document)):
-        at = harmless & at
-        found |= thresholds(name, slope * z[at] + offset, w[at])
-    return slope, offset, found
+    return found
 
 
 def thresholds(use, odds, w):
@@ -212,12 +222,12 @@ def thresholds(use, odds, w):
     return found
 
 
-def tool_thresholds(folder, program, weights, slope, offset):
+def tool_thresholds(folder, program):
     """The same for tool descriptions, which no training saw: once by the model, once by the rules of poisoning."""
     found = tools.rows(folder)
     read, w, rows = Read(found, program), np.array([row["weight"] for row in found]), np.arange(len(found))
     print(len(rows), "harmless tool descriptions")
-    odds = slope * predict(read, rows, weights(read.names)) + offset
+    odds = calibrated_odds(read.split(np.ones(len(rows), dtype=bool)), "document")
     return thresholds("tool_description", odds, w) | thresholds("tool_poisoning", read.tool, w)
 
 
@@ -234,16 +244,16 @@ def train(folder, program):
     rows = [*load(folder), *generate.rows(SEED)]
     label, source, document, fold = columns(rows)
     print(len(rows), "rows,", np.sum(fold >= 0), "measured", flush=True)
-    read = Read(rows, program)
-    slope, offset, found = measures(left_out(read, label, source, fold), label, source, document, fold)
+    read = Read(rows, program).split(document)
+    found = measures(left_out(read, label, source, fold), label, source, document, fold)
     w = fit(read, np.arange(len(rows)), label, source)
     k = len(read.names)
-    table = w[1 + k :]
-    scale = np.quantile(np.abs(table), 0.9999) / 127
-    (OUT / "injection_model.bin").write_bytes(np.clip(np.round(table / scale), -127, 127).astype(np.int8).tobytes())
-    fixed = {"bias": w[0], "scale": scale, "platt_slope": slope, "platt_offset": offset}
-    write(fixed | found | dict(sorted(zip(read.names, w[1 : 1 + k]))))
-    write(written() | tool_thresholds(folder, program, weights, slope, offset))
+    prompt, more = w[1 + k :].reshape(2, BUCKETS)
+    tables = np.concatenate([prompt, prompt + OWN * more])
+    scale = np.quantile(np.abs(tables), 0.9999) / 127
+    (OUT / "injection_model.bin").write_bytes(np.clip(np.round(tables / scale), -127, 127).astype(np.int8).tobytes())
+    write({"bias": w[0], "scale": scale} | found | dict(sorted(zip(read.names, w[1 : 1 + k]))))
+    write(written() | tool_thresholds(folder, program))
 
 
 def write(pairs):
@@ -257,19 +267,26 @@ def written():
 
 def weights(names):
     """The weights as written, in the order of these named features."""
-    table = np.frombuffer((OUT / "injection_model.bin").read_bytes(), dtype=np.int8).astype(float)
+    prompt, document = np.frombuffer((OUT / "injection_model.bin").read_bytes(), dtype=np.int8).reshape(2, BUCKETS)
     weight = written()
-    return np.concatenate([[weight["bias"]], [weight.get(name, 0.0) for name in names], table * weight["scale"]])
+    tables = weight["scale"] * np.concatenate([prompt, (document.astype(float) - prompt) / OWN])
+    return np.concatenate([[weight["bias"]], [weight.get(name, 0.0) for name in names], tables])
+
+
+def calibrated_odds(read, use):
+    """The log-odds of texts in a use, by the written weights."""
+    odds, weight = predict(read, np.arange(len(read.prior)), weights(read.names)), written()
+    return weight[f"platt_slope:{use}"] * odds + weight[f"platt_offset:{use}"]
 
 
 def golden(program):
-    weight = written()
     path = HERE / "golden.tsv"
-    cases = [row.split("\t") for row in path.read_text(encoding="utf-8").splitlines()]
-    read = Read([{"text": text * int(times)} for _, times, text in cases], program)
-    odds = predict(read, np.arange(len(cases)), weights(read.names))
-    odds = weight["platt_slope"] * odds + weight["platt_offset"]
-    path.write_text("".join("\t".join([f"{z:.9f}", *case[1:]]) + "\n" for z, case in zip(odds, cases)), encoding="utf-8")
+    cases = [row.split("\t")[-2:] for row in path.read_text(encoding="utf-8").splitlines()]
+    texts = [{"text": text * int(times)} for times, text in cases]
+    uses = {"prompt": np.zeros(len(cases), dtype=bool), "document": np.ones(len(cases), dtype=bool)}
+    odds = [calibrated_odds(Read(texts, program).split(document), use) for use, document in uses.items()]
+    rows = ("\t".join([f"{prompt:.9f}", f"{document:.9f}", *case]) for prompt, document, case in zip(*odds, cases))
+    path.write_text("".join(row + "\n" for row in rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -64,6 +64,19 @@ pub(super) struct Reading {
     buckets: Vec<[u32; FEATURES]>,
 }
 
+impl Reading {
+    /// How many words are of the text as given; those of what was decoded follow.
+    fn given(&self) -> usize {
+        self.canonical.views.first().copied().unwrap_or(self.buckets.len())
+    }
+
+    /// The buckets of the text as given, and of what was decoded.
+    fn views(&self) -> [&[[u32; FEATURES]]; 2] {
+        let (given, decoded) = self.buckets.split_at_checked(self.given()).unwrap_or((&self.buckets, &[]));
+        [given, decoded]
+    }
+}
+
 impl Engine {
     /// The built-in engine; a test loads it, so that it is always there.
     pub(super) fn builtin() -> Option<&'static Self> {
@@ -104,7 +117,7 @@ impl Engine {
         if detector == Detector::ToolPoisoning {
             return TOOL_BIAS + self.prior(reading, detector);
         }
-        let (window, _) = self.model.best_window(reading.usage, &reading.buckets);
+        let (window, _) = self.model.best_window(reading.usage, reading.views());
         let named = self.named(reading).iter().map(|(name, value)| self.model.weight(name) * value).sum::<f64>()
             + self.model.weight_in(reading.usage, "use");
         let odds =
@@ -147,7 +160,8 @@ impl Engine {
         let prior = self.prior(&reading, Detector::PromptInjection) - handicap(&reading.buckets);
         let words = reading.canonical.tokens.iter().map(|token| reading.canonical.word(*token).to_owned()).collect();
         let tool = self.log_odds(&reading, Detector::ToolPoisoning);
-        super::Features { prior, tool, named: self.named(&reading), words, buckets: reading.buckets }
+        let given = reading.given();
+        super::Features { prior, tool, named: self.named(&reading), words, buckets: reading.buckets, given }
     }
 
     /// What holds in the text for this detector, each where the given text says it; for what only the model sees, the
@@ -170,7 +184,7 @@ impl Engine {
             }
         }
         if matches.len() == before {
-            let (_, window) = self.model.best_window(reading.usage, &reading.buckets);
+            let (_, window) = self.model.best_window(reading.usage, reading.views());
             let tokens = reading.canonical.tokens.get(window).unwrap_or_default();
             let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return };
             let span = reading.canonical.source(first.start..last.end);
@@ -199,7 +213,7 @@ impl Engine {
 
     /// The words that the model rests on most, where the given text has them.
     fn clues(&self, reading: &Reading) -> Vec<Clue> {
-        let (_, window) = self.model.best_window(reading.usage, &reading.buckets);
+        let (_, window) = self.model.best_window(reading.usage, reading.views());
         let tokens = reading.canonical.tokens.get(window.clone()).unwrap_or_default();
         let words = self.model.words(reading.usage, reading.buckets.get(window).unwrap_or_default(), tokens);
         let mut clues: Vec<Clue> =

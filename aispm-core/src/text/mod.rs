@@ -356,6 +356,8 @@ pub struct Features {
     pub words: Vec<String>,
     /// Buckets of each word; `u32::MAX` where there is none.
     pub buckets: Vec<[u32; model::FEATURES]>,
+    /// How many of them are of the text as given; those of what was decoded follow.
+    pub given: usize,
 }
 
 #[doc(hidden)]

@@ -51,8 +51,18 @@ impl Model {
         self.weight(&format!("{name}:{}", usage.as_str()))
     }
 
-    /// The best window's weight, and its tokens. Linear.
-    pub(super) fn best_window(&self, usage: Use, features: &[[u32; FEATURES]]) -> (f64, Range<usize>) {
+    /// The best window's weight, and its tokens, counted over both views; a window lies in one. Linear.
+    pub(super) fn best_window(&self, usage: Use, views: [&[[u32; FEATURES]]; 2]) -> (f64, Range<usize>) {
+        let [given, decoded] = views;
+        let best = self.best_of(usage, given);
+        if decoded.is_empty() {
+            return best;
+        }
+        let (weight, words) = self.best_of(usage, decoded);
+        if weight > best.0 { (weight, words.start + given.len()..words.end + given.len()) } else { best }
+    }
+
+    fn best_of(&self, usage: Use, features: &[[u32; FEATURES]]) -> (f64, Range<usize>) {
         let table = self.table(usage);
         let sums: Vec<(i64, usize)> = features
             .chunks(STRIDE)

@@ -63,13 +63,15 @@ class Read:
                 tool.append(row["tool"])
                 named += [(i, names.setdefault(k, len(names)), v) for k, v in row["named"]]
                 buckets = np.array(row["buckets"][:TOKENS], dtype=np.uint32).reshape(-1, 5)
-                strides = max(1, -(-len(buckets) // STRIDE))
-                for w in range(max(1, strides - 1)):
-                    part = buckets[w * STRIDE : w * STRIDE + WINDOW].ravel()
-                    part = part[part != ABSENT]
-                    index.append(part)
-                    start.append(start[-1] + len(part))
-                    owner.append(i)
+                # no window reaches from the text as given into what was decoded
+                given, decoded = buckets[: row["given"]], buckets[row["given"] :]
+                for view in [given] + [decoded] * (len(decoded) > 0):
+                    for w in range(max(1, -(-len(view) // STRIDE) - 1)):
+                        part = view[w * STRIDE : w * STRIDE + WINDOW].ravel()
+                        part = part[part != ABSENT]
+                        index.append(part)
+                        start.append(start[-1] + len(part))
+                        owner.append(i)
                 words = row["words"]
                 self.shingles.append({" ".join(words[a : a + SHINGLE]) for a in range(max(1, len(words) - SHINGLE + 1))})
         counts = np.diff(start)

@@ -224,7 +224,15 @@ impl Reading<'_> {
         // Years from and to; octets in pairs.
         let years = sizes == [4, 4] && digits.chunks(4).all(|y| matches!(y, [b'1', b'9', ..] | [b'2', b'0', ..]));
         let pairs = sizes == [2; 5] && digits.chunks(2).all(|p| p.first() == Some(&b'0'));
-        if slashed || years || pairs {
+        // A date after a version, as change logs write it.
+        let dated = !plus
+            && matches!(sizes, [.., 4, 2, 2])
+            && matches!(
+                digits,
+                [.., b'1', b'9', _, _, b'0' | b'1', _, b'0'..=b'3', _]
+                    | [.., b'2', b'0', _, _, b'0' | b'1', _, b'0'..=b'3', _]
+            );
+        if slashed || years || pairs || dated {
             return None;
         }
         if plus {
@@ -339,6 +347,8 @@ mod tests {
             "112-555-0173",
             "3.14159265358",
             "10 20 30 40 50",
+            "0.7.0 (2023-02-26)",
+            "0.0.0-2026-09-06",
         ] {
             assert_eq!(found(other), None, "{other}");
         }

@@ -118,12 +118,12 @@ impl Engine {
             return TOOL_BIAS + self.prior(reading, detector);
         }
         let (window, _) = self.model.best_window(reading.usage, reading.views());
-        let named = self.named(reading).iter().map(|(name, value)| self.model.weight(name) * value).sum::<f64>()
-            + self.model.weight_in(reading.usage, "use");
+        let [used, slope, offset] = self.model.calibration(reading.usage);
+        let named = self.named(reading).iter().map(|(name, value)| self.model.weight(name) * value).sum::<f64>() + used;
         let odds =
             self.model.weight("bias") + self.prior(reading, detector) + named + window - handicap(&reading.buckets);
         // as calibrated on texts that training did not see
-        self.model.weight_in(reading.usage, "platt_slope") * odds + self.model.weight_in(reading.usage, "platt_offset")
+        slope * odds + offset
     }
 
     /// The least probability that counts, unless another is wanted that of the highest sensitivity.

@@ -46,9 +46,13 @@ impl Model {
         self.named.get(name).copied().unwrap_or_default()
     }
 
-    /// The weight of a named feature that each use has its own of.
-    pub(super) fn weight_in(&self, usage: Use, name: &str) -> f64 {
-        self.weight(&format!("{name}:{}", usage.as_str()))
+    /// What a use adds to the log-odds, and the slope and the offset of its calibration.
+    pub(super) fn calibration(&self, usage: Use) -> [f64; 3] {
+        let rows = match usage {
+            Use::Prompt => ["use:prompt", "platt_slope:prompt", "platt_offset:prompt"],
+            Use::Document => ["use:document", "platt_slope:document", "platt_offset:document"],
+        };
+        rows.map(|row| self.weight(row))
     }
 
     /// The best window's weight, and its tokens, counted over both views; a window lies in one. Linear.

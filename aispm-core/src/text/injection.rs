@@ -70,6 +70,11 @@ impl Reading {
         self.canonical.views.first().copied().unwrap_or(self.buckets.len())
     }
 
+    /// How many words there are, of what was decoded if that is more, for it says again what was given.
+    fn words(&self) -> usize {
+        self.given().max(self.buckets.len() - self.given())
+    }
+
     /// The buckets of the text as given, and of what was decoded.
     fn views(&self) -> [&[[u32; FEATURES]]; 2] {
         let (given, decoded) = self.buckets.split_at_checked(self.given()).unwrap_or((&self.buckets, &[]));
@@ -83,7 +88,7 @@ impl Engine {
         static BUILTIN: LazyLock<Option<Engine>> = LazyLock::new(|| {
             Engine::new(
                 include_str!("../../data/text/injection.yaml"),
-                include_str!("../../data/text/common_words.txt"),
+                concat!(include_str!("../../data/text/common_words.txt"), include_str!("../../data/text/known_words.txt")),
             )
             .ok()
         });
@@ -121,7 +126,7 @@ impl Engine {
         let [used, slope, offset] = self.model.calibration(reading.usage);
         let named = self.named(reading).iter().map(|(name, value)| self.model.weight(name) * value).sum::<f64>() + used;
         let odds =
-            self.model.weight("bias") + self.prior(reading, detector) + named + window - handicap(&reading.buckets);
+            self.model.weight("bias") + self.prior(reading, detector) + named + window - handicap(reading.words());
         // as calibrated on texts that training did not see
         slope * odds + offset
     }
@@ -157,7 +162,7 @@ impl Engine {
     /// What training reads of a text: prior log-odds, named features, the buckets of each word.
     pub(super) fn features(&self, text: &str) -> super::Features {
         let reading = self.read(text, &super::invisible::hidden(text), TextRole::Prompt);
-        let prior = self.prior(&reading, Detector::PromptInjection) - handicap(&reading.buckets);
+        let prior = self.prior(&reading, Detector::PromptInjection) - handicap(reading.words());
         let words = reading.canonical.tokens.iter().map(|token| reading.canonical.word(*token).to_owned()).collect();
         let tool = self.log_odds(&reading, Detector::ToolPoisoning);
         let given = reading.given();

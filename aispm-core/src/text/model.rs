@@ -118,9 +118,9 @@ fn weight_at(table: &[u8], bucket: u32) -> i64 {
     i64::from(byte.cast_signed())
 }
 
-/// What the best window of a longer text loses: of more windows, the best stands higher by chance.
-pub(super) fn handicap(features: &[[u32; FEATURES]]) -> f64 {
-    0.5 * (features.len().max(WINDOW) as f64 / WINDOW as f64).ln()
+/// What the best window of so many words loses: of more windows, the best stands higher by chance.
+pub(super) fn handicap(words: usize) -> f64 {
+    0.5 * (words.max(WINDOW) as f64 / WINDOW as f64).ln()
 }
 
 /// The buckets of each word.

@@ -56,6 +56,11 @@ impl Vocabulary {
                 || (SHORTEST_STEM..=12).any(|length| word.get(..length).is_some_and(|stem| self.stems.contains(stem))))
     }
 
+    /// Whether this very word is known.
+    pub(super) fn has_word(&self, word: &str) -> bool {
+        self.may_know(word) && self.words.contains(word)
+    }
+
     /// Adds common words; those that the terms of instructions know are also known with their inner letters in another
     /// order.
     pub(super) fn add_common(&mut self, words: &str) {

@@ -524,6 +524,7 @@ export interface Match {
   start: number
   end: number
   clues: Array<Clue>
+  techniques: Array<string>
 }
 
 /** One thing found in a model file. */

@@ -25,6 +25,7 @@ object! {
         start: f64,
         end: f64,
         clues: Vec<Clue>,
+        techniques: Vec<String>,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::convert::{raise, table, view};
 view! {
     /// A span of text that a detector points at; offsets in code points of the text as given.
     part Match(asset::Match) repr(detector, rule, score, start, end)
-    { detector, r#type = |m: &asset::Match| m.kind.clone(), rule, score, severity, start, end, clues }
+    { detector, r#type = |m: &asset::Match| m.kind.clone(), rule, score, severity, start, end, clues, techniques }
 }
 
 view! {

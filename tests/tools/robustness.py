@@ -2,9 +2,10 @@
 """How disguises change what is reported: `robustness.py DATA [--aispm PROGRAM]`, DATA holding `*.jsonl.gz`.
 
 Rows are `{"text", "label", "shape"}`. Each disguise is put on the same attacks and harmless texts; the table gives the
-share of them that is reported as prompt injection, beside that of the texts as they are. Seeded.
+share of them that is reported as prompt injection, beside that of the texts as they are. Seeded. Then the same of texts
+in 20 languages, `translations.tsv`, which no training reads.
 """
-import argparse, base64, codecs, gzip, json, random, subprocess
+import argparse, base64, codecs, csv, gzip, json, random, subprocess
 from pathlib import Path
 
 ROLE = {"user_prompt": "prompt"}  # others are documents
@@ -68,6 +69,22 @@ def reported(program, rows, disguise):
     return hits
 
 
+def translations():
+    """Texts of our own in English, and their translations, by language."""
+    with open(Path(__file__).with_name("translations.tsv"), encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+            shape = "user_prompt" if row["use"] == "prompt" else "document"
+            text = row["text"].replace("\\n", "\n")
+            yield row["language"], {"text": text, "label": int(row["label"]), "shape": shape}
+
+
+def tell(name, rows, hits):
+    """Prints the share of attacks and of harmless texts that are reported, in per cent."""
+    count = [sum(row["label"] == label for row in rows) for label in (0, 1)]
+    share = [100 * sum(h for h, row in zip(hits, rows) if row["label"] == y) / max(count[y], 1) for y in (0, 1)]
+    print(f"{name:16}{share[1]:6.1f}{share[0]:6.1f}")
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("data", type=Path)
@@ -78,9 +95,13 @@ def main():
     count = [sum(row["label"] == label for row in rows) for label in (0, 1)]
     print(f"{count[1]} attacks, {count[0]} harmless texts; reported of each, %")
     for name, disguise in DISGUISES.items():
-        hits = reported(given.aispm, rows, disguise)
-        share = [100 * sum(h for h, row in zip(hits, rows) if row["label"] == y) / max(count[y], 1) for y in (0, 1)]
-        print(f"{name:16}{share[1]:6.1f}{share[0]:6.1f}")
+        tell(name, rows, reported(given.aispm, rows, disguise))
+    found = list(translations())
+    hits = reported(given.aispm, [row for _, row in found], DISGUISES["plain"])
+    languages = list(dict.fromkeys(language for language, _ in found))
+    for name, of in [("English", languages[:1]), ("translated", languages[1:]), *((name, [name]) for name in languages[1:])]:
+        mine = [(row, hit) for (language, row), hit in zip(found, hits) if language in of]
+        tell(name, *map(list, zip(*mine)))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,9 @@ pub struct Match {
     /// What speaks most for it, where a model weighed words: a few of them, the weightiest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clues: Vec<Clue>,
+    /// What MITRE ATLAS and OWASP call it, for prompt injection and tool poisoning: ids as in `controls`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub techniques: Vec<String>,
 }
 
 /// A word that speaks for a match. Where it stands, not what it says.
@@ -72,6 +75,7 @@ impl Match {
             start,
             end,
             clues: Vec::new(),
+            techniques: Vec::new(),
         }
     }
 }

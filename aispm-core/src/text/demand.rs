@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use super::injection::{Engine, File};
+use super::injection::{Compiled, Engine, File};
 use super::lexicon::Lexicon;
 use super::relation::{Held, Relation, Relations};
 use crate::asset::Result;
@@ -41,7 +41,8 @@ impl Demands {
     }
 
     fn new() -> Result<Self> {
-        let (lexicon, _, relations) = File::compile("actions.yaml", include_str!("../../data/text/actions.yaml"))?;
+        let actions = include_str!("../../data/text/actions.yaml");
+        let Compiled { lexicon, relations, .. } = File::compile("actions.yaml", actions)?;
         Ok(Self { lexicon, relations })
     }
 

@@ -20,6 +20,7 @@ mod canonical;
 mod decode;
 mod demand;
 mod fold;
+mod gloss;
 mod injection;
 mod invisible;
 pub mod known;

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::canonical::{Canonical, Token};
+use super::gloss::{Gloss, Glosses};
 use super::sensitivity::{Thresholds, Use};
 
 /// Buckets of the hash table; a power of two.
@@ -123,28 +124,37 @@ pub(super) fn handicap(words: usize) -> f64 {
     0.5 * (words.max(WINDOW) as f64 / WINDOW as f64).ln()
 }
 
-/// The buckets of each word.
-pub(super) fn features(canonical: &Canonical) -> Vec<[u32; FEATURES]> {
+/// The buckets of each word. One of another language counts as its English gloss, and in itself in place of its
+/// beginning.
+pub(super) fn features(canonical: &Canonical, glosses: &Glosses) -> Vec<[u32; FEATURES]> {
     let (mut last, mut last_but_one) = (0, 0);
-    let of = |token: &Token| {
+    let of = |(token, gloss): (&Token, Gloss)| {
         let word = canonical.word(*token);
         let digits = word.bytes().all(|b| b.is_ascii_digit());
-        let own = if digits { hash(1, b"0") } else { hash(1, word.as_bytes()) };
+        let own = match gloss {
+            Gloss::Part => return [ABSENT; FEATURES],
+            Gloss::English(english) => hash(1, english.as_bytes()),
+            Gloss::Own if digits => hash(1, b"0"),
+            Gloss::Own => hash(1, word.as_bytes()),
+        };
         let part = |range: Option<&str>, kind| range.map_or(ABSENT, |part| bucket(hash(kind, part.as_bytes())));
         let cut = |at: usize| word.char_indices().nth(at).map(|(i, _)| i);
-        let long = word.chars().count() > 5;
+        let long = gloss == Gloss::Own && word.chars().count() > 5;
         let tail = word.char_indices().rev().nth(3).map(|(i, _)| i);
         let features = [
             bucket(own),
             bucket(mix(last, own)),
             bucket(mix(mix(last_but_one, 7), own)),
-            part(cut(4).filter(|_| long).and_then(|at| word.get(..at)), 2),
+            match gloss {
+                Gloss::Own => part(cut(4).filter(|_| long).and_then(|at| word.get(..at)), 2),
+                _ => part(Some(word), 4),
+            },
             part(tail.filter(|_| long).and_then(|at| word.get(at..)), 3),
         ];
         (last_but_one, last) = (last, own);
         features
     };
-    canonical.tokens.iter().map(of).collect()
+    canonical.tokens.iter().zip(glosses.of(canonical)).map(of).collect()
 }
 
 /// FNV-1a, 64 bits, led by the kind of feature.

@@ -23,6 +23,9 @@ pub(super) struct Relation {
     /// Two places in either order.
     #[serde(default)]
     any_order: bool,
+    /// What MITRE ATLAS and OWASP call it, by its type.
+    #[serde(skip)]
+    pub(super) techniques: Vec<String>,
     /// Class names, alternatives joined by `|`.
     sequence: Vec<String>,
 }

@@ -7,13 +7,12 @@ use foldhash::fast::FixedState;
 use super::scrambled::Scrambled;
 
 /// Known words and beginnings of words. Most unknown words are told by their first letters alone.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Vocabulary {
     words: HashSet<Box<str>, FixedState>,
     /// Beginnings of words, four letters and more.
     stems: HashSet<Box<str>, FixedState>,
-    /// Bit by hash of the first three bytes of each word and stem.
-    begins: Vec<u64>,
+    begins: Begins,
     /// Words of instructions, by their letters.
     scrambled: Scrambled,
 }
@@ -23,20 +22,9 @@ const SHORTEST_STEM: usize = 4;
 /// Longest known word, for cutting words out of letters.
 const LONGEST: usize = 16;
 
-impl Default for Vocabulary {
-    fn default() -> Self {
-        Self {
-            words: HashSet::default(),
-            stems: HashSet::default(),
-            begins: vec![0; 1 << 10],
-            scrambled: Scrambled::default(),
-        }
-    }
-}
-
 impl Vocabulary {
     pub(super) fn add_word(&mut self, word: &str) {
-        self.mark(word);
+        self.begins.mark(word.as_bytes());
         self.words.insert(word.into());
     }
 
@@ -45,7 +33,7 @@ impl Vocabulary {
         if stem.len() < SHORTEST_STEM {
             return self.add_word(stem);
         }
-        self.mark(stem);
+        self.begins.mark(stem.as_bytes());
         self.stems.insert(stem.into());
     }
 
@@ -77,7 +65,7 @@ impl Vocabulary {
 
     /// Whether the folded word is known that these ASCII letters spell. Few need to be put together for that.
     pub(super) fn knows_spelled<I: Iterator<Item = char>>(&self, letters: impl Fn() -> I) -> bool {
-        self.may_begin(letters().map_while(|c| u8::try_from(c).ok())) && self.knows(&letters().collect::<String>())
+        self.begins.may_begin(letters().map_while(|c| u8::try_from(c).ok())) && self.knows(&letters().collect::<String>())
     }
 
     /// The length of the longest known word of three letters and more that `letters` begins with.
@@ -89,19 +77,31 @@ impl Vocabulary {
     }
 
     fn may_know(&self, word: &str) -> bool {
-        self.may_begin(word.bytes())
+        self.begins.may_begin(word.bytes())
     }
+}
 
-    fn may_begin(&self, word: impl Iterator<Item = u8>) -> bool {
-        let (index, bit) = place(word);
-        self.begins.get(index).is_some_and(|bits| bits & bit != 0)
+/// How known words begin: a bit by hash of the first three bytes of each, by which most unknown ones are told.
+#[derive(Debug)]
+pub(super) struct Begins(Vec<u64>);
+
+impl Default for Begins {
+    fn default() -> Self {
+        Self(vec![0; 1 << 10])
     }
+}
 
-    fn mark(&mut self, word: &str) {
-        let (index, bit) = place(word.bytes());
-        if let Some(bits) = self.begins.get_mut(index) {
+impl Begins {
+    pub(super) fn mark(&mut self, word: &[u8]) {
+        let (index, bit) = place(word.iter().copied());
+        if let Some(bits) = self.0.get_mut(index) {
             *bits |= bit;
         }
+    }
+
+    pub(super) fn may_begin(&self, word: impl Iterator<Item = u8>) -> bool {
+        let (index, bit) = place(word);
+        self.0.get(index).is_some_and(|bits| bits & bit != 0)
     }
 }
 

@@ -1,11 +1,13 @@
-"""Rows made from `grammar.txt`: attacks, harmless texts with the same words, and documents with and without a planted
-instruction. The documents are the READMEs and change logs of the locked dependencies; none of their text is kept here.
+"""Our own rows. Written by hand: `rows/*.tsv` (label, use, text), and instructions or harmless neighbours of them put
+into documents (`pieces/`). Made from `grammar.txt`: attacks, harmless texts with the same words, and documents with and
+without a planted instruction; these are READMEs and change logs of the locked dependencies, of which nothing is kept here.
 """
 import json, random, re, subprocess
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 TALK, CLEAN, PLANTED, BARE = 14000, 4500, 4200, 600  # rows of each label, or of each kind
+PUT = 3  # documents that each written piece is put into
 PIECE = re.compile(r"\{([\w.]+)\}|\[([^\[\]]*/[^\[\]]*)\](?!\()")
 OPEN_LICENCE = re.compile(r"\b(MIT|Apache-2\.0|BSD|ISC|Zlib|Unlicense|CC0)")
 # projects whose documentation is a set of its own, to be measured on
@@ -104,10 +106,37 @@ class Grammar:
         payload = self.foreign_attack("op", 2) if kind == "foreign" else self.make(kind)
         if self.random.random() < 0.7:
             payload = payload[:1].upper() + payload[1:]
-        parts = re.split(r"(\n\n|(?<=[.!?])\s|\n)", document)
-        place = self.random.choice([0, len(parts), 2 * self.random.randrange(len(parts) // 2 + 1)])
-        around = [self.random.choice(["\n", " ", "\n\n"]) for _ in range(2)]
-        return ("".join(parts[:place]) + around[0] + payload + around[1] + "".join(parts[place:])).strip()
+        return put(self.random, payload, document)
+
+
+def put(chance, piece, document):
+    """A document with a piece before, behind or between its sentences."""
+    parts = re.split(r"(\n\n|(?<=[.!?])\s|\n)", document)
+    place = chance.choice([0, len(parts), 2 * chance.randrange(len(parts) // 2 + 1)])
+    around = [chance.choice(["\n", " ", "\n\n"]) for _ in range(2)]
+    return ("".join(parts[:place]) + around[0] + piece + around[1] + "".join(parts[place:])).strip()
+
+
+def lines(path):
+    """The different lines of a file, line feeds in them resolved."""
+    return [line.replace("\\n", "\n") for line in dict.fromkeys(path.read_text(encoding="utf-8").splitlines())]
+
+
+def written(seed):
+    """Label, use, name of the file, and text of what we wrote."""
+    for path in sorted((HERE / "rows").glob("*.tsv")):
+        for label, use, text in (line.split("\t") for line in lines(path)):
+            yield int(label), use, path.stem, text
+    chance = random.Random(seed)
+    carriers, payloads, bystanders = (lines(HERE / "pieces" / f"{name}.txt") for name in ("carriers", "payloads", "bystanders"))
+    for carrier in carriers:
+        yield 0, "document", "planted", carrier
+    for label, pieces in ((1, payloads), (0, bystanders)):
+        for piece in pieces:
+            yield label, "document", "pieces", piece
+            for _ in range(PUT):
+                document = "\n\n".join(chance.sample(carriers, chance.choice([1, 1, 2])))
+                yield label, "document", "planted", put(chance, piece, document)
 
 
 def packages():
@@ -161,3 +190,5 @@ def rows(seed):
         yield row(grammar.plant(carrier), 1, "document", "own:documents")
     for _ in range(BARE):
         yield row(grammar.make("docpayload"), 1, "document", "own:documents")
+    for label, use, name, text in written(seed):
+        yield row(text, label, use, f"written:{name}")

@@ -16,11 +16,25 @@ pub(super) fn fold(c: char, mut emit: impl FnMut(char)) {
         '\u{1f130}'..='\u{1f149}' => emit(letter(c, '\u{1f130}')),
         '\u{1f150}'..='\u{1f169}' => emit(letter(c, '\u{1f150}')),
         '\u{1f170}'..='\u{1f189}' => emit(letter(c, '\u{1f170}')),
+        'ß' | 'ẞ' => "ss".chars().for_each(emit),
         _ => decompose_compatible(c, |c| {
             if !is_mark(c) {
-                c.to_lowercase().filter(|c| !is_mark(*c)).for_each(&mut emit);
+                c.to_lowercase().filter(|c| !is_mark(*c)).map(plain).for_each(&mut emit);
             }
         }),
+    }
+}
+
+/// The letter that one with a stroke, or without its dot, stands beside in the languages that have it; it has no
+/// decomposition.
+const fn plain(c: char) -> char {
+    match c {
+        'đ' => 'd',
+        'ħ' => 'h',
+        'ı' => 'i',
+        'ł' => 'l',
+        'ø' => 'o',
+        _ => c,
     }
 }
 
@@ -82,6 +96,7 @@ mod tests {
     fn styled_letters_fold_to_plain_ones() {
         assert_eq!(folded("Ｉｇ𝓃𝐨𝕣𝖊 ⓐⓛⓛ 🅟🅁ÉvĭÖUS ﬁ ①"), "ignore all previous fi 1");
         assert_eq!(folded("한글 がギ é z̴̧̛a"), "한글 がギ e za");
+        assert_eq!(folded("Łódź đường kısıtlama außer"), "lodz duong kisitlama ausser");
     }
 
     #[test]

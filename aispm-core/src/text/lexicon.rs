@@ -48,11 +48,12 @@ impl Lexicon {
     pub(super) fn new(classes: &Classes) -> Result<(Self, Vocabulary)> {
         let (mut terms, mut literals) = (Vec::new(), Vec::new());
         let mut vocabulary = Vocabulary::default();
+        let none = Vocabulary::default();
         for (class, words) in classes.values().enumerate() {
             for word in words.values().flatten() {
                 let (open_start, rest) = word.strip_prefix('*').map_or((false, word.as_str()), |rest| (true, rest));
                 let (open_end, rest) = rest.strip_suffix('*').map_or((false, rest), |rest| (true, rest));
-                let mut pieces = rest.split("* ").map(folded).collect::<Vec<_>>();
+                let mut pieces = rest.split("* ").map(|piece| folded(piece, &none)).collect::<Vec<_>>();
                 if pieces.iter().any(String::is_empty) {
                     return Err(Error::new(ErrorKind::Invalid, format!("`{word}` has an empty part")));
                 }
@@ -124,9 +125,9 @@ fn joins(left: Option<char>, right: Option<char>) -> bool {
     inside(left) && inside(right)
 }
 
-/// A term as it stands in canonical texts.
-fn folded(term: &str) -> String {
-    Canonical::new(term, &[], &Vocabulary::default()).text
+/// A term as it stands in canonical texts. No word is known: a term is in no disguise.
+fn folded(term: &str, none: &Vocabulary) -> String {
+    Canonical::new(term, &[], none).text
 }
 
 /// Notes the words of a term.

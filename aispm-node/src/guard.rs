@@ -377,8 +377,8 @@ fn check_in(
 ) -> Result<Decision> {
     let role = role.map_or(Ok(TextRole::Prompt), str::parse)?;
     let mut inner = match vault {
-        Some(vault) => vault.change(|vault| guard.check_in(text, role, origin, &mut session.lock(), Some(vault))),
-        None => guard.check_in(text, role, origin, &mut session.lock(), None),
+        Some(vault) => vault.change(|vault| guard.check_in(text, role, origin, &session.lock(), Some(vault))),
+        None => guard.check_in(text, role, origin, &session.lock(), None),
     };
     let findings = place(&mut inner.findings, |found, unit| convert_offsets(text, found, unit));
     Ok(Decision { inner, findings })

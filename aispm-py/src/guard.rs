@@ -182,7 +182,7 @@ impl Guard {
     ) -> PyResult<Decision> {
         let (session, role) = (session.get(), parse_role(py, role)?);
         let judge = |guard: &guard::Guard, vault: Option<&mut guard::Vault>| {
-            guard.check_in(text, role, origin, &mut session.lock(), vault)
+            guard.check_in(text, role, origin, &session.lock(), vault)
         };
         Ok(self.decide(py, vault, judge, |_, found| convert_offsets(text, found, Unit::CodePoints)))
     }

@@ -343,10 +343,10 @@ mod tests {
 
     #[test]
     fn no_piece_of_a_canary_is_let_go() {
-        let (mut session, canary) = told();
+        let (session, canary) = told();
         let prose = "All is well with it, they said. ".repeat(20);
         let text = format!("{prose}It ends in {canary}, as it should. {prose}");
-        let whole = Guard::builtin().check_in(&text, TextRole::Output, None, &mut session, None);
+        let whole = Guard::builtin().check_in(&text, TextRole::Output, None, &session, None);
         for length in 1..text.len() {
             let (shown, decision) = streamed_in(&session, Guard::builtin(), TextRole::Output, &text, length);
             assert_eq!(decision.action, whole.action);
@@ -359,7 +359,7 @@ mod tests {
 
     #[test]
     fn disguises_are_held_back_until_they_are_read() {
-        let (mut session, _) = told();
+        let (session, _) = told();
         let guard = Guard::from_yaml("output: {detectors: {known_data: {action: redact}}}").unwrap();
         let prose = "All is well with it, they said. ".repeat(20);
         let spelled = |from: &str| from.chars().flat_map(|c| [c, ' ']).collect::<String>();
@@ -374,7 +374,7 @@ mod tests {
         let read = [rotated.collect(), leet, PROMPT.replace('e', "&#101;")].map(|code| (code, false));
         for (code, is_exact) in decoded.into_iter().chain(read) {
             let text = format!("{prose}{code}. {prose}");
-            let whole = guard.check_in(&text, TextRole::Output, None, &mut session, None);
+            let whole = guard.check_in(&text, TextRole::Output, None, &session, None);
             assert_eq!(whole.action, Action::Redact, "{code}");
             for length in [1, 4, 30, 700] {
                 let (shown, decision) = streamed_in(&session, &guard, TextRole::Output, &text, length);
@@ -410,11 +410,11 @@ mod tests {
             ], 0..40),
             length in 1usize..50,
         ) {
-            let (mut session, canary) = told();
+            let (session, canary) = told();
             let text = parts.concat().replace("CANARY", &canary);
             let guard = Guard::from_yaml("output: {detectors: {known_data: {action: redact}, pii: {action: redact}}}");
             let guard = guard.unwrap();
-            let whole = guard.check_in(&text, TextRole::Output, None, &mut session, None);
+            let whole = guard.check_in(&text, TextRole::Output, None, &session, None);
             let (shown, decision) = streamed_in(&session, &guard, TextRole::Output, &text, length);
             prop_assert_eq!(decision.action, whole.action);
             prop_assert_eq!(shown, whole.text);

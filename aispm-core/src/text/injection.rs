@@ -335,8 +335,8 @@ mod tests {
 
     /// Detectors of instructions that report for this text in this role.
     fn reported(text: &str, role: TextRole) -> Vec<String> {
-        let mut names: Vec<_> =
-            Detectors::builtin().weigh(text, role, Default::default()).matches.iter().map(|m| m.detector.to_string()).collect();
+        let found = Detectors::builtin().weigh(text, role, Default::default()).matches;
+        let mut names: Vec<_> = found.iter().map(|m| m.detector.to_string()).collect();
         names.dedup();
         names
     }

@@ -91,8 +91,8 @@ impl OwnWords {
 
 /// A text in the making that must not repeat an application's own words: holds back what may yet turn out to.
 ///
-/// That is the last 16 words and what is open of a match. From a disguise on it is more: as much as
-/// the code of a passage that would be told takes, whatever the code.
+/// That is the last 16 words and what is open of a match. From a disguise on it is more: as much as the code of a passage
+/// that would be told takes, whatever the code. What words in clear repeat does not depend on the pieces.
 #[derive(Debug)]
 pub(crate) struct Watch {
     own: OwnWords,
@@ -128,7 +128,7 @@ impl Watch {
             true => self.own.open_at(&self.held),
             false => self.held.len(),
         };
-        let released = self.release(self.held.floor_char_boundary(settled), own);
+        let released = self.release(settled, own);
         self.again = self.held.len() + self.held.len() / 4;
         released
     }
@@ -147,10 +147,12 @@ impl Watch {
                 settled = begin;
             }
         }
-        let mut found: Vec<Match> = self.pending.extract_if(.., |m| m.end <= settled).collect();
-        found.extend(own.into_iter().filter(|m| m.end <= settled));
-        self.start = settled;
-        (self.held.drain(..settled - start).collect(), start, found)
+        let length = self.held.floor_char_boundary(settled.saturating_sub(start));
+        self.start += length;
+        let is_settled = |m: &Match| m.end <= start + length;
+        let mut found: Vec<Match> = self.pending.extract_if(.., |m| is_settled(m)).collect();
+        found.extend(own.into_iter().filter(is_settled));
+        (self.held.drain(..length).collect(), start, found)
     }
 }
 

@@ -1,4 +1,4 @@
-import type { Decision, TextRole } from './native.js'
+import type { Decision, Session, TextRole } from './native.js'
 
 export * from './native.js'
 
@@ -19,6 +19,10 @@ export interface StreamOptions {
   role?: TextRole
   /** Longest message taken, in UTF-16 units; 4 Mi by default. */
   limit?: number
+  /** What is known of the conversation: what the model must not repeat is found across pieces. */
+  session?: Session
+  /** Where the text comes from, a name that the policy may weigh in a session. */
+  origin?: string
 }
 
 declare module './native.js' {

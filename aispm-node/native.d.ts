@@ -136,18 +136,18 @@ export declare class Guard {
   checkToolResult(text: string, vault?: Vault): Promise<Decision>
   /** The same on this thread. */
   checkToolResultSync(text: string, vault?: Vault): Decision
-  /** Decides about a call that the model wants to make. */
-  checkToolCall(name: string, arguments: unknown, vault?: Vault): Promise<Decision>
-  /** The same on this thread. */
-  checkToolCallSync(name: string, arguments: unknown, vault?: Vault): Decision
-  /** Decides about a conversation. */
-  checkMessages(messages: Array<{ role: string; content: string }>, vault?: Vault): Promise<Decision>
-  /** The same on this thread. */
-  checkMessagesSync(messages: Array<{ role: string; content: string }>, vault?: Vault): Decision
   /** Decides about a text within a session; `origin` is a name that the policy may weigh. */
   checkIn(session: Session, text: string, role?: TextRole, origin?: string, vault?: Vault): Promise<Decision>
   /** The same on this thread. */
   checkInSync(session: Session, text: string, role?: TextRole, origin?: string, vault?: Vault): Decision
+  /** Decides about a call that the model wants to make. */
+  checkToolCall(name: string, arguments: unknown, vault?: Vault, session?: Session): Promise<Decision>
+  /** The same on this thread. */
+  checkToolCallSync(name: string, arguments: unknown, vault?: Vault, session?: Session): Decision
+  /** Decides about a conversation. */
+  checkMessages(messages: Array<{ role: string; content: string }>, vault?: Vault, session?: Session): Promise<Decision>
+  /** The same on this thread. */
+  checkMessagesSync(messages: Array<{ role: string; content: string }>, vault?: Vault, session?: Session): Decision
   /** The guard with the built-in policy. */
   static default(options?: GuardOptions | undefined | null): Guard
   /** A guard of this YAML file, with the secret of its operators `hash`, `fake` and `encrypt`. */
@@ -156,8 +156,11 @@ export declare class Guard {
   static fromYaml(text: string, key?: Uint8Array | undefined | null, options?: GuardOptions | undefined | null): Guard
   /** What of the files of rules could not be taken over, and why. */
   get problems(): Array<string>
-  /** Begins to decide about a text that arrives in pieces, `output` unless a role is given; `stream` is made of it. */
-  begin(role?: TextRole): GuardStream
+  /**
+   * Begins to decide about a text that arrives in pieces, `output` unless a role is given; `stream` is made of it.
+   * `origin` is a name that the policy may weigh in a session.
+   */
+  begin(role?: TextRole, session?: Session, origin?: string): GuardStream
   /** What the operator `encrypt` hid. */
   decrypt(text: string): string
 }

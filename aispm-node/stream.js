@@ -7,8 +7,8 @@ const LIMIT = 4 * 1024 * 1024
  * A transform that lets a message go as it is decided: text that was not scanned is never emitted, what is to be
  * redacted is. A blocked message ends the stream with an error that carries the decision.
  */
-function stream({ role = 'output', limit = LIMIT } = {}) {
-  const text = this.begin(role)
+function stream({ role = 'output', limit = LIMIT, session, origin } = {}) {
+  const text = this.begin(role, session, origin)
   let length = 0
   const end = () => {
     const decision = text.finish()

@@ -336,7 +336,7 @@ impl Request {
                 let mut session = Session::new();
                 session.asked(asked);
                 session.system_prompt(system_prompt).unwrap();
-                let mut decision = guard_of(guard).check_in(text, *role, Some(origin), &mut session, None);
+                let mut decision = guard_of(guard).check_in(text, *role, Some(origin), &session, None);
                 convert_offsets(text, &mut decision.findings, Unit::CodePoints);
                 document(&decision)
             }

@@ -178,12 +178,6 @@ checks! {
     /// Decides about what a tool returns.
     check_tool_result / check_tool_result_sync(text: String), "text: string, vault?: Vault"
         => |guard, vault, text| check(guard, vault, text, TextRole::ToolResult);
-    /// Decides about a call that the model wants to make.
-    check_tool_call / check_tool_call_sync(name: String, arguments: Value),
-        "name: string, arguments: unknown, vault?: Vault" => tool_call;
-    /// Decides about a conversation.
-    check_messages / check_messages_sync(messages: Value),
-        "messages: Array<{ role: string; content: string }>, vault?: Vault" => messages_of;
 }
 
 #[napi]
@@ -221,6 +215,61 @@ impl Guard {
         sync(env, check_in(&self.inner, &session.shared, vault, &text, role.as_deref(), origin.as_deref()))
     }
 
+    /// Decides about a call that the model wants to make.
+    #[napi(
+        ts_args_type = "name: string, arguments: unknown, vault?: Vault, session?: Session",
+        ts_return_type = "Promise<Decision>"
+    )]
+    pub fn check_tool_call(
+        &self,
+        name: String,
+        arguments: Value,
+        vault: Option<&Vault>,
+        session: Option<&Session>,
+    ) -> AsyncTask<Call<Decision>> {
+        let (guard, around) = (self.inner.clone(), Around::new(vault, session));
+        promise(move || Ok(tool_call(&guard, &around, &name, &arguments)))
+    }
+
+    /// The same on this thread.
+    #[napi(ts_args_type = "name: string, arguments: unknown, vault?: Vault, session?: Session")]
+    pub fn check_tool_call_sync(
+        &self,
+        name: String,
+        arguments: Value,
+        vault: Option<&Vault>,
+        session: Option<&Session>,
+    ) -> Decision {
+        tool_call(&self.inner, &Around::new(vault, session), &name, &arguments)
+    }
+
+    /// Decides about a conversation.
+    #[napi(
+        ts_args_type = "messages: Array<{ role: string; content: string }>, vault?: Vault, session?: Session",
+        ts_return_type = "Promise<Decision>"
+    )]
+    pub fn check_messages(
+        &self,
+        messages: Value,
+        vault: Option<&Vault>,
+        session: Option<&Session>,
+    ) -> AsyncTask<Call<Decision>> {
+        let (guard, around) = (self.inner.clone(), Around::new(vault, session));
+        promise(move || messages_of(&guard, &around, &messages))
+    }
+
+    /// The same on this thread.
+    #[napi(ts_args_type = "messages: Array<{ role: string; content: string }>, vault?: Vault, session?: Session")]
+    pub fn check_messages_sync(
+        &self,
+        env: &Env,
+        messages: Value,
+        vault: Option<&Vault>,
+        session: Option<&Session>,
+    ) -> napi::Result<Decision> {
+        sync(env, messages_of(&self.inner, &Around::new(vault, session), &messages))
+    }
+
     /// The guard with the built-in policy.
     #[napi(js_name = "default")]
     pub fn builtin(env: &Env, options: Option<GuardOptions>) -> napi::Result<Self> {
@@ -246,11 +295,21 @@ impl Guard {
     }
 
     /// Begins to decide about a text that arrives in pieces, `output` unless a role is given; `stream` is made of it.
-    #[napi(ts_args_type = "role?: TextRole")]
-    pub fn begin(&self, env: &Env, role: Option<String>) -> napi::Result<GuardStream> {
-        let role = role.map_or(Ok(TextRole::Output), |role| role.parse());
-        let stream = role.map(|role| GuardStream { inner: Some(self.inner.stream(role)), given: String::new() });
-        sync(env, stream)
+    /// `origin` is a name that the policy may weigh in a session.
+    #[napi(ts_args_type = "role?: TextRole, session?: Session, origin?: string")]
+    pub fn begin(
+        &self,
+        env: &Env,
+        role: Option<String>,
+        session: Option<&Session>,
+        origin: Option<String>,
+    ) -> napi::Result<GuardStream> {
+        let role = sync(env, role.map_or(Ok(TextRole::Output), |role| role.parse()))?;
+        let stream = match session {
+            Some(session) => self.inner.stream_in(role, origin.as_deref(), &session.shared.lock(), None),
+            None => self.inner.stream(role),
+        };
+        Ok(GuardStream { inner: Some(stream), given: String::new() })
     }
 
     /// What the operator `encrypt` hid.
@@ -318,28 +377,43 @@ fn check_in(
 ) -> Result<Decision> {
     let role = role.map_or(Ok(TextRole::Prompt), str::parse)?;
     let mut inner = match vault {
-        Some(vault) => vault.change(|vault| guard.check_in(text, role, origin, &mut session.lock(), Some(vault))),
-        None => guard.check_in(text, role, origin, &mut session.lock(), None),
+        Some(vault) => vault.change(|vault| guard.check_in(text, role, origin, &session.lock(), Some(vault))),
+        None => guard.check_in(text, role, origin, &session.lock(), None),
     };
     let findings = place(&mut inner.findings, |found, unit| convert_offsets(text, found, unit));
     Ok(Decision { inner, findings })
 }
 
-fn tool_call(guard: &guard::Guard, vault: Option<&Shared>, name: String, arguments: Value) -> Result<Decision> {
-    let decision = match vault {
-        Some(vault) => vault.change(|vault| guard.check_tool_call_with(&name, &arguments, vault)),
-        None => guard.check_tool_call(&name, &arguments),
-    };
-    Ok(within(&arguments, decision))
+/// What is given beside messages and calls.
+struct Around {
+    vault: Option<Shared>,
+    session: session::Shared,
 }
 
-fn messages_of(guard: &guard::Guard, vault: Option<&Shared>, messages: Value) -> Result<Decision> {
+impl Around {
+    fn new(vault: Option<&Vault>, session: Option<&Session>) -> Self {
+        let session = session.map(|session| session.shared.clone()).unwrap_or_default();
+        Self { vault: vault.map(|vault| vault.shared.clone()), session }
+    }
+
+    fn judge(
+        &self,
+        judge: impl FnOnce(&guard::Session, Option<&mut guard::Vault>) -> guard::Decision,
+    ) -> guard::Decision {
+        match &self.vault {
+            Some(vault) => vault.change(|vault| judge(&self.session.lock(), Some(vault))),
+            None => judge(&self.session.lock(), None),
+        }
+    }
+}
+
+fn tool_call(guard: &guard::Guard, around: &Around, name: &str, arguments: &Value) -> Decision {
+    within(arguments, around.judge(|session, vault| guard.check_tool_call_in(name, arguments, session, vault)))
+}
+
+fn messages_of(guard: &guard::Guard, around: &Around, messages: &Value) -> Result<Decision> {
     let parsed: Vec<Message> = serde_json::from_value(messages.clone())?;
-    let decision = match vault {
-        Some(vault) => vault.change(|vault| guard.check_messages_with(&parsed, vault)),
-        None => guard.check_messages(&parsed),
-    };
-    Ok(within(&messages, decision))
+    Ok(within(messages, around.judge(|session, vault| guard.check_messages_in(&parsed, session, vault))))
 }
 
 fn within(document: &Value, mut inner: guard::Decision) -> Decision {

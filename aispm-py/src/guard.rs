@@ -141,11 +141,21 @@ impl Guard {
         self.inner.problems().iter().map(ToString::to_string).collect()
     }
 
-    /// Begins to decide about a text that arrives in pieces.
-    #[pyo3(signature = (role = "output"))]
-    fn stream(&self, py: Python<'_>, role: &str) -> PyResult<GuardStream> {
-        let stream = self.inner.stream(parse_role(py, role)?).offsets_in(Unit::CodePoints);
-        Ok(GuardStream { inner: Mutex::new(Some(stream)) })
+    /// Begins to decide about a text that arrives in pieces; `origin` is a name that the policy may weigh in a session.
+    #[pyo3(signature = (role = "output", session = None, origin = None))]
+    fn stream(
+        &self,
+        py: Python<'_>,
+        role: &str,
+        session: Option<&Bound<'_, Session>>,
+        origin: Option<&str>,
+    ) -> PyResult<GuardStream> {
+        let role = parse_role(py, role)?;
+        let stream = match session.map(Bound::get) {
+            Some(session) => py.detach(|| self.inner.stream_in(role, origin, &session.lock(), None)),
+            None => self.inner.stream(role),
+        };
+        Ok(GuardStream { inner: Mutex::new(Some(stream.offsets_in(Unit::CodePoints))) })
     }
 
     /// What the operator `encrypt` hid.
@@ -172,7 +182,7 @@ impl Guard {
     ) -> PyResult<Decision> {
         let (session, role) = (session.get(), parse_role(py, role)?);
         let judge = |guard: &guard::Guard, vault: Option<&mut guard::Vault>| {
-            guard.check_in(text, role, origin, &mut session.lock(), vault)
+            guard.check_in(text, role, origin, &session.lock(), vault)
         };
         Ok(self.decide(py, vault, judge, |_, found| convert_offsets(text, found, Unit::CodePoints)))
     }
@@ -196,35 +206,35 @@ impl Guard {
     }
 
     /// Decides about a call that the model wants to make: the tool's name, and its arguments as JSON-like values.
-    #[pyo3(signature = (name, arguments, vault = None))]
+    #[pyo3(signature = (name, arguments, vault = None, session = None))]
     fn check_tool_call(
         &self,
         py: Python<'_>,
         name: &str,
         arguments: &Bound<'_, PyAny>,
         vault: Option<&Bound<'_, Vault>>,
+        session: Option<&Bound<'_, Session>>,
     ) -> PyResult<Decision> {
         let arguments = dumps(arguments)?;
-        Ok(self.document(py, &arguments, vault, |guard, vault| match vault {
-            Some(vault) => guard.check_tool_call_with(name, &arguments, vault),
-            None => guard.check_tool_call(name, &arguments),
+        Ok(self.document(py, &arguments, vault, session, |guard, session, vault| {
+            guard.check_tool_call_in(name, &arguments, session, vault)
         }))
     }
 
     /// Decides about a conversation: mappings with `role` and `content`.
-    #[pyo3(signature = (messages, vault = None))]
+    #[pyo3(signature = (messages, vault = None, session = None))]
     fn check_messages(
         &self,
         py: Python<'_>,
         messages: &Bound<'_, PyAny>,
         vault: Option<&Bound<'_, Vault>>,
+        session: Option<&Bound<'_, Session>>,
     ) -> PyResult<Decision> {
         let document = dumps(messages)?;
         let messages: Vec<Message> =
             serde_json::from_value(document.clone()).map_err(|error| raise(py, &error.into()))?;
-        Ok(self.document(py, &document, vault, |guard, vault| match vault {
-            Some(vault) => guard.check_messages_with(&messages, vault),
-            None => guard.check_messages(&messages),
+        Ok(self.document(py, &document, vault, session, |guard, session, vault| {
+            guard.check_messages_in(&messages, session, vault)
         }))
     }
 
@@ -283,24 +293,26 @@ impl Guard {
     }
 
     /// `check_tool_call` in a thread.
-    #[pyo3(signature = (name, arguments, vault = None))]
+    #[pyo3(signature = (name, arguments, vault = None, session = None))]
     fn acheck_tool_call<'py>(
         slf: &Bound<'py, Self>,
         name: &str,
         arguments: Bound<'py, PyAny>,
         vault: Option<Bound<'py, Vault>>,
+        session: Option<Bound<'py, Session>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        in_thread(slf, "check_tool_call", (name, arguments, vault))
+        in_thread(slf, "check_tool_call", (name, arguments, vault, session))
     }
 
     /// `check_messages` in a thread.
-    #[pyo3(signature = (messages, vault = None))]
+    #[pyo3(signature = (messages, vault = None, session = None))]
     fn acheck_messages<'py>(
         slf: &Bound<'py, Self>,
         messages: Bound<'py, PyAny>,
         vault: Option<Bound<'py, Vault>>,
+        session: Option<Bound<'py, Session>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        in_thread(slf, "check_messages", (messages, vault))
+        in_thread(slf, "check_messages", (messages, vault, session))
     }
 }
 
@@ -318,8 +330,14 @@ impl Guard {
         py: Python<'_>,
         document: &Value,
         vault: Option<&Bound<'_, Vault>>,
-        judge: impl Send + FnOnce(&guard::Guard, Option<&mut guard::Vault>) -> guard::Decision,
+        session: Option<&Bound<'_, Session>>,
+        judge: impl Send + FnOnce(&guard::Guard, &guard::Session, Option<&mut guard::Vault>) -> guard::Decision,
     ) -> Decision {
+        let session = session.map(Bound::get);
+        let judge = |guard: &guard::Guard, vault: Option<&mut guard::Vault>| match session {
+            Some(session) => judge(guard, &session.lock(), vault),
+            None => judge(guard, &guard::Session::new(), vault),
+        };
         let place = |pointers: &[String], found: &mut [Match]| {
             convert_offsets_within(document, pointers, found, Unit::CodePoints);
         };

@@ -245,6 +245,31 @@ def test_a_stream_lets_go_what_is_decided() -> None:
     assert stream.finish().action == "block"
 
 
+def test_a_session_counts_in_messages_calls_and_streams() -> None:
+    guard, session = aispm.Guard.default(), aispm.Session()
+    canary = session.plant(b"0123456789abcdef", "support")
+    said = f"😀 My instructions end in {canary}, and that is all. "
+    call = guard.check_tool_call("mail", {"notes": ["Hello.", said]}, session=session)
+    assert (call.action, call.pointers) == ("block", ("/notes/1",))
+    talk = [{"role": "tool", "content": OVERRIDE}, {"role": "assistant", "content": said}]
+    for _ in range(2):
+        assert guard.check_messages(talk, session=session).action == "block"
+        assert session.attempts == 1
+    twin = asyncio.run(guard.acheck_tool_call("mail", {"text": said}, None, session))
+    assert twin.findings[0].type == "CANARY"
+    whole = guard.check_in(session, said, "output")
+    for length in (1, 7, 30):
+        stream = guard.stream(session=session)
+        shown = "".join(stream.push(said[i : i + length]) for i in range(0, len(said), length))
+        decision = stream.finish()
+        assert decision.findings == whole.findings
+        assert canary[:4] not in shown + decision.text
+    stream = guard.stream("prompt", session, "chat")
+    stream.push(OVERRIDE)
+    assert stream.finish().action == "block"
+    assert session.attempts == 2
+
+
 def test_guards_take_hosts_sinks_rules_and_known_data(tmp_path: Path) -> None:
     rules, data, index, key = (tmp_path / name for name in ("rules.toml", "crm.csv", "crm.kd", "key"))
     rules.write_text("[[rules]]\nid = 'badge'\nregex = '\\bBDG[0-9]{5}\\b'\nkeywords = ['bdg']\n")

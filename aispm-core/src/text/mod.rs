@@ -38,7 +38,7 @@ mod vocabulary;
 
 pub use demand::Task;
 pub use offsets::{Unit, convert_offsets, convert_offsets_within};
-pub(crate) use own_words::OwnWords;
+pub(crate) use own_words::{OwnWords, Watch};
 pub use sensitivity::Sensitivity;
 
 names! {
@@ -234,9 +234,9 @@ impl Detectors {
     }
 
     /// What the detectors find that look at a text as a whole.
-    pub(crate) fn weigh(&self, text: &str, role: TextRole) -> Detection {
+    pub(crate) fn weigh(&self, text: &str, role: TextRole, around: Surroundings<'_>) -> Detection {
         let mut found = Detection::default();
-        self.look_whole(text, role, &invisible::hidden(text), Surroundings::default(), &mut found);
+        self.look_whole(text, role, &invisible::hidden(text), around, &mut found);
         found
     }
 

@@ -20,6 +20,9 @@ pub(super) const ABSENT: u32 = u32::MAX;
 /// Words of a window, and from one to the next.
 const WINDOW: usize = 64;
 const STRIDE: usize = 32;
+/// The same of documents beside these: one sentence among others that mean no harm.
+const FINE_WINDOW: usize = 16;
+const FINE_STRIDE: usize = 8;
 
 /// Weights of buckets and of named features.
 #[derive(Debug)]
@@ -70,22 +73,27 @@ impl Model {
     fn best_of(&self, usage: Use, features: &[[u32; FEATURES]]) -> (f64, Range<usize>) {
         let table = self.table(usage);
         let sums: Vec<(i64, usize)> = features
-            .chunks(STRIDE)
+            .chunks(FINE_STRIDE)
             .map(|words| {
                 let present = words.iter().flatten().filter(|bucket| **bucket != ABSENT);
                 present.fold((0, 0), |(sum, count), bucket| (sum + weight_at(table, *bucket), count + 1))
             })
             .collect();
-        let window = |i: usize| {
-            let parts = sums.iter().skip(i).take(WINDOW / STRIDE);
-            let (sum, count) = parts.fold((0, 0), |(sum, count), part| (sum + part.0, count + part.1));
-            self.scale * sum as f64 / (count.max(1) as f64).sqrt()
+        let best = |words: usize, stride: usize| {
+            let (chunks, step) = (words / FINE_STRIDE, stride / FINE_STRIDE);
+            let weight = |first: usize| {
+                let parts = sums.iter().skip(first).take(chunks);
+                let (sum, count) = parts.fold((0, 0), |(sum, count), part| (sum + part.0, count + part.1));
+                self.scale * sum as f64 / (count.max(1) as f64).sqrt()
+            };
+            // a last window of one stride would only repeat the end of the one before
+            let windows = features.len().div_ceil(stride).saturating_sub(1).max(1);
+            let all = (0..windows).map(|i| (weight(i * step), i * stride..(i * stride + words).min(features.len())));
+            all.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or_default()
         };
-        // a last window of one stride would only repeat the end of the one before
-        let windows = sums.len().saturating_sub(1).max(1);
-        let best = (0..windows).map(|i| (window(i), i)).max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or_default();
-        let first = best.1 * STRIDE;
-        (best.0, first..(first + WINDOW).min(features.len()))
+        let wide = best(WINDOW, STRIDE);
+        let fine = (usage == Use::Document).then(|| best(FINE_WINDOW, FINE_STRIDE));
+        fine.filter(|fine| fine.0 > wide.0).unwrap_or(wide)
     }
 
     /// What each word adds to the weight of its window, for words that speak for an injection.

@@ -139,7 +139,7 @@ def main(data, base, out, program, most, epochs):
     rows = [*train.load(data), *generate.rows(train.SEED)]
     label, source, document, fold = train.columns(rows)
     held = np.isin(fold, HELD)
-    test, seen = np.flatnonzero(held), train.Read(rows, program).split(document)
+    test, seen = np.flatnonzero(held), train.Read(rows, document, program)
     known, first = train.unlike(seen, test), np.full(len(rows), np.nan)
     first[test] = train.predict(seen, test, train.fit(seen, known, label, source))
     known = some(known, label, source, most)

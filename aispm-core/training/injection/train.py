@@ -19,7 +19,9 @@ import generate, tools
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parents[1] / "data" / "text"
 CARGO = ["cargo", "run", "-q", "--release", "-p", "aispm-core", "--example", "injection-features"]
-BUCKETS, WINDOW, STRIDE, ABSENT = 1 << 17, 64, 32, 2**32 - 1
+BUCKETS, ABSENT = 1 << 17, 2**32 - 1
+# words of a window, and from one to the next
+WIDE, FINE = (64, 32), (16, 8)
 TOKENS = 8192  # of one text, at most
 SEED, ROUNDS, STEPS = 1, 2, 80
 L2_BUCKETS, L2_NAMED = 0.02, 1.0
@@ -51,9 +53,11 @@ def load(folder):
 
 
 class Read:
-    """What the library sees of rows: log-odds by relations, named features, windows of hashed words, the words."""
+    """What the library sees of rows, each a document or not: log-odds by relations, named features, windows of hashed
+    words, the words. Documents have fine windows beside the wide ones, and words weigh otherwise in them than in
+    prompts: their weights are the sum of two."""
 
-    def __init__(self, rows, program):
+    def __init__(self, rows, document, program):
         lines = "".join(json.dumps({"text": r["text"]}) + "\n" for r in rows)
         names, prior, named, owner, index, start = {}, [], [], [], [], [0]
         self.shingles, tool = [], []
@@ -67,12 +71,13 @@ class Read:
                 # no window reaches from the text as given into what was decoded
                 given, decoded = buckets[: row["given"]], buckets[row["given"] :]
                 for view in [given] + [decoded] * (len(decoded) > 0):
-                    for w in range(max(1, -(-len(view) // STRIDE) - 1)):
-                        part = view[w * STRIDE : w * STRIDE + WINDOW].ravel()
-                        part = part[part != ABSENT]
-                        index.append(part)
-                        start.append(start[-1] + len(part))
-                        owner.append(i)
+                    for size, stride in (WIDE, FINE) if document[i] else (WIDE,):
+                        for first in range(0, max(stride, len(view) - stride), stride):
+                            part = view[first : first + size].ravel()
+                            part = part[part != ABSENT]
+                            index.append(part)
+                            start.append(start[-1] + len(part))
+                            owner.append(i)
                 words = row["words"]
                 self.shingles.append({" ".join(words[a : a + SHINGLE]) for a in range(max(1, len(words) - SHINGLE + 1))})
         counts = np.diff(start)
@@ -82,14 +87,10 @@ class Read:
         self.tool = np.array(tool)  # log-odds of a poisoned tool description
         r, c, v = zip(*named)
         self.named = csr_matrix((v, (r, c)), shape=(len(prior), len(names)))
-
-    def split(self, document):
-        """Lets words weigh otherwise in documents than in prompts: there their weights are the sum of two."""
         inside = diags(OWN * document[self.owner])
         self.windows = hstack([self.windows, inside @ self.windows]).tocsr()
         self.named = hstack([self.named, csr_matrix(document.astype(float)[:, None])]).tocsr()
         self.names.append("use:document")
-        return self
 
     def of(self, rows):
         """Windows of these rows, and which row each belongs to."""
@@ -228,9 +229,9 @@ def thresholds(use, odds, w):
 def tool_thresholds(folder, program):
     """The same for tool descriptions, which no training saw: once by the model, once by the rules of poisoning."""
     found = tools.rows(folder)
-    read, w, rows = Read(found, program), np.array([row["weight"] for row in found]), np.arange(len(found))
-    print(len(rows), "harmless tool descriptions")
-    odds = calibrated_odds(read.split(np.ones(len(rows), dtype=bool)), "document")
+    read, w = Read(found, np.ones(len(found), dtype=bool), program), np.array([row["weight"] for row in found])
+    print(len(found), "harmless tool descriptions")
+    odds = calibrated_odds(read, "document")
     return thresholds("tool_description", odds, w) | thresholds("tool_poisoning", read.tool, w)
 
 
@@ -247,7 +248,7 @@ def train(folder, program):
     rows = [*load(folder), *generate.rows(SEED)]
     label, source, document, fold = columns(rows)
     print(len(rows), "rows,", np.sum(fold >= 0), "measured", flush=True)
-    read = Read(rows, program).split(document)
+    read = Read(rows, document, program)
     found = measures(left_out(read, label, source, fold), label, source, document, fold)
     w = fit(read, np.arange(len(rows)), label, source)
     k = len(read.names)
@@ -287,7 +288,7 @@ def golden(program):
     cases = [row.split("\t")[-2:] for row in path.read_text(encoding="utf-8").splitlines()]
     texts = [{"text": text * int(times)} for times, text in cases]
     uses = {"prompt": np.zeros(len(cases), dtype=bool), "document": np.ones(len(cases), dtype=bool)}
-    odds = [calibrated_odds(Read(texts, program).split(document), use) for use, document in uses.items()]
+    odds = [calibrated_odds(Read(texts, document, program), use) for use, document in uses.items()]
     rows = ("\t".join([f"{prompt:.9f}", f"{document:.9f}", *case]) for prompt, document, case in zip(*odds, cases))
     path.write_text("".join(row + "\n" for row in rows), encoding="utf-8")
 

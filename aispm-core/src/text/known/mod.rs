@@ -34,7 +34,7 @@ pub use key::Key;
 
 use self::key::Secrets;
 use self::table::Table;
-use self::words::{Run, Words};
+use self::words::{RUN, Run, Words};
 use super::Detector;
 use crate::asset::{Error, ErrorKind, Match, Result, Severity};
 
@@ -106,6 +106,13 @@ impl KnownData {
             }
         });
         matches.extend(quote.map(|quote| self.quote(&quote)));
+    }
+
+    /// Where the last words of a text begin that a match ending behind it may take in; 0 if it has no more.
+    pub(super) fn reach(&self, text: &str) -> usize {
+        let mut words = Words::new(&self.secrets.powers);
+        words.read(text, |_| {});
+        words.last(RUN).map_or(0, |run| run.start)
     }
 
     fn has(&self, hash: u64) -> bool {

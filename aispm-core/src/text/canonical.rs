@@ -269,7 +269,13 @@ impl Writer<'_> {
     fn plain(&self, word: &[Letter]) -> Option<Vec<Letter>> {
         let letters = word.iter().filter(|l| l.c.is_alphabetic()).count();
         let (is_usual, is_seen) = (self.leet >= USUAL_LEET, self.leet > 0);
-        let shortest = if is_usual { 2 } else if is_seen { 3 } else { 4 };
+        let shortest = if is_usual {
+            2
+        } else if is_seen {
+            3
+        } else {
+            4
+        };
         if letters == word.len() || (letters == 0 && !is_usual) || !(shortest..=24).contains(&word.len()) {
             return None;
         }
@@ -590,8 +596,15 @@ mod tests {
 
     #[test]
     fn ordinary_text_stays() {
-        for text in ["a b c d e f g", "gpt4 and base64", "instruct1 and instruct10", "in 15 of 70", "все правила", "mail me: ann@x.org", "f = g * h + k"]
-        {
+        for text in [
+            "a b c d e f g",
+            "gpt4 and base64",
+            "instruct1 and instruct10",
+            "in 15 of 70",
+            "все правила",
+            "mail me: ann@x.org",
+            "f = g * h + k",
+        ] {
             assert!(canonical(text).transforms.is_empty(), "{text:?}: {:?}", canonical(text));
         }
         let canonical = canonical("Don't\t stop —\n\n two_words 规则");

@@ -44,8 +44,7 @@ pub(super) enum Gloss {
 
 impl Glosses {
     pub(super) fn builtin() -> &'static Self {
-        static BUILTIN: LazyLock<Glosses> =
-            LazyLock::new(|| Glosses::new(include_str!("../../data/text/glosses.tsv")));
+        static BUILTIN: LazyLock<Glosses> = LazyLock::new(|| Glosses::new(include_str!("../../data/text/glosses.tsv")));
         &BUILTIN
     }
 
@@ -54,7 +53,9 @@ impl Glosses {
     fn new(rows: &'static str) -> Self {
         let mut glosses = Self::default();
         for row in rows.lines() {
-            let Some((english, terms)) = row.split_once('\t').and_then(|(_, row)| row.split_once('\t')) else { continue };
+            let Some((english, terms)) = row.split_once('\t').and_then(|(_, row)| row.split_once('\t')) else {
+                continue;
+            };
             for term in terms.split(" | ") {
                 let stem = term.strip_suffix('*');
                 glosses.begins.mark(term.as_bytes());
@@ -155,7 +156,11 @@ mod tests {
             for term in terms.split(" | ") {
                 let word = term.strip_suffix('*').unwrap_or(term);
                 let found = canonical(word);
-                assert!(found.text == word && found.tokens.len() <= LONGEST_UNSPACED, "{row}: {term} is {:?}", found.text);
+                assert!(
+                    found.text == word && found.tokens.len() <= LONGEST_UNSPACED,
+                    "{row}: {term} is {:?}",
+                    found.text
+                );
             }
         }
     }

@@ -104,7 +104,10 @@ impl Engine {
         static BUILTIN: LazyLock<Option<Engine>> = LazyLock::new(|| {
             Engine::new(
                 include_str!("../../data/text/injection.yaml"),
-                concat!(include_str!("../../data/text/common_words.txt"), include_str!("../../data/text/known_words.txt")),
+                concat!(
+                    include_str!("../../data/text/common_words.txt"),
+                    include_str!("../../data/text/known_words.txt")
+                ),
             )
             .ok()
         });
@@ -212,8 +215,7 @@ impl Engine {
             let tokens = reading.canonical.tokens.get(window).unwrap_or_default();
             let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return };
             let span = reading.canonical.source(first.start..last.end);
-            let mut found =
-                Match::new(detector.as_str(), UNNAMED, "injection-model", score, Severity::Medium, span);
+            let mut found = Match::new(detector.as_str(), UNNAMED, "injection-model", score, Severity::Medium, span);
             found.techniques.clone_from(&self.techniques);
             matches.push(found);
         }

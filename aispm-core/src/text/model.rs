@@ -21,8 +21,10 @@ pub(super) const ABSENT: u32 = u32::MAX;
 const WINDOW: usize = 64;
 const STRIDE: usize = 32;
 /// The same of documents beside these: one sentence among others that mean no harm.
-const FINE_WINDOW: usize = 16;
-const FINE_STRIDE: usize = 8;
+const FINE_WINDOW: usize = 24;
+const FINE_STRIDE: usize = 12;
+/// All of these are multiples of so many words, which are summed once.
+const CHUNK: usize = 4;
 
 /// Weights of buckets and of named features.
 #[derive(Debug)]
@@ -73,14 +75,14 @@ impl Model {
     fn best_of(&self, usage: Use, features: &[[u32; FEATURES]]) -> (f64, Range<usize>) {
         let table = self.table(usage);
         let sums: Vec<(i64, usize)> = features
-            .chunks(FINE_STRIDE)
+            .chunks(CHUNK)
             .map(|words| {
                 let present = words.iter().flatten().filter(|bucket| **bucket != ABSENT);
                 present.fold((0, 0), |(sum, count), bucket| (sum + weight_at(table, *bucket), count + 1))
             })
             .collect();
         let best = |words: usize, stride: usize| {
-            let (chunks, step) = (words / FINE_STRIDE, stride / FINE_STRIDE);
+            let (chunks, step) = (words / CHUNK, stride / CHUNK);
             let weight = |first: usize| {
                 let parts = sums.iter().skip(first).take(chunks);
                 let (sum, count) = parts.fold((0, 0), |(sum, count), part| (sum + part.0, count + part.1));
@@ -132,35 +134,38 @@ pub(super) fn handicap(words: usize) -> f64 {
     0.5 * (words.max(WINDOW) as f64 / WINDOW as f64).ln()
 }
 
-/// The buckets of each word. One of another language counts as its English gloss, and in itself in place of its
-/// beginning.
+/// The buckets of each word: of itself, of it behind its neighbour and behind the next but one, of its beginning and its
+/// end. One of another language has its English gloss, alone and behind those of its neighbours, in place of the last three.
 pub(super) fn features(canonical: &Canonical, glosses: &Glosses) -> Vec<[u32; FEATURES]> {
-    let (mut last, mut last_but_one) = (0, 0);
+    // the word before and its gloss, and the gloss before that
+    let (mut last, mut last_gloss, mut last_but_one) = (0, 0, 0);
     let of = |(token, gloss): (&Token, Gloss)| {
         let word = canonical.word(*token);
         let digits = word.bytes().all(|b| b.is_ascii_digit());
-        let own = match gloss {
-            Gloss::Part => return [ABSENT; FEATURES],
-            Gloss::English(english) => hash(1, english.as_bytes()),
-            Gloss::Own if digits => hash(1, b"0"),
-            Gloss::Own => hash(1, word.as_bytes()),
-        };
+        let own = if digits { hash(1, b"0") } else { hash(1, word.as_bytes()) };
         let part = |range: Option<&str>, kind| range.map_or(ABSENT, |part| bucket(hash(kind, part.as_bytes())));
+        let pair = bucket(mix(last, own));
+        last = own;
+        let meant = match gloss {
+            Gloss::Part => return [bucket(own), pair, ABSENT, ABSENT, ABSENT],
+            Gloss::English(english) => hash(1, english.as_bytes()),
+            Gloss::Own => own,
+        };
+        let (meant_pair, meant_skip) = (bucket(mix(last_gloss, meant)), bucket(mix(mix(last_but_one, 7), meant)));
+        (last_but_one, last_gloss) = (last_gloss, meant);
+        if gloss != Gloss::Own {
+            return [bucket(own), pair, bucket(meant), meant_pair, meant_skip];
+        }
         let cut = |at: usize| word.char_indices().nth(at).map(|(i, _)| i);
-        let long = gloss == Gloss::Own && word.chars().count() > 5;
+        let long = word.chars().count() > 5;
         let tail = word.char_indices().rev().nth(3).map(|(i, _)| i);
-        let features = [
+        [
             bucket(own),
-            bucket(mix(last, own)),
-            bucket(mix(mix(last_but_one, 7), own)),
-            match gloss {
-                Gloss::Own => part(cut(4).filter(|_| long).and_then(|at| word.get(..at)), 2),
-                _ => part(Some(word), 4),
-            },
+            meant_pair,
+            meant_skip,
+            part(cut(4).filter(|_| long).and_then(|at| word.get(..at)), 2),
             part(tail.filter(|_| long).and_then(|at| word.get(at..)), 3),
-        ];
-        (last_but_one, last) = (last, own);
-        features
+        ]
     };
     canonical.tokens.iter().zip(glosses.of(canonical)).map(of).collect()
 }

@@ -65,7 +65,8 @@ impl Vocabulary {
 
     /// Whether the folded word is known that these ASCII letters spell. Few need to be put together for that.
     pub(super) fn knows_spelled<I: Iterator<Item = char>>(&self, letters: impl Fn() -> I) -> bool {
-        self.begins.may_begin(letters().map_while(|c| u8::try_from(c).ok())) && self.knows(&letters().collect::<String>())
+        self.begins.may_begin(letters().map_while(|c| u8::try_from(c).ok()))
+            && self.knows(&letters().collect::<String>())
     }
 
     /// The length of the longest known word of three letters and more that `letters` begins with.

@@ -21,7 +21,7 @@ OUT = HERE.parents[1] / "data" / "text"
 CARGO = ["cargo", "run", "-q", "--release", "-p", "aispm-core", "--example", "injection-features"]
 BUCKETS, ABSENT = 1 << 17, 2**32 - 1
 # words of a window, and from one to the next
-WIDE, FINE = (64, 32), (16, 8)
+WIDE, FINE = (64, 32), (24, 12)
 TOKENS = 8192  # of one text, at most
 SEED, ROUNDS, STEPS = 1, 2, 80
 L2_BUCKETS, L2_NAMED = 0.02, 1.0

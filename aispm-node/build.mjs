@@ -18,10 +18,13 @@ const cargo = (...args) => {
   return run.stdout
 }
 
-// the same packages and features in every build, so that dependencies are compiled once
+// the same packages and features in every build, so that dependencies are compiled once; with flags for the addon's own
+// compilation it is built alone
 const profile = process.env.PROFILE ?? 'release'
 const packages = ['-p', 'aispm-core', '-p', 'aispm-node', '--features', 'aispm-core/cli,aispm-core/onnx']
-cargo('build', '--profile', profile, '--locked', ...packages)
+const flags = process.env.RUSTC_FLAGS?.split(' ')
+const what = flags ? ['rustc', '-p', 'aispm-node', '--lib'] : ['build', ...packages]
+cargo(...what, '--profile', profile, '--locked', ...(flags ? ['--', ...flags] : []))
 const { target_directory } = JSON.parse(cargo('metadata', '--format-version=1', '--no-deps'))
 const host = cargo('--version', '--verbose').match(/^host: (.+)$/m)[1]
 const library = { win32: 'aispm_node.dll', darwin: 'libaispm_node.dylib' }[process.platform] ?? 'libaispm_node.so'

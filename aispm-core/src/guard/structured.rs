@@ -1,5 +1,7 @@
 //! Messages and tool calls: each string is judged for itself, and the whole takes the strictest action.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -66,7 +68,10 @@ impl Guard {
         let mut clean = messages.to_vec();
         let has_results = messages.iter().any(|message| matches!(message.role.as_str(), "tool" | "function"));
         let mut task = None;
-        for (i, message) in clean.iter_mut().enumerate() {
+        // a conversation given again is judged as it was: each message after the attempts before it
+        let beside = session.attempts_beside(messages.iter().map(|message| message.content.as_str()));
+        let mut tried = BTreeSet::new();
+        for (i, (message, given)) in clean.iter_mut().zip(messages).enumerate() {
             let role = match message.role.as_str() {
                 "system" | "developer" => {
                     // its examples of placeholders are nobody's
@@ -80,10 +85,13 @@ impl Guard {
             if has_results && role == TextRole::Prompt {
                 task = Some(Task::new(&message.content));
             }
-            let around = self.surroundings(None, session);
+            let before = u32::try_from(tried.len()).unwrap_or(u32::MAX);
+            let around = self.surroundings_after(None, session, beside.saturating_add(before));
             let around = Surroundings { task: task.as_ref().or(around.task), ..around };
             let decision = self.judge_in(&message.content, role, self.direction(role), vault.as_deref_mut(), around);
-            session.note_again(&message.content, role, &decision);
+            if session.note_again(&message.content, role, &decision) {
+                tried.insert(given.content.as_str());
+            }
             message.content = whole.absorb(&format!("/{i}/content"), decision);
         }
         whole.text = serde_json::to_string(&clean).unwrap_or_default();

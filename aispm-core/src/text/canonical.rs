@@ -171,6 +171,7 @@ impl Writer<'_> {
     }
 
     fn next_view(&mut self) {
+        self.leet = 0;
         let views = self.canonical.tokens.len();
         self.canonical.views.push(views);
         let end = self.canonical.segments.last().map_or(0, |s| s.source.end);
@@ -456,7 +457,7 @@ impl Writer<'_> {
         };
         let known = words().filter(|word| self.vocabulary.knows_spelled(|| turned(word, transform))).count();
         let plain = words().filter(|word| self.vocabulary.knows(word)).count();
-        if continues { known >= plain } else { known >= 2 && known > plain }
+        if continues { known >= plain && words().next().is_some() } else { known >= 2 && known > plain }
     }
 
     fn turned_view(&mut self, words: Range<usize>, transform: Transform) {

@@ -14,7 +14,7 @@ use super::vocabulary::Begins;
 const LONGEST: usize = 4;
 const LONGEST_UNSPACED: usize = 8;
 /// Letters that the beginning of a word may have beyond the least.
-const LONGEST_STEM: usize = 12;
+const LONGEST_STEM: usize = 18;
 
 /// So many words to either side tell whether a word stands among others of its language.
 const NEAR: usize = 2;
@@ -58,7 +58,11 @@ impl Glosses {
             };
             for term in terms.split(" | ") {
                 let stem = term.strip_suffix('*');
-                glosses.begins.mark(term.as_bytes());
+                let first = match term.chars().next() {
+                    Some(c) if is_unspaced(c) => c.len_utf8(),
+                    _ => term.find([' ', '*']).unwrap_or(term.len()),
+                };
+                glosses.begins.mark(term.as_bytes().get(..first).unwrap_or_default());
                 let table = if stem.is_some() { &mut glosses.stems } else { &mut glosses.whole };
                 table.entry(stem.unwrap_or(term)).or_insert(english);
             }
@@ -98,19 +102,17 @@ impl Glosses {
 
     /// The gloss of the first tokens, the most that have one, and how many these are.
     fn first(&self, canonical: &Canonical, tokens: &[Token]) -> Option<(&'static str, usize)> {
-        let start = tokens.first()?.start;
-        let rest = canonical.text.get(start..)?;
-        if !self.begins.may_begin(rest.bytes()) {
+        let (start, word) = (tokens.first()?.start, canonical.word(*tokens.first()?));
+        if !self.begins.may_begin(word.bytes()) {
             return None;
         }
-        let unspaced = rest.chars().next().is_some_and(is_unspaced);
+        let unspaced = word.chars().next().is_some_and(is_unspaced);
         let longest = if unspaced { LONGEST_UNSPACED } else { LONGEST };
         let phrases = tokens.iter().take(longest).enumerate().rev().find_map(|(i, last)| {
             let english = self.whole.get(canonical.text.get(start..last.end)?)?;
             Some((*english, i + 1))
         });
         phrases.or_else(|| {
-            let word = canonical.word(*tokens.first()?);
             let shortest = if word.is_ascii() { 4 } else { 2 };
             let ends = word.char_indices().map(|(at, _)| at).skip(shortest).take(LONGEST_STEM);
             let stem = |end: usize| self.stems.get(word.get(..end)?).copied();
@@ -156,11 +158,12 @@ mod tests {
             for term in terms.split(" | ") {
                 let word = term.strip_suffix('*').unwrap_or(term);
                 let found = canonical(word);
-                assert!(
-                    found.text == word && found.tokens.len() <= LONGEST_UNSPACED,
-                    "{row}: {term} is {:?}",
-                    found.text
-                );
+                assert!(found.text == word && found.tokens.len() <= LONGEST_UNSPACED, "{term}: {:?}", found.text);
+                // amid text of its language
+                let amid = canonical(&format!("指令 {word} 指令"));
+                let glosses = Glosses::builtin().of(&amid);
+                let own = |at: usize| glosses.get(at + 2) == Some(&Gloss::Own);
+                assert!(!(0..found.tokens.len()).any(own), "{term}: {glosses:?}");
             }
         }
     }

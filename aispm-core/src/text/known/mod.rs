@@ -187,7 +187,7 @@ struct Header {
 
 impl Header {
     const MAGIC: &[u8; 8] = b"aispm-kd";
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
     const LONGEST_ASSET: usize = 4096;
 
     fn write(&self) -> Vec<u8> {

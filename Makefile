@@ -78,8 +78,8 @@ aispm-node/node_modules/.package-lock.json: aispm-node/package-lock.json
 	cd aispm-node && npm ci --ignore-scripts
 	touch $@
 
-# What is published, in dist/: the wheel and the npm package, a third of the size, optimised across crates, and packed anew
-# at deflate's best. All is compiled anew and linked slowly, so that tests do without. Across crates little is inlined and
+# What is published, in dist/: the wheel and the npm package, a third of the size, optimised across crates; the wheel is packed
+# anew at deflate's best. All is compiled anew and linked slowly, so that tests do without. Across crates little is inlined and
 # unrolled: that is 1 MB of the wheel, and no time in texts (`benches/text.rs`).
 DIST_FLAGS := $(addprefix -C llvm-args=,-inline-threshold=25 -inlinehint-threshold=50 -unroll-runtime=false)
 

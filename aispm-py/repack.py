@@ -27,9 +27,10 @@ def repack(path: Path) -> None:
     smaller = path.with_suffix(".repacked")
     with zipfile.ZipFile(smaller, "w") as wheel:
         for info, data in files:
-            wheel.writestr(info, data)
+            wheel.writestr(info, data, zipfile.ZIP_DEFLATED)
     with zipfile.ZipFile(smaller) as wheel:
         if [(info.filename, wheel.read(info)) for info in wheel.infolist()] != [(i.filename, d) for i, d in files]:
+            smaller.unlink()
             sys.exit(f"{path}: not the same when packed anew")
     print(f"{path}: {path.stat().st_size} -> {smaller.stat().st_size} bytes")
     smaller.replace(path)

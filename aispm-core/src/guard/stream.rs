@@ -14,7 +14,8 @@ use crate::text::{Detector, Surroundings, Unit, Watch, convert_offsets};
 /// nothing later can change what was found in it. What weighs a text as a whole (prompt injection, known data, sinks)
 /// speaks at the end: where the policy would replace or stop because of it, everything is held back until then. What the
 /// model must not repeat ([`stream_in`](Guard::stream_in)) is found as the text arrives: words in clear as in the whole
-/// text, however it is cut; of a passage in disguise, a few words at its ends may be shown that the whole would hide.
+/// text, however it is cut; of a passage in disguise, words at its ends may be shown that the whole would hide, and of one in
+/// spaced hex or bits more, where what is held does not decode by itself. All of it is told at the end.
 ///
 /// ```
 /// use aispm_core::asset::TextRole;

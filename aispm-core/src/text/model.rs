@@ -13,7 +13,7 @@ use super::sensitivity::{Thresholds, Use};
 
 /// Buckets of the hash table; a power of two.
 pub(super) const BUCKETS: u32 = 1 << 17;
-/// Features of one word: itself, with its neighbour, with the next but one, its beginning, its end.
+/// Features of one word: see [`features`].
 pub(super) const FEATURES: usize = 5;
 /// No such feature of this word.
 pub(super) const ABSENT: u32 = u32::MAX;

@@ -92,7 +92,7 @@ impl OwnWords {
 /// A text in the making that must not repeat an application's own words: holds back what may yet turn out to.
 ///
 /// That is the last 16 words and what is open of a match. From a disguise on it is more: as much as the code of a passage
-/// that would be told takes, whatever the code. What words in clear repeat does not depend on the pieces.
+/// that would be told takes, in most codes. What words in clear repeat does not depend on the pieces.
 #[derive(Debug)]
 pub(crate) struct Watch {
     own: OwnWords,

@@ -10,14 +10,8 @@ use super::canonical::Letter;
 
 /// Shortest code looked at, in characters.
 const SHORTEST: usize = 16;
-
-/// A run of code and the text in it.
-#[derive(Debug)]
-pub(super) struct Encoded {
-    pub(super) transform: Transform,
-    pub(super) span: Range<usize>,
-    pub(super) decoded: String,
-}
+/// Shortest text that counts where code holds other bytes too: by chance some hold a few letters.
+const STRETCH: usize = 16;
 
 /// The characters of a text with HTML entities, percent codes and `\x`, `\u` escapes resolved. Linear: an escape is
 /// looked for in a bounded number of bytes.
@@ -160,86 +154,263 @@ fn hex_byte(digits: &[u8]) -> Option<u8> {
     u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
-/// Runs of base64, hex or bits that decode to printable UTF-8. Every byte belongs to at most one run of each kind.
+/// Text in runs of base64, hex or bits. Every byte belongs to at most one run of each kind.
 pub(super) fn encoded_runs(text: &str) -> impl Iterator<Item = Encoded> {
-    runs(text, is_base64)
-        .filter_map(|span| {
-            let code = text.get(span.clone())?;
-            let padding = text.as_bytes().iter().skip(span.end).take(2).take_while(|b| **b == b'=').count();
-            let span = span.start..span.end + padding;
-            let (transform, bytes) = match hex(code) {
-                Some(bytes) => (Transform::Hex, bytes),
-                None => (Transform::Base64, base64(code)?),
-            };
-            printable(bytes).map(|decoded| Encoded { transform, span, decoded })
-        })
-        .chain(grouped(text))
+    dense(text.as_bytes()).chain(grouped(text.as_bytes())).flat_map(|run| run.texts(text))
 }
 
-/// Maximal runs of accepted bytes that are long enough.
-fn runs(text: &str, accept: impl Fn(u8) -> bool) -> impl Iterator<Item = Range<usize>> {
+/// Where the code begins that a text ends in, as far as that can be told before it is whole. A last word counts.
+pub(super) fn open_run(text: &str) -> usize {
     let bytes = text.as_bytes();
+    let mut start = run_back(bytes, bytes.len(), is_base64);
+    loop {
+        let end = run_back(bytes, start, is_between);
+        let row = run_back(bytes, end, is_base64);
+        let is_code = end - row >= SHORTEST || group(bytes, row).is_some_and(|width| row + width == end);
+        if start - end > WIDEST_GAP || !is_code {
+            return start;
+        }
+        start = row;
+    }
+}
+
+/// Where at `at` or before it a text may be cut, so that code behind it decodes by itself.
+pub(super) fn border(text: &str, at: usize) -> usize {
+    /// Longest row that is not cut.
+    const LINE: usize = 1024;
+    let bytes = text.as_bytes();
+    let row = run_back(bytes, at, is_base64);
+    let is_code = bytes.get(row..row + SHORTEST).is_some_and(|code| code.iter().all(|b| is_base64(*b)));
+    match at - row {
+        _ if !is_code || bytes.get(at).is_none_or(|b| !is_base64(*b)) => at,
+        inside if inside <= LINE => row,
+        inside => at - inside % 4,
+    }
+}
+
+/// Where a run of accepted bytes begins that ends at `end`.
+fn run_back(bytes: &[u8], end: usize, accept: impl Fn(u8) -> bool) -> usize {
+    bytes.get(..end).unwrap_or_default().iter().rposition(|b| !accept(*b)).map_or(0, |last| last + 1)
+}
+
+/// Printable UTF-8 in a run of code: all of it, or a long part.
+#[derive(Debug)]
+pub(super) struct Encoded {
+    pub(super) transform: Transform,
+    /// The characters that stand for it.
+    pub(super) span: Range<usize>,
+    pub(super) decoded: String,
+    run: Run,
+    /// Bytes of the run before it.
+    before: usize,
+}
+
+impl Encoded {
+    /// The characters that stand for these bytes of what was decoded.
+    pub(super) fn source(&self, decoded: Range<usize>) -> Range<usize> {
+        self.run.source(self.before + decoded.start..self.before + decoded.end)
+    }
+}
+
+/// Code in one row, or in several of one width: lines, or groups of digits.
+#[derive(Debug, Clone)]
+struct Run {
+    kind: Kind,
+    span: Range<usize>,
+    width: usize,
+    /// Bytes between two rows.
+    gap: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Base64,
+    Hex,
+    Bits,
+}
+
+impl Kind {
+    /// How many characters stand for how many bytes.
+    const fn unit(self) -> (usize, usize) {
+        match self {
+            Self::Base64 => (4, 3),
+            Self::Hex => (2, 1),
+            Self::Bits => (8, 1),
+        }
+    }
+
+    const fn accepts(self, b: u8) -> bool {
+        match self {
+            Self::Base64 => is_base64(b),
+            Self::Hex => b.is_ascii_hexdigit(),
+            Self::Bits => matches!(b, b'0' | b'1'),
+        }
+    }
+}
+
+impl Run {
+    /// A first row, and those that follow it.
+    fn new(kind: Kind, first: Range<usize>, next: impl Fn(&Self) -> Option<Range<usize>>) -> Self {
+        let mut run = Self { kind, width: first.len(), span: first, gap: 0 };
+        while let Some(row) = next(&run) {
+            let gap = row.start - run.span.end;
+            if run.gap > 0 && run.gap != gap {
+                break;
+            }
+            (run.gap, run.span.end) = (gap, row.end);
+            if row.len() < run.width {
+                break;
+            }
+        }
+        run
+    }
+
+    fn texts(self, text: &str) -> Vec<Encoded> {
+        let transform = if self.kind == Kind::Base64 { Transform::Base64 } else { Transform::Hex };
+        let bytes = text.as_bytes().get(self.span.clone()).and_then(|code| self.decode(code)).unwrap_or_default();
+        let encoded = |(before, decoded): (usize, &str)| Encoded {
+            transform,
+            span: self.source(before..before + decoded.len()),
+            decoded: decoded.to_owned(),
+            run: self.clone(),
+            before,
+        };
+        printable(&bytes).map(encoded).collect()
+    }
+
+    /// The bytes that it stands for; what is cut off at its end does not count.
+    fn decode(&self, code: &[u8]) -> Option<Vec<u8>> {
+        let mut code = code.iter().copied().filter(|b| self.kind.accepts(*b));
+        if self.kind == Kind::Base64 {
+            return base64(&code.collect::<Vec<_>>());
+        }
+        let (width, _) = self.kind.unit();
+        let radix = if self.kind == Kind::Bits { 2 } else { 16 };
+        let mut byte = || (0..width).try_fold(0, |byte, _| Some(byte * radix + char::from(code.next()?).to_digit(16)?));
+        std::iter::from_fn(|| byte().map(|byte| u8::try_from(byte).ok())).collect()
+    }
+
+    /// The characters that stand for these bytes.
+    fn source(&self, bytes: Range<usize>) -> Range<usize> {
+        let (chars, width) = self.kind.unit();
+        let place = |at: usize| self.span.start + at + at / self.width * self.gap;
+        let last = (bytes.end.div_ceil(width) * chars).saturating_sub(1);
+        place(bytes.start / width * chars)..(place(last) + 1).min(self.span.end)
+    }
+}
+
+/// Base64 and hex without spaces, where it is long enough: lines of one width, or a last one that is shorter.
+fn dense(bytes: &[u8]) -> impl Iterator<Item = Run> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        // looked at from behind, so that most bytes of short runs are passed over
-        while let Some(last) = bytes.get(at..at + SHORTEST)?.iter().rposition(|b| !accept(*b)) {
-            at += last + 1;
+        let first = next_run(bytes, at, is_base64)?;
+        let is_hex = bytes.get(first.clone())?.iter().all(u8::is_ascii_hexdigit);
+        let kind = if is_hex { Kind::Hex } else { Kind::Base64 };
+        let mut run = Run::new(kind, first, |run| {
+            let behind = bytes.get(run.span.end..).filter(|_| run.width % kind.unit().0 == 0)?;
+            let gap = [&b"\n"[..], b"\r\n"].into_iter().find(|end| behind.starts_with(end))?.len();
+            let length = behind.iter().skip(gap).take_while(|b| kind.accepts(**b)).count();
+            let is_line = matches!(behind.get(gap + length), None | Some(b'\n' | b'\r' | b'='));
+            let start = run.span.end + gap;
+            (is_line && (1..=run.width).contains(&length)).then_some(start..start + length)
+        });
+        at = run.span.end;
+        run.span.end += bytes.iter().skip(at).take(2).take_while(|b| **b == b'=').count();
+        Some(run)
+    })
+}
+
+/// Most bytes between two groups.
+const WIDEST_GAP: usize = 2;
+
+/// Hex or bits in groups: `69 67 6e`, `69, 67, 6e`, `01101001 01100111`.
+fn grouped(bytes: &[u8]) -> impl Iterator<Item = Run> {
+    let (mut at, mut end) = (0, 0);
+    std::iter::from_fn(move || {
+        loop {
+            if at >= end {
+                Range { start: at, end } = next_run(bytes, at, |b| b.is_ascii_hexdigit() || is_between(b))?;
+            }
+            let Some(width) = group(bytes, at) else {
+                let is_inside = |b: &&u8| b.is_ascii_hexdigit();
+                let rest = bytes.get(at..end)?;
+                let word = rest.iter().take_while(is_inside).count();
+                at += word + rest.iter().skip(word).take_while(|b| !is_inside(b)).count();
+                continue;
+            };
+            let kind = if width == 2 { Kind::Hex } else { Kind::Bits };
+            let run = Run::new(kind, at..at + width, |run| {
+                let gap = bytes.iter().skip(run.span.end).take_while(|b| is_between(**b)).count();
+                let start = run.span.end + gap;
+                ((1..=WIDEST_GAP).contains(&gap) && group(bytes, start) == Some(width)).then_some(start..start + width)
+            });
+            at = run.span.end;
+            if run.span.len() >= SHORTEST {
+                return Some(run);
+            }
         }
-        let start = at;
-        at += bytes.get(start..)?.iter().take_while(|b| accept(**b)).count();
-        Some(start..at)
     })
 }
 
-/// Hex or bits written as groups with single spaces between: `69 67 6e`, `01101001 01100111`.
-fn grouped(text: &str) -> impl Iterator<Item = Encoded> {
-    runs(text, |b| b.is_ascii_hexdigit() || b == b' ').filter_map(|span| {
-        let code = text.get(span.clone())?;
-        let lead = code.len() - code.trim_start().len();
-        let code = code.trim();
-        let width = code.find(' ')?;
-        let radix = match width {
-            2 => 16,
-            8 => 2,
-            _ => return None,
-        };
-        let groups: Option<Vec<u8>> = code
-            .split(' ')
-            .map(|group| (group.len() == width).then(|| u8::from_str_radix(group, radix).ok()).flatten())
-            .collect();
-        let start = span.start + lead;
-        printable(groups?).map(|decoded| Encoded {
-            transform: Transform::Hex,
-            span: start..start + code.len(),
-            decoded,
-        })
-    })
+/// The length of the group of digits that begins here: 2 of hex, or 8 bits.
+fn group(bytes: &[u8], at: usize) -> Option<usize> {
+    let is_inside = at.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(u8::is_ascii_alphanumeric);
+    let length = bytes.iter().skip(at).take(9).take_while(|b| b.is_ascii_alphanumeric()).count();
+    let digits = bytes.get(at..at + length).filter(|_| !is_inside)?;
+    let is_group = match length {
+        2 => digits.iter().all(|b| Kind::Hex.accepts(*b)),
+        8 => digits.iter().all(|b| Kind::Bits.accepts(*b)),
+        _ => false,
+    };
+    is_group.then_some(length)
 }
 
-fn is_base64(b: u8) -> bool {
+/// Whether a byte may stand between groups.
+const fn is_between(b: u8) -> bool {
+    matches!(b, b' ' | b'\n' | b'\r' | b'\t' | b',' | b':' | b'-')
+}
+
+/// The next run of accepted bytes that is long enough, from `at` on, where none goes on. Most bytes are not looked at.
+fn next_run(bytes: &[u8], mut at: usize, accept: impl Fn(u8) -> bool) -> Option<Range<usize>> {
+    // from behind, so that most bytes of short runs are passed over
+    while let Some(last) = bytes.get(at..at + SHORTEST)?.iter().rposition(|b| !accept(*b)) {
+        at += last + 1;
+    }
+    let length = bytes.get(at..)?.iter().take_while(|b| accept(**b)).count();
+    Some(at..at + length)
+}
+
+const fn is_base64(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_')
 }
 
-fn hex(code: &str) -> Option<Vec<u8>> {
-    let pairs = code.as_bytes().chunks_exact(2);
-    if !pairs.remainder().is_empty() {
-        return None;
-    }
-    pairs.map(hex_byte).collect()
-}
-
-fn base64(code: &str) -> Option<Vec<u8>> {
+fn base64(code: &[u8]) -> Option<Vec<u8>> {
     const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
         .with_decode_allow_trailing_bits(true)
         .with_decode_padding_mode(DecodePaddingMode::Indifferent);
     const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT);
     const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, LENIENT);
+    // one character of four says nothing
+    let code = code.get(..code.len() - usize::from(code.len() % 4 == 1))?;
     STANDARD.decode(code).or_else(|_| URL_SAFE.decode(code)).ok()
 }
 
-fn printable(bytes: Vec<u8>) -> Option<String> {
-    let text = String::from_utf8(bytes).ok()?;
-    text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t')).then_some(text)
+/// Printable UTF-8, and where it begins: all of the bytes, or long parts.
+fn printable(bytes: &[u8]) -> impl Iterator<Item = (usize, &str)> {
+    let is_printable = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
+    let mut behind = 0;
+    bytes
+        .utf8_chunks()
+        .flat_map(move |chunk| {
+            let mut at = behind;
+            behind += chunk.valid().len() + chunk.invalid().len();
+            chunk.valid().split_inclusive(move |c| !is_printable(c)).map(move |part| {
+                let start = at;
+                at += part.len();
+                (start, part.trim_end_matches(|c| !is_printable(c)))
+            })
+        })
+        .filter(|(_, part)| part.len() >= STRETCH.min(bytes.len()))
 }
 
 /// A letter rotated by 13.
@@ -254,6 +425,8 @@ pub(super) fn rot13(c: char) -> char {
 
 #[cfg(test)]
 mod tests {
+    use base64::prelude::BASE64_STANDARD as STANDARD;
+
     use super::*;
 
     #[test]
@@ -270,7 +443,47 @@ mod tests {
         assert_eq!(decoded("q=aGVsbG8gd29ybGQgaA== y"), ["hello world h"]);
         assert_eq!(decoded("68 65 6c 6c 6f 20 77 6f"), ["hello wo"]);
         assert_eq!(decoded("01101000 01101001 01101000"), ["hih"]);
+        assert_eq!(decoded("the 68, 65, 6C, 6C, 6F, 21 add 1"), ["hello!"]);
+        assert_eq!(decoded("aGVsbG8gd29ybGQg\r\nYWdhaW4h\r\n"), ["hello world again!"]);
         assert_eq!(decoded("d41d8cd98f00b204e9800998ecf8427e"), [""; 0]);
+        assert_eq!(decoded("internationalisation\n12:30:45:50:55 of 2024-10-10-12"), [""; 0]);
         assert_eq!("Uryyb".chars().map(rot13).collect::<String>(), "Hello");
+    }
+
+    #[test]
+    fn text_is_found_among_other_bytes_and_where_code_was_cut() {
+        let text = "Ключ лежит под третьей ступенью";
+        let bytes = [b"\x00\x01\xff", text.as_bytes(), b"\xd0"].concat();
+        let groups = |gap: &str, bits: bool| {
+            let groups = bytes.iter().map(|b| if bits { format!("{b:08b}") } else { format!("{b:02x}") });
+            groups.collect::<Vec<_>>().join(gap)
+        };
+        for code in
+            [groups("", false), groups(" ", false), groups(", ", false), groups("\n", true), STANDARD.encode(&bytes)]
+        {
+            let found: Vec<Encoded> = encoded_runs(&code).collect();
+            assert_eq!(found.iter().map(|run| &*run.decoded).collect::<Vec<_>>(), [text], "{code}");
+            // a word leads to its own code
+            let word = text.find("третьей").unwrap()..text.find(" ступенью").unwrap();
+            let place = found[0].source(word);
+            let again = encoded_runs(code.get(place).unwrap()).next().unwrap();
+            assert!(again.decoded.contains("ретье"), "{code}: {}", again.decoded);
+        }
+    }
+
+    #[test]
+    fn code_that_goes_on_is_open_from_its_first_row() {
+        let lines = "aGVsbG8gd29ybGQg\n".repeat(3);
+        for (text, open) in [
+            ("so 48 65 6c 6", "48 65 6c 6"),
+            ("so: 01101000, 01101001, ", "01101000, 01101001, "),
+            (&format!("so\n{lines}aGV"), &*format!("{lines}aGV")),
+            ("so it is", "is"),
+            ("so 48 65 6c.", ""),
+        ] {
+            assert_eq!(text.get(open_run(text)..).unwrap(), open);
+        }
+        assert_eq!(border(&lines, 20), 17);
+        assert_eq!((border("a word", 4), border(&"ab".repeat(1000), 1999)), (4, 1996));
     }
 }

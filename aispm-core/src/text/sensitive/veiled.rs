@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::super::Transform;
-use super::super::decode::{Encoded, Unescape, encoded_runs};
+use super::super::decode::{Unescape, encoded_runs};
 use super::hay::Hay;
 use super::{HostLists, Place, Read as Reads, Sensitive};
 use crate::asset::{Match, TextRole};
@@ -95,7 +95,7 @@ impl Sensitive {
             let known = found.len();
             self.revealed(&run.decoded, depth, found);
             for Found { found, by } in found.iter_mut().skip(known) {
-                let span = covering(&run, text, found.start..found.end);
+                let span = run.source(found.start..found.end);
                 (found.start, found.end) = (at + span.start, at + span.end);
                 by.push(run.transform);
             }
@@ -253,19 +253,6 @@ fn is_mark(byte: u8) -> bool {
 
 fn is_word(byte: u8) -> bool {
     !byte.is_ascii_whitespace()
-}
-
-/// The characters of a run that stand for a span of what it decodes to.
-fn covering(run: &Encoded, text: &str, decoded: Range<usize>) -> Range<usize> {
-    let Range { start, end } = run.span;
-    let spaced = text.get(start..end).is_some_and(|code| code.contains(' '));
-    let (width, bytes) = match run.transform {
-        Transform::Base64 => (4, 3),
-        Transform::Hex if !spaced => (2, 1),
-        _ => return start..end,
-    };
-    let from = start + decoded.start / bytes * width;
-    from..(start + decoded.end.div_ceil(bytes) * width).min(end)
 }
 
 #[cfg(test)]

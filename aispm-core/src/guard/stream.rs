@@ -13,9 +13,10 @@ use crate::text::{Detector, Surroundings, Unit, Watch, convert_offsets};
 /// Personal data, secrets, links and invisible characters are found as the text arrives, and each piece is let go when
 /// nothing later can change what was found in it. What weighs a text as a whole (prompt injection, known data, sinks)
 /// speaks at the end: where the policy would replace or stop because of it, everything is held back until then. What the
-/// model must not repeat ([`stream_in`](Guard::stream_in)) is found as the text arrives: words in clear as in the whole
-/// text, however it is cut; of a passage in disguise, words at its ends may be shown that the whole would hide, and of one in
-/// spaced hex or bits more, where what is held does not decode by itself. All of it is told at the end.
+/// model must not repeat ([`stream_in`](Guard::stream_in)) is found as the text arrives, however it is cut: words in clear
+/// as in the whole text, and code before any of the passage in it is let go. Of a passage whose words are spelled in
+/// another way (leetspeak, rotated, read backwards), words at its ends may be shown that the whole would hide, as how they
+/// are read depends on those around them. All of it is told at the end.
 ///
 /// ```
 /// use aispm_core::asset::TextRole;
@@ -72,7 +73,8 @@ impl Guard {
 
     /// The same within a session, as [`check_in`](Self::check_in) has it, of which it takes what is known by now. Where the
     /// policy replaces or stops what the model must not repeat, the last 16 words are held back until it is known that they
-    /// are no part of it; from a disguise on, 2 KiB.
+    /// are no part of it, at most 4 KiB; from a disguise on, 2 KiB, and 4 KiB of code that goes on (base64, hex or bits, in
+    /// lines or groups). A passage so stretched that a dozen of its words take more is told, but its beginning let go.
     ///
     /// ```
     /// use aispm_core::asset::TextRole;
@@ -204,7 +206,7 @@ impl GuardStream<'_> {
                 self.decision.text.clear();
             }
         }
-        session.note(&self.whole, self.role, &self.decision);
+        session.note(&self.whole, self.role, &self.decision, false);
         let key = |m: &Match| (m.start, m.end);
         self.decision.findings.sort_by_key(key);
         self.decision.latency = Some((self.guard.clock)().saturating_sub(self.started));

@@ -25,6 +25,8 @@ const TURNED_WINDOW: usize = 24;
 const USUAL_LEET: usize = 3;
 /// Characters between two such letters, at most; more than one ends a word.
 const SPELLED_GAP: usize = 4;
+/// Bytes of code up to which, read closely, it is one place; of more, each letter has its own.
+const ONE_PLACE: usize = 2048;
 
 /// A text in canonical form.
 #[derive(Debug, Default)]
@@ -58,13 +60,22 @@ struct Segment {
 impl Canonical {
     /// The canonical form of `text`, whose hidden runs are known.
     pub(super) fn new(text: &str, hidden: &[Hidden], vocabulary: &Vocabulary) -> Self {
-        let mut writer = Writer { vocabulary, canonical: Self::default(), word: Vec::new(), run: Vec::new(), leet: 0 };
+        Self::read(text, hidden, Writer::new(vocabulary))
+    }
+
+    /// The same for one who looks for certain words: all code that holds text is decoded, whether or not that is language,
+    /// and of long code letters lead back to where they stand in it.
+    pub(super) fn closely(text: &str, hidden: &[Hidden], vocabulary: &Vocabulary) -> Self {
+        Self::read(text, hidden, Writer { closely: true, ..Writer::new(vocabulary) })
+    }
+
+    fn read(text: &str, hidden: &[Hidden], mut writer: Writer<'_>) -> Self {
         writer.given(text);
         if has_stacked_marks(text) {
             writer.canonical.transforms.insert(Transform::StackedMarks);
         }
         writer.turned_words();
-        writer.decoded(text, None, 1);
+        writer.decoded(text, &|place| place, 1);
         for run in hidden {
             let transform = match run.kind {
                 HiddenKind::Tags | HiddenKind::VariationSelectors => Transform::Invisible,
@@ -96,6 +107,12 @@ impl Canonical {
         self.tokens.get(next).filter(|token| token.start < at).map_or(at, |token| token.end)
     }
 
+    /// The canonical form of what was given, without what was decoded.
+    pub(super) fn given(&self) -> &str {
+        let view = self.views.first().and_then(|token| self.tokens.get(*token));
+        self.text.get(..view.map_or(self.text.len(), |token| token.start)).unwrap_or_default()
+    }
+
     /// A word of the canonical text.
     pub(super) fn word(&self, token: Token) -> &str {
         self.text.get(token.start..token.end).unwrap_or_default()
@@ -120,9 +137,16 @@ struct Writer<'v> {
     run: Vec<Letter>,
     /// Words of leetspeak met.
     leet: usize,
+    /// Whether code is read [closely](Canonical::closely).
+    closely: bool,
 }
 
-impl Writer<'_> {
+impl<'v> Writer<'v> {
+    fn new(vocabulary: &'v Vocabulary) -> Self {
+        let (word, run) = (Vec::new(), Vec::new());
+        Self { vocabulary, canonical: Canonical::default(), word, run, leet: 0, closely: false }
+    }
+
     /// The text as given. Plain words and single spaces, which most of it are, take a short cut.
     fn given(&mut self, text: &str) {
         let mut letters = Unescape::new(text);
@@ -282,25 +306,26 @@ impl Writer<'_> {
         }
         // `1` stands for two letters
         let ones = word.iter().filter(|l| l.c == '1').count().min(4);
-        let spelled = |choice: u32| {
+        let letters_of = |choice: u32| {
             let mut one = 0;
-            let plain = word.iter().map(move |l| match l.c {
+            word.iter().map(move |l| match l.c {
                 '1' => {
                     one += 1;
                     if choice >> (one - 1) & 1 == 1 { 'l' } else { 'i' }
                 }
                 c => leet(c).unwrap_or(c),
-            });
-            word.iter().zip(plain).map(|(l, c)| Letter { c, ..l.clone() }).collect::<Vec<_>>()
+            })
         };
         // `rule1` is numbered, so the beginning of a word is not enough there
         let is_numbered = word.iter().skip_while(|l| l.c.is_alphabetic()).all(|l| l.c.is_ascii_digit());
-        let is_known = |plain: &Vec<Letter>| {
-            let spelled = spelling(plain);
+        let mut spelled = String::new();
+        let is_known = |choice: &u32| {
+            spelled.clear();
+            spelled.extend(letters_of(*choice).map(|c| look_alike(c).unwrap_or(c)));
             if is_numbered { self.vocabulary.has_word(&spelled) } else { self.vocabulary.knows(&spelled) }
         };
-        let known = (0..1 << ones).map(spelled).find(is_known);
-        known.or_else(|| (is_usual && letters > 0).then(|| spelled(0)))
+        let known = (0..1 << ones).find(is_known).or_else(|| (is_usual && letters > 0).then_some(0));
+        known.map(|choice| word.iter().zip(letters_of(choice)).map(|(l, c)| Letter { c, ..l.clone() }).collect())
     }
 
     /// Writes letters that stood alone: as the words they spell if one of these is known, else as they stood.
@@ -401,18 +426,19 @@ impl Writer<'_> {
         }
     }
 
-    /// Appends what base64 and hex runs hold. `within` is where decoded text comes from.
-    fn decoded(&mut self, text: &str, within: Option<&Range<usize>>, depth: usize) {
+    /// Appends what base64 and hex runs hold. `within` is where in the given text a place in `text` is.
+    fn decoded(&mut self, text: &str, within: &dyn Fn(Range<usize>) -> Range<usize>, depth: usize) {
         for run in encoded_runs(text) {
-            if !self.is_word_like(&run.decoded) {
+            if !self.closely && !self.is_word_like(&run.decoded) {
                 continue;
             }
-            let source = within.cloned().unwrap_or(run.span);
+            let is_one = !self.closely || run.span.len() <= ONE_PLACE;
+            let source = |place| within(if is_one { run.span.clone() } else { run.source(place) });
             self.canonical.transforms.insert(run.transform);
             self.next_view();
-            self.view(Unescape::new(&run.decoded).map(|letter| Letter { source: source.clone(), ..letter }));
+            self.view(Unescape::new(&run.decoded).map(|l| Letter { source: source(l.source), ..l }));
             if depth < DEPTH_LIMIT {
-                self.decoded(&run.decoded, Some(&source), depth + 1);
+                self.decoded(&run.decoded, &source, depth + 1);
             }
         }
     }

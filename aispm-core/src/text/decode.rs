@@ -7,6 +7,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::Transform;
 use super::canonical::Letter;
+use super::fold::is_unspaced;
 
 /// Shortest code looked at, in characters.
 const SHORTEST: usize = 16;
@@ -176,16 +177,20 @@ pub(super) fn open_run(text: &str) -> usize {
 
 /// Where at `at` or before it a text may be cut, so that code behind it decodes by itself.
 pub(super) fn border(text: &str, at: usize) -> usize {
-    /// Longest row that is not cut.
+    /// Longest row that is not cut, and longest word before it, in bytes and in characters.
     const LINE: usize = 1024;
+    const WORD: usize = 64;
     let bytes = text.as_bytes();
     let row = run_back(bytes, at, is_base64);
     let is_code = bytes.get(row..row + SHORTEST).is_some_and(|code| code.iter().all(|b| is_base64(*b)));
-    match at - row {
-        _ if !is_code || bytes.get(at).is_none_or(|b| !is_base64(*b)) => at,
-        inside if inside <= LINE => row,
-        inside => at - inside % 4,
+    if !is_code || bytes.get(at).is_none_or(|b| !is_base64(*b)) {
+        return at;
     }
+    if at - row > LINE {
+        return at - (at - row) % 4;
+    }
+    let before = text.get(..row).unwrap_or_default().chars().rev().take(WORD);
+    row - before.take_while(|c| !c.is_whitespace() && !is_unspaced(*c)).map(char::len_utf8).sum::<usize>()
 }
 
 /// Where a run of accepted bytes begins that ends at `end`.
@@ -485,5 +490,6 @@ mod tests {
         }
         assert_eq!(border(&lines, 20), 17);
         assert_eq!((border("a word", 4), border(&"ab".repeat(1000), 1999)), (4, 1996));
+        assert_eq!(border("so né1vnvr-ymn6h-5efzc-k5rrw", 20), 3);
     }
 }

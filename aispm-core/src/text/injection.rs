@@ -130,6 +130,11 @@ impl Engine {
         Canonical::new(text, &super::invisible::hidden(text), &self.vocabulary)
     }
 
+    /// The same, [closely](Canonical::closely).
+    pub(super) fn closely(&self, text: &str) -> Canonical {
+        Canonical::closely(text, &super::invisible::hidden(text), &self.vocabulary)
+    }
+
     pub(super) fn read(&self, text: &str, hidden: &[Hidden], role: TextRole) -> Reading {
         let canonical = Canonical::new(text, hidden, &self.vocabulary);
         let held = self.relations.held(&self.lexicon.hits(&canonical));

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::config::matches;
 use super::{Action, Decision, Guard, Session, Vault};
 use crate::asset::{TextRole, pointer_key};
-use crate::text::{Surroundings, Task};
+use crate::text::{Detector, Surroundings, Task, names};
 
 /// One message of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -89,7 +89,7 @@ impl Guard {
             let around = self.surroundings_after(None, session, beside.saturating_add(before));
             let around = Surroundings { task: task.as_ref().or(around.task), ..around };
             let decision = self.judge_in(&message.content, role, self.direction(role), vault.as_deref_mut(), around);
-            if session.note_again(&message.content, role, &decision) {
+            if session.note(&message.content, role, &decision, true) {
                 tried.insert(given.content.as_str());
             }
             message.content = whole.absorb(&format!("/{i}/content"), decision);
@@ -99,7 +99,7 @@ impl Guard {
     }
 
     /// Decides about a call that the model wants to make: whether this tool may be called, and every string of its
-    /// arguments, names of fields aside. `text` is the sanitised arguments as JSON.
+    /// arguments. `text` is the sanitised arguments as JSON.
     #[must_use]
     pub fn check_tool_call(&self, name: &str, args: &Value) -> Decision {
         self.timed(|| self.tool_call(name, args, &Session::new(), None))
@@ -113,7 +113,7 @@ impl Guard {
     }
 
     /// The same within a session, as [`Guard::check_in`] has it: the arguments are the model's, so they must not repeat
-    /// what it must not.
+    /// what it must not, nor must the names of their fields: a call is blocked where such a name would be replaced.
     #[must_use]
     pub fn check_tool_call_in(
         &self,
@@ -146,6 +146,7 @@ impl Guard {
                         .extend(items.iter_mut().enumerate().rev().map(|(i, item)| (format!("{pointer}/{i}"), item)));
                 }
                 Value::Object(map) => {
+                    self.names(&pointer, map, session, &mut whole);
                     let below = |key: &str| format!("{pointer}/{}", pointer_key(key));
                     waiting.extend(map.iter_mut().rev().map(|(key, value)| (below(key), value)));
                 }
@@ -154,6 +155,29 @@ impl Guard {
         }
         whole.text = clean.to_string();
         whole
+    }
+
+    /// Looks in names of fields for what the model must not repeat. Fields are left out whose names would be replaced:
+    /// no tool knows what would stand in their place.
+    fn names(&self, pointer: &str, fields: &mut Map<String, Value>, session: &Session, whole: &mut Decision) {
+        if session.own_words().is_empty() || !self.tool.looks_for(Detector::KnownData) {
+            return;
+        }
+        let (text, mut found, mut part) = (names(fields), Vec::new(), Decision::allow());
+        session.own_words().find(&text, &mut found);
+        let mut replaced = self.weigh(&self.policy.tool, &text, found, &mut part);
+        if !replaced.is_empty() {
+            part.action = Action::Block;
+            replaced.sort_unstable_by_key(|m| m.start);
+            let (mut replaced, mut start) = (replaced.into_iter().peekable(), 0);
+            fields.retain(|name, _| {
+                let end = start + name.len();
+                while replaced.next_if(|m| m.end <= start).is_some() {}
+                start = end + 1;
+                replaced.peek().is_none_or(|m| end <= m.start)
+            });
+        }
+        whole.absorb(pointer, part);
     }
 
     /// Judges one string argument of a tool; gives its sanitised form.

@@ -37,6 +37,7 @@ mod sensitivity;
 mod vocabulary;
 
 pub use demand::Task;
+pub(crate) use offsets::names;
 pub use offsets::{Unit, convert_offsets, convert_offsets_within};
 pub(crate) use own_words::{OwnWords, Watch};
 pub use sensitivity::Sensitivity;

@@ -1,6 +1,6 @@
 //! Byte offsets as the units of other languages.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::asset::Match;
 
@@ -45,16 +45,24 @@ pub fn convert_offsets(text: &str, matches: &mut [Match], unit: Unit) {
 }
 
 /// [`convert_offsets`] for matches in strings of a JSON document: `pointers` tells the string of each match, as in a
-/// [`Decision`](crate::guard::Decision) about messages or a tool call. One pass over a string for each run of matches
-/// in it.
+/// [`Decision`](crate::guard::Decision) about messages or a tool call, or the object whose names it is in. One pass over
+/// a string for each run of matches in it.
 pub fn convert_offsets_within(document: &Value, pointers: &[String], matches: &mut [Match], unit: Unit) {
     let mut rest = matches;
     for run in pointers.chunk_by(|a, b| a == b) {
         let Some((here, after)) = rest.split_at_mut_checked(run.len()) else { return };
-        let text = run.first().and_then(|pointer| document.pointer(pointer)).and_then(Value::as_str);
-        convert_offsets(text.unwrap_or_default(), here, unit);
+        match run.first().and_then(|pointer| document.pointer(pointer)) {
+            Some(Value::String(text)) => convert_offsets(text, here, unit),
+            Some(Value::Object(fields)) => convert_offsets(&names(fields), here, unit),
+            _ => convert_offsets("", here, unit),
+        }
         rest = after;
     }
+}
+
+/// The names of fields as one text that offsets lead into: one a line, as JSON orders them.
+pub(crate) fn names(fields: &Map<String, Value>) -> String {
+    fields.keys().map(String::as_str).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -85,10 +93,11 @@ mod tests {
 
     #[test]
     fn converts_spans_in_the_strings_of_a_document() {
-        let document = serde_json::json!({"a": "é1", "b": ["𝄞22"]});
+        let document = serde_json::json!({"a": "é1", "b": ["𝄞22"], "ç": null});
         let span = |range| Match::new("pii", "X", "x", 1.0, Severity::Low, range);
-        let mut matches = [span(2..3), span(0..2), span(4..6)];
-        convert_offsets_within(&document, &["/a".into(), "/a".into(), "/b/0".into()], &mut matches, Unit::Utf16);
-        assert_eq!(matches.map(|m| (m.start, m.end)), [(1, 2), (0, 1), (2, 4)]);
+        let mut matches = [span(2..3), span(0..2), span(4..6), span(2..6)];
+        let pointers = ["/a", "/a", "/b/0", ""].map(String::from);
+        convert_offsets_within(&document, &pointers, &mut matches, Unit::Utf16);
+        assert_eq!(matches.map(|m| (m.start, m.end)), [(1, 2), (0, 1), (2, 4), (2, 5)]);
     }
 }

@@ -43,7 +43,8 @@ impl Decision {
         self.findings.clone()
     }
 
-    /// For messages and tool calls: the JSON pointer of the string that each finding's offsets are into.
+    /// For messages and tool calls: the JSON pointer of the string that each finding's offsets are into. For names of
+    /// fields it is that of the object, and offsets are into its names in the order of JSON, one a line.
     #[napi(getter)]
     pub fn pointers(&self) -> Vec<String> {
         self.inner.pointers.clone()
@@ -306,7 +307,7 @@ impl Guard {
     ) -> napi::Result<GuardStream> {
         let role = sync(env, role.map_or(Ok(TextRole::Output), |role| role.parse()))?;
         let stream = match session {
-            Some(session) => self.inner.stream_in(role, origin.as_deref(), &session.shared.lock(), None),
+            Some(session) => self.inner.stream_in(role, origin.as_deref(), &session.shared.share(), None),
             None => self.inner.stream(role),
         };
         Ok(GuardStream { inner: Some(stream), given: String::new() })
@@ -377,8 +378,8 @@ fn check_in(
 ) -> Result<Decision> {
     let role = role.map_or(Ok(TextRole::Prompt), str::parse)?;
     let mut inner = match vault {
-        Some(vault) => vault.change(|vault| guard.check_in(text, role, origin, &session.lock(), Some(vault))),
-        None => guard.check_in(text, role, origin, &session.lock(), None),
+        Some(vault) => vault.change(|vault| guard.check_in(text, role, origin, &session.share(), Some(vault))),
+        None => guard.check_in(text, role, origin, &session.share(), None),
     };
     let findings = place(&mut inner.findings, |found, unit| convert_offsets(text, found, unit));
     Ok(Decision { inner, findings })
@@ -401,8 +402,8 @@ impl Around {
         judge: impl FnOnce(&guard::Session, Option<&mut guard::Vault>) -> guard::Decision,
     ) -> guard::Decision {
         match &self.vault {
-            Some(vault) => vault.change(|vault| judge(&self.session.lock(), Some(vault))),
-            None => judge(&self.session.lock(), None),
+            Some(vault) => vault.change(|vault| judge(&self.session.share(), Some(vault))),
+            None => judge(&self.session.share(), None),
         }
     }
 }

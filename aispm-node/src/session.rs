@@ -14,7 +14,12 @@ use crate::task::sync;
 pub(crate) struct Shared(Arc<Mutex<guard::Session>>);
 
 impl Shared {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, guard::Session> {
+    /// The session for a check, which so need not wait for others.
+    pub(crate) fn share(&self) -> guard::Session {
+        self.lock().share()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, guard::Session> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -152,7 +152,7 @@ impl Guard {
     ) -> PyResult<GuardStream> {
         let role = parse_role(py, role)?;
         let stream = match session.map(Bound::get) {
-            Some(session) => py.detach(|| self.inner.stream_in(role, origin, &session.lock(), None)),
+            Some(session) => py.detach(|| self.inner.stream_in(role, origin, &session.share(), None)),
             None => self.inner.stream(role),
         };
         Ok(GuardStream { inner: Mutex::new(Some(stream.offsets_in(Unit::CodePoints))) })
@@ -182,7 +182,7 @@ impl Guard {
     ) -> PyResult<Decision> {
         let (session, role) = (session.get(), parse_role(py, role)?);
         let judge = |guard: &guard::Guard, vault: Option<&mut guard::Vault>| {
-            guard.check_in(text, role, origin, &session.lock(), vault)
+            guard.check_in(text, role, origin, &session.share(), vault)
         };
         Ok(self.decide(py, vault, judge, |_, found| convert_offsets(text, found, Unit::CodePoints)))
     }
@@ -335,7 +335,7 @@ impl Guard {
     ) -> Decision {
         let session = session.map(Bound::get);
         let judge = |guard: &guard::Guard, vault: Option<&mut guard::Vault>| match session {
-            Some(session) => judge(guard, &session.lock(), vault),
+            Some(session) => judge(guard, &session.share(), vault),
             None => judge(guard, &guard::Session::new(), vault),
         };
         let place = |pointers: &[String], found: &mut [Match]| {

@@ -45,7 +45,12 @@ impl Session {
 }
 
 impl Session {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, guard::Session> {
+    /// The session for a check, which so need not wait for others.
+    pub(crate) fn share(&self) -> guard::Session {
+        self.lock().share()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, guard::Session> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

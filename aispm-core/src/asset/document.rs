@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value};
 
 use super::error::DEPTH_LIMIT;
-use super::{Error, ErrorKind, Evidence, Result};
+use super::{Error, ErrorKind, Evidence, Result, reading};
 
 /// Most nodes of one YAML stream, alias copies counted.
 const NODE_LIMIT: usize = 1_000_000;
@@ -145,23 +145,7 @@ impl Document {
 
     /// The content as a type; an error names file, line and column.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
-        T::deserialize(&self.value).or_else(|_| {
-            // again, and slower, to know where it stops
-            serde_path_to_error::deserialize(&self.value).map_err(|error| {
-                let reached = pointer_of(error.path());
-                let message = error.inner().to_string();
-                let pointer = match reached {
-                    Ok(pointer) => pointer,
-                    // below a key that is no text to serde: the first place that bears what the message names
-                    Err(pointer) => {
-                        let named = message.split('`').nth(1).unwrap_or_default();
-                        let below = self.value.pointer(&pointer).and_then(|value| find(value, named, &pointer));
-                        below.unwrap_or(pointer)
-                    }
-                };
-                self.error(&pointer, message)
-            })
-        })
+        reading::read(&self.value).map_err(|(pointer, error)| self.error(&pointer, error.to_string()))
     }
 
     /// That something is wrong at a JSON pointer of this document, with its line and column where known.
@@ -242,36 +226,6 @@ fn placed(error: Error, spot: Option<Spot>) -> Error {
     match spot {
         Some((line, column)) => error.at_line(line as usize, column as usize),
         None => error,
-    }
-}
-
-/// Where deserialising stopped, as a JSON pointer.
-///
-/// An error is as far as it goes: a key that is an enum is not told.
-fn pointer_of(path: &serde_path_to_error::Path) -> Result<String, String> {
-    use serde_path_to_error::Segment;
-    let mut pointer = String::new();
-    for segment in path {
-        match segment {
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => pointer.push_str(&format!("/{}", pointer_key(key))),
-            Segment::Enum { .. } => {}
-            Segment::Unknown => return Err(pointer),
-        }
-    }
-    Ok(pointer)
-}
-
-/// The pointer of the first field or text of this name, depth first; documents are at most 128 deep.
-fn find(value: &Value, named: &str, at: &str) -> Option<String> {
-    match value {
-        Value::Object(map) => map.iter().find_map(|(key, child)| {
-            let below = format!("{at}/{}", pointer_key(key));
-            if key == named { Some(below) } else { find(child, named, &below) }
-        }),
-        Value::Array(items) => items.iter().enumerate().find_map(|(i, child)| find(child, named, &format!("{at}/{i}"))),
-        Value::String(text) if !named.is_empty() && text == named => Some(at.to_owned()),
-        _ => None,
     }
 }
 

@@ -16,6 +16,7 @@ mod inventory;
 mod kind;
 mod nearest;
 mod nesting;
+mod reading;
 mod record;
 mod setting;
 mod signature;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::super::hay::Hay;
+use super::suffix;
 
 /// The longest name in the DNS; UTF-8 of an internationalised one may take more, so this is generous.
 const LONGEST: usize = 253;
@@ -52,7 +53,7 @@ pub(super) fn may_be_known(host: &str) -> bool {
     let Some(lower) = lower.get_mut(..host.len()).filter(|_| host.is_ascii() && !is_encoded(host)) else { return true };
     lower.copy_from_slice(host.as_bytes());
     lower.make_ascii_lowercase();
-    psl::suffix(lower).is_some_and(|suffix| suffix.is_known())
+    str::from_utf8(lower).is_ok_and(|lower| suffix::of(lower).is_some())
 }
 
 /// Whether a label is in Punycode.
@@ -62,7 +63,7 @@ fn is_encoded(host: &str) -> bool {
 
 /// Whether `host`, in lower case and Unicode, has well-formed labels and a suffix of the public list.
 pub(super) fn is_known(host: &str) -> bool {
-    is_formed(host) && psl::suffix(host.as_bytes()).is_some_and(|s| s.is_known() && s.as_bytes().len() < host.len())
+    is_formed(host) && suffix::of(host).is_some_and(|suffix| suffix.len() < host.len())
 }
 
 fn is_formed(host: &str) -> bool {
@@ -84,10 +85,12 @@ pub(in super::super) fn unicode(host: &str) -> Cow<'_, str> {
     }
 }
 
-/// The registrable domain and its leading label: `mail.example.co.uk` gives `example.co.uk` and `example`.
+/// The registrable domain and its leading label: `mail.example.co.uk` gives `example.co.uk` and `example`. What ends in no
+/// domain counts as if its last label were one.
 pub(in super::super) fn registrable(host: &str) -> Option<(&str, &str)> {
-    let domain = psl::domain_str(host)?;
-    Some((domain, domain.split('.').next()?))
+    let suffix = suffix::of(host).or_else(|| host.rsplit('.').next())?;
+    let label = host.strip_suffix(suffix)?.strip_suffix('.')?.rsplit('.').next().filter(|label| !label.is_empty())?;
+    Some((host.get(host.len() - suffix.len() - 1 - label.len()..)?, label))
 }
 
 #[cfg(test)]
@@ -113,6 +116,13 @@ mod tests {
         ] {
             assert_eq!(is_public(host), public, "{host}");
         }
-        assert_eq!(registrable("mail.example.co.uk"), Some(("example.co.uk", "example")));
+        for (host, domain) in [
+            ("mail.example.co.uk", Some(("example.co.uk", "example"))),
+            ("a.b.notatld", Some(("b.notatld", "b"))),
+            ("co.uk", None),
+            ("..uk", None),
+        ] {
+            assert_eq!(registrable(host), domain, "{host}");
+        }
     }
 }

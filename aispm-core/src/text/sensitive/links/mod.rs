@@ -8,6 +8,7 @@ mod list;
 pub(super) mod lure;
 mod names;
 mod skeleton;
+mod suffix;
 
 use std::ops::Range;
 

@@ -179,6 +179,10 @@ impl PartialEq for Lines {
 }
 
 impl Facts {
+    /// The names of the sections.
+    pub(crate) const SECTIONS: &[&str] =
+        &["systems", "assets", "approvals", "lineage", "relations", "params", "evidence", "waivers"];
+
     /// Reads `aispm.yaml`. Unknown keys, wrong values and malformed dates are errors with file and line.
     pub fn from_yaml(path: &str, text: &str) -> Result<Self> {
         if text.lines().all(|line| line.trim_start().is_empty() || line.trim_start().starts_with('#')) {
@@ -430,6 +434,13 @@ params:
 evidence:
   - { type: red-team, ref: "TICKET-1", asset: m, expires: 2026-01-31 }
 "#;
+
+    #[test]
+    fn sections_are_the_fields() {
+        let schema = schemars::schema_for!(Facts).to_value();
+        let fields = schema["properties"].as_object().unwrap().keys().map(String::as_str);
+        assert_eq!(fields.collect::<BTreeSet<_>>(), Facts::SECTIONS.iter().copied().collect());
+    }
 
     fn estate() -> Inventory {
         let mut inventory = Inventory::new();

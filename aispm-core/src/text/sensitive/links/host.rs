@@ -47,10 +47,12 @@ pub(in super::super) fn is_public(host: &str) -> bool {
     is_formed(host) && may_be_known(host) && is_known(&unicode(host))
 }
 
-/// Whether `host` can be known, as [`is_known`] tells of its lower case: what is in plain ASCII takes no memory for that.
+/// Whether `host` can be known, as [`is_known`] tells of its lower case: what is in plain ASCII takes no memory for that,
+/// and what is in lower case has no need to be asked twice.
 pub(super) fn may_be_known(host: &str) -> bool {
     let mut lower = [0; LONGEST];
-    let Some(lower) = lower.get_mut(..host.len()).filter(|_| host.is_ascii() && !is_encoded(host)) else { return true };
+    let mixed = host.is_ascii() && host.bytes().any(|b| b.is_ascii_uppercase()) && !is_encoded(host);
+    let Some(lower) = lower.get_mut(..host.len()).filter(|_| mixed) else { return true };
     lower.copy_from_slice(host.as_bytes());
     lower.make_ascii_lowercase();
     str::from_utf8(lower).is_ok_and(|lower| suffix::of(lower).is_some())

@@ -1,6 +1,7 @@
 //! Prompt injection and tool poisoning: relations between terms, weighed into a probability.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -12,6 +13,8 @@ use super::gloss::Glosses;
 use super::invisible::Hidden;
 use super::lexicon::{Classes, Lexicon};
 use super::model::{FEATURES, Model, features, handicap};
+use super::novelty::Novelty;
+use super::passage::{beginnings, passages};
 use super::relation::{Held, Relation, Relations};
 use super::sensitivity::{Least, Sensitivity, Use};
 use super::vocabulary::Vocabulary;
@@ -76,8 +79,9 @@ pub(super) struct Reading {
     usage: Use,
     pub(super) canonical: Canonical,
     held: Vec<Held>,
-    /// The buckets of each word.
+    /// The buckets of each word, and whether it begins a sentence.
     buckets: Vec<[u32; FEATURES]>,
+    begins: Vec<bool>,
 }
 
 impl Reading {
@@ -91,10 +95,20 @@ impl Reading {
         self.given().max(self.buckets.len() - self.given())
     }
 
-    /// The buckets of the text as given, and of what was decoded.
-    fn views(&self) -> [&[[u32; FEATURES]]; 2] {
-        let (given, decoded) = self.buckets.split_at_checked(self.given()).unwrap_or((&self.buckets, &[]));
-        [given, decoded]
+    /// The passages that are judged in such a use, and their kinds; none reaches from the text as given into what was
+    /// decoded.
+    fn passages(&self, usage: Use) -> impl Iterator<Item = (Range<usize>, Option<usize>)> {
+        let given = self.given();
+        let views = [0..given, given..self.begins.len()].into_iter().enumerate();
+        views.filter(|(i, view)| *i == 0 || !view.is_empty()).flat_map(move |(_, view)| {
+            let words = self.buckets.get(view.clone()).unwrap_or_default().iter().map(|[word, ..]| *word);
+            let novelty = (usage == Use::Document).then(|| Novelty::new(words));
+            let begins = self.begins.get(view.clone()).unwrap_or_default();
+            passages(usage, begins).map(move |passage| {
+                let kind = novelty.as_ref().and_then(|novelty| novelty.kind(&passage));
+                (view.start + passage.start..view.start + passage.end, kind)
+            })
+        })
     }
 }
 
@@ -138,8 +152,9 @@ impl Engine {
     pub(super) fn read(&self, text: &str, hidden: &[Hidden], role: TextRole) -> Reading {
         let canonical = Canonical::new(text, hidden, &self.vocabulary);
         let held = self.relations.held(&self.lexicon.hits(&canonical));
-        let buckets = features(&canonical, Glosses::builtin());
-        Reading { usage: Use::of(role), canonical, held, buckets }
+        let begins = beginnings(&canonical);
+        let buckets = features(&canonical, Glosses::builtin(), &begins);
+        Reading { usage: Use::of(role), canonical, held, buckets, begins }
     }
 
     /// The log-odds that the text is what `detector` looks for.
@@ -147,13 +162,18 @@ impl Engine {
         if detector == Detector::ToolPoisoning {
             return TOOL_BIAS + self.prior(reading, detector);
         }
-        let (window, _) = self.model.best_window(reading.usage, reading.views());
+        let (passage, _) = self.best_passage(reading);
         let [used, slope, offset] = self.model.calibration(reading.usage);
         let named = self.named(reading).iter().map(|(name, value)| self.model.weight(name) * value).sum::<f64>() + used;
         let odds =
-            self.model.weight("bias") + self.prior(reading, detector) + named + window - handicap(reading.words());
+            self.model.weight("bias") + self.prior(reading, detector) + named + passage - handicap(reading.words());
         // as calibrated on texts that training did not see
         slope * odds + offset
+    }
+
+    /// The weight of the best passage, and its words.
+    fn best_passage(&self, reading: &Reading) -> (f64, Range<usize>) {
+        self.model.best_passage(reading.usage, &reading.buckets, reading.passages(reading.usage))
     }
 
     /// The least probability that counts, unless another is wanted that of the highest sensitivity.
@@ -190,12 +210,13 @@ impl Engine {
         let prior = self.prior(&reading, Detector::PromptInjection) - handicap(reading.words());
         let words = reading.canonical.tokens.iter().map(|token| reading.canonical.word(*token).to_owned()).collect();
         let tool = self.log_odds(&reading, Detector::ToolPoisoning);
-        let given = reading.given();
-        super::Features { prior, tool, named: self.named(&reading), words, buckets: reading.buckets, given }
+        let passages = |usage| reading.passages(usage).map(|(words, kind)| (words.start, words.end, kind)).collect();
+        let (prompt, document) = (passages(Use::Prompt), passages(Use::Document));
+        super::Features { prior, tool, named: self.named(&reading), words, prompt, document, buckets: reading.buckets }
     }
 
     /// What holds in the text for this detector, each where the given text says it; for what only the model sees, the
-    /// window it rests on. The gravest holds the clues.
+    /// passage it rests on. The gravest holds the clues.
     pub(super) fn matches(
         &self,
         reading: &Reading,
@@ -216,8 +237,8 @@ impl Engine {
             }
         }
         if matches.len() == before {
-            let (_, window) = self.model.best_window(reading.usage, reading.views());
-            let tokens = reading.canonical.tokens.get(window).unwrap_or_default();
+            let (_, passage) = self.best_passage(reading);
+            let tokens = reading.canonical.tokens.get(passage).unwrap_or_default();
             let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return };
             let span = reading.canonical.source(first.start..last.end);
             let mut found = Match::new(detector.as_str(), UNNAMED, "injection-model", score, Severity::Medium, span);
@@ -240,9 +261,9 @@ impl Engine {
 
     /// The words that the model rests on most, where the given text has them.
     fn clues(&self, reading: &Reading) -> Vec<Clue> {
-        let (_, window) = self.model.best_window(reading.usage, reading.views());
-        let tokens = reading.canonical.tokens.get(window.clone()).unwrap_or_default();
-        let words = self.model.words(reading.usage, reading.buckets.get(window).unwrap_or_default(), tokens);
+        let (_, passage) = self.best_passage(reading);
+        let tokens = reading.canonical.tokens.get(passage.clone()).unwrap_or_default();
+        let words = self.model.words(reading.usage, reading.buckets.get(passage).unwrap_or_default(), tokens);
         let mut clues: Vec<Clue> =
             words.map(|(weight, word)| Clue::new(weight, reading.canonical.source(word.start..word.end))).collect();
         // words of one code stand in the same place

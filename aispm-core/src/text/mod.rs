@@ -26,10 +26,12 @@ mod invisible;
 pub mod known;
 mod lexicon;
 mod model;
+mod novelty;
 mod offsets;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 mod own_words;
+mod passage;
 mod relation;
 mod scrambled;
 pub mod sensitive;
@@ -358,8 +360,10 @@ pub struct Features {
     pub words: Vec<String>,
     /// Buckets of each word; `u32::MAX` where there is none.
     pub buckets: Vec<[u32; model::FEATURES]>,
-    /// How many of them are of the text as given; those of what was decoded follow.
-    pub given: usize,
+    /// Where the passages of words begin and end that are judged in a prompt, and their kinds.
+    pub prompt: Vec<(usize, usize, Option<usize>)>,
+    /// The same in a document.
+    pub document: Vec<(usize, usize, Option<usize>)>,
 }
 
 #[doc(hidden)]

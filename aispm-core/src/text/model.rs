@@ -1,30 +1,27 @@
 //! A small linear model over hashed words, which sees what no relation names. Weights: `data/text/injection_model.*`,
 //! fitted by `training/injection/train.py`; what is known of them is in the model card beside them.
 //!
-//! A text is read in windows that overlap by half, so that one planted sentence in a long document counts as much as in
-//! a short one; the best window speaks for the text. Words weigh otherwise in data than in what a user says.
+//! A text is read in passages, and the best one speaks for it. Words weigh otherwise in data than in what a user says.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use super::canonical::{Canonical, Token};
 use super::gloss::{Gloss, Glosses};
+use super::novelty::KINDS;
+use super::passage::WINDOW;
 use super::sensitivity::{Thresholds, Use};
 
 /// Buckets of the hash table; a power of two.
-pub(super) const BUCKETS: u32 = 1 << 17;
+pub(super) const BUCKETS: u32 = 1 << 18;
 /// Features of one word: see [`features`].
-pub(super) const FEATURES: usize = 5;
+pub(super) const FEATURES: usize = 6;
 /// No such feature of this word.
 pub(super) const ABSENT: u32 = u32::MAX;
-/// Words of a window, and from one to the next.
-const WINDOW: usize = 64;
-const STRIDE: usize = 32;
-/// The same of documents beside these: one sentence among others that mean no harm.
-const FINE_WINDOW: usize = 24;
-const FINE_STRIDE: usize = 12;
-/// All of these are multiples of so many words, which are summed once.
-const CHUNK: usize = 4;
+
+/// What stands in a hash for the words before the first of a sentence, and before the second.
+const FIRST: u64 = 12_345;
+const SECOND: u64 = 54_321;
 
 /// Weights of buckets and of named features.
 #[derive(Debug)]
@@ -32,6 +29,8 @@ pub(super) struct Model {
     /// Of prompts, of documents.
     tables: (&'static [u8], &'static [u8]),
     scale: f64,
+    /// Of passages by their kind.
+    kinds: [f64; KINDS],
     named: HashMap<&'static str, f64>,
     pub(super) thresholds: Thresholds,
 }
@@ -44,7 +43,9 @@ impl Model {
         let rows = named.lines().filter_map(|row| row.split_once('\t'));
         let named: HashMap<_, f64> = rows.filter_map(|(name, weight)| Some((name, weight.parse().ok()?))).collect();
         let tables = tables.split_at_checked(BUCKETS as usize).unwrap_or_default();
-        Self { tables, scale: named.get("scale").copied().unwrap_or_default(), named, thresholds }
+        let weight = |name: &str| named.get(name).copied().unwrap_or_default();
+        let kinds = std::array::from_fn(|kind| weight(&format!("passage:{kind}")));
+        Self { tables, scale: weight("scale"), kinds, named, thresholds }
     }
 
     /// The weight of a named feature; what was not seen in training weighs nothing.
@@ -61,55 +62,44 @@ impl Model {
         rows.map(|row| self.weight(row))
     }
 
-    /// The best window's weight, and its tokens, counted over both views; a window lies in one. Linear.
-    pub(super) fn best_window(&self, usage: Use, views: [&[[u32; FEATURES]]; 2]) -> (f64, Range<usize>) {
-        let [given, decoded] = views;
-        let best = self.best_of(usage, given);
-        if decoded.is_empty() {
-            return best;
-        }
-        let (weight, words) = self.best_of(usage, decoded);
-        if weight > best.0 { (weight, words.start + given.len()..words.end + given.len()) } else { best }
-    }
-
-    fn best_of(&self, usage: Use, features: &[[u32; FEATURES]]) -> (f64, Range<usize>) {
+    /// The weight of the best passage, and its words. Linear.
+    pub(super) fn best_passage(
+        &self,
+        usage: Use,
+        features: &[[u32; FEATURES]],
+        passages: impl Iterator<Item = (Range<usize>, Option<usize>)>,
+    ) -> (f64, Range<usize>) {
         let table = self.table(usage);
-        let sums: Vec<(i64, usize)> = features
-            .chunks(CHUNK)
-            .map(|words| {
-                let present = words.iter().flatten().filter(|bucket| **bucket != ABSENT);
-                present.fold((0, 0), |(sum, count), bucket| (sum + weight_at(table, *bucket), count + 1))
-            })
-            .collect();
-        let best = |words: usize, stride: usize| {
-            let (chunks, step) = (words / CHUNK, stride / CHUNK);
-            let weight = |first: usize| {
-                let parts = sums.iter().skip(first).take(chunks);
-                let (sum, count) = parts.fold((0, 0), |(sum, count), part| (sum + part.0, count + part.1));
-                self.scale * sum as f64 / (count.max(1) as f64).sqrt()
-            };
-            // a last window of one stride would only repeat the end of the one before
-            let windows = features.len().div_ceil(stride).saturating_sub(1).max(1);
-            let all = (0..windows).map(|i| (weight(i * step), i * stride..(i * stride + words).min(features.len())));
-            all.max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or_default()
+        // sums and counts of all words before each, and before the end
+        let mut before = Vec::with_capacity(features.len() + 1);
+        let mut all = (0, 0);
+        before.push(all);
+        before.extend(features.iter().map(|word| {
+            let present = word.iter().filter(|bucket| **bucket != ABSENT);
+            all = present.fold(all, |(sum, count), bucket| (sum + weight_at(table, *bucket), count + 1));
+            all
+        }));
+        let at = |word: usize| before.get(word).copied().unwrap_or(all);
+        let weigh = |(passage, kind): (Range<usize>, Option<usize>)| {
+            let (from, to) = (at(passage.start), at(passage.end));
+            let words = self.scale * (to.0 - from.0) as f64 / f64::from((to.1 - from.1).max(1)).sqrt();
+            (words + kind.and_then(|kind| self.kinds.get(kind)).copied().unwrap_or_default(), passage)
         };
-        let wide = best(WINDOW, STRIDE);
-        let fine = (usage == Use::Document).then(|| best(FINE_WINDOW, FINE_STRIDE));
-        fine.filter(|fine| fine.0 > wide.0).unwrap_or(wide)
+        passages.map(weigh).max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or_default()
     }
 
-    /// What each word adds to the weight of its window, for words that speak for an injection.
+    /// What each word adds to the weight of its passage, for words that speak for an injection.
     pub(super) fn words<'a>(
         &'a self,
         usage: Use,
-        window: &'a [[u32; FEATURES]],
+        passage: &'a [[u32; FEATURES]],
         tokens: &'a [Token],
     ) -> impl Iterator<Item = (f64, Token)> + 'a {
-        let count = window.iter().flatten().filter(|bucket| **bucket != ABSENT).count();
+        let count = passage.iter().flatten().filter(|bucket| **bucket != ABSENT).count();
         let scale = self.scale / (count.max(1) as f64).sqrt();
         let table = self.table(usage);
         let sum = |buckets: &[u32; FEATURES]| buckets.iter().map(|bucket| weight_at(table, *bucket)).sum::<i64>();
-        window
+        passage
             .iter()
             .zip(tokens)
             .map(move |(buckets, token)| (scale * sum(buckets) as f64, *token))
@@ -129,17 +119,19 @@ fn weight_at(table: &[u8], bucket: u32) -> i64 {
     i64::from(byte.cast_signed())
 }
 
-/// What the best window of so many words loses: of more windows, the best stands higher by chance.
+/// What the best passage of so many words loses: of more, the best stands higher by chance.
 pub(super) fn handicap(words: usize) -> f64 {
     0.5 * (words.max(WINDOW) as f64 / WINDOW as f64).ln()
 }
 
 /// The buckets of each word: of itself, of it behind its neighbour and behind the next but one, of its beginning and its
-/// end. One of another language has its English gloss, alone and behind those of its neighbours, in place of the last three.
-pub(super) fn features(canonical: &Canonical, glosses: &Glosses) -> Vec<[u32; FEATURES]> {
+/// end, and of it as the first or second word of a sentence. One of another language has its English gloss, alone and behind
+/// those of its neighbours, in place of the middle three.
+pub(super) fn features(canonical: &Canonical, glosses: &Glosses, begins: &[bool]) -> Vec<[u32; FEATURES]> {
     // the word before and its gloss, and the gloss before that
     let (mut last, mut last_gloss, mut last_but_one) = (0, 0, 0);
-    let of = |(token, gloss): (&Token, Gloss)| {
+    let mut follows_first = false;
+    let of = |((token, gloss), begins): ((&Token, Gloss), &bool)| {
         let word = canonical.word(*token);
         let digits = word.bytes().all(|b| b.is_ascii_digit());
         let own = if digits { hash(1, b"0") } else { hash(1, word.as_bytes()) };
@@ -147,14 +139,20 @@ pub(super) fn features(canonical: &Canonical, glosses: &Glosses) -> Vec<[u32; FE
         let pair = bucket(mix(last, own));
         last = own;
         let meant = match gloss {
-            Gloss::Part => return [bucket(own), pair, ABSENT, ABSENT, ABSENT],
+            Gloss::Part => return [bucket(own), pair, ABSENT, ABSENT, ABSENT, ABSENT],
             Gloss::English(english) => hash(1, english.as_bytes()),
             Gloss::Own => own,
         };
         let (meant_pair, meant_skip) = (bucket(mix(last_gloss, meant)), bucket(mix(mix(last_but_one, 7), meant)));
+        let leading = match begins {
+            true => bucket(mix(FIRST, meant)),
+            false if follows_first => bucket(mix(mix(SECOND, last_gloss), meant)),
+            false => ABSENT,
+        };
+        follows_first = *begins;
         (last_but_one, last_gloss) = (last_gloss, meant);
         if gloss != Gloss::Own {
-            return [bucket(own), pair, bucket(meant), meant_pair, meant_skip];
+            return [bucket(own), pair, bucket(meant), meant_pair, meant_skip, leading];
         }
         let cut = |at: usize| word.char_indices().nth(at).map(|(i, _)| i);
         let long = word.chars().count() > 5;
@@ -165,9 +163,10 @@ pub(super) fn features(canonical: &Canonical, glosses: &Glosses) -> Vec<[u32; FE
             meant_skip,
             part(cut(4).filter(|_| long).and_then(|at| word.get(..at)), 2),
             part(tail.filter(|_| long).and_then(|at| word.get(at..)), 3),
+            leading,
         ]
     };
-    canonical.tokens.iter().zip(glosses.of(canonical)).map(of).collect()
+    canonical.tokens.iter().zip(glosses.of(canonical)).zip(begins).map(of).collect()
 }
 
 /// FNV-1a, 64 bits, led by the kind of feature.

@@ -19,9 +19,7 @@ import generate, tools
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parents[1] / "data" / "text"
 CARGO = ["cargo", "run", "-q", "--release", "-p", "aispm-core", "--example", "injection-features"]
-BUCKETS, ABSENT = 1 << 17, 2**32 - 1
-# words of a window, and from one to the next
-WIDE, FINE = (64, 32), (24, 12)
+BUCKETS, ABSENT, FEATURES, KINDS = 1 << 18, 2**32 - 1, 6, 20  # as in the library
 TOKENS = 8192  # of one text, at most
 SEED, ROUNDS, STEPS = 1, 2, 80
 L2_BUCKETS, L2_NAMED = 0.02, 1.0
@@ -53,13 +51,12 @@ def load(folder):
 
 
 class Read:
-    """What the library sees of rows, each a document or not: log-odds by relations, named features, windows of hashed
-    words, the words. Documents have fine windows beside the wide ones, and words weigh otherwise in them than in
-    prompts: their weights are the sum of two."""
+    """What the library sees of rows, each a document or not: log-odds by relations, named features, passages of hashed
+    words and their kinds, the words. Words weigh otherwise in documents than in prompts: their weights are the sum of two."""
 
     def __init__(self, rows, document, program):
         lines = "".join(json.dumps({"text": r["text"]}) + "\n" for r in rows)
-        names, prior, named, owner, index, start = {}, [], [], [], [], [0]
+        names, prior, named, owner, index, start, kinds = {}, [], [], [], [], [0], []
         self.shingles, tool = [], []
         with subprocess.Popen(program, cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as run:
             threading.Thread(target=lambda: (run.stdin.write(lines), run.stdin.close())).start()
@@ -67,39 +64,37 @@ class Read:
                 prior.append(row["prior"])
                 tool.append(row["tool"])
                 named += [(i, names.setdefault(k, len(names)), v) for k, v in row["named"]]
-                buckets = np.array(row["buckets"][:TOKENS], dtype=np.uint32).reshape(-1, 5)
-                # no window reaches from the text as given into what was decoded
-                given, decoded = buckets[: row["given"]], buckets[row["given"] :]
-                for view in [given] + [decoded] * (len(decoded) > 0):
-                    for size, stride in (WIDE, FINE) if document[i] else (WIDE,):
-                        for first in range(0, max(stride, len(view) - stride), stride):
-                            part = view[first : first + size].ravel()
-                            part = part[part != ABSENT]
-                            index.append(part)
-                            start.append(start[-1] + len(part))
-                            owner.append(i)
+                buckets = np.array(row["buckets"][:TOKENS], dtype=np.uint32).reshape(-1, FEATURES)
+                for first, last, kind in row["document" if document[i] else "prompt"]:
+                    if first < max(len(buckets), 1):
+                        part = buckets[first:last].ravel()
+                        part = part[part != ABSENT]
+                        index.append(part)
+                        start.append(start[-1] + len(part))
+                        owner.append(i)
+                        kinds.append(np.arange(KINDS) == kind)
                 words = row["words"]
                 self.shingles.append({" ".join(words[a : a + SHINGLE]) for a in range(max(1, len(words) - SHINGLE + 1))})
         counts = np.diff(start)
         data = np.repeat(1 / np.sqrt(np.maximum(counts, 1)), counts)
-        self.windows = csr_matrix((data, np.concatenate(index), start), shape=(len(owner), BUCKETS))
+        self.passages = csr_matrix((data, np.concatenate(index), start), shape=(len(owner), BUCKETS))
         self.prior, self.names, self.owner = np.array(prior), list(names), np.array(owner)
         self.tool = np.array(tool)  # log-odds of a poisoned tool description
         r, c, v = zip(*named)
         self.named = csr_matrix((v, (r, c)), shape=(len(prior), len(names)))
         inside = diags(OWN * document[self.owner])
-        self.windows = hstack([self.windows, inside @ self.windows]).tocsr()
+        self.passages = hstack([self.passages, inside @ self.passages, csr_matrix(np.array(kinds, dtype=float))]).tocsr()
         self.named = hstack([self.named, csr_matrix(document.astype(float)[:, None])]).tocsr()
         self.names.append("use:document")
 
     def of(self, rows):
-        """Windows of these rows, and which row each belongs to."""
+        """Passages of these rows, and which row each belongs to."""
         keep = np.isin(self.owner, rows)
-        return self.windows[keep], np.searchsorted(rows, self.owner[keep])
+        return self.passages[keep], np.searchsorted(rows, self.owner[keep])
 
 
 def best(scores, owner):
-    """The best window of each text."""
+    """The best passage of each text."""
     order = np.lexsort((scores, owner))
     return order[np.append(owner[order][1:] != owner[order][:-1], True)]
 
@@ -116,14 +111,14 @@ def balance(rows, label, source):
 
 
 def fit(read, rows, label, source):
-    """Logistic regression on each text's best window, which the weights of the round before choose."""
-    windows, owner = read.of(rows)
+    """Logistic regression on each text's best passage, which the weights of the round before choose."""
+    passages, owner = read.of(rows)
     y, g, off, named = label[rows], balance(rows, label, source), read.prior[rows], read.named[rows]
     k = named.shape[1]
-    l2 = np.concatenate([[0], np.full(k, L2_NAMED), np.full(windows.shape[1], L2_BUCKETS)])
+    l2 = np.concatenate([[0], np.full(k, L2_NAMED), np.full(passages.shape[1], L2_BUCKETS)])
     w = np.zeros(len(l2))
     for _ in range(ROUNDS):
-        x = hstack([csr_matrix(np.ones((len(rows), 1))), named, windows[best(windows @ w[1 + k :], owner)]]).tocsr()
+        x = hstack([csr_matrix(np.ones((len(rows), 1))), named, passages[best(passages @ w[1 + k :], owner)]]).tocsr()
         xt = x.T.tocsr()
 
         def loss(w):
@@ -138,8 +133,8 @@ def fit(read, rows, label, source):
 
 def predict(read, rows, w):
     k = read.named.shape[1]
-    windows, owner = read.of(rows)
-    scores = windows @ w[1 + k :]
+    passages, owner = read.of(rows)
+    scores = passages @ w[1 + k :]
     return w[0] + read.prior[rows] + read.named[rows] @ w[1 : 1 + k] + scores[best(scores, owner)]
 
 
@@ -252,11 +247,12 @@ def train(folder, program):
     found = measures(left_out(read, label, source, fold), label, source, document, fold)
     w = fit(read, np.arange(len(rows)), label, source)
     k = len(read.names)
-    prompt, more = w[1 + k :].reshape(2, BUCKETS)
+    prompt, more = w[1 + k : -KINDS].reshape(2, BUCKETS)
     tables = np.concatenate([prompt, prompt + OWN * more])
     scale = np.quantile(np.abs(tables), 0.9999) / 127
     (OUT / "injection_model.bin").write_bytes(np.clip(np.round(tables / scale), -127, 127).astype(np.int8).tobytes())
-    write({"bias": w[0], "scale": scale} | found | dict(sorted(zip(read.names, w[1 : 1 + k]))))
+    kinds = {f"passage:{kind}": weight for kind, weight in enumerate(w[-KINDS:])}
+    write({"bias": w[0], "scale": scale} | found | kinds | dict(sorted(zip(read.names, w[1 : 1 + k]))))
     write(written() | tool_thresholds(folder, program))
 
 
@@ -274,7 +270,8 @@ def weights(names):
     prompt, document = np.frombuffer((OUT / "injection_model.bin").read_bytes(), dtype=np.int8).reshape(2, BUCKETS)
     weight = written()
     tables = weight["scale"] * np.concatenate([prompt, (document.astype(float) - prompt) / OWN])
-    return np.concatenate([[weight["bias"]], [weight.get(name, 0.0) for name in names], tables])
+    kinds = [weight[f"passage:{kind}"] for kind in range(KINDS)]
+    return np.concatenate([[weight["bias"]], [weight.get(name, 0.0) for name in names], tables, kinds])
 
 
 def calibrated_odds(read, use):

@@ -3,7 +3,7 @@
 
 Rows are `{"text", "label", "shape"}`. Each disguise is put on the same attacks and harmless texts; the table gives the
 share of them that is reported as prompt injection, beside that of the texts as they are. Seeded. Then the same of texts
-in 20 languages, `translations.tsv`, which no training reads.
+of our own that no training reads: in 20 languages (`translations.tsv`), and of several kinds (`unseen.tsv`).
 """
 import argparse, base64, codecs, csv, gzip, json, random, subprocess
 from pathlib import Path
@@ -69,20 +69,27 @@ def reported(program, rows, disguise):
     return hits
 
 
-def translations():
-    """Texts of our own in English, and their translations, by language."""
-    with open(Path(__file__).with_name("translations.tsv"), encoding="utf-8", newline="") as lines:
+def own(name, key):
+    """Texts of our own, each with the value of a column: language or kind. The first ones are English."""
+    with open(Path(__file__).with_name(name), encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
             shape = "user_prompt" if row["use"] == "prompt" else "document"
             text = row["text"].replace("\\n", "\n")
-            yield row["language"], {"text": text, "label": int(row["label"]), "shape": shape}
+            yield row[key], {"text": text, "label": int(row["label"]), "shape": shape}
 
 
 def tell(name, rows, hits):
     """Prints the share of attacks and of harmless texts that are reported, in per cent."""
-    count = [sum(row["label"] == label for row in rows) for label in (0, 1)]
-    share = [100 * sum(h for h, row in zip(hits, rows) if row["label"] == y) / max(count[y], 1) for y in (0, 1)]
-    print(f"{name:16}{share[1]:6.1f}{share[0]:6.1f}")
+    of = [[hit for row, hit in zip(rows, hits) if row["label"] == label] for label in (1, 0)]
+    print(f"{name:16}" + "".join(f"{100 * sum(hits) / len(hits):6.1f}" if hits else "     -" for hits in of))
+
+
+def tell_own(program, found, groups):
+    """The same of some groups of texts of our own, each a name and the keys of its texts."""
+    hits = reported(program, [row for _, row in found], DISGUISES["plain"])
+    for name, keys in groups:
+        mine = [(row, hit) for (key, row), hit in zip(found, hits) if key in keys]
+        tell(name, *map(list, zip(*mine)))
 
 
 def main():
@@ -96,12 +103,11 @@ def main():
     print(f"{count[1]} attacks, {count[0]} harmless texts; reported of each, %")
     for name, disguise in DISGUISES.items():
         tell(name, rows, reported(given.aispm, rows, disguise))
-    found = list(translations())
-    hits = reported(given.aispm, [row for _, row in found], DISGUISES["plain"])
-    languages = list(dict.fromkeys(language for language, _ in found))
-    for name, of in [("English", languages[:1]), ("translated", languages[1:]), *((name, [name]) for name in languages[1:])]:
-        mine = [(row, hit) for (language, row), hit in zip(found, hits) if language in of]
-        tell(name, *map(list, zip(*mine)))
+    found = list(own("translations.tsv", "language"))
+    english, *others = dict.fromkeys(language for language, _ in found)
+    tell_own(given.aispm, found, [("English", [english]), ("translated", others), *((name, [name]) for name in others)])
+    found = list(own("unseen.tsv", "kind"))
+    tell_own(given.aispm, found, [(name, [name]) for name in dict.fromkeys(kind for kind, _ in found)])
 
 
 if __name__ == "__main__":

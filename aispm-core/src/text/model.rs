@@ -72,7 +72,7 @@ impl Model {
         let table = self.table(usage);
         // sums and counts of all words before each, and before the end
         let mut before = Vec::with_capacity(features.len() + 1);
-        let mut all = (0, 0);
+        let mut all = (0_i64, 0_i64);
         before.push(all);
         before.extend(features.iter().map(|word| {
             let present = word.iter().filter(|bucket| **bucket != ABSENT);
@@ -82,7 +82,7 @@ impl Model {
         let at = |word: usize| before.get(word).copied().unwrap_or(all);
         let weigh = |(passage, kind): (Range<usize>, Option<usize>)| {
             let (from, to) = (at(passage.start), at(passage.end));
-            let words = self.scale * (to.0 - from.0) as f64 / f64::from((to.1 - from.1).max(1)).sqrt();
+            let words = self.scale * (to.0 - from.0) as f64 / ((to.1 - from.1).max(1) as f64).sqrt();
             (words + kind.and_then(|kind| self.kinds.get(kind)).copied().unwrap_or_default(), passage)
         };
         passages.map(weigh).max_by(|a, b| a.0.total_cmp(&b.0)).unwrap_or_default()

@@ -1,6 +1,7 @@
 //! What happens at run time: text matches, and events that carry text or calls.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,12 @@ impl Clue {
 }
 
 impl Match {
+    /// The order in which matches are told, and which of two in one place counts: by place, then by names.
+    pub(crate) fn order(&self, other: &Self) -> Ordering {
+        let Self { start, end, detector, kind, rule, .. } = other;
+        (self.start, self.end, &self.detector, &self.kind, &self.rule).cmp(&(*start, *end, detector, kind, rule))
+    }
+
     /// A match of `rule` over `start..end`.
     pub fn new(
         detector: impl Into<Cow<'static, str>>,

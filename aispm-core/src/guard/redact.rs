@@ -27,7 +27,7 @@ impl Redaction<'_> {
     pub(super) fn redact(self, text: &str, matches: &[Match]) -> String {
         let with_operators = matches.iter().filter(|m| m.start < m.end).map(|m| (m, operator(self.policy, m)));
         let mut matches: Vec<_> = with_operators.filter(|(_, op)| !matches!(**op, Operator::Keep {})).collect();
-        matches.sort_by_key(|(m, _)| (m.start, m.end));
+        matches.sort_by(|(a, _), (b, _)| a.order(b));
         let kept = self.session;
         let mut own = Vault::default();
         let vault = self.vault.unwrap_or(&mut own);
@@ -119,6 +119,10 @@ mod tests {
         let plain = policy("types: {}");
         assert_eq!(redacted(&plain, "to ann@example.test.org Al ok", &matches), "to <EMAIL_ADDRESS><PERSON>g Al ok");
         assert_eq!(redacted(&plain, "näher", &[of("X", 0..99)]), "<X>");
+        let mut alike = [of("A", 0..2), of("B", 0..2)];
+        assert_eq!(redacted(&plain, "Al", &alike), "<A>");
+        alike.reverse();
+        assert_eq!(redacted(&plain, "Al", &alike), "<A>");
         let numbered = policy("operator: placeholder");
         assert_eq!(
             redacted(&numbered, "Al and Bo and Al", &[of("A", 0..2), of("A", 7..9), of("A", 14..16)]),

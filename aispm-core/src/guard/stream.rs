@@ -207,8 +207,7 @@ impl GuardStream<'_> {
             }
         }
         session.note(&self.whole, self.role, &self.decision, false);
-        let key = |m: &Match| (m.start, m.end);
-        self.decision.findings.sort_by_key(key);
+        self.decision.findings.sort_by(Match::order);
         self.decision.latency = Some((self.guard.clock)().saturating_sub(self.started));
         self.decision
     }
@@ -290,6 +289,16 @@ mod tests {
             decision.findings.iter().find(|m| m.detector == "secrets").unwrap().start,
             text.find("AKIA").unwrap()
         );
+    }
+
+    #[test]
+    fn of_two_types_in_one_place_the_same_counts_as_in_the_whole() {
+        let text = "999999998,,";
+        let whole = Guard::builtin().check(text, TextRole::Output);
+        let (shown, decision) = streamed(Guard::builtin(), TextRole::Output, text, 4);
+        let rules = |of: &Decision| of.findings.iter().map(|m| m.rule.to_string()).collect::<Vec<_>>();
+        assert_eq!((shown, rules(&decision)), (whole.text.clone(), rules(&whole)));
+        assert_eq!(rules(&whole), ["CA_SIN", "US_ITIN"]);
     }
 
     #[test]

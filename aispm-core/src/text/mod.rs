@@ -286,9 +286,7 @@ impl Detectors {
             found.matches.extend(hidden.iter().map(invisible::Hidden::as_match));
         }
         self.look_whole(text, role, &hidden, around, &mut found);
-        found.matches.sort_by(|a, b| {
-            (a.start, a.end, &a.detector, &a.kind, &a.rule).cmp(&(b.start, b.end, &b.detector, &b.kind, &b.rule))
-        });
+        found.matches.sort_by(Match::order);
         found
     }
 

@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::Transform;
-use super::decode::{Unescape, encoded_runs, rot13};
+use super::decode::{Unescape, rot13};
 use super::fold::{fold, is_unspaced, leet, look_alike};
 use super::invisible::{Hidden, HiddenKind, is_invisible};
+use super::runs::encoded_runs;
 use super::scrambled::has_stacked_marks;
 use super::vocabulary::Vocabulary;
 

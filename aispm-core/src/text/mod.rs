@@ -33,6 +33,7 @@ pub mod onnx;
 mod own_words;
 mod passage;
 mod relation;
+mod runs;
 mod scrambled;
 pub mod sensitive;
 mod sensitivity;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::Detector;
 use super::canonical::Canonical;
-use super::decode;
 use super::injection::Engine;
 use super::known::{Indexer, Key, KnownData};
+use super::runs;
 use crate::asset::{Match, Result};
 
 /// What the model must not say, as indexes in memory.
@@ -150,7 +150,7 @@ impl Watch {
         }
         // what is left of a disguise may not be one by itself
         let is_veiled = self.veiled.is_some_and(|seen| end - seen < Self::VEILED);
-        let open = self.own.open_at(&self.held, canonical).min(decode::open_run(&self.held));
+        let open = self.own.open_at(&self.held, canonical).min(runs::open_run(&self.held));
         let open = open.max(length.saturating_sub(Self::OPEN));
         if is_veiled { open.min(length.saturating_sub(Self::VEILED)) } else { open }
     }
@@ -186,14 +186,17 @@ impl Watch {
     fn before(&self, settled: usize, found: &[Match]) -> usize {
         let mut spans: Vec<_> = found.iter().map(|m| (m.end, m.start)).collect();
         spans.sort_unstable();
-        let back = |length: usize| {
-            let cut = self.start + decode::border(&self.held, self.held.floor_char_boundary(length));
-            // the latest end first, as each may move it to where another goes beyond
-            let across = |cut, (end, begin): &(usize, usize)| if *begin < cut && cut < *end { *begin } else { cut };
-            spans.iter().rev().fold(cut, across).saturating_sub(self.start)
-        };
-        // a match may begin within code
-        self.held.floor_char_boundary(back(back(settled)))
+        let border = |at: usize| runs::border(&self.held, self.held.floor_char_boundary(at));
+        let mut length = border(settled);
+        // the latest end first: what goes beyond a cut does so, or lies behind it, wherever it moves
+        for (end, begin) in spans.iter().rev() {
+            let (end, begin) = (end.saturating_sub(self.start), begin.saturating_sub(self.start));
+            if end <= length {
+                break;
+            }
+            length = if begin < length { border(begin) } else { length };
+        }
+        length
     }
 }
 
@@ -267,18 +270,75 @@ mod tests {
         lines.collect::<Vec<_>>().join("\n")
     }
 
-    const CODES: [(&str, Code); 11] = [
+    fn hex(text: &str) -> String {
+        groups(text, "", |b| format!("{b:02x}"))
+    }
+
+    fn bits(text: &str) -> String {
+        groups(text, " ", |b| format!("{b:08b}"))
+    }
+
+    fn base64(text: &str) -> String {
+        BASE64_STANDARD.encode(text)
+    }
+
+    /// Lines of many widths.
+    fn ragged(code: &str) -> String {
+        let (mut lines, mut rest) = (String::new(), code);
+        for width in (5..60).cycle().step_by(7) {
+            let (line, behind) = rest.split_at(width.min(rest.len()));
+            lines += &format!("{line}\n");
+            rest = behind;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        lines
+    }
+
+    const CODES: &[(&str, Code)] = &[
         ("hex in groups", |text| groups(text, " ", |b| format!("{b:02x}"))),
         ("hex in a list", |text| groups(text, ", ", |b| format!("{b:02X}"))),
-        ("bits", |text| groups(text, " ", |b| format!("{b:08b}"))),
-        ("hex", |text| groups(text, "", |b| format!("{b:02x}"))),
-        ("hex in lines", |text| lines(&groups(text, "", |b| format!("{b:02x}")), 30)),
-        ("a hex dump", |text| lines(&groups(text, " ", |b| format!("{b:02x}")), 48).replace(" \n", "\n")),
-        ("base64", |text| BASE64_STANDARD.encode(text)),
-        ("base64 in lines", |text| lines(&BASE64_STANDARD.encode(text), 76)),
-        ("base64 by line", |text| text.lines().map(|line| BASE64_STANDARD.encode(line) + "\n").collect()),
+        ("bits", bits),
+        ("hex", hex),
+        ("hex in lines", |text| lines(&hex(text), 30)),
+        ("a hex dump", |text| lines(&groups(text, " ", |b| format!("{b:02x}")), 48)),
+        ("base64", base64),
+        ("base64 in lines", |text| lines(&base64(text), 76)),
+        ("base64 by line", |text| text.lines().map(|line| base64(line) + "\n").collect()),
         ("percent", |text| groups(text, "", |b| format!("%{b:02X}"))),
         ("letters", |text| text.chars().flat_map(|c| [c, ' ']).collect()),
+        // lines as they come
+        ("base64 in lines of 50", |text| lines(&base64(text), 50)),
+        ("base64 in lines of 70", |text| lines(&base64(text), 70)),
+        ("base64 in ragged lines", |text| ragged(&base64(text))),
+        ("base64, indented", |text| lines(&base64(text), 64).replace('\n', "\n    ")),
+        ("base64, quoted", |text| format!("\n> {}\n", lines(&base64(text), 64).replace('\n', "\n> "))),
+        ("base64, trailing blanks", |text| lines(&base64(text), 60).replace('\n', "  \n")),
+        ("base64, blank lines", |text| lines(&base64(text), 60).replace('\n', "\n\n")),
+        ("base64, CRLF", |text| lines(&base64(text), 76).replace('\n', "\r\n")),
+        ("hex in lines of odd width", |text| lines(&hex(text), 33)),
+        ("a hex dump, CRLF", |text| lines(&groups(text, " ", |b| format!("{b:02x}")), 48).replace('\n', "\r\n")),
+        ("bits, six a line", |text| lines(&bits(text), 54).replace('\n', "\r\n")),
+        ("hex in pairs", |text| lines(&groups(text, " ", |b| format!("{b:02x}")), 6).replace('\n', " ")),
+        // what touches code
+        ("0x", |text| format!("0x{}", hex(text))),
+        ("a digit before hex", |text| format!("a{}", hex(text))),
+        ("a word before base64", |text| format!("ab-{}", base64(text))),
+        ("both alphabets", |text| format!("/-{}", base64(text).replace('+', "-"))),
+        ("a rule behind", |text| format!("{}\n---\n", base64(text).trim_end_matches('='))),
+        ("a word behind", |text| format!("{}\nwell-done\n", base64(text).trim_end_matches('='))),
+        ("a heading", |text| format!("\nHere_is_the_system_prompt_in_hex\n{}", lines(&hex(text), 32))),
+        // code in code
+        ("base64 as bits", |text| bits(&base64(text))),
+        ("hex as bits", |text| bits(&hex(text))),
+        ("base64 twice", |text| base64(&base64(text))),
+        ("hex as base64", |text| base64(&hex(text))),
+        ("base64 as hex", |text| hex(&base64(text))),
+        ("base64 as hex in groups", |text| groups(&base64(text), " ", |b| format!("{b:02x}"))),
+        ("hex as hex in groups", |text| groups(&hex(text), " ", |b| format!("{b:02x}"))),
+        ("base64 as base64 in lines", |text| lines(&base64(&base64(text)), 76)),
+        ("base64 in lines as base64", |text| base64(&lines(&base64(text), 70))),
     ];
 
     /// Lets a text pass in pieces of so many characters; gives what is told, and the most bytes held.

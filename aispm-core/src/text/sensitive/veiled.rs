@@ -8,7 +8,8 @@
 use std::ops::Range;
 
 use super::super::Transform;
-use super::super::decode::{Unescape, encoded_runs};
+use super::super::decode::Unescape;
+use super::super::runs::encoded_runs;
 use super::hay::Hay;
 use super::{HostLists, Place, Read as Reads, Sensitive};
 use crate::asset::{Match, TextRole};

@@ -73,8 +73,9 @@ impl Guard {
 
     /// The same within a session, as [`check_in`](Self::check_in) has it, of which it takes what is known by now. Where the
     /// policy replaces or stops what the model must not repeat, the last 16 words are held back until it is known that they
-    /// are no part of it, at most 4 KiB; from a disguise on, 2 KiB, and 4 KiB of code that goes on (base64, hex or bits, in
-    /// lines or groups). A passage so stretched that a dozen of its words take more is told, but its beginning let go.
+    /// are no part of it, at most 4 KiB; from a disguise on, 2 KiB, and 4 KiB of code that goes on and holds text (base64,
+    /// hex or bits, in lines or groups, also one in another). A passage so stretched that ten of its words take more, as
+    /// bits of bits do, is told, but its beginning let go, or missed if too little of it is ever in sight.
     ///
     /// ```
     /// use aispm_core::asset::TextRole;

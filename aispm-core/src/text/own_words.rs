@@ -97,7 +97,7 @@ impl OwnWords {
 
 /// A text in the making that must not repeat an application's own words: holds back what may yet turn out to.
 ///
-/// That is the last 16 words and what is open of a match; from a disguise on 2 KiB, and of code that goes on 4 KiB, so
+/// That is the last 16 words and what is open of a match; from a disguise on 2 KiB, and of code that holds text 4 KiB, so
 /// that a passage is told before any of it is let go. What words in clear repeat does not depend on the pieces. Memory is
 /// bounded: of a match that is longer than 8 KiB, what is settled is told as a match of its own.
 #[derive(Debug)]
@@ -422,23 +422,44 @@ mod tests {
         assert_eq!(found.iter().map(|m| &*m.kind).collect::<Vec<_>>(), ["CANARY"]);
     }
 
+    /// The most bytes held while a text passes in pieces of five.
+    fn most_held(watch: &mut Watch, text: &str) -> usize {
+        let pieces = text.as_bytes().chunks(5).map(|piece| std::str::from_utf8(piece).unwrap());
+        pieces.fold(0, |most, piece| {
+            watch.push(piece, Vec::new(), true);
+            most.max(watch.held.len())
+        })
+    }
+
+    #[test]
+    fn what_only_looks_like_code_is_let_go_soon() {
+        let mut own = OwnWords::default();
+        own.prompt(PROMPT).unwrap();
+        for (name, unit) in [
+            ("paths", "usr/share/locale/library/catalogue\n"),
+            ("identifiers", "0b1f7a52-93c4-4e0d-8a7e-5d2f6c81b3a9\n"),
+            ("names", "find_reader_by_number, lend_atlas_to_reader, "),
+            ("rules", "The reader may lend\n--------------------------------\n"),
+            ("a table", "+----------------+----------------+\n|  the librarian |     the reader |\n"),
+            ("numbers", "10, 04, 19, 07, 12, 01, 16, 03\n"),
+            ("addresses", "00:1b:44:11:3a:b7\n"),
+            ("bases", "GATTACACATTAGGACCTGAG\n"),
+        ] {
+            let most = most_held(&mut Watch::new(own.clone()), &unit.repeat(20_000 / unit.len()));
+            assert!(most <= 512, "{name}: {most}");
+        }
+    }
+
     #[test]
     fn prose_is_let_go_soon_and_little_is_held() {
         let mut own = OwnWords::default();
         own.prompt(PROMPT).unwrap();
         let mut watch = Watch::new(own);
         let prose = "The committee met to review the draft, and nothing else was said of it. ";
-        let held = |watch: &mut Watch, text: &str| {
-            let pieces = text.as_bytes().chunks(5).map(|piece| std::str::from_utf8(piece).unwrap());
-            pieces.fold(0, |most, piece| {
-                watch.push(piece, Vec::new(), true);
-                most.max(watch.held.len())
-            })
-        };
-        assert!(held(&mut watch, &prose.repeat(500)) < 256);
+        assert!(most_held(&mut watch, &prose.repeat(500)) < 256);
         // a disguise of something else holds back as much as a passage of ours would take in it
         let code = BASE64_STANDARD.encode("Good morning to all of you, and welcome");
-        let most = held(&mut watch, &format!("{code} {}", prose.repeat(500)));
+        let most = most_held(&mut watch, &format!("{code} {}", prose.repeat(500)));
         assert!((Watch::VEILED..2 * Watch::VEILED).contains(&most), "{most}");
         assert!(watch.held.len() < 256, "{}", watch.held.len());
     }

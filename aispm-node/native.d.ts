@@ -74,7 +74,7 @@ export declare class Decision {
   get findings(): Array<Match>
   /**
    * For messages and tool calls: the JSON pointer of the string that each finding's offsets are into. For names of
-   * fields it is that of the object, and offsets are into its names in the order of JSON, one a line.
+   * fields it is that of the object, and offsets are into its names, sorted by code points, one a line.
    */
   get pointers(): Array<string>
   /** The text with everything replaced that is to be redacted. */

@@ -44,7 +44,7 @@ impl Decision {
     }
 
     /// For messages and tool calls: the JSON pointer of the string that each finding's offsets are into. For names of
-    /// fields it is that of the object, and offsets are into its names in the order of JSON, one a line.
+    /// fields it is that of the object, and offsets are into its names, sorted by code points, one a line.
     #[napi(getter)]
     pub fn pointers(&self) -> Vec<String> {
         self.inner.pointers.clone()

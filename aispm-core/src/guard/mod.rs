@@ -77,7 +77,7 @@ pub struct Decision {
     /// Every finding before overlaps are resolved, byte offsets into the text as given.
     pub findings: Vec<Match>,
     /// For messages and tool calls: the JSON pointer of the string that each finding's offsets are into. For names of
-    /// fields it is that of the object, and offsets are into its names in the order of JSON, one a line.
+    /// fields it is that of the object, and offsets are into its names, sorted by code points, one a line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pointers: Vec<String>,
     /// The text with everything replaced that is to be redacted or blocked, by the operators of the policy: `<TYPE>`

@@ -113,7 +113,9 @@ impl Guard {
     }
 
     /// The same within a session, as [`Guard::check_in`] has it: the arguments are the model's, so they must not repeat
-    /// what it must not, nor must the names of their fields: a call is blocked where such a name would be replaced.
+    /// what it must not, nor must the name of a field: a call is blocked where such a name would be replaced. What is
+    /// spread over several names is not put together again, and no other detector looks at names: sensitive data in them
+    /// is not found.
     #[must_use]
     pub fn check_tool_call_in(
         &self,

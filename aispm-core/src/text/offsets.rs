@@ -60,7 +60,7 @@ pub fn convert_offsets_within(document: &Value, pointers: &[String], matches: &m
     }
 }
 
-/// The names of fields as one text that offsets lead into: one a line, as JSON orders them.
+/// The names of fields as one text that offsets lead into: one a line, sorted by code points.
 pub(crate) fn names(fields: &Map<String, Value>) -> String {
     fields.keys().map(String::as_str).collect::<Vec<_>>().join("\n")
 }

@@ -11,14 +11,16 @@ use super::canonical::Letter;
 pub(super) struct Unescape<'a> {
     text: &'a str,
     at: usize,
-    /// The bytes of one percent run decode together and come out one character at a time.
+    /// The bytes of one run of codes decode together and come out one character at a time.
     pending: std::vec::IntoIter<char>,
     run: Range<usize>,
+    /// What one byte of the run is written as.
+    code: ByteCode,
 }
 
 impl<'a> Unescape<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0, pending: Vec::new().into_iter(), run: 0..0 }
+        Self { text, at: 0, pending: Vec::new().into_iter(), run: 0..0, code: ByteCode::Percent }
     }
 
     /// Takes a word of ASCII letters, two or more, if one stands here with white space or a common mark behind it.
@@ -39,11 +41,22 @@ impl<'a> Unescape<'a> {
         Some((word, source))
     }
 
-    /// The percent codes of `c`, the next character of the run.
-    fn codes(&mut self, c: char) -> Range<usize> {
-        let start = self.run.start;
-        self.run.start += 3 * c.len_utf8();
-        start..self.run.start
+    /// Begins a run of codes, if one stands here that is UTF-8.
+    fn begin(&mut self, code: ByteCode) -> Option<()> {
+        let decoded = code.decode(self.text.get(self.at..)?)?;
+        self.run = self.at..self.at + decoded.len() * code.length();
+        self.at = self.run.end;
+        self.pending = decoded.chars().collect::<Vec<_>>().into_iter();
+        self.code = code;
+        Some(())
+    }
+
+    /// The next character of the run.
+    fn coded(&mut self) -> Option<Letter> {
+        let c = self.pending.next()?;
+        let source = self.run.start..self.run.start + c.len_utf8() * self.code.length();
+        self.run.start = source.end;
+        Some(Letter { c, source, escape: Some(self.code.transform()) })
     }
 
     /// Takes a space, if one stands here.
@@ -60,18 +73,21 @@ impl Iterator for Unescape<'_> {
     type Item = Letter;
 
     fn next(&mut self) -> Option<Letter> {
-        if let Some(c) = self.pending.next() {
-            return Some(Letter { c, source: self.codes(c), escape: Some(Transform::Percent) });
+        if let Some(letter) = self.coded() {
+            return Some(letter);
         }
         let rest = self.text.get(self.at..)?;
+        let code = match rest.as_bytes() {
+            [b'%', ..] => Some(ByteCode::Percent),
+            [b'\\', b'x', ..] => Some(ByteCode::Backslash),
+            _ => None,
+        };
+        if let Some(()) = code.and_then(|code| self.begin(code)) {
+            return self.coded();
+        }
         let escape = match rest.as_bytes().first()? {
             b'&' => entity(rest).map(|(c, length)| (c, length, Transform::HtmlEntities)),
             b'\\' => backslash(rest).map(|(c, length)| (c, length, Transform::Escapes)),
-            b'%' => percent(rest).and_then(|(decoded, length)| {
-                self.pending = decoded.chars().collect::<Vec<_>>().into_iter();
-                self.run = self.at..self.at + length;
-                self.pending.next().map(|c| (c, length, Transform::Percent))
-            }),
             _ => None,
         };
         let (c, length, escape) = match escape {
@@ -83,7 +99,6 @@ impl Iterator for Unescape<'_> {
         };
         let source = self.at..self.at + length;
         self.at = source.end;
-        let source = if escape == Some(Transform::Percent) { self.codes(c) } else { source };
         Some(Letter { c, source, escape })
     }
 }
@@ -113,7 +128,7 @@ fn entity(text: &str) -> Option<(char, usize)> {
     Some((c, end + 1))
 }
 
-/// `\x41`, `\u0041` or `\u{41}` at the start of `text`, with its length.
+/// `\xe9`, `\u0041` or `\u{41}` at the start of `text`, with its length.
 fn backslash(text: &str) -> Option<(char, usize)> {
     let (digits, length) = match text.as_bytes().get(1)? {
         b'x' => (text.get(2..4)?, 4),
@@ -128,16 +143,43 @@ fn backslash(text: &str) -> Option<(char, usize)> {
     Some((char::from_u32(code)?, length))
 }
 
-/// A run of `%41` codes that is UTF-8, with its length; long runs are taken in parts.
-fn percent(text: &str) -> Option<(String, usize)> {
-    const LONGEST: usize = 64;
-    let codes = text.as_bytes().chunks_exact(3).take(LONGEST);
-    let bytes: Vec<u8> = codes.map_while(|code| code.strip_prefix(b"%").and_then(hex_byte)).collect();
-    let valid = match std::str::from_utf8(&bytes) {
-        Ok(text) => text,
-        Err(error) => bytes.get(..error.valid_up_to()).and_then(|bytes| std::str::from_utf8(bytes).ok())?,
-    };
-    (!valid.is_empty()).then(|| (valid.to_owned(), valid.len() * 3))
+/// How single bytes are written.
+#[derive(Debug, Clone, Copy)]
+enum ByteCode {
+    /// `%41`
+    Percent,
+    /// `\x41`
+    Backslash,
+}
+
+impl ByteCode {
+    const fn mark(self) -> &'static [u8] {
+        match self {
+            Self::Percent => b"%",
+            Self::Backslash => b"\\x",
+        }
+    }
+
+    /// Characters for a byte.
+    const fn length(self) -> usize {
+        self.mark().len() + 2
+    }
+
+    const fn transform(self) -> Transform {
+        match self {
+            Self::Percent => Transform::Percent,
+            Self::Backslash => Transform::Escapes,
+        }
+    }
+
+    /// The UTF-8 that a run of codes begins with; long runs are taken in parts.
+    fn decode(self, text: &str) -> Option<String> {
+        const LONGEST: usize = 64;
+        let codes = text.as_bytes().chunks_exact(self.length()).take(LONGEST);
+        let bytes: Vec<u8> = codes.map_while(|code| code.strip_prefix(self.mark()).and_then(hex_byte)).collect();
+        let valid = bytes.utf8_chunks().next()?.valid();
+        (!valid.is_empty()).then(|| valid.to_owned())
+    }
 }
 
 fn hex_byte(digits: &[u8]) -> Option<u8> {
@@ -162,10 +204,10 @@ mod tests {
 
     #[test]
     fn escapes_resolve_in_place() {
-        let text = "&lt;%C3%A9\\x41\\u{42}&bogus; 50% &#x110000;";
+        let text = "&lt;%C3%A9\\x41\\u{42}\\xd0\\xbf\\xe9&bogus; 50% &#x110000;";
         let letters: Vec<Letter> = Unescape::new(text).collect();
-        assert_eq!(letters.iter().map(|l| l.c).collect::<String>(), "<éAB&bogus; 50% &#x110000;");
-        assert_eq!(letters[1].source, 4..10);
+        assert_eq!(letters.iter().map(|l| l.c).collect::<String>(), "<éABпé&bogus; 50% &#x110000;");
+        assert_eq!((&letters[1].source, &letters[4].source, &letters[5].source), (&(4..10), &(20..28), &(28..32)));
         assert_eq!("Uryyb".chars().map(rot13).collect::<String>(), "Hello");
     }
 }

@@ -307,6 +307,7 @@ mod tests {
         ("base64 in lines", |text| lines(&base64(text), 76)),
         ("base64 by line", |text| text.lines().map(|line| base64(line) + "\n").collect()),
         ("percent", |text| groups(text, "", |b| format!("%{b:02X}"))),
+        ("bytes with a backslash", |text| groups(text, "", |b| format!("\\x{b:02x}"))),
         ("letters", |text| text.chars().flat_map(|c| [c, ' ']).collect()),
         // lines as they come
         ("base64 in lines of 50", |text| lines(&base64(text), 50)),

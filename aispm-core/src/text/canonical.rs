@@ -3,7 +3,8 @@
 //! Disguises are undone in one pass: invisible characters dropped, compatibility forms, case, marks and look-alikes
 //! folded ([`fold`](super::fold)), escapes resolved, leetspeak and spelled-out letters joined where that gives a known
 //! word. What was encoded (tags, base64, hex, rot13, reversed words) is appended as a further view. Everything is
-//! linear in the text: each layer is decoded once, at most two deep, and each is shorter than its code.
+//! linear in the text: each layer is decoded once from each place where its first unit may begin, at most two deep, and
+//! holds no more than three times its code.
 
 use std::collections::BTreeSet;
 use std::ops::Range;

@@ -176,6 +176,7 @@ impl Run {
                 break;
             }
         }
+        texts.sort_by_key(|text| text.span.start);
         texts
     }
 
@@ -390,5 +391,20 @@ mod tests {
         assert_eq!(border(&lines, 20), 17);
         assert_eq!((border("a word", 4), border(&"ab".repeat(1000), 1999)), (4, 1984));
         assert_eq!(border("so né1vnvr-ymn6h-5efzc-k5rrw", 20), 3);
+    }
+
+    #[test]
+    fn a_border_is_in_no_row_that_could_be_kept_and_its_own_border() {
+        let row = |length: usize| "aGVsbG8gd29ybGQg".repeat(length / 16);
+        let rows = [row(32), row(48), row(1008), row(1040), row(3200), row(32)];
+        for mark in [".", "é.", " ", "\n> ", "则"] {
+            let text = rows.join(mark);
+            for at in (0..text.len()).filter(|at| text.is_char_boundary(*at)) {
+                let cut = border(&text, at);
+                assert!(cut <= at && at - cut < 1200 && border(&text, cut) == cut, "{mark}: {at} to {cut}");
+                let row = run_back(text.as_bytes(), cut, is_base64);
+                assert!(row == cut || text.as_bytes().get(cut).is_none_or(|b| !is_base64(*b)) || cut - row >= 1024);
+            }
+        }
     }
 }

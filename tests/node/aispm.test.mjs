@@ -169,7 +169,7 @@ test('a session counts in messages, calls and streams', async () => {
       return true
     })
   }
-  await assert.rejects(through(guard.stream({ role: 'prompt', session, origin: 'chat' }), [OVERRIDE]), { code: 'blocked' })
+  await assert.rejects(through(guard.stream({ role: 'prompt', session, origin: 'chat' }), [OVERRIDE, ' Now.']), { code: 'blocked' })
   assert.equal(session.attempts, 2)
 })
 

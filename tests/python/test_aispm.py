@@ -265,7 +265,7 @@ def test_a_session_counts_in_messages_calls_and_streams() -> None:
         assert decision.findings == whole.findings
         assert canary[:4] not in shown + decision.text
     stream = guard.stream("prompt", session, "chat")
-    stream.push(OVERRIDE)
+    stream.push(f"{OVERRIDE} Now.")
     assert stream.finish().action == "block"
     assert session.attempts == 2
 

@@ -143,7 +143,8 @@ impl Document {
         }
     }
 
-    /// The content as a type; an error names file, line and column.
+    /// The content as a type; an error names file, line and column. Keys are text: a
+    /// map whose keys are numbers is an error.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T> {
         reading::read(&self.value).map_err(|(pointer, error)| self.error(&pointer, error.to_string()))
     }

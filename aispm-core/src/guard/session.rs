@@ -128,8 +128,9 @@ impl Session {
         self.lock().count
     }
 
-    /// The session as a stream holds it: what is known by now, and the attempts, which are counted in one place. So a
-    /// check needs no lock on a session that others write to.
+    /// The same session for a check on another thread, or a stream, so that neither holds a lock on this one: attempts are
+    /// counted in one place, whichever of the two sees them; what is [asked](Self::asked), told or planted later does not
+    /// reach the other. O(1) in what was asked; a pointer for each system prompt and canary.
     #[must_use]
     pub fn share(&self) -> Self {
         Self { task: self.task.clone(), own: self.own.clone(), attempts: Arc::clone(&self.attempts) }
